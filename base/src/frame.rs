@@ -1,0 +1,74 @@
+//! Frames on the Lua stack.
+//!
+//! A frame is the slots from its base upwards; the slot below the base (`base[-1]`) holds the called
+//! function's payload and, in place of a tag, a 64-bit *frame word*:
+//!
+//! ```text
+//!  63        47 46                         3 2    0
+//! +------------+---------------------------+------+
+//! | delta      | address (8-aligned)       | kind |
+//! +------------+---------------------------+------+
+//! ```
+//! | kind | address | previous frame's base |
+//! |------|---------|-----------------------|
+//! | LUA | pc of the calling instruction (CALL, CALLM, TFORCALL); its operand A is the callee's function slot | `base - A - 16` |
+//! | VARARG | 0; the frame was moved up above its extra arguments, the real function slot and word are `delta` slots below | same frame |
+//! | CONT | pc of the instruction that called a metamethod or `__close`; the op there says what happens to the results | `base - delta` slots |
+//! | PCALL | 0; the previous frame is the native frame of pcall (delta 1) or xpcall (delta 2, handler in its slot 0) | `base - delta` slots |
+//! | ENTRY | address of the `Activation` by which native code entered | by the record |
+//! | BASE | 0; bottom of a thread | none |
+//! | TRACE, RECORD | continuation record of compiled code / of the recorder (reserved) | by the record |
+//!
+//! The pc of a frame is therefore found in the frame above it; that of the running frame is `Thread::pc`.
+//! Live extent of a suspended frame (what the collector scans): a Lua frame's registers below
+//! `min(live_top(pc), next frame's function slot)`; a native frame's slots up to the next frame's function
+//! slot; of the running frame: `live_top(pc)`, or `Thread::top` for a native one.
+
+/// Frame kinds (ORDER FrameKind: LUA is 0, tested with one `test` in RETURN).
+pub mod kind {
+    /// Called by a Lua call instruction.
+    pub const LUA: u64 = 0;
+    /// Vararg frame moved above its arguments.
+    pub const VARARG: u64 = 1;
+    /// Continuation of an instruction.
+    pub const CONT: u64 = 2;
+    /// Protected call.
+    pub const PCALL: u64 = 3;
+    /// Entered from native code.
+    pub const ENTRY: u64 = 4;
+    /// Bottom frame of a thread.
+    pub const BASE: u64 = 5;
+    /// Compiled caller (reserved).
+    pub const TRACE: u64 = 6;
+    /// Recorder's suspension (reserved).
+    pub const RECORD: u64 = 7;
+    /// Mask of the kind bits.
+    pub const MASK: u64 = 7;
+}
+
+/// First bit of the delta.
+pub const DELTA_SHIFT: u32 = 47;
+/// Largest delta in slots.
+pub const MAX_DELTA: u64 = (1 << 17) - 1;
+
+/// Packs a frame word.
+#[inline(always)]
+pub const fn word(kind: u64, addr: u64, delta_slots: u64) -> u64 {
+    debug_assert!(delta_slots <= MAX_DELTA);
+    delta_slots << DELTA_SHIFT | addr | kind
+}
+/// The kind bits of a frame word.
+#[inline(always)]
+pub const fn kind_of(w: u64) -> u64 {
+    w & kind::MASK
+}
+/// The address bits of a frame word.
+#[inline(always)]
+pub const fn addr_of(w: u64) -> u64 {
+    w & ((1 << DELTA_SHIFT) - 8)
+}
+/// The delta of a frame word, in slots.
+#[inline(always)]
+pub const fn delta_of(w: u64) -> u64 {
+    w >> DELTA_SHIFT
+}
