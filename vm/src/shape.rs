@@ -1,0 +1,3 @@
+//! shape
+/// Placeholder.
+pub struct ShapeState;

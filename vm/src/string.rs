@@ -1,0 +1,3 @@
+//! string
+/// Placeholder.
+pub struct StringTable;
