@@ -1,0 +1,8 @@
+//! x86-64, System V calling convention, SSE2 baseline.
+
+mod abi;
+mod enc;
+mod masm;
+pub mod regs;
+
+pub use masm::X64Masm;
