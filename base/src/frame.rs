@@ -6,7 +6,7 @@
 //! ```text
 //!  63        47 46                         3 2    0
 //! +------------+---------------------------+------+
-//! | delta      | address (8-aligned)       | kind |
+//! | tail,delta | address (8-aligned)       | kind |
 //! +------------+---------------------------+------+
 //! ```
 //! | kind | address | previous frame's base |
@@ -17,7 +17,10 @@
 //! | PCALL | 0; the previous frame is the native frame of pcall (delta 1) or xpcall (delta 2, handler in its slot 0) | `base - delta` slots |
 //! | ENTRY | address of the `Activation` by which native code entered | by the record |
 //! | BASE | 0; bottom of a thread | none |
-//! | TRACE, RECORD | continuation record of compiled code / of the recorder (reserved) | by the record |
+//! | TAIL | as LUA; the function was entered by a tail call | `base - A - 16` |
+//! | RECORD | continuation record of compiled code or of the recorder (reserved) | by the record |
+//!
+//! In words of the other kinds bit 63 ([`TAIL_BIT`]) says that the function was entered by a tail call.
 //!
 //! The pc of a frame is therefore found in the frame above it; that of the running frame is `Thread::pc`.
 //! Live extent of a suspended frame (what the collector scans): a Lua frame's registers below
@@ -38,9 +41,9 @@ pub mod kind {
     pub const ENTRY: u64 = 4;
     /// Bottom frame of a thread.
     pub const BASE: u64 = 5;
-    /// Compiled caller (reserved).
-    pub const TRACE: u64 = 6;
-    /// Recorder's suspension (reserved).
+    /// As LUA, entered by a tail call.
+    pub const TAIL: u64 = 6;
+    /// Continuation record of compiled code or the recorder (reserved).
     pub const RECORD: u64 = 7;
     /// Mask of the kind bits.
     pub const MASK: u64 = 7;
@@ -49,7 +52,9 @@ pub mod kind {
 /// First bit of the delta.
 pub const DELTA_SHIFT: u32 = 47;
 /// Largest delta in slots.
-pub const MAX_DELTA: u64 = (1 << 17) - 1;
+pub const MAX_DELTA: u64 = (1 << 16) - 1;
+/// Set in the word of a frame (of another kind than LUA) whose function was entered by a tail call.
+pub const TAIL_BIT: u64 = 1 << 63;
 
 /// Packs a frame word.
 #[inline(always)]
@@ -70,5 +75,5 @@ pub const fn addr_of(w: u64) -> u64 {
 /// The delta of a frame word, in slots.
 #[inline(always)]
 pub const fn delta_of(w: u64) -> u64 {
-    w >> DELTA_SHIFT
+    w >> DELTA_SHIFT & MAX_DELTA
 }

@@ -491,8 +491,8 @@ pub struct Thread {
     pub hook_value: Value,
     /// Bits that say that the state seen by compiled code was changed behind its back (reserved).
     pub disturbed: u32,
-    /// Free.
-    pub spare: u32,
+    /// How it was resumed: 0 `coroutine.resume`, 1 `coroutine.wrap`, 2 from native code.
+    pub resume_kind: u32,
     /// Extra space before `lua_State` is realised by the C API (reserved).
     pub extra_space: u64,
 }
@@ -557,8 +557,12 @@ pub struct GlobalHot {
     pub code_active: *const u8,
     /// `mode::*` bits that the active region looks at.
     pub mode: u32,
-    /// Exit status of the innermost entry.
+    /// Exit status of the innermost entry: 0 returned, 1 raised.
     pub exit_status: u32,
+    /// Status code (PUC's) of the error under way: 2 run, 3 syntax, 4 memory, 5 in error handling.
+    pub error_status: u32,
+    /// 1 once the message handler has run for the error under way.
+    pub error_handled: u32,
 }
 
 /// Bits of `GlobalHot::poll`.
