@@ -8,6 +8,7 @@ pub mod bytecode;
 pub mod chunk;
 pub mod frame;
 pub mod meta;
+pub mod number;
 pub mod objects;
 pub mod value;
 
