@@ -12,7 +12,7 @@
 //! | kind | address | previous frame's base |
 //! |------|---------|-----------------------|
 //! | LUA | pc of the calling instruction (CALL, CALLM, TFORCALL); its operand A is the callee's function slot | `base - A - 16` |
-//! | VARARG | 0; the frame was moved up above its extra arguments, the real function slot and word are `delta` slots below | same frame |
+//! | VARARG | the delta (in 8-byte units, it may be large); the frame was moved up above its extra arguments, the real function slot and word are `delta` slots below | same frame |
 //! | CONT | pc of the instruction that called a metamethod or `__close`; the op there says what happens to the results | `base - delta` slots |
 //! | PCALL | 0; the previous frame is the native frame of pcall (delta 1) or xpcall (delta 2, handler in its slot 0) | `base - delta` slots |
 //! | ENTRY | address of the `Activation` by which native code entered | by the record |
@@ -72,8 +72,13 @@ pub const fn kind_of(w: u64) -> u64 {
 pub const fn addr_of(w: u64) -> u64 {
     w & ((1 << DELTA_SHIFT) - 8)
 }
-/// The delta of a frame word, in slots.
+/// The delta of a frame word, in slots (of a VARARG frame too).
 #[inline(always)]
 pub const fn delta_of(w: u64) -> u64 {
-    w >> DELTA_SHIFT & MAX_DELTA
+    if kind_of(w) == kind::VARARG { addr_of(w) >> 3 } else { w >> DELTA_SHIFT & MAX_DELTA }
+}
+/// Word of a vararg frame that was moved up by `delta` slots.
+#[inline(always)]
+pub const fn vararg_word(delta: u64) -> u64 {
+    delta << 3 | kind::VARARG
 }

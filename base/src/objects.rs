@@ -284,7 +284,7 @@ impl LuaClosure {
 /// Entry point of a native function: arguments are `base[0..nargs]` (`Thread::top` is set above them).
 /// Returns the number of results `n >= 0`, which are the last `n` slots below `Thread::top`; or -1 after a
 /// raise (error value in `GlobalHot::error_value`); or -2 when it has switched frames or threads: execution
-/// goes on at `Thread::pc` of the current thread (pcall, resume, yield ...).
+/// goes on at `GlobalHot::next_pc` in the current thread (pcall, resume, yield ...).
 pub type NativeFn = unsafe extern "C" fn(*mut Thread) -> i64;
 
 /// Closure of a native function. `hdr.extra` upvalues (`Value`) follow.
@@ -559,6 +559,8 @@ pub struct GlobalHot {
     pub mode: u32,
     /// Exit status of the innermost entry: 0 returned, 1 raised.
     pub exit_status: u32,
+    /// Where execution goes on after a native function returned -2; null leaves the interpreter.
+    pub next_pc: *const Instr,
     /// Status code (PUC's) of the error under way: 2 run, 3 syntax, 4 memory, 5 in error handling.
     pub error_status: u32,
     /// 1 once the message handler has run for the error under way.
