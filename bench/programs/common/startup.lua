@@ -1,0 +1,3 @@
+-- group: startup
+-- Start, print one line, stop.
+print("startup")
