@@ -21,6 +21,8 @@
 pub mod arch;
 pub mod buffer;
 pub mod error;
+#[cfg(test)]
+mod golden;
 pub mod label;
 pub mod masm;
 pub mod operand;

@@ -113,7 +113,7 @@ impl Op {
     }
 }
 
-/// Emits `op` with the register (or opcode extension) `reg` and the operand `rm`.
+/// Emits `op` with the register `reg` and the operand `rm`.
 pub(super) fn op_rm(b: &mut CodeBuffer, op: Op, reg: u8, rm: Rm) {
     if op.prefix != 0 {
         b.put1(op.prefix);
@@ -143,6 +143,11 @@ pub(super) fn op_rm(b: &mut CodeBuffer, op: Op, reg: u8, rm: Rm) {
         Rm::Reg(r) => b.put1(0xc0 | reg | r & 7),
         Rm::Mem(a) => modrm_mem(b, reg, a),
     }
+}
+
+/// Emits `op` with the opcode extension `number` and the operand `rm`.
+pub(super) fn op_ext(b: &mut CodeBuffer, op: Op, number: u8, rm: Rm) {
+    op_rm(b, Op { reg8: false, ..op }, number, rm);
 }
 
 /// An equal address that encodes shorter, where base and index may be exchanged.
@@ -238,7 +243,7 @@ pub(super) fn arith_imm(b: &mut CodeBuffer, op: Arith, size: Size, rm: Rm, imm: 
         accumulator(b, size, 0x05 | u32::from(number) << 3);
         put_imm(b, size, imm);
     } else {
-        op_rm(b, Op::sized(size, 0x81), number, rm);
+        op_ext(b, Op::sized(size, 0x81), number, rm);
         put_imm(b, size, imm);
     }
 }
@@ -263,7 +268,7 @@ pub(super) fn test_imm(b: &mut CodeBuffer, size: Size, rm: Rm, imm: i32) {
     if matches!(rm, Rm::Reg(0)) {
         accumulator(b, size, 0xa9);
     } else {
-        op_rm(b, Op::sized(size, 0xf7), 0, rm);
+        op_ext(b, Op::sized(size, 0xf7), 0, rm);
     }
     put_imm(b, size, imm);
 }
@@ -281,7 +286,7 @@ pub(super) fn mov_ri(b: &mut CodeBuffer, dst: Gpr, imm: i64) {
         short_reg(b, false, 0xb8, dst);
         b.put(&imm.to_le_bytes());
     } else if let Ok(imm) = i32::try_from(imm) {
-        op_rm(b, Op::new(0xc7).w(), 0, dst.into());
+        op_ext(b, Op::new(0xc7).w(), 0, dst.into());
         b.put(&imm.to_le_bytes());
     } else {
         short_reg(b, true, 0xb8, dst);

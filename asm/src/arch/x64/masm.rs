@@ -114,7 +114,7 @@ impl X64Masm {
                 }
             }
             (AluOp::Sub, Operand::Reg(r)) if dst == r && dst != lhs => {
-                enc::op_rm(b, Op::sized(size, 0xf7), 3, dst.into());
+                enc::op_ext(b, Op::sized(size, 0xf7), 3, dst.into());
                 enc::arith_mr(b, Arith::Add, size, dst.into(), lhs);
             }
             (AluOp::And, Operand::Imm(imm)) => match size.zero_extend(imm) {
@@ -293,7 +293,7 @@ impl X64Masm {
     /// (the sign) in the opcode's extension field.
     fn sign_mask(&mut self, op: Op, shift: u8, bits: u8, dst: Fpr, src: Fpr) {
         enc::op_rm(&mut self.b, sse::PCMPEQD, FSCRATCH.0, FSCRATCH.into());
-        enc::op_rm(&mut self.b, sse::SHIFT_IMM_Q, shift, FSCRATCH.into());
+        enc::op_ext(&mut self.b, sse::SHIFT_IMM_Q, shift, FSCRATCH.into());
         self.b.put1(bits);
         self.fmov(d(dst), src);
         enc::op_rm(&mut self.b, op, dst.0, FSCRATCH.into());
@@ -475,7 +475,7 @@ impl Masm for X64Masm {
     }
 
     fn store_imm(&mut self, size: Size, addr: Addr, value: i32) {
-        enc::op_rm(&mut self.b, Op::sized(size, 0xc7), 0, addr.into());
+        enc::op_ext(&mut self.b, Op::sized(size, 0xc7), 0, addr.into());
         put_imm(&mut self.b, size, value);
     }
 
@@ -552,9 +552,9 @@ impl Masm for X64Masm {
                 }
                 match count {
                     0 => {}
-                    1 => enc::op_rm(&mut self.b, Op::sized(size, 0xd1), number, dst.into()),
+                    1 => enc::op_ext(&mut self.b, Op::sized(size, 0xd1), number, dst.into()),
                     _ => {
-                        enc::op_rm(&mut self.b, Op::sized(size, 0xc1), number, dst.into());
+                        enc::op_ext(&mut self.b, Op::sized(size, 0xc1), number, dst.into());
                         self.b.put1(count);
                     }
                 }
@@ -566,14 +566,16 @@ impl Masm for X64Masm {
             // The value must leave rcx before the count enters it.
             let scratch = self.scratch();
             enc::mov_rr(&mut self.b, size, scratch, lhs);
-            self.mov(d(RCX), count);
-            enc::op_rm(&mut self.b, by_cl, number, scratch.into());
+            if count != RCX {
+                enc::mov_rr(&mut self.b, Size::B32, RCX, count);
+            }
+            enc::op_ext(&mut self.b, by_cl, number, scratch.into());
             enc::mov_rr(&mut self.b, size, RCX, scratch);
         } else if count == RCX {
             if dst != lhs {
                 enc::mov_rr(&mut self.b, size, dst, lhs);
             }
-            enc::op_rm(&mut self.b, by_cl, number, dst.into());
+            enc::op_ext(&mut self.b, by_cl, number, dst.into());
         } else {
             let saved = self.scratch();
             enc::mov_rr(&mut self.b, Size::B64, saved, RCX);
@@ -581,7 +583,7 @@ impl Masm for X64Masm {
             if dst != lhs {
                 enc::mov_rr(&mut self.b, size, dst, if lhs == RCX { saved } else { lhs });
             }
-            enc::op_rm(&mut self.b, by_cl, number, dst.into());
+            enc::op_ext(&mut self.b, by_cl, number, dst.into());
             enc::mov_rr(&mut self.b, Size::B64, RCX, saved);
         }
     }
@@ -607,7 +609,7 @@ impl Masm for X64Masm {
         if dst.reg() != src {
             enc::mov_rr(&mut self.b, size, dst.reg(), src);
         }
-        enc::op_rm(&mut self.b, Op::sized(size, 0xf7), 3, dst.reg().into());
+        enc::op_ext(&mut self.b, Op::sized(size, 0xf7), 3, dst.reg().into());
     }
 
     fn not(&mut self, size: Size, dst: Dst<Gpr>, src: Gpr) {
@@ -615,7 +617,7 @@ impl Masm for X64Masm {
         if dst.reg() != src {
             enc::mov_rr(&mut self.b, size, dst.reg(), src);
         }
-        enc::op_rm(&mut self.b, Op::sized(size, 0xf7), 2, dst.reg().into());
+        enc::op_ext(&mut self.b, Op::sized(size, 0xf7), 2, dst.reg().into());
     }
 
     fn sdiv(&mut self, size: Size, dst: Dst<Gpr>, lhs: Gpr, rhs: Gpr) {
@@ -694,7 +696,7 @@ impl Masm for X64Masm {
             enc::test_imm(b, Size::B32, reg.into(), bits as u32 as i32);
         } else if bits.is_power_of_two() {
             // bt leaves the bit in the carry flag.
-            enc::op_rm(b, Op::new(0x0fba).w(), 4, reg.into());
+            enc::op_ext(b, Op::new(0x0fba).w(), 4, reg.into());
             b.put1(bits.trailing_zeros() as u8);
             return self.jcc(if cond == BitCond::Zero { cc::AE } else { cc::B }, label);
         } else {
@@ -925,11 +927,11 @@ impl Masm for X64Masm {
     }
 
     fn jump_reg(&mut self, reg: Gpr) {
-        enc::op_rm(&mut self.b, Op::new(0xff), 4, reg.into());
+        enc::op_ext(&mut self.b, Op::new(0xff), 4, reg.into());
     }
 
     fn jump_mem(&mut self, addr: Addr) {
-        enc::op_rm(&mut self.b, Op::new(0xff), 4, addr.into());
+        enc::op_ext(&mut self.b, Op::new(0xff), 4, addr.into());
     }
 
     fn jump_abs(&mut self, address: u64) {
@@ -942,11 +944,11 @@ impl Masm for X64Masm {
     }
 
     fn call_reg(&mut self, reg: Gpr) {
-        enc::op_rm(&mut self.b, Op::new(0xff), 2, reg.into());
+        enc::op_ext(&mut self.b, Op::new(0xff), 2, reg.into());
     }
 
     fn call_mem(&mut self, addr: Addr) {
-        enc::op_rm(&mut self.b, Op::new(0xff), 2, addr.into());
+        enc::op_ext(&mut self.b, Op::new(0xff), 2, addr.into());
     }
 
     fn call_abs(&mut self, address: u64) {

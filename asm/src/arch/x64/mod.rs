@@ -4,5 +4,7 @@ mod abi;
 mod enc;
 mod masm;
 pub mod regs;
+#[cfg(test)]
+mod tests;
 
 pub use masm::X64Masm;
