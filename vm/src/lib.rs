@@ -4,10 +4,22 @@
 //! See `docs/ARCHITECTURE.md`; frames are described in `base::frame`, object layouts in `base::objects`.
 
 pub mod arith;
+pub mod dict;
 pub mod number;
 pub mod shape;
 pub mod state;
 pub mod string;
 pub mod table;
+pub mod call;
+pub mod coroutine;
+pub mod ctx;
+pub mod dispatch;
+pub mod exec;
+pub mod helpers;
+pub mod throw;
+#[path = "stub_debuginfo.rs"]
+pub mod debuginfo;
+#[path = "stub_hooks.rs"]
+pub mod hooks;
 
 pub use state::Global;

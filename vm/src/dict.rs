@@ -1,0 +1,332 @@
+//! Dictionary part of tables: entries in insertion order and, above [`Dict::SMALL`] of them, an index.
+//!
+//! Index words hold `entry number + 1` in the bits of `index_mask` and, above them, the same bits of the key's
+//! hash; 0 is empty. Capacity stays below the index size, so the two never overlap, and a look-up touches the
+//! entry of a wrong key only once in `2^(32 - log2 size)` collisions. Probing is linear from `hash &
+//! index_mask` upwards.
+//!
+//! Nothing is ever removed: an entry whose value is nil keeps its key (or a `DEADKEY`) until the entries are
+//! moved by the insertion of a new key that finds no room. The hash of numbers and of objects, short strings
+//! included, is a mix of the payload (no access to the key's memory, neither in look-ups nor in rebuilds);
+//! that of long strings comes from their bytes.
+//!
+//! Keys given to these functions are normalised: no nil, no NaN, no float with an integer value.
+
+use core::ptr::{copy_nonoverlapping, null_mut};
+
+use traceorus_base::objects::{Dict, DictEntry, ObjKind, Str};
+use traceorus_base::value::{Tag, Value};
+
+use crate::state::Global;
+use crate::string::{str_eq, str_hash, str_is_short};
+
+/// Largest capacity.
+pub const MAX_CAP: u32 = 1 << 29;
+
+/// Hash of a payload: both halves of a 128-bit product, so that integers in sequence spread without
+/// collisions, and high bits (floats, aligned addresses) count.
+#[inline(always)]
+pub fn mix(x: u64) -> u32 {
+    let p = u128::from(x) * 0x9e37_79b9_7f4a_7c15;
+    (p as u64 ^ (p >> 64) as u64) as u32
+}
+
+/// Hash of a normalised key.
+///
+/// # Safety
+/// [GC-LIVE] a string is alive.
+#[inline(always)]
+pub unsafe fn hash_key(key: Value) -> u32 {
+    match key.tag {
+        Tag::STRING => {
+            let s: *mut Str = key.as_ptr();
+            // SAFETY: [GC-LIVE].
+            unsafe {
+                if str_is_short(s) {
+                    mix(key.payload)
+                } else {
+                    mix(u64::from(str_hash(s)))
+                }
+            }
+        }
+        Tag::TRUE => mix(1),
+        Tag::FALSE => mix(2),
+        _ => mix(key.payload),
+    }
+}
+
+/// The key of an entry as a value; `DEADKEY` when its object died.
+#[inline(always)]
+pub fn entry_key(e: &DictEntry) -> Value {
+    Value::new(e.key_payload, e.key_tag)
+}
+
+/// The value of an entry.
+#[inline(always)]
+pub fn entry_val(e: &DictEntry) -> Value {
+    Value::new(e.val_payload, e.val_tag)
+}
+
+/// Smallest capacity that holds `n` entries: 2, 4, 6, 8, then 3/4 and 9/16 of powers of two, so that the index
+/// is between 3/8 and 3/4 full.
+pub fn cap_for(n: u32) -> u32 {
+    if n <= Dict::SMALL {
+        return (n + 1) & !1;
+    }
+    let mut size = 16u32;
+    loop {
+        if n <= size / 16 * 9 && size > 16 {
+            return size / 16 * 9;
+        }
+        if n <= size / 4 * 3 {
+            return size / 4 * 3;
+        }
+        size *= 2;
+    }
+}
+
+/// Words of the index for a capacity; 0: none.
+fn index_size(cap: u32) -> u32 {
+    if cap <= Dict::SMALL {
+        0
+    } else {
+        (cap / 3 * 4).next_power_of_two()
+    }
+}
+
+/// Bytes that a dictionary of this capacity takes.
+pub fn dict_bytes(cap: u32) -> usize {
+    size_of::<Dict>() + cap as usize * size_of::<DictEntry>() + index_size(cap) as usize * 4
+}
+
+/// An empty dictionary with room for `n` entries.
+///
+/// # Safety
+/// The state is complete; [`dict_bytes`] is reserved.
+pub unsafe fn dict_new(g: &mut Global, n: u32) -> *mut Dict {
+    // SAFETY: a fresh object, completely written.
+    unsafe {
+        let d = g.heap.alloc(ObjKind::Dict, size_of::<Dict>()) as *mut Dict;
+        (*d).entries = null_mut();
+        (*d).index = null_mut();
+        (*d).index_mask = 0;
+        (*d).used = 0;
+        (*d).cap = 0;
+        (*d).spare = 0;
+        dict_alloc_runs(g, d, cap_for(n));
+        d
+    }
+}
+
+/// Gives `d` fresh runs; the old ones are the caller's.
+unsafe fn dict_alloc_runs(g: &mut Global, d: *mut Dict, cap: u32) {
+    // SAFETY: sizes as the layout says.
+    unsafe {
+        (*d).cap = cap;
+        (*d).entries = if cap == 0 {
+            null_mut()
+        } else {
+            g.heap.alloc_run(cap as usize * size_of::<DictEntry>()) as *mut DictEntry
+        };
+        let size = index_size(cap);
+        if size == 0 {
+            (*d).index = null_mut();
+            (*d).index_mask = 0;
+        } else {
+            let index = g.heap.alloc_run(size as usize * 4) as *mut u32;
+            index.write_bytes(0, size as usize);
+            (*d).index = index;
+            (*d).index_mask = size - 1;
+        }
+    }
+}
+
+/// Moves the live entries into runs of capacity `cap`. The table's barrier is the caller's.
+///
+/// # Safety
+/// [GC-LIVE] `d` is alive; `cap` comes from [`cap_for`] and holds the live entries.
+pub unsafe fn dict_move(g: &mut Global, d: *mut Dict, cap: u32) {
+    // SAFETY: [GC-LIVE]; the old runs have `used` written entries; the new ones have room, as promised.
+    unsafe {
+        let (old, used, old_cap) = ((*d).entries, (*d).used, (*d).cap);
+        let (old_index, old_mask) = ((*d).index, (*d).index_mask);
+        dict_alloc_runs(g, d, cap);
+        let mut n = 0;
+        let entries = (*d).entries;
+        for i in 0..used as usize {
+            let e = old.add(i);
+            if (*e).val_tag != Tag::NIL {
+                copy_nonoverlapping(e, entries.add(n), 1);
+                n += 1;
+            }
+        }
+        (*d).used = n as u32;
+        if !(*d).index.is_null() {
+            let (index, mask) = ((*d).index, (*d).index_mask);
+            for i in 0..n {
+                let h = hash_key(entry_key(&*entries.add(i)));
+                index_put(index, mask, h, i as u32);
+            }
+        }
+        if old_cap != 0 {
+            g.heap
+                .free_run(old.cast(), old_cap as usize * size_of::<DictEntry>());
+        }
+        if !old_index.is_null() {
+            g.heap
+                .free_run(old_index.cast(), (old_mask as usize + 1) * 4);
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn index_put(index: *mut u32, mask: u32, hash: u32, number: u32) {
+    // SAFETY: the index has `mask + 1` words, some of them empty.
+    unsafe {
+        let mut i = hash & mask;
+        while *index.add(i as usize) != 0 {
+            i = (i + 1) & mask;
+        }
+        *index.add(i as usize) = (hash & !mask) | (number + 1);
+    }
+}
+
+/// Looks for the entry for which `eq` holds among those with this hash.
+#[inline(always)]
+unsafe fn find(d: *mut Dict, hash: u32, eq: impl Fn(&DictEntry) -> bool) -> *mut DictEntry {
+    // SAFETY: [GC-LIVE] the caller's promise; numbers in the index are of written entries.
+    unsafe {
+        let entries = (*d).entries;
+        let index = (*d).index;
+        if index.is_null() {
+            for i in 0..(*d).used as usize {
+                let e = entries.add(i);
+                if eq(&*e) {
+                    return e;
+                }
+            }
+            return null_mut();
+        }
+        let mask = (*d).index_mask;
+        let high = hash & !mask;
+        let mut i = hash & mask;
+        loop {
+            let w = *index.add(i as usize);
+            if w == 0 {
+                return null_mut();
+            }
+            // Equal high bits cancel out and leave the number.
+            let n = w ^ high;
+            if n <= mask {
+                let e = entries.add(n as usize - 1);
+                if eq(&*e) {
+                    return e;
+                }
+            }
+            i = (i + 1) & mask;
+        }
+    }
+}
+
+/// Entry of a key, nil value or not; null when there is none.
+///
+/// # Safety
+/// [GC-LIVE] dictionary and key are alive.
+#[inline]
+pub unsafe fn dict_find(d: *mut Dict, key: Value) -> *mut DictEntry {
+    // SAFETY: [GC-LIVE].
+    unsafe {
+        match key.tag {
+            Tag::STRING if !str_is_short(key.as_ptr()) => {
+                let s: *mut Str = key.as_ptr();
+                find(d, hash_key(key), |e| {
+                    e.key_tag == Tag::STRING && str_eq(s, e.key_payload as *mut Str)
+                })
+            }
+            Tag::TRUE | Tag::FALSE => find(d, hash_key(key), |e| e.key_tag == key.tag),
+            _ => find(d, mix(key.payload), |e| {
+                e.key_payload == key.payload && e.key_tag == key.tag
+            }),
+        }
+    }
+}
+
+/// Entry of a short string.
+///
+/// # Safety
+/// [GC-LIVE] dictionary and key are alive.
+#[inline]
+pub unsafe fn dict_find_short(d: *mut Dict, key: *mut Str) -> *mut DictEntry {
+    // SAFETY: [GC-LIVE].
+    unsafe {
+        find(d, mix(key as u64), |e| {
+            e.key_payload == key as u64 && e.key_tag == Tag::STRING
+        })
+    }
+}
+
+/// Entry of an integer.
+///
+/// # Safety
+/// [GC-LIVE] the dictionary is alive.
+#[inline]
+pub unsafe fn dict_find_int(d: *mut Dict, key: i64) -> *mut DictEntry {
+    // SAFETY: [GC-LIVE].
+    unsafe {
+        find(d, mix(key as u64), |e| {
+            e.key_payload == key as u64 && e.key_tag == Tag::INT
+        })
+    }
+}
+
+/// Number of the entry of a key for `next`: as [`dict_find`], and dead keys match by payload.
+///
+/// # Safety
+/// [GC-LIVE] the dictionary is alive. The key may be an object that was collected in the meantime, if it is
+/// not a string.
+pub unsafe fn dict_position(d: *mut Dict, key: Value) -> Option<u32> {
+    // SAFETY: [GC-LIVE].
+    unsafe {
+        let e = dict_find(d, key);
+        if !e.is_null() {
+            return Some(e.offset_from((*d).entries) as u32);
+        }
+        if key.tag.is_collectable() {
+            for i in 0..(*d).used {
+                let e = (*d).entries.add(i as usize);
+                if (*e).key_tag == Tag::DEADKEY && (*e).key_payload == key.payload {
+                    return Some(i);
+                }
+            }
+        }
+        None
+    }
+}
+
+/// Appends an entry for a key that is not there. The barrier is the caller's.
+///
+/// # Safety
+/// [GC-LIVE]; `used < cap`.
+#[inline]
+pub unsafe fn dict_push(d: *mut Dict, key: Value, val: Value) -> *mut DictEntry {
+    // SAFETY: [GC-LIVE]; there is room, as promised.
+    unsafe {
+        let n = (*d).used;
+        debug_assert!(n < (*d).cap);
+        let e = (*d).entries.add(n as usize);
+        *e = DictEntry {
+            key_payload: key.payload,
+            val_payload: val.payload,
+            val_tag: val.tag,
+            key_tag: key.tag,
+        };
+        (*d).used = n + 1;
+        if !(*d).index.is_null() {
+            index_put((*d).index, (*d).index_mask, hash_key(key), n);
+        }
+        e
+    }
+}
+
+#[cfg(test)]
+mod tests;
