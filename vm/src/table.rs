@@ -56,7 +56,7 @@ use crate::shape::{
     shape_key_at, shape_keys, shape_with_meta,
 };
 use crate::state::Global;
-use crate::string::{str_bytes, str_is_short};
+use crate::string::{str_bytes, str_is_short, str_val};
 
 /// Largest index of an array part, plus 1.
 pub const MAX_ARRAY: u32 = 1 << 30;
@@ -67,7 +67,8 @@ const FIELD_CAPS: [u32; 8] = [3, 5, 10, 14, 21, 32, 48, 64];
 /// Changes after which a prototype is volatile, in quarters.
 const MAX_CHANGES: u8 = 128;
 
-/// Why a store is refused.
+/// Why a store is refused. Only [`table_set`] and [`table_resize`] report `TooBig`; the other setters panic,
+/// which takes a table of 2^29 entries.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TableError {
     /// "table index is nil".
@@ -280,7 +281,18 @@ unsafe fn dict_barrier(g: &mut Global, t: *mut Table, d: *mut Dict, v: Value) {
     }
 }
 
-/// Integer keys as integers, `None` for keys that no table can have.
+#[inline(always)]
+fn never_too_big(r: Result<(), TableError>) {
+    #[cold]
+    fn too_big() -> ! {
+        panic!("table overflow")
+    }
+    if r.is_err() {
+        too_big()
+    }
+}
+
+/// Integer keys as integers, an error for keys that no table can have.
 #[inline(always)]
 fn normalise(key: Value) -> Result<Value, TableError> {
     match key.tag {
@@ -347,7 +359,7 @@ pub unsafe fn table_get_str(t: *mut Table, key: *mut Str) -> Value {
             return value_of(if str_is_short(key) {
                 dict_find_short((*t).hash.cast(), key)
             } else {
-                dict_find((*t).hash.cast(), crate::string::str_val(key))
+                dict_find((*t).hash.cast(), str_val(key))
             });
         }
         match shape_find_slow((*t).shape, key) {
@@ -543,8 +555,9 @@ pub unsafe fn table_mark_proto(g: &mut Global, t: *mut Table) {
     }
 }
 
-/// True when look-ups through this prototype may be cached now. Saying so starts its observation: the next
-/// change will be announced.
+/// True when look-ups through this table may be cached now. Saying so of a prototype starts its observation:
+/// the next change will be announced. Other tables are not observed; what is known of them comes from their
+/// shape.
 ///
 /// # Safety
 /// [GC-LIVE] the table is alive.
@@ -553,13 +566,12 @@ pub unsafe fn table_is_cacheable(t: *mut Table) -> bool {
     // SAFETY: [GC-LIVE].
     unsafe {
         let f = (*t).hdr.flags;
-        let s = (*t).shape;
-        if f & (flags::TAB_PROTO | flags::TAB_VOLATILE) != flags::TAB_PROTO
-            || (*s).shape_flags & shape_flags::PROTO == 0
-        {
+        if f & flags::TAB_VOLATILE != 0 {
             return false;
         }
-        (*s).shape_flags |= OBSERVED;
+        if f & flags::TAB_PROTO != 0 {
+            (*(*t).shape).shape_flags |= OBSERVED;
+        }
         true
     }
 }
@@ -570,9 +582,29 @@ pub unsafe fn table_is_cacheable(t: *mut Table) -> bool {
 /// # Safety
 /// [GC-LIVE] table and key are alive.
 #[inline]
-pub unsafe fn proto_slot_is_const(t: *mut Table, key: *mut Str) -> bool {
+pub unsafe fn proto_slot_is_const(_g: &mut Global, t: *mut Table, key: *mut Str) -> bool {
     // SAFETY: [GC-LIVE].
-    unsafe { (*(*t).shape).shape_flags & OBSERVED != 0 && !private_is_mutable((*t).shape, key) }
+    unsafe {
+        let s = (*t).shape;
+        let want = shape_flags::PROTO | OBSERVED;
+        (*s).shape_flags & want == want && !private_is_mutable(s, key)
+    }
+}
+
+/// Entry of a string key in a dictionary, nil value or not. Its address is good as long as the table's
+/// [`own_id`].
+///
+/// # Safety
+/// [GC-LIVE] table and key are alive.
+pub unsafe fn dict_entry(t: *mut Table, key: *mut Str) -> Option<*mut DictEntry> {
+    // SAFETY: [GC-LIVE].
+    unsafe {
+        if !is_dict(t) {
+            return None;
+        }
+        let e = dict_find((*t).hash.cast(), str_val(key));
+        (!e.is_null()).then_some(e)
+    }
 }
 
 /// Id of a dictionary that changes whenever its entries move; 0 if there are no more ids. The table keeps it
@@ -679,12 +711,12 @@ pub unsafe fn table_set(
     // SAFETY: [GC-LIVE].
     unsafe {
         match key.tag {
-            Tag::INT => table_set_int(g, t, key.as_int(), v),
-            Tag::STRING => table_set_str(g, t, key.as_ptr(), v),
+            Tag::INT => set_int(g, t, key.as_int(), v),
+            Tag::STRING => set_str(g, t, key.as_ptr(), v),
             _ => {
                 let key = normalise(key)?;
                 if key.tag == Tag::INT {
-                    return table_set_int(g, t, key.as_int(), v);
+                    return set_int(g, t, key.as_int(), v);
                 }
                 if !is_dict(t) {
                     if v.is_nil() {
@@ -702,7 +734,12 @@ pub unsafe fn table_set(
 ///
 /// # Safety
 /// [GC-LIVE] all are alive; [`table_growth_bytes`] is reserved.
-pub unsafe fn table_set_str(
+pub unsafe fn table_set_str(g: &mut Global, t: *mut Table, key: *mut Str, v: Value) {
+    // SAFETY: the caller's promise.
+    unsafe { never_too_big(set_str(g, t, key, v)) }
+}
+
+unsafe fn set_str(
     g: &mut Global,
     t: *mut Table,
     key: *mut Str,
@@ -720,7 +757,7 @@ pub unsafe fn table_set_str(
             }
             fields_to_dict(g, t, 1);
         }
-        dict_store(g, t, crate::string::str_val(key), v)
+        dict_store(g, t, str_val(key), v)
     }
 }
 
@@ -728,7 +765,12 @@ pub unsafe fn table_set_str(
 ///
 /// # Safety
 /// [GC-LIVE] all are alive; [`table_growth_bytes`] is reserved.
-pub unsafe fn table_set_field(
+pub unsafe fn table_set_field(g: &mut Global, t: *mut Table, key: *mut Str, v: Value) {
+    // SAFETY: the caller's promise.
+    unsafe { never_too_big(set_field(g, t, key, v)) }
+}
+
+unsafe fn set_field(
     g: &mut Global,
     t: *mut Table,
     key: *mut Str,
@@ -737,7 +779,7 @@ pub unsafe fn table_set_field(
     // SAFETY: [GC-LIVE]; [GC-BARRIER] through `touch`.
     unsafe {
         if is_dict(t) || !str_is_short(key) {
-            return table_set_str(g, t, key, v);
+            return set_str(g, t, key, v);
         }
         let s = (*t).shape;
         if let Some(slot) = shape_find(g, s, key) {
@@ -760,7 +802,7 @@ pub unsafe fn table_set_field(
         };
         if to.is_null() {
             fields_to_dict(g, t, 1);
-            return dict_store(g, t, crate::string::str_val(key), v);
+            return dict_store(g, t, str_val(key), v);
         }
         if slot >= (*t).field_cap {
             fields_grow(g, t, slot + 1);
@@ -788,7 +830,7 @@ unsafe fn field_store(g: &mut Global, t: *mut Table, slot: u32, key: *mut Str, v
         }
         run_set(p, slot as usize, v);
         barrier(g, t, v);
-        proto_store(g, t, crate::string::str_val(key), old, v);
+        proto_store(g, t, str_val(key), old, v);
     }
 }
 
@@ -861,7 +903,7 @@ unsafe fn fields_to_dict(g: &mut Global, t: *mut Table, extra: u32) {
             for (i, &k) in keys.iter().enumerate() {
                 let v = run_get(p, i);
                 if !v.is_nil() {
-                    dict_push(d, crate::string::str_val(k), v);
+                    dict_push(d, str_val(k), v);
                 }
             }
         }
@@ -1018,23 +1060,24 @@ unsafe fn rehash(g: &mut Global, t: *mut Table, key: Value) -> Result<(), TableE
 /// # Safety
 /// [GC-LIVE] all are alive; [`table_growth_bytes`] is reserved.
 #[inline]
-pub unsafe fn table_set_int(
-    g: &mut Global,
-    t: *mut Table,
-    i: i64,
-    v: Value,
-) -> Result<(), TableError> {
+pub unsafe fn table_set_int(g: &mut Global, t: *mut Table, i: i64, v: Value) {
+    // SAFETY: the caller's promise.
+    unsafe { never_too_big(set_int(g, t, i, v)) }
+}
+
+#[inline]
+unsafe fn set_int(g: &mut Global, t: *mut Table, i: i64, v: Value) -> Result<(), TableError> {
     // SAFETY: [GC-LIVE]; the index is checked against the capacity.
     unsafe {
         if (i as u64) < u64::from((*t).arr_cap) {
             array_store(g, t, i as usize, v);
             return Ok(());
         }
-        table_set_int_beyond(g, t, i, v)
+        set_int_beyond(g, t, i, v)
     }
 }
 
-unsafe fn table_set_int_beyond(
+unsafe fn set_int_beyond(
     g: &mut Global,
     t: *mut Table,
     i: i64,
@@ -1104,12 +1147,7 @@ unsafe fn array_store(g: &mut Global, t: *mut Table, i: usize, v: Value) {
 ///
 /// # Safety
 /// [GC-LIVE] all are alive; [`table_growth_bytes`] is reserved.
-pub unsafe fn table_array_store_slow(
-    g: &mut Global,
-    t: *mut Table,
-    i: i64,
-    v: Value,
-) -> Result<(), TableError> {
+pub unsafe fn table_array_store_slow(g: &mut Global, t: *mut Table, i: i64, v: Value) {
     // SAFETY: [GC-LIVE].
     unsafe { table_set_int(g, t, i, v) }
 }
@@ -1547,7 +1585,7 @@ pub unsafe fn table_next(
                 i += 1;
                 if !v.is_nil() {
                     let k = shape_key_at(s, i - 1);
-                    return Ok(Some((crate::string::str_val(k), v, i)));
+                    return Ok(Some((str_val(k), v, i)));
                 }
             }
         }
@@ -1609,4 +1647,4 @@ unsafe fn position(t: *mut Table, key: Value, hint: u32) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
