@@ -46,8 +46,8 @@ use traceorus_base::objects::{
 use traceorus_base::value::{Tag, Value};
 
 use crate::dict::{
-    MAX_CAP, cap_for, dict_bytes, dict_find, dict_find_int, dict_find_short, dict_move, dict_new,
-    dict_position, dict_push, entry_key, entry_val,
+    MAX_CAP, cap_for, dict_bytes, dict_entries, dict_find, dict_find_int, dict_find_short,
+    dict_move, dict_new, dict_position, dict_push, entry_key, entry_val,
 };
 use crate::number::float_to_int;
 use crate::shape::{
@@ -1221,8 +1221,7 @@ impl Census {
     unsafe fn dict(&mut self, d: *mut Dict) {
         // SAFETY: [GC-LIVE]; the first `used` entries are written.
         unsafe {
-            let entries = core::slice::from_raw_parts((*d).entries, (*d).used as usize);
-            for e in entries {
+            for e in dict_entries(d) {
                 if e.val_tag != Tag::NIL {
                     self.live += 1;
                     if e.key_tag == Tag::INT {
@@ -1351,7 +1350,7 @@ unsafe fn array_resize(g: &mut Global, t: *mut Table, cap: u32, room: u32) {
 unsafe fn dict_has_array_keys(d: *mut Dict, cap: u32) -> bool {
     // SAFETY: [GC-LIVE]; the first `used` entries are written.
     unsafe {
-        core::slice::from_raw_parts((*d).entries, (*d).used as usize)
+        dict_entries(d)
             .iter()
             .any(|e| e.key_tag == Tag::INT && e.key_payload < u64::from(cap))
     }
@@ -1360,7 +1359,7 @@ unsafe fn dict_has_array_keys(d: *mut Dict, cap: u32) -> bool {
 unsafe fn dict_live(d: *mut Dict) -> u32 {
     // SAFETY: [GC-LIVE]; the first `used` entries are written.
     unsafe {
-        core::slice::from_raw_parts((*d).entries, (*d).used as usize)
+        dict_entries(d)
             .iter()
             .filter(|e| e.val_tag != Tag::NIL)
             .count() as u32

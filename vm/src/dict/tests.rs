@@ -1,1 +1,107 @@
-//! Tests.
+//! Sizes and spread.
+#![allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "tests: everything stays alive"
+)]
+
+use super::*;
+use crate::table::tests::State;
+
+#[test]
+fn capacities() {
+    let mut last = 0;
+    for n in 0..10_000 {
+        let c = cap_for(n);
+        assert!(c >= n && c >= last);
+        assert_eq!(cap_for(c), c, "{n}");
+        let size = index_size(c);
+        if c > Dict::SMALL {
+            assert!(
+                size.is_power_of_two() && c * 4 <= size * 3 && c * 8 > size * 3,
+                "{c} {size}"
+            );
+        }
+        assert!(
+            n < 2 || f64::from(c) <= f64::from(n) * 1.51 + 1.0,
+            "{n} {c}"
+        );
+        last = c;
+    }
+    assert!(cap_for(MAX_CAP) >= MAX_CAP);
+    assert!(index_size(cap_for(MAX_CAP)) > 0);
+}
+
+#[test]
+fn memory_per_entry_is_near_pucs() {
+    // PUC: 24 bytes a node, powers of two. Mean over sizes in geometric steps.
+    let (mut ours, mut pucs, mut n) = (0.0, 0.0, 9.0f64);
+    while n < 1e6 {
+        let k = n as u32;
+        ours += dict_bytes(cap_for(k)) as f64 / f64::from(k);
+        pucs += f64::from(k.next_power_of_two()) * 24.0 / f64::from(k);
+        n *= 1.01;
+    }
+    assert!(ours < pucs * 1.1, "{}", ours / pucs);
+}
+
+/// Mean number of index words looked at per successful look-up.
+fn probes(d: *mut Dict) -> f64 {
+    unsafe {
+        let mut total = 0;
+        for i in 0..(*d).used {
+            let h = hash_key(entry_key(&*(*d).entries.add(i as usize)));
+            let mut at = h & (*d).index_mask;
+            loop {
+                total += 1;
+                if *(*d).index.add(at as usize) & (*d).index_mask == i + 1 {
+                    break;
+                }
+                at = (at + 1) & (*d).index_mask;
+            }
+        }
+        f64::from(total) / f64::from((*d).used)
+    }
+}
+
+#[test]
+fn keys_spread() {
+    let mut g = State::new();
+    let n = 24 << 10;
+    let families: [(&str, fn(u64) -> Value); 9] = [
+        ("sequence", |i| Value::int(i as i64)),
+        ("multiples of 2^8", |i| Value::int((i << 8) as i64)),
+        ("multiples of 2^32", |i| Value::int((i << 32) as i64)),
+        ("multiples of 2^44", |i| Value::int((i << 44) as i64)),
+        ("multiples of 1000", |i| Value::int(i as i64 * 1000)),
+        ("halves", |i| Value::float(i as f64 + 0.5)),
+        ("tenths", |i| Value::float(i as f64 * 0.1 + 0.01)),
+        ("small floats", |i| Value::float(1.0 / (i as f64 + 2.0))),
+        ("addresses", |i| {
+            Value::new(0x7f12_3456_0000 + i * 32, Tag::LIGHTUD)
+        }),
+    ];
+    for (name, make) in families {
+        let d = unsafe { dict_new(&mut g, n) };
+        assert_eq!(unsafe { (*d).cap }, n);
+        for i in 0..n {
+            unsafe { dict_push(d, make(u64::from(i)), Value::TRUE) };
+        }
+        // Linear probing at 3/4 with a perfect hash: 2.5.
+        let p = probes(d);
+        assert!(p < 4.0, "{name}: {p}");
+        for i in 0..n {
+            let k = make(u64::from(i));
+            assert_eq!(unsafe { dict_find(d, k) }, unsafe {
+                (*d).entries.add(i as usize)
+            });
+            let absent = make(u64::from(i + n));
+            assert!(unsafe { dict_find(d, absent) }.is_null());
+        }
+    }
+    let d = unsafe { dict_new(&mut g, n) };
+    for i in 0..n {
+        let k = g.val(&format!("k{i}"));
+        unsafe { dict_push(d, k, Value::TRUE) };
+    }
+    assert!(probes(d) < 3.5, "short strings: {}", probes(d));
+}
