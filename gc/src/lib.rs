@@ -1,13 +1,109 @@
-//! The collector (first cut: the interface is final, the inside is not).
-#![allow(missing_docs, clippy::undocumented_unsafe_blocks, reason = "first cut")]
+//! The collector: non-moving, size-classed arenas with mark bitmaps at the side, incremental tri-colour
+//! marking, lazy sweeping. Objects are known by their layouts in `base::objects`; the rest comes through
+//! [`Hooks`].
+//!
+//! # Phases
+//! ```text
+//! Pause --debt--> Mark --no gray left--> (Atomic) --> Sweep --all swept--> Pause
+//! ```
+//! * **Pause.** No marks are set anywhere. Allocation raises the debt until a cycle is due.
+//! * **Mark.** Roots are marked, then gray objects are scanned in steps. `GlobalHot::gc_marking` is 1.
+//! * **Atomic.** One step without the mutator: roots again, objects that changed, threads that ran, weak
+//!   tables, finalizers, transitions of shapes. From then on white means dead.
+//! * **Sweep.** Blocks are swept one by one, on demand of allocation or in steps; dead short strings leave the
+//!   intern table first. Objects made meanwhile come from swept blocks and are safe.
+//!
+//! Steps run only at safepoints ([`Heap::step`]), never in an allocation. A full collection abandons a mark
+//! phase or completes a sweep, and then does all phases at once.
+//!
+//! # Colours
+//! | colour | mark bit | `GcHeader::barrier` | meaning |
+//! |--------|----------|---------------------|---------|
+//! | white  | 0        | any                 | not reached yet |
+//! | gray   | 1        | any                 | reached, waits on a stack (`gray`, `grayagain`) |
+//! | black  | 1        | 1                   | reached and scanned |
+//!
+//! Mark bits are in block headers, so that marking a string or an object that is marked already touches no
+//! object. Strings have no children and become black at once. The `barrier` byte is set when an object is
+//! scanned and may stay 1 when it is white again: that costs one call of the slow path and saves the sweep
+//! from touching live objects. Runs have a mark bit, no colour: the scan of their owner sets it.
+//!
+//! **The invariant**: in the mark phase no black object refers to a white one, other than weakly. Exempt are
+//! threads, which are scanned again, and objects in `grayagain`, `rehash`, or scanned in part.
+//!
+//! # The barrier
+//! A store into an object whose byte is 1 calls [`Heap::barrier`] before the next safepoint, for every store
+//! that could create an edge: a collectable value or key, a metatable, a shape, a run that replaces another (the
+//! new run has to be marked, its contents too, even if the value being stored is a number). The slow path
+//! * outside the mark phase, or if the object is white, clears the byte;
+//! * else clears the byte and puts the object into `grayagain`: it is scanned once more, when the gray stack is
+//!   empty or in the atomic phase (backward barrier; one call per object and cycle);
+//! * for a table with a big array part marks the new value instead, and later scans the hash part again
+//!   (forward barrier), since scanning the array again would make the atomic phase long.
+//!
+//! No barrier is needed for the initialising stores of a new object (it is white until the next safepoint),
+//! for stores of values that are not collectable, and for stores into the roots of [`Hooks::mark_roots`].
+//!
+//! # Threads
+//! Stores into stacks have no barrier. A thread that is running, or has resumed another (`NORMAL`), goes to
+//! `grayagain` whenever it is scanned in the mark phase, and is so scanned by the atomic phase. A suspended
+//! thread that was scanned is black: whoever resumes it or writes into its stack calls the barrier for it
+//! first. So the atomic phase scans the threads that ran, and not the others. What is live in a stack is
+//! found by walking its frames, see `base::frame`: nothing above a frame's live extent is looked at, and
+//! everything below is a valid value [GC-LAYOUT].
+//!
+//! # Invariants cited by unsafe code
+//! * **[GC-LIVE]** a pointer to an object that is used was reachable from the roots at the last safepoint, or
+//!   was allocated since; nothing reachable is ever freed.
+//! * **[GC-LAYOUT]** at a safepoint every reachable object has all fields initialised as `base::objects` says:
+//!   tags of *all* slots of the array part (`arr_cap`) and of the fields (`field_cap`) are valid, `used` entries
+//!   of a dictionary are written, runs have the sizes that their owner's fields give and one owner each.
+//! * **[GC-BARRIER]** stores follow the protocol above.
+//! * **[GC-BLOCK]** mark and free bits are set only at starts of cells; cells in a free list are linked through
+//!   their first word and belong to a swept block of that class; a block is in exactly one list or the pool.
+//! * **[GC-HOST]** the host's function follows `lua_Alloc`; memory goes back with the size it came with.
+//! * **[GC-HOOK]** `global` and `ctx` outlive the heap; hooks do not allocate, step or collect, and touch the heap
+//!   only through the argument they get.
+//!
+//! # Memory
+//! See `arena` (blocks, superblocks, large pieces), `alloc` (free lists, `reserve`), `sweep`, `pacer`. An
+//! allocation never collects and, after [`Heap::reserve`], never fails.
 
+#[cfg(all(target_pointer_width = "32", not(doc)))]
+compile_error!("addresses are 64 bits wide");
+
+mod alloc;
+mod arena;
+mod barrier;
+mod finalize;
+mod host;
+mod mark;
+mod pacer;
 mod sizeclass;
+mod stats;
+mod sweep;
+#[cfg(test)]
+mod tests;
+mod verify;
+mod weak;
 
-use core::marker::PhantomData;
-use traceorus_base::objects::*;
-use traceorus_base::value::Value;
+use core::ptr::null_mut;
+use std::collections::VecDeque;
 
-pub use sizeclass::{MAX_SMALL, NUM_CLASSES, class_bytes, size_class};
+use arena::{Arena, BlockList, GROUPS, Large};
+use traceorus_base::objects::{GcHeader, GlobalHot, Shape, Str, Table};
+
+pub use arena::BLOCK;
+pub use host::{AllocFn, HostAlloc};
+pub use mark::{Marker, trans_home};
+pub use pacer::{Mode, Params};
+pub use sizeclass::{
+    MAX_SMALL, NUM_CLASSES, alloc_size, class_bytes, const_size_class, size_class,
+};
+pub use stats::Stats;
+
+/// Freed memory is filled with this byte in debug builds.
+pub const POISON: u8 = 0xdb;
 
 /// The host refused memory, or the limit is reached, and an emergency collection did not help.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,231 +112,215 @@ pub struct OutOfMemory;
 /// Weakness of a table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum WeakMode {
+    /// Strong.
     None,
+    /// Weak keys, and values that live as long as their keys (ephemerons).
     Keys,
+    /// Weak values.
     Values,
+    /// Weak keys and values.
     Both,
-}
-
-/// Collection mode, as `collectgarbage` names it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Mode {
-    Incremental,
-    Generational,
-}
-
-/// As `lua_Alloc`: `(ud, ptr, osize, nsize)`; `nsize == 0` frees.
-pub type AllocFn = unsafe extern "C" fn(*mut u8, *mut u8, usize, usize) -> *mut u8;
-
-/// Where memory comes from.
-#[derive(Clone, Copy)]
-pub enum HostAlloc {
-    System,
-    Custom { f: AllocFn, ud: *mut u8 },
 }
 
 /// What the vm gives to the collector.
 #[derive(Clone, Copy)]
 pub struct Hooks {
+    /// First argument of the functions.
     pub ctx: *mut u8,
+    /// Marks what `GlobalHot` does not name (its threads, tables, metatables, names and error value are marked
+    /// anyway). Called at the start and the end of marking, and by the verifier.
     pub mark_roots: unsafe fn(ctx: *mut u8, m: &mut Marker<'_>),
+    /// Weakness of a table with a metatable, from `__mode`; not called if `meta_absent` excludes it.
     pub table_mode: unsafe fn(ctx: *mut u8, t: *mut Table) -> WeakMode,
+    /// Called after marking, before anything is freed: clear weak caches here, by [`Heap::is_marked`].
     pub atomic_done: unsafe fn(ctx: *mut u8, h: &mut Heap),
+    /// Called when objects wait to be finalized.
     pub queue_finalizers: unsafe fn(ctx: *mut u8),
+    /// The intern table: its buckets (strings linked by `Str::next`) and their number. It may be replaced at
+    /// any time; the collector then starts again.
     pub intern_buckets: unsafe fn(ctx: *mut u8) -> (*mut *mut Str, usize),
 }
 
+/// What the collector is doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    Pause,
+    Mark,
+    Atomic,
+    Sweep,
+}
+
+/// Blocks of one class in one group.
+#[derive(Clone, Copy)]
+struct ClassLists {
+    /// Swept, with free cells.
+    avail: BlockList,
+    /// Swept, full when last looked at.
+    full: BlockList,
+    unswept: BlockList,
+}
+
+/// The heap of one state. It must not move while it is in use by hooks; the vm keeps it inside its state.
 pub struct Heap {
     global: *mut GlobalHot,
     hooks: Hooks,
-    host: HostAlloc,
+    arena: Arena,
+
+    /// Blocks by group and class; the last class is that of mixed blocks.
+    lists: [[ClassLists; NUM_CLASSES + 1]; GROUPS],
+    /// Free lists of runs and strings.
+    free: [[*mut u8; NUM_CLASSES]; GROUPS],
+    free_count: [[usize; NUM_CLASSES]; GROUPS],
+    /// Blocks that mixed cells are taken from.
+    mixed: [*mut arena::Block; GROUPS],
+    /// Bytes that classes took from mixed blocks.
+    mixed_bytes: [[u16; NUM_CLASSES]; GROUPS],
+    large: *mut Large,
+    large_unswept: *mut Large,
+    /// Bytes in cells that were handed out, and in large pieces.
     used: usize,
-    limit: Option<usize>,
-    running: bool,
-    mode: Mode,
-    pause: u32,
-    stepmul: u32,
-    stepsize: u32,
+    limit: usize,
+
+    phase: Phase,
+    /// Flips when sweeping begins; blocks with the other value are unswept.
+    epoch: u8,
+    /// A hook runs.
+    busy: bool,
+    /// Stack of gray objects, see `mark`.
+    gray: Vec<usize>,
+    /// Black objects that changed, and threads that run.
+    grayagain: Vec<*mut GcHeader>,
+    /// `grayagain` was scanned once in this mark phase.
+    remarked: bool,
+    /// Tables that took the forward barrier.
+    rehash: Vec<*mut Table>,
+    /// Forward barriers that this cycle may still take.
+    forward_left: u32,
+    /// Large runs allocated in this mark phase.
+    new_runs: Vec<usize>,
+    /// Weak tables seen while marking, and in the atomic phase.
+    weak_seen: Vec<*mut Table>,
+    weak: Vec<weak::WeakTable>,
+    waiting: weak::Waiting,
+    /// Marks are to be reported to `waiting`.
+    watch: bool,
+    /// Shapes with transitions.
+    parents: Vec<*mut Shape>,
+
     finobj: Vec<*mut GcHeader>,
-    tobefnz: std::collections::VecDeque<*mut GcHeader>,
+    tobefnz: VecDeque<*mut GcHeader>,
+
+    /// Position of the sweep among the lists.
+    sweep_at: usize,
+    /// Dead strings have not left the intern table yet.
+    intern_pending: bool,
+    intern_at: usize,
+    intern_table: *mut *mut Str,
+    intern_len: usize,
+    unlinked: usize,
+
+    debt: isize,
+    running: bool,
+    held: u32,
+    mode: Mode,
+    params: Params,
+    /// Bytes alive after the last cycle.
+    live_estimate: usize,
+    swept_before: u64,
+    /// Bytes looked at by marking.
+    work: usize,
+    stress: u32,
+    stress_left: u32,
+    stress_due: bool,
+    stats: Stats,
 }
 
-/// Slot in `Shape::trans` where the search for the child with last key `key` starts; the search goes on
-/// upwards by one, wrapping around. The collector rebuilds the tables by the same rule.
-///
-/// # Safety
-/// `key` is null or a short string; `cap` is a power of two.
-pub unsafe fn trans_home(key: *const Str, cap: u32) -> usize {
-    if key.is_null() {
-        return 0;
-    }
-    unsafe { ((*key).hdr.word & (cap - 1)) as usize }
-}
-
-/// Gives roots to the collector.
-pub struct Marker<'a> {
-    #[expect(dead_code, reason = "first cut")]
-    heap: *mut Heap,
-    _life: PhantomData<&'a mut Heap>,
-}
-
-#[expect(clippy::missing_safety_doc, reason = "first cut")]
-#[expect(unused_variables, reason = "first cut")]
-impl Marker<'_> {
-    pub unsafe fn value(&mut self, v: Value) {}
-    /// May be null.
-    pub unsafe fn object<T>(&mut self, p: *mut T) {}
-    /// May be null.
-    pub unsafe fn run(&mut self, p: *mut u8) {}
-    /// As `run`, for callers that know the size (cheaper).
-    pub unsafe fn run_sized(&mut self, p: *mut u8, bytes: usize) {}
-}
-
-#[expect(clippy::missing_safety_doc, reason = "first cut")]
-#[expect(unused_variables, reason = "first cut")]
 impl Heap {
+    /// A heap without objects. `global` and the context of the hooks outlive it [GC-HOOK].
     pub fn new(global: *mut GlobalHot, hooks: Hooks, host: HostAlloc) -> Heap {
         Heap {
             global,
             hooks,
-            host,
+            arena: Arena::new(host),
+            lists: [[ClassLists {
+                avail: BlockList::EMPTY,
+                full: BlockList::EMPTY,
+                unswept: BlockList::EMPTY,
+            }; NUM_CLASSES + 1]; GROUPS],
+            free: [[null_mut(); NUM_CLASSES]; GROUPS],
+            free_count: [[0; NUM_CLASSES]; GROUPS],
+            mixed: [null_mut(); GROUPS],
+            mixed_bytes: [[0; NUM_CLASSES]; GROUPS],
+            large: null_mut(),
+            large_unswept: null_mut(),
             used: 0,
-            limit: None,
-            running: true,
-            mode: Mode::Incremental,
-            pause: 200,
-            stepmul: 100,
-            stepsize: 13,
+            limit: usize::MAX,
+            phase: Phase::Pause,
+            epoch: 0,
+            busy: false,
+            gray: Vec::new(),
+            grayagain: Vec::new(),
+            remarked: false,
+            rehash: Vec::new(),
+            forward_left: 0,
+            new_runs: Vec::new(),
+            weak_seen: Vec::new(),
+            weak: Vec::new(),
+            waiting: weak::Waiting::default(),
+            watch: false,
+            parents: Vec::new(),
             finobj: Vec::new(),
-            tobefnz: Default::default(),
+            tobefnz: VecDeque::new(),
+            sweep_at: 0,
+            intern_pending: false,
+            intern_at: 0,
+            intern_table: null_mut(),
+            intern_len: 0,
+            unlinked: 0,
+            debt: -(64 << 10),
+            running: true,
+            held: 0,
+            mode: Mode::Incremental,
+            params: Params::DEFAULT,
+            live_estimate: 0,
+            swept_before: 0,
+            work: 0,
+            stress: 0,
+            stress_left: 0,
+            stress_due: false,
+            stats: Stats::default(),
         }
     }
-    /// `lua_setallocf`.
-    pub fn set_host(&mut self, host: HostAlloc) {
-        self.host = host;
-    }
+
+    /// Where memory comes from.
     pub fn host(&self) -> HostAlloc {
-        self.host
+        self.arena.host
     }
-    /// A new object: header `{barrier 0, kind, flags 0, extra 0, word 0}`, the rest uninitialised.
-    pub unsafe fn alloc(&mut self, kind: ObjKind, bytes: usize) -> *mut u8 {
-        let p = unsafe { self.alloc_run(bytes) };
+
+    /// `lua_setallocf`: the new function must accept memory that the old one gave.
+    pub fn set_host(&mut self, host: HostAlloc) {
+        self.arena.host = host;
+    }
+
+    /// Gives all memory back to the host. No object of the heap, nor the heap, may be used afterwards.
+    ///
+    /// # Safety
+    /// Nobody uses the objects any more; finalizers have run.
+    pub unsafe fn destroy(&mut self) {
+        // SAFETY: the caller's promise.
         unsafe {
-            p.cast::<GcHeader>().write(GcHeader {
-                barrier: 0,
-                kind: kind as u8,
-                flags: 0,
-                extra: 0,
-                word: 0,
-            })
-        };
-        p
-    }
-    /// Cell for an object of the class, when `GlobalHot::free[class]` is empty; fills that list too.
-    pub unsafe fn refill(&mut self, class: usize) -> *mut u8 {
-        unsafe { self.alloc_run(class_bytes(class)) }
-    }
-    pub unsafe fn alloc_run(&mut self, bytes: usize) -> *mut u8 {
-        self.used += bytes;
-        let p = unsafe { libc::malloc(bytes.max(16)) };
-        assert!(!p.is_null());
-        p.cast()
-    }
-    pub unsafe fn free_run(&mut self, p: *mut u8, bytes: usize) {
-        self.used -= bytes;
-        unsafe { libc::free(p.cast()) };
-    }
-    pub fn reserve(&mut self, bytes: usize) -> Result<(), OutOfMemory> {
-        match self.limit {
-            Some(l) if self.used + bytes > l => Err(OutOfMemory),
-            _ => Ok(()),
-        }
-    }
-    pub fn set_memory_limit(&mut self, limit: Option<usize>) {
-        self.limit = limit;
-    }
-    pub fn memory_limit(&self) -> Option<usize> {
-        self.limit
-    }
-    pub fn used_bytes(&self) -> usize {
-        self.used
-    }
-    pub unsafe fn barrier(&mut self, obj: *mut GcHeader, v: Value) {
-        unsafe { (*obj).barrier = 0 };
-    }
-    pub fn resurrect_string(&mut self, s: *mut Str) {}
-    pub unsafe fn step(&mut self) {
-        unsafe { (*self.global).poll &= !poll::GC };
-    }
-    pub unsafe fn step_bytes(&mut self, kb: usize) -> bool {
-        true
-    }
-    pub unsafe fn full(&mut self, emergency: bool) {}
-    pub unsafe fn register_finalizer(&mut self, obj: *mut GcHeader) {
-        unsafe {
-            if (*obj).flags & flags::FINALIZER == 0 {
-                (*obj).flags |= flags::FINALIZER;
-                self.finobj.push(obj);
+            for mut l in [self.large, self.large_unswept] {
+                while !l.is_null() {
+                    let next = (*l).next;
+                    self.arena.free_large(l);
+                    l = next;
+                }
             }
+            self.arena.destroy();
+            (*self.global).free = [null_mut(); _];
         }
+        self.large = null_mut();
+        self.large_unswept = null_mut();
+        self.used = 0;
     }
-    pub unsafe fn next_to_finalize(&mut self) -> Option<*mut GcHeader> {
-        let o = self.tobefnz.pop_front()?;
-        unsafe { (*o).flags &= !flags::FINALIZER };
-        Some(o)
-    }
-    pub unsafe fn separate_all(&mut self) {
-        while let Some(o) = self.finobj.pop() {
-            self.tobefnz.push_back(o);
-        }
-        if !self.tobefnz.is_empty() {
-            unsafe { (self.hooks.queue_finalizers)(self.hooks.ctx) };
-        }
-    }
-    pub unsafe fn is_marked(&self, obj: *const GcHeader) -> bool {
-        true
-    }
-    /// The user's stop and restart.
-    pub fn stop(&mut self) {
-        self.running = false;
-    }
-    pub fn restart(&mut self) {
-        self.running = true;
-    }
-    pub fn is_running(&self) -> bool {
-        self.running
-    }
-    /// Keeps the collector from running on its own (while a finalizer runs, at close): nests with `release`,
-    /// independent of `stop`.
-    pub fn hold(&mut self) {}
-    pub fn release(&mut self) {}
-    /// Sets the mode; returns the previous one.
-    pub fn set_mode(&mut self, mode: Mode) -> Mode {
-        core::mem::replace(&mut self.mode, mode)
-    }
-    pub fn mode(&self) -> Mode {
-        self.mode
-    }
-    /// In percent; returns the previous value.
-    pub fn set_pause(&mut self, v: u32) -> u32 {
-        core::mem::replace(&mut self.pause, v)
-    }
-    pub fn set_stepmul(&mut self, v: u32) -> u32 {
-        core::mem::replace(&mut self.stepmul, v)
-    }
-    /// As log2 of bytes; returns the previous value.
-    pub fn set_stepsize(&mut self, v: u32) -> u32 {
-        core::mem::replace(&mut self.stepsize, v)
-    }
-    /// Every `n`-th allocation asks for a full collection at the next step; 0: off.
-    pub fn set_stress(&mut self, n: u32) {}
-    pub unsafe fn verify(&self) -> Result<(), String> {
-        Ok(())
-    }
-    /// Bytes of the cell that holds the object.
-    pub unsafe fn object_size(&self, obj: *const GcHeader) -> usize {
-        0
-    }
-    /// Gives everything back to the host. Nothing of the heap may be used afterwards.
-    pub unsafe fn destroy(&mut self) {}
 }

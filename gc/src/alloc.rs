@@ -1,0 +1,456 @@
+//! Allocation: free lists, refills, mixed blocks, large pieces, `reserve`.
+//!
+//! A free list is filled with at most a page or 64 cells at a time, in address order, from the first block of
+//! the class that has free cells; when there is none, the next unswept block of the class is swept; then
+//! classes with little in use take a cell from the group's mixed block, others a fresh block. Accounting
+//! happens when cells are handed out to a list, so taking a cell from a list is two moves.
+
+use crate::arena::*;
+use crate::sizeclass::*;
+use crate::{Heap, OutOfMemory, Phase};
+use core::ptr::null_mut;
+use traceorus_base::objects::{GcHeader, ObjKind, poll};
+
+/// Most cells and bytes of one refill.
+const REFILL_CELLS: u32 = 64;
+const REFILL_BYTES: usize = 4096;
+/// A class takes this many bytes from mixed blocks before it gets a block of its own.
+const MIXED_BYTES: usize = 4096;
+/// Blocks that the pool holds after `reserve`: one mixed block for each group and one more. They hold any
+/// mix of small cells up to `SMALL_READY` bytes, rounding included.
+const MIN_POOL: usize = 4;
+/// Largest `reserve` that needs no spare memory for large pieces.
+const SMALL_READY: usize = 4096;
+
+impl Heap {
+    /// A new object of `bytes` bytes: header `{barrier 0, kind, flags 0, extra 0, word 0}`, the rest
+    /// uninitialised. White: the caller makes it reachable, or loses it, before the next safepoint. Never
+    /// collects. Ends the process when the host refuses memory that was not reserved.
+    ///
+    /// # Safety
+    /// [GC-LAYOUT] the caller initialises the fields before the next safepoint; `bytes` is the size that the
+    /// object's layout gives.
+    #[inline]
+    pub unsafe fn alloc(&mut self, kind: ObjKind, bytes: usize) -> *mut u8 {
+        let group = if kind == ObjKind::String { STR } else { OBJ };
+        // SAFETY: a cell of at least `bytes >= 8` bytes.
+        unsafe {
+            let p = if bytes <= MAX_SMALL {
+                self.cell(group, size_class(bytes))
+            } else {
+                self.large(bytes, group)
+            };
+            p.cast::<GcHeader>().write(GcHeader {
+                barrier: 0,
+                kind: kind as u8,
+                flags: 0,
+                extra: 0,
+                word: 0,
+            });
+            p
+        }
+    }
+
+    /// A run: `bytes` bytes, 16-aligned, uninitialised, without header. It lives as long as the object that
+    /// owns it.
+    ///
+    /// # Safety
+    /// [GC-LAYOUT] the run gets its one owner, with this size, before the next safepoint.
+    #[inline]
+    pub unsafe fn alloc_run(&mut self, bytes: usize) -> *mut u8 {
+        // SAFETY: [GC-BLOCK] what `cell` and `large` give is a cell or a large run.
+        unsafe {
+            if bytes <= MAX_SMALL {
+                let p = self.cell(RUN, size_class(bytes));
+                if self.phase == Phase::Mark {
+                    let (b, i) = (block_of(p), bit_of(p));
+                    (*b).mark[i >> 6] |= 1 << (i & 63);
+                }
+                p
+            } else {
+                self.large(bytes, RUN)
+            }
+        }
+    }
+
+    /// Frees a run that its owner has let go of. Null is ignored.
+    ///
+    /// # Safety
+    /// `p` is a run of `bytes` bytes and no object refers to it any more.
+    pub unsafe fn free_run(&mut self, p: *mut u8, bytes: usize) {
+        if p.is_null() {
+            return;
+        }
+        // SAFETY: [GC-BLOCK] the size says in what kind of memory the run is.
+        unsafe {
+            if bytes > MAX_SMALL {
+                let l = large_of(p);
+                debug_assert_eq!((*l).bytes, bytes, "size of a run");
+                self.unlink_large(l);
+                self.used -= bytes;
+                self.debt -= bytes as isize;
+                self.arena.free_large(l);
+                return;
+            }
+            let (b, i, class) = (block_of(p), bit_of(p), size_class(bytes));
+            debug_assert_eq!((*b).group as usize, RUN);
+            debug_assert!(
+                (*b).class == MIXED || (*b).class as usize == class,
+                "size of a run"
+            );
+            (*b).mark[i >> 6] &= !(1 << (i & 63));
+            poison(p, class_bytes(class));
+            if (*b).epoch == self.epoch {
+                self.push_free(RUN, class, p);
+            }
+            // else the block has yet to be swept, which frees the cell since it is unmarked
+        }
+    }
+
+    /// Slow path of inline allocation: a cell for an object of the class, `GlobalHot::free[class]` being
+    /// empty; leaves more cells in that list. Same terms as [`Heap::alloc`]; the caller writes the header.
+    ///
+    /// # Safety
+    /// As [`Heap::alloc`]; `class` is below `NUM_CLASSES`.
+    #[inline]
+    pub unsafe fn refill(&mut self, class: usize) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        unsafe { self.hand_out(OBJ, class) }
+    }
+
+    /// Makes sure that allocations of `bytes` bytes in total succeed, up to the next call of `reserve` or the
+    /// next safepoint: sum up [`alloc_size`] of each. May run an emergency collection: everything that the
+    /// caller needs must be rooted. A total above 4 KiB is meant for a few large pieces; many small ones
+    /// should have some slack (an eighth).
+    pub fn reserve(&mut self, bytes: usize) -> Result<(), OutOfMemory> {
+        if bytes <= SMALL_READY
+            && self.arena.pool_blocks >= MIN_POOL
+            && bytes <= self.limit.saturating_sub(self.used)
+        {
+            return Ok(());
+        }
+        self.reserve_slow(bytes)
+    }
+
+    #[cold]
+    fn reserve_slow(&mut self, bytes: usize) -> Result<(), OutOfMemory> {
+        if self.try_reserve(bytes) {
+            return Ok(());
+        }
+        self.arena.drop_spare();
+        if !self.busy {
+            // SAFETY: [GC-LIVE] the caller has rooted what it needs.
+            unsafe { self.full(true) };
+            if self.try_reserve(bytes) {
+                return Ok(());
+            }
+            self.arena.drop_spare();
+        }
+        Err(OutOfMemory)
+    }
+
+    fn try_reserve(&mut self, bytes: usize) -> bool {
+        if bytes > isize::MAX as usize / 2 {
+            return false;
+        }
+        if self.used.saturating_add(bytes) > self.limit
+            && self.used_bytes().saturating_add(bytes) > self.limit
+        {
+            return false;
+        }
+        while self.arena.pool_blocks < MIN_POOL {
+            if !self.arena.grow(false) {
+                return false;
+            }
+        }
+        bytes <= SMALL_READY || self.arena.fill_spare(bytes + bytes / 32 + 2 * BLOCK)
+    }
+
+    /// Limits [`Heap::used_bytes`]; checked by `reserve`.
+    pub fn set_memory_limit(&mut self, limit: Option<usize>) {
+        self.limit = limit.unwrap_or(usize::MAX);
+    }
+
+    /// The limit.
+    pub fn memory_limit(&self) -> Option<usize> {
+        (self.limit != usize::MAX).then_some(self.limit)
+    }
+
+    /// Bytes in use by objects and runs: cells that are not free, and dead ones that have yet to be swept.
+    pub fn used_bytes(&self) -> usize {
+        let mut free = 0;
+        for class in 0..NUM_CLASSES {
+            let mut n = self.free_count[RUN][class] + self.free_count[STR][class];
+            // SAFETY: [GC-BLOCK] the lists link free cells through their first words.
+            unsafe {
+                let mut p = (*self.global).free[class];
+                while !p.is_null() {
+                    n += 1;
+                    p = p.cast::<*mut u8>().read();
+                }
+            }
+            free += n * class_bytes(class);
+        }
+        self.used - free
+    }
+
+    /// Takes a cell from the class's free list.
+    #[inline(always)]
+    unsafe fn cell(&mut self, group: usize, class: usize) -> *mut u8 {
+        // SAFETY: [GC-BLOCK] list members are free cells linked through their first words.
+        unsafe {
+            if group == OBJ {
+                let p = (*self.global).free[class];
+                if !p.is_null() {
+                    (*self.global).free[class] = p.cast::<*mut u8>().read();
+                    return p;
+                }
+            } else {
+                let p = self.free[group][class];
+                if !p.is_null() {
+                    self.free[group][class] = p.cast::<*mut u8>().read();
+                    self.free_count[group][class] -= 1;
+                    return p;
+                }
+            }
+            self.hand_out(group, class)
+        }
+    }
+
+    /// Adds a free cell to its list.
+    pub(crate) unsafe fn push_free(&mut self, group: usize, class: usize, p: *mut u8) {
+        // SAFETY: [GC-BLOCK] `p` is a free cell of the class.
+        unsafe {
+            let head = if group == OBJ {
+                &mut (*self.global).free[class]
+            } else {
+                self.free_count[group][class] += 1;
+                &mut self.free[group][class]
+            };
+            p.cast::<*mut u8>().write(*head);
+            *head = p;
+        }
+    }
+
+    /// Finds cells for a free list that is empty; returns one and puts the others there.
+    #[cold]
+    unsafe fn hand_out(&mut self, group: usize, class: usize) -> *mut u8 {
+        self.tick();
+        // SAFETY: [GC-BLOCK] lists hold blocks of their class; a block with nothing free goes to `full`.
+        unsafe {
+            loop {
+                let b = self.lists[group][class].avail.head;
+                if !b.is_null() {
+                    let p = self.cut(b, group, class);
+                    if !p.is_null() {
+                        return p;
+                    }
+                    let l = &mut self.lists[group][class];
+                    l.avail.pop();
+                    l.full.push(b);
+                    continue;
+                }
+                if self.phase == Phase::Sweep && self.sweep_for(group, class) {
+                    let head = if group == OBJ {
+                        (*self.global).free[class]
+                    } else {
+                        self.free[group][class]
+                    };
+                    if !head.is_null() {
+                        return self.cell(group, class); // came from a mixed block
+                    }
+                    continue;
+                }
+                let size = class_bytes(class);
+                let mixed = &mut self.mixed_bytes[group][class];
+                if *mixed as usize + size <= MIXED_BYTES {
+                    *mixed += size as u16;
+                    return self.mixed_cell(group, class);
+                }
+                if self.arena.pool_blocks <= MIN_POOL && !self.arena.grow(false) {
+                    return self.mixed_cell(group, class);
+                }
+                let b = self.arena.take_block(class as u8, group, self.epoch);
+                (*b).free = STARTS[class];
+                self.lists[group][class].avail.push(b);
+            }
+        }
+    }
+
+    /// Takes free cells of a block: the first is returned, the others go to the list. Null if there is none.
+    unsafe fn cut(&mut self, b: *mut Block, group: usize, class: usize) -> *mut u8 {
+        let size = class_bytes(class);
+        let most = if self.stress > 0 {
+            1
+        } else {
+            REFILL_CELLS.min((REFILL_BYTES / size) as u32).max(1)
+        };
+        let mut n = 0;
+        let mut first = null_mut::<u8>();
+        let mut last = null_mut::<u8>();
+        // SAFETY: [GC-BLOCK] set bits of `free` name free cells of this block.
+        unsafe {
+            'words: for i in 0..WORDS {
+                while (*b).free[i] != 0 {
+                    if n == most {
+                        break 'words;
+                    }
+                    let bit = (*b).free[i].trailing_zeros() as usize;
+                    (*b).free[i] &= (*b).free[i] - 1;
+                    let p = b.cast::<u8>().add((i * 64 + bit) * 16);
+                    if first.is_null() {
+                        first = p;
+                    } else {
+                        last.cast::<*mut u8>().write(p);
+                    }
+                    last = p;
+                    n += 1;
+                }
+            }
+            if n == 0 {
+                return null_mut();
+            }
+            (*b).handed += n;
+            self.charge(n as usize * size);
+            if n > 1 {
+                let rest = first.cast::<*mut u8>().read();
+                let head = if group == OBJ {
+                    &mut (*self.global).free[class]
+                } else {
+                    self.free_count[group][class] += n as usize - 1;
+                    &mut self.free[group][class]
+                };
+                last.cast::<*mut u8>().write(*head);
+                *head = rest;
+            }
+        }
+        first
+    }
+
+    /// A cell from the group's mixed block.
+    unsafe fn mixed_cell(&mut self, group: usize, class: usize) -> *mut u8 {
+        let size = class_bytes(class);
+        // SAFETY: [GC-BLOCK] bytes from `bump` on are free.
+        unsafe {
+            loop {
+                let b = self.mixed[group];
+                if !b.is_null() && (*b).bump as usize + size <= BLOCK {
+                    let p = b.cast::<u8>().add((*b).bump as usize);
+                    let i = bit_of(p);
+                    (*b).free[i >> 6] |= 1 << (i & 63);
+                    (*b).bump += size as u32;
+                    (*b).handed += size as u32;
+                    self.charge(size);
+                    return p;
+                }
+                let b = self.arena.take_block(MIXED, group, self.epoch);
+                if !b.is_null() {
+                    self.lists[group][NUM_CLASSES].full.push(b);
+                    self.mixed[group] = b;
+                } else if !self.arena.grow(true) {
+                    refused();
+                }
+            }
+        }
+    }
+
+    #[cold]
+    unsafe fn large(&mut self, bytes: usize, group: usize) -> *mut u8 {
+        self.tick();
+        // SAFETY: [GC-HOST] a fresh node is linked into the list of swept pieces.
+        unsafe {
+            let l = if group == RUN {
+                self.arena.large_run(bytes, self.epoch)
+            } else {
+                self.arena.large_object(bytes, group, self.epoch)
+            };
+            if l.is_null() {
+                refused();
+            }
+            if group == RUN && self.phase == Phase::Mark {
+                (*l).mark = 1;
+                self.new_runs.push(l.add(1).addr());
+            }
+            self.link_large(l);
+            self.charge(bytes);
+            large_start(l)
+        }
+    }
+
+    pub(crate) unsafe fn link_large(&mut self, l: *mut Large) {
+        // SAFETY: `l` is a node in no list.
+        unsafe {
+            (*l).prev = null_mut();
+            (*l).next = self.large;
+            if !self.large.is_null() {
+                (*self.large).prev = l;
+            }
+        }
+        self.large = l;
+    }
+
+    unsafe fn unlink_large(&mut self, l: *mut Large) {
+        // SAFETY: `l` is in the list that its epoch names.
+        unsafe {
+            let (next, prev) = ((*l).next, (*l).prev);
+            if !next.is_null() {
+                (*next).prev = prev;
+            }
+            if !prev.is_null() {
+                (*prev).next = next;
+            } else if (*l).epoch == self.epoch {
+                self.large = next;
+            } else {
+                self.large_unswept = next;
+            }
+        }
+    }
+
+    /// Counts bytes as used and as debt.
+    fn charge(&mut self, bytes: usize) {
+        self.used += bytes;
+        self.debt += bytes as isize;
+        if self.debt > 0 && self.may_run() {
+            self.raise();
+        }
+    }
+
+    /// Asks for a step at the next safepoint.
+    pub(crate) fn raise(&mut self) {
+        // SAFETY: [GC-HOOK] the state outlives its heap.
+        unsafe { (*self.global).poll |= poll::GC };
+    }
+
+    /// Stress mode's clock.
+    fn tick(&mut self) {
+        if self.stress > 0 {
+            self.stress_left = self.stress_left.saturating_sub(1);
+            if self.stress_left == 0 {
+                self.stress_left = self.stress;
+                self.stress_due = true;
+                if self.may_run() {
+                    self.raise();
+                }
+            }
+        }
+    }
+}
+
+/// Fills a freed cell with a pattern, in debug builds.
+///
+/// # Safety
+/// The cell is free.
+#[inline(always)]
+pub(crate) unsafe fn poison(p: *mut u8, bytes: usize) {
+    if cfg!(debug_assertions) {
+        // SAFETY: the caller's promise.
+        unsafe { core::ptr::write_bytes(p, crate::POISON, bytes) };
+    }
+}
+
+/// The contract of `reserve` was broken.
+#[cold]
+fn refused() -> ! {
+    eprintln!("traceorus: out of memory in an allocation that was not reserved");
+    std::process::abort()
+}

@@ -1,0 +1,312 @@
+//! When to collect and how fast: debts, steps, parameters, modes.
+//!
+//! As in Lua, a *debt* counts bytes allocated beyond the point where work is due. A cycle starts when memory
+//! in use reaches `pause` percent of what was alive after the last one. From then on, each `2^stepsize` bytes
+//! of allocation make a step due, and the step looks at `stepmul / 3` bytes for each byte of debt.
+
+use crate::{Heap, Phase};
+use traceorus_base::objects::poll;
+
+/// Collection mode, as `collectgarbage` names it. Both share the incremental engine for now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// "incremental"
+    Incremental,
+    /// "generational"
+    Generational,
+}
+
+/// Parameters of the pacer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Params {
+    /// Memory in use, in percent of what survived, at which a cycle starts.
+    pub pause: u32,
+    /// Speed of steps in percent.
+    pub stepmul: u32,
+    /// Allocation between steps, as log2 of bytes.
+    pub stepsize: u32,
+}
+
+impl Params {
+    /// Lua's.
+    pub const DEFAULT: Params = Params {
+        pause: 200,
+        stepmul: 100,
+        stepsize: 13,
+    };
+}
+
+/// A cycle starts at the earliest after this much allocation.
+const MIN_PAUSE: usize = 64 << 10;
+/// Bytes of marking that are done without looking at the clock.
+const SLICE: usize = 16 << 10;
+
+impl Heap {
+    /// Does the work that is due; for safepoints that find `poll::GC`.
+    ///
+    /// # Safety
+    /// [GC-LIVE] everything that is needed is reachable from the roots, threads' frames are in order.
+    pub unsafe fn step(&mut self) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            (*self.global).poll &= !poll::GC;
+            if self.busy {
+                return;
+            }
+            self.arena.drop_spare();
+            if !self.may_run() {
+                self.debt = -(1 << 14);
+            } else if self.stress_due {
+                self.stress_due = false;
+                self.full(false);
+            } else if self.debt > 0 {
+                self.basic_step();
+            }
+        }
+    }
+
+    /// `collectgarbage("step", kb)`: a basic step for 0, else a step as if `kb` KiB had been allocated. True
+    /// if it ended a cycle.
+    ///
+    /// # Safety
+    /// As [`Heap::step`].
+    pub unsafe fn step_bytes(&mut self, kb: usize) -> bool {
+        if self.busy {
+            return false;
+        }
+        let more = isize::try_from(kb)
+            .unwrap_or(isize::MAX)
+            .saturating_mul(1024);
+        self.debt = if kb == 0 {
+            0
+        } else {
+            self.debt.saturating_add(more)
+        };
+        if kb != 0 && self.debt <= 0 {
+            return false;
+        }
+        // SAFETY: the caller's promise.
+        unsafe { self.basic_step() };
+        self.phase == Phase::Pause
+    }
+
+    unsafe fn basic_step(&mut self) {
+        let size = 1usize << self.params.stepsize.clamp(4, 40);
+        let speed = (self.params.stepmul as usize / 3).max(1);
+        let mut work = (self.debt.max(0) as usize)
+            .saturating_add(size)
+            .saturating_mul(speed);
+        // SAFETY: the caller's promise.
+        unsafe {
+            loop {
+                let done = self.single_step(work.min(SLICE));
+                if self.phase == Phase::Pause {
+                    self.schedule();
+                    return;
+                }
+                if done >= work {
+                    break;
+                }
+                work -= done;
+            }
+        }
+        self.debt = -(size as isize);
+    }
+
+    /// One piece of work of about `limit` bytes; returns what it cost.
+    unsafe fn single_step(&mut self, limit: usize) -> usize {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match self.phase {
+                Phase::Pause => {
+                    self.start_cycle();
+                    1024
+                }
+                Phase::Mark => {
+                    if !self.gray.is_empty() {
+                        return self.propagate(limit).max(1);
+                    }
+                    if !self.remarked {
+                        // scan once more what changed, so that the atomic phase has less to do
+                        self.remarked = true;
+                        self.requeue_forwarded();
+                        self.gray.extend(self.grayagain.drain(..).map(|p| p.addr()));
+                        return 1024;
+                    }
+                    let before = self.work;
+                    self.atomic();
+                    1024 + (self.work - before)
+                }
+                Phase::Atomic => unreachable!("the atomic phase is one step"),
+                Phase::Sweep => self.sweep_step(limit),
+            }
+        }
+    }
+
+    /// A full collection: every object that is not reachable now is freed or its finalizer queued.
+    ///
+    /// # Safety
+    /// As [`Heap::step`].
+    pub unsafe fn full(&mut self, emergency: bool) {
+        if self.busy {
+            return;
+        }
+        // SAFETY: the caller's promise.
+        unsafe {
+            if !emergency {
+                self.arena.drop_spare();
+            }
+            match self.phase {
+                Phase::Mark => self.abandon(),
+                Phase::Sweep => self.finish_sweep(),
+                _ => {}
+            }
+            self.start_cycle();
+            self.remarked = true;
+            self.propagate(usize::MAX);
+            self.atomic();
+            self.finish_sweep();
+            self.arena.trim(self.keep_blocks(0));
+            self.schedule();
+            (*self.global).poll &= !poll::GC;
+        }
+    }
+
+    unsafe fn finish_sweep(&mut self) {
+        while self.phase == Phase::Sweep {
+            // SAFETY: the caller's promise.
+            unsafe { self.sweep_step(usize::MAX / 64) };
+        }
+    }
+
+    /// Gives up a cycle in its mark phase.
+    unsafe fn abandon(&mut self) {
+        for t in self.rehash.drain(..) {
+            // SAFETY: [GC-LIVE] the tables were marked.
+            unsafe { (*t).hdr.flags &= !crate::barrier::QUEUED };
+        }
+        // SAFETY: [GC-BLOCK]; [GC-HOOK].
+        unsafe {
+            self.clear_marks();
+            (*self.global).gc_marking = 0;
+        }
+        self.gray.clear();
+        self.grayagain.clear();
+        self.weak_seen.clear();
+        self.parents.clear();
+        self.new_runs.clear();
+        self.phase = Phase::Pause;
+    }
+
+    /// All is swept.
+    pub(crate) unsafe fn end_cycle(&mut self) {
+        self.phase = Phase::Pause;
+        let swept = (self.stats.swept_bytes - self.swept_before) as usize;
+        self.live_estimate = self.live_estimate.saturating_sub(swept);
+        // SAFETY: [GC-BLOCK].
+        unsafe { self.arena.trim(self.keep_blocks(8)) };
+        if self.gray.capacity() > 1 << 16 {
+            self.gray = Vec::new();
+        }
+    }
+
+    /// Blocks that the pool keeps: the least, and an `nth` of those in use.
+    fn keep_blocks(&self, nth: usize) -> usize {
+        let used = self.arena.total_blocks - self.arena.pool_blocks;
+        4 + used.checked_div(nth).unwrap_or(0)
+    }
+
+    /// Sets the debt so that the next cycle starts after the pause.
+    fn schedule(&mut self) {
+        let live = self.live_estimate.max(1);
+        let threshold = (live as u128 * u128::from(self.params.pause) / 100).min(1 << 60) as usize;
+        let used = self.used_bytes();
+        let rest = threshold.saturating_sub(used);
+        self.debt = -(rest.max(if self.params.pause >= 100 {
+            MIN_PAUSE
+        } else {
+            0
+        }) as isize);
+    }
+
+    /// Whether steps may do anything.
+    pub(crate) fn may_run(&self) -> bool {
+        self.running && self.held == 0
+    }
+
+    /// `collectgarbage("stop")`.
+    pub fn stop(&mut self) {
+        self.running = false;
+    }
+
+    /// `collectgarbage("restart")`.
+    pub fn restart(&mut self) {
+        self.running = true;
+        self.debt = 0;
+    }
+
+    /// `collectgarbage("isrunning")`.
+    pub fn is_running(&self) -> bool {
+        self.running
+    }
+
+    /// Keeps steps from doing anything (while a finalizer runs, at close), independently of `stop`. Nests.
+    pub fn hold(&mut self) {
+        self.held += 1;
+    }
+
+    /// Ends one [`Heap::hold`].
+    pub fn release(&mut self) {
+        self.held = self.held.saturating_sub(1);
+        if self.may_run() && (self.debt > 0 || self.stress_due) {
+            self.raise();
+        }
+    }
+
+    /// Whether [`Heap::hold`] is in force.
+    pub fn is_held(&self) -> bool {
+        self.held > 0
+    }
+
+    /// The mode.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Sets the mode; returns the one before.
+    pub fn set_mode(&mut self, mode: Mode) -> Mode {
+        core::mem::replace(&mut self.mode, mode)
+    }
+
+    /// The pacer's parameters.
+    pub fn params(&self) -> Params {
+        self.params
+    }
+
+    /// Sets the pause in percent; returns the one before.
+    pub fn set_pause(&mut self, v: u32) -> u32 {
+        core::mem::replace(&mut self.params.pause, v)
+    }
+
+    /// Sets the speed in percent; returns the one before.
+    pub fn set_stepmul(&mut self, v: u32) -> u32 {
+        core::mem::replace(&mut self.params.stepmul, v)
+    }
+
+    /// Sets the step size as log2 of bytes; returns the one before.
+    pub fn set_stepsize(&mut self, v: u32) -> u32 {
+        core::mem::replace(&mut self.params.stepsize, v)
+    }
+
+    /// Every `n`-th allocation asks for a full collection at the next step; 0 turns it off.
+    pub fn set_stress(&mut self, n: u32) {
+        self.stress = n;
+        self.stress_left = n;
+        self.stress_due = false;
+        if n > 0 {
+            // inline allocation must take the slow path; the next sweep finds the cells again
+            // SAFETY: [GC-HOOK] the state outlives its heap.
+            unsafe { (*self.global).free = [core::ptr::null_mut(); _] };
+        }
+    }
+}

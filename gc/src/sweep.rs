@@ -1,0 +1,291 @@
+//! Sweeping: lazy, by block, a word of bits at a time; no live object is touched.
+//!
+//! Everything unmarked is free, cells that were in free lists included: those lists are dropped when sweeping
+//! begins. A block is swept when allocation in its class needs it, or by the collector's steps. Blocks of
+//! strings wait until the intern table has been rid of dead strings, bucket by bucket; strings made meanwhile
+//! come from fresh blocks.
+
+use crate::alloc::poison;
+use crate::arena::*;
+use crate::sizeclass::*;
+use crate::{Heap, Phase};
+use core::ptr::null_mut;
+
+/// Buckets of the intern table looked at when an allocation of a string waits for them.
+const ALLOC_BUCKETS: usize = 1024;
+
+impl Heap {
+    /// Turns to sweeping: all blocks and large pieces become unswept, free lists are dropped.
+    pub(crate) unsafe fn begin_sweep(&mut self) {
+        self.phase = Phase::Sweep;
+        self.epoch ^= 1;
+        // SAFETY: [GC-BLOCK] dropped cells are unmarked and so found again by the sweep.
+        unsafe {
+            (*self.global).free = [null_mut(); _];
+            self.free = [[null_mut(); NUM_CLASSES]; GROUPS];
+            self.free_count = [[0; NUM_CLASSES]; GROUPS];
+            self.mixed = [null_mut(); GROUPS];
+            for l in self.lists.iter_mut().flatten() {
+                debug_assert!(l.unswept.head.is_null());
+                l.unswept.append(&mut l.avail);
+                l.unswept.append(&mut l.full);
+            }
+        }
+        debug_assert!(self.large_unswept.is_null());
+        self.large_unswept = core::mem::replace(&mut self.large, null_mut());
+        self.sweep_at = 0;
+        self.intern_at = 0;
+        self.intern_table = null_mut();
+        self.intern_pending = true;
+    }
+
+    /// Sweeps a block for an allocation; false if there is none that may be swept.
+    pub(crate) unsafe fn sweep_for(&mut self, group: usize, class: usize) -> bool {
+        // SAFETY: [GC-BLOCK] lists hold blocks of their class.
+        unsafe {
+            if group == STR && self.intern_pending && !self.sweep_intern(ALLOC_BUCKETS) {
+                return false;
+            }
+            if !self.lists[group][class].unswept.head.is_null() {
+                self.sweep_next(group, class);
+                return true;
+            }
+            if !self.lists[group][NUM_CLASSES].unswept.head.is_null() {
+                self.sweep_next(group, NUM_CLASSES);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Does about `work` bytes' worth of sweeping; ends the cycle when all is swept. Returns what it did.
+    pub(crate) unsafe fn sweep_step(&mut self, work: usize) -> usize {
+        let mut done = 0;
+        // SAFETY: [GC-BLOCK].
+        unsafe {
+            if self.intern_pending {
+                let buckets = (work / 32).max(64);
+                self.sweep_intern(buckets);
+                return buckets * 32;
+            }
+            while done < work {
+                let (group, class) = (
+                    self.sweep_at / (NUM_CLASSES + 1),
+                    self.sweep_at % (NUM_CLASSES + 1),
+                );
+                if group < GROUPS {
+                    // mixed blocks first: they fill free lists
+                    let class = if class == 0 { NUM_CLASSES } else { class - 1 };
+                    if self.lists[group][class].unswept.head.is_null() {
+                        self.sweep_at += 1;
+                    } else {
+                        self.sweep_next(group, class);
+                        done += 512;
+                    }
+                } else if !self.large_unswept.is_null() {
+                    self.sweep_large();
+                    done += 512;
+                } else {
+                    self.end_cycle();
+                    break;
+                }
+            }
+        }
+        done.max(1)
+    }
+
+    /// Sweeps the first unswept block of a list that has one.
+    unsafe fn sweep_next(&mut self, group: usize, class: usize) {
+        // SAFETY: [GC-BLOCK] the block is out of all lists while it is swept.
+        unsafe {
+            let b = self.lists[group][class].unswept.pop();
+            if class == NUM_CLASSES {
+                self.sweep_mixed(b, group);
+            } else {
+                self.sweep_block(b, group, class);
+            }
+        }
+    }
+
+    unsafe fn sweep_block(&mut self, b: *mut Block, group: usize, class: usize) {
+        let starts = &STARTS[class];
+        let size = class_bytes(class);
+        let (mut live, mut free) = (0, 0);
+        // SAFETY: [GC-BLOCK] mark bits are set only at starts of cells in use.
+        unsafe {
+            for (i, &start) in starts.iter().enumerate() {
+                let mark = (*b).mark[i];
+                debug_assert_eq!(mark & !start, 0, "mark inside a cell");
+                let now = start & !mark;
+                if cfg!(debug_assertions) {
+                    let mut fresh = now & !(*b).free[i];
+                    while fresh != 0 {
+                        let bit = fresh.trailing_zeros() as usize;
+                        fresh &= fresh - 1;
+                        poison(b.cast::<u8>().add((i * 64 + bit) * 16), size);
+                    }
+                }
+                (*b).free[i] = now;
+                (*b).mark[i] = 0;
+                live += mark.count_ones();
+                free += now.count_ones();
+            }
+            let dead = ((*b).handed - live) as usize * size;
+            self.used -= dead;
+            self.stats.swept_bytes += dead as u64;
+            (*b).handed = live;
+            (*b).epoch = self.epoch;
+            if live == 0 {
+                self.arena.put_block(b);
+            } else if free == 0 {
+                self.lists[group][class].full.push(b);
+            } else {
+                self.lists[group][class].avail.push(b);
+            }
+        }
+    }
+
+    unsafe fn sweep_mixed(&mut self, b: *mut Block, group: usize) {
+        // SAFETY: [GC-BLOCK] `free` has the starts of all cells, `bump` is the end of the last.
+        unsafe {
+            if (*b).mark.iter().all(|&m| m == 0) {
+                self.used -= (*b).handed as usize;
+                self.stats.swept_bytes += (*b).handed as u64;
+                poison(b.cast::<u8>().add(HEADER), BLOCK - HEADER);
+                self.arena.put_block(b);
+                return;
+            }
+            let mut end = (*b).bump as usize;
+            for i in (0..WORDS).rev() {
+                let mut starts = (*b).free[i];
+                while starts != 0 {
+                    let bit = 63 - starts.leading_zeros() as usize;
+                    starts &= !(1 << bit);
+                    let at = (i * 64 + bit) * 16;
+                    if (*b).mark[i] & (1 << bit) == 0 {
+                        let p = b.cast::<u8>().add(at);
+                        poison(p, end - at);
+                        if self.stress == 0 {
+                            self.push_free(group, size_class(end - at), p);
+                        } // else it is lost until stress ends, since taking it would not be noticed
+                    }
+                    end = at;
+                }
+            }
+            (*b).mark = [0; WORDS];
+            (*b).epoch = self.epoch;
+            let best = self.mixed[group];
+            if best.is_null() || (*b).bump < (*best).bump {
+                self.mixed[group] = b;
+            }
+            self.lists[group][NUM_CLASSES].full.push(b);
+        }
+    }
+
+    unsafe fn sweep_large(&mut self) {
+        // SAFETY: [GC-BLOCK] the head of the list of unswept pieces; an object's bit is that of the first cell.
+        unsafe {
+            let l = self.large_unswept;
+            self.large_unswept = (*l).next;
+            if !self.large_unswept.is_null() {
+                (*self.large_unswept).prev = null_mut();
+            }
+            let marked = if (*l).is_object == 1 {
+                let (b, i) = (block_of(l), HEADER / 16);
+                let m = (*b).mark[i >> 6] != 0;
+                (*b).mark[i >> 6] = 0;
+                (*b).epoch = self.epoch;
+                m
+            } else {
+                core::mem::replace(&mut (*l).mark, 0) != 0
+            };
+            (*l).epoch = self.epoch;
+            if marked {
+                self.link_large(l);
+            } else {
+                self.used -= (*l).bytes;
+                self.stats.swept_bytes += (*l).bytes as u64;
+                self.arena.free_large(l);
+            }
+        }
+    }
+
+    /// Unlinks dead strings from the next `n` buckets of the intern table; true when all are done.
+    unsafe fn sweep_intern(&mut self, n: usize) -> bool {
+        // SAFETY: [GC-HOOK] the vm gives its table; [GC-LIVE] dead strings are intact until their blocks are
+        // swept, which waits for this.
+        unsafe {
+            let (table, len) = (self.hooks.intern_buckets)(self.hooks.ctx);
+            if table != self.intern_table || len != self.intern_len {
+                (self.intern_table, self.intern_len, self.intern_at) = (table, len, 0);
+            }
+            let end = len.min(self.intern_at.saturating_add(n));
+            for i in self.intern_at..end {
+                let mut link = table.add(i);
+                while !(*link).is_null() {
+                    let s = *link;
+                    if self.is_condemned(s.cast()) {
+                        *link = (*s).next;
+                        self.unlinked += 1;
+                    } else {
+                        link = &raw mut (*s).next;
+                    }
+                }
+            }
+            self.intern_at = end;
+            self.intern_pending = end < len;
+        }
+        !self.intern_pending
+    }
+
+    /// Strings that were taken out of the intern table since the last call.
+    pub fn take_unlinked_strings(&mut self) -> usize {
+        core::mem::take(&mut self.unlinked)
+    }
+
+    /// Must be called for a string that a look-up in the intern table found: it may be condemned already, and
+    /// must then survive the sweep.
+    #[inline]
+    pub fn resurrect_string(&mut self, s: *mut traceorus_base::objects::Str) {
+        if self.intern_pending {
+            let (b, i) = (block_of(s), bit_of(s));
+            // SAFETY: [GC-LIVE] strings in the table are intact; short strings lie in blocks.
+            unsafe {
+                if (*b).epoch != self.epoch {
+                    (*b).mark[i >> 6] |= 1 << (i & 63);
+                }
+            }
+        }
+    }
+
+    /// Whether the sweep to come will free this object.
+    pub(crate) unsafe fn is_condemned(&self, p: *const u8) -> bool {
+        let (b, i) = (block_of(p), bit_of(p));
+        // SAFETY: [GC-BLOCK] every object has a block header.
+        unsafe { (*b).epoch != self.epoch && (*b).mark[i >> 6] >> (i & 63) & 1 == 0 }
+    }
+
+    /// Clears all marks, to give up a cycle in its mark phase.
+    pub(crate) unsafe fn clear_marks(&mut self) {
+        // SAFETY: [GC-BLOCK] lists hold blocks; nodes of large pieces are linked.
+        unsafe {
+            for l in self.lists.iter().flatten() {
+                for list in [l.avail, l.full] {
+                    let mut b = list.head;
+                    while !b.is_null() {
+                        (*b).mark = [0; WORDS];
+                        b = (*b).next;
+                    }
+                }
+            }
+            let mut l = self.large;
+            while !l.is_null() {
+                (*l).mark = 0;
+                if (*l).is_object == 1 {
+                    (*block_of(l)).mark = [0; WORDS];
+                }
+                l = (*l).next;
+            }
+        }
+    }
+}
