@@ -1,0 +1,287 @@
+//! Emission: the syntax tree of one function to bytecode.
+//!
+//! Code is made for a destination: [`Emitter::to_reg`] leaves a value in a given register, [`Emitter::to_any`] in the
+//! register of a local variable or the next free one, [`Emitter::jump_if`] makes control flow of it. Registers are
+//! a stack (`b.free`); a register counts as live from the moment its value has been written, which the builder
+//! records for the collector with every instruction. A destination is therefore either a local variable or exactly
+//! `b.free`, to be reserved by the caller afterwards.
+//!
+//! Captured variables hold a cell from their birth: they are operands that must be loaded first
+//! ([`Emitter::is_plain`]). PUC reads such a local when the operation runs and not when its operand is evaluated;
+//! so that calls in the other operand are seen in the same way, loading it is put off until then.
+//!
+//! Chains that lean to the left (`a + b + c`, `f().x.y()`, `a and b and c`) may be millions of nodes long: they are
+//! walked with a stack of our own. All other nesting is bounded by the parser's limit of levels.
+
+mod branch;
+mod expr;
+mod stat;
+mod table;
+
+use traceorus_base::bytecode::Op;
+use traceorus_base::chunk::{Const, Function, UpvalInfo};
+use traceorus_lang_common::builder::{FuncBuilder, Label};
+
+use crate::ast::{Ast, Konst, ListId, Node, NodeId};
+use crate::scope::{Attrib, Func, Var, VarId};
+use crate::strings::{StrId, Strings};
+
+/// Longest short string: keys of field instructions.
+const SHORT_STRING: usize = 40;
+
+/// What is kept from function to function.
+#[derive(Default)]
+pub struct Shared {
+    /// Per string, the function (by serial number) that has it as a constant, and the constant's number.
+    str_consts: Vec<(u32, u32)>,
+    serial: u32,
+    /// Nodes of the chains being walked.
+    spine: Vec<NodeId>,
+    /// Operands of logical operators, with the lines of their tests.
+    chain: Vec<(NodeId, u32)>,
+}
+
+/// A parsed function.
+pub struct Input<'a> {
+    pub ast: &'a Ast,
+    pub vars: &'a mut [Var],
+    pub strings: &'a Strings,
+    pub func: &'a mut Func,
+    pub env_name: StrId,
+    pub params: &'a [VarId],
+    pub body: ListId,
+    pub last_line_defined: u32,
+    /// Line of the last token.
+    pub end_line: u32,
+}
+
+/// A loop around the code being made.
+struct Loop {
+    exit: Label,
+    /// Active variables outside of it.
+    active: usize,
+    /// Closes what is to be closed behind `exit`.
+    closes: bool,
+}
+
+struct Emitter<'a> {
+    i: Input<'a>,
+    shared: &'a mut Shared,
+    b: FuncBuilder,
+    /// Active variables, as in the parser.
+    active: Vec<VarId>,
+    /// How many of them are to be closed.
+    closing: u32,
+    loops: Vec<Loop>,
+    labels: Vec<Option<Label>>,
+    /// The expression being emitted, and the one at which the frame became too large.
+    at: NodeId,
+    too_large: Option<NodeId>,
+}
+
+/// Emits a function. The error is the expression that does not fit into its frame.
+pub fn function(input: Input, shared: &mut Shared) -> Result<Function, NodeId> {
+    shared.serial += 1;
+    if shared.str_consts.len() < input.strings.len() {
+        shared.str_consts.resize(input.strings.len() * 2, (0, 0));
+    }
+    let first = NodeId(input.func.first_node as u32);
+    let labels = vec![None; input.func.label_levels.len()];
+    let mut e = Emitter {
+        b: FuncBuilder::new(input.func.nparams),
+        i: input,
+        shared,
+        active: Vec::new(),
+        closing: 0,
+        loops: Vec::new(),
+        labels,
+        at: first,
+        too_large: None,
+    };
+    e.run();
+    match e.too_large {
+        Some(node) => Err(node),
+        None => Ok(e.finish()),
+    }
+}
+
+/// Tells nested functions which of their upvalues are never assigned; `f`'s own are known.
+pub fn spread_readonly(f: &mut Function) {
+    for child in &mut f.functions {
+        for u in child.upvals.iter_mut().filter(|u| !u.in_stack) {
+            u.readonly = f.upvals[usize::from(u.index)].readonly;
+        }
+        spread_readonly(child);
+    }
+}
+
+impl Emitter<'_> {
+    fn run(&mut self) {
+        let params = self.i.params;
+        let line = self.i.func.line_defined;
+        for (reg, &p) in params.iter().enumerate() {
+            self.i.vars[p as usize].reg = reg as u8;
+            self.i.vars[p as usize].top = reg as u8 + 1;
+            let (name, boxed) = (
+                self.i.vars[p as usize].name,
+                self.i.vars[p as usize].captured,
+            );
+            let debug = self
+                .b
+                .start_local(self.i.strings.get(name), reg as u32, boxed);
+            self.i.vars[p as usize].debug = debug;
+            self.active.push(p);
+        }
+        for &p in params {
+            self.box_var(p, line);
+        }
+        let body = self.i.body;
+        self.statements(body);
+        let line = self.i.end_line;
+        self.ret(self.b.free, 0, line);
+        self.leave_vars(0);
+    }
+
+    fn finish(self) -> Function {
+        let mut f = self.b.finish();
+        let func = self.i.func;
+        f.line_defined = func.line_defined;
+        f.last_line_defined = self.i.last_line_defined;
+        f.is_vararg = func.is_vararg;
+        f.functions = core::mem::take(&mut func.functions)
+            .into_iter()
+            .map(|n| n.function)
+            .collect();
+        f.upvals = func
+            .upvals
+            .iter()
+            .map(|u| {
+                let var = &self.i.vars[u.var as usize];
+                UpvalInfo {
+                    name: self.i.strings.get(var.name).into(),
+                    in_stack: u.outer.is_none(),
+                    // The register is filled in by the enclosing function, see `closure`.
+                    index: u.outer.unwrap_or(0),
+                    readonly: false,
+                    attrib: var.attrib as u8,
+                }
+            })
+            .collect();
+        f
+    }
+
+    // --- tools -----------------------------------------------------------------------------------------------
+
+    #[inline]
+    fn node(&self, n: NodeId) -> Node {
+        self.i.ast.get(n)
+    }
+
+    #[inline]
+    fn konst(&self, n: NodeId) -> Option<Konst> {
+        self.i.ast.konst(n)
+    }
+
+    #[inline]
+    fn var(&self, v: u32) -> &Var {
+        &self.i.vars[v as usize]
+    }
+
+    /// The first `n` free registers have been written.
+    #[inline]
+    fn reserve(&mut self, n: u32) {
+        self.b.reserve(n);
+        if self.b.overflowed() && self.too_large.is_none() {
+            self.too_large = Some(self.at);
+        }
+    }
+
+    fn str_const(&mut self, s: StrId) -> u32 {
+        let slot = &mut self.shared.str_consts[s.0 as usize];
+        if slot.0 != self.shared.serial {
+            let n = self.b.push_const(Const::Str(self.i.strings.get(s).into()));
+            *slot = (self.shared.serial, n);
+        }
+        slot.1
+    }
+
+    fn is_short(&self, s: StrId) -> bool {
+        self.i.strings.get(s).len() <= SHORT_STRING
+    }
+
+    // --- variables -------------------------------------------------------------------------------------------
+
+    /// Gives an active variable the register that holds it.
+    fn start_var(&mut self, v: VarId, reg: u32) {
+        self.i.vars[v as usize].reg = reg as u8;
+        self.i.vars[v as usize].top = self.b.free as u8;
+        self.closing += u32::from(self.var(v).attrib == Attrib::Close);
+        self.active.push(v);
+        let (name, boxed) = (self.var(v).name, self.var(v).captured);
+        self.i.vars[v as usize].debug = self.b.start_local(self.i.strings.get(name), reg, boxed);
+    }
+
+    /// Puts a variable that is captured into its cell.
+    fn box_var(&mut self, v: VarId, line: u32) {
+        let var = self.var(v);
+        if var.captured {
+            let (reg, single) = (var.reg, !var.assigned);
+            self.b
+                .emit(Op::NewCell, u32::from(reg), u32::from(single), 0, line);
+        }
+    }
+
+    /// Ends the scope of all but the first `n` active variables and frees their registers.
+    fn leave_vars(&mut self, n: usize) {
+        while self.active.len() > n {
+            let Some(v) = self.active.pop() else { return };
+            let var = self.var(v);
+            if var.constant.is_some() {
+                continue;
+            }
+            let (debug, closing) = (var.debug, var.attrib == Attrib::Close);
+            self.closing -= u32::from(closing);
+            self.b.end_local(debug);
+        }
+        self.b.free = self.level(n);
+    }
+
+    /// First register above the first `n` active variables.
+    fn level(&self, n: usize) -> u32 {
+        for &v in self.active[..n].iter().rev() {
+            let var = self.var(v);
+            if var.constant.is_none() {
+                return u32::from(var.top);
+            }
+        }
+        0
+    }
+
+    /// Is a variable to be closed among the active ones from number `n` on?
+    fn must_close(&self, n: usize) -> bool {
+        self.closing > 0
+            && self.active[n..]
+                .iter()
+                .any(|&v| self.var(v).attrib == Attrib::Close)
+    }
+
+    /// Closes the variables from number `n` on, if there is anything to close.
+    fn close(&mut self, n: usize, line: u32) {
+        if self.must_close(n) && !self.b.unreachable() {
+            let level = self.level(n);
+            self.b.emit(Op::Close, level, 0, 0, line);
+        }
+    }
+
+    /// A return of `n` values from `reg` on.
+    fn ret(&mut self, reg: u32, n: u32, line: u32) {
+        let (op, b) = match n {
+            _ if self.closing > 0 => (Op::RetC, n),
+            0 => (Op::Ret0, 0),
+            1 => (Op::Ret1, 0),
+            _ => (Op::Ret, n),
+        };
+        self.b
+            .emit(op, if op == Op::Ret0 { 0 } else { reg }, b, 0, line);
+    }
+}

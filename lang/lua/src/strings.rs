@@ -1,0 +1,98 @@
+//! Interned strings of one compilation: names and string literals become numbers that compare in one step.
+
+/// Number of an interned string. Reserved words come first, in the order of [`crate::token::RESERVED`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StrId(pub u32);
+
+/// The strings of one compilation.
+pub struct Strings {
+    bytes: Vec<u8>,
+    /// End of each string in `bytes`.
+    ends: Vec<u32>,
+    hashes: Vec<u32>,
+    /// Open addressing, number + 1 or 0. A power of two long, at most half full.
+    slots: Vec<u32>,
+}
+
+impl Strings {
+    pub fn new() -> Strings {
+        Strings {
+            bytes: Vec::with_capacity(4096),
+            ends: Vec::new(),
+            hashes: Vec::new(),
+            slots: vec![0; 256],
+        }
+    }
+
+    /// How many strings there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The bytes of a string.
+    #[inline]
+    pub fn get(&self, id: StrId) -> &[u8] {
+        let i = id.0 as usize;
+        let start = if i == 0 { 0 } else { self.ends[i - 1] as usize };
+        &self.bytes[start..self.ends[i] as usize]
+    }
+
+    /// The number of a string, a new one if it has not been seen.
+    #[inline]
+    pub fn intern(&mut self, s: &[u8]) -> StrId {
+        let h = hash(s);
+        let mask = self.slots.len() - 1;
+        let mut i = h as usize & mask;
+        loop {
+            match self.slots[i] {
+                0 => return self.add(s, h, i),
+                n => {
+                    let id = StrId(n - 1);
+                    if self.hashes[id.0 as usize] == h && self.get(id) == s {
+                        return id;
+                    }
+                }
+            }
+            i = (i + 1) & mask;
+        }
+    }
+
+    #[cold]
+    fn add(&mut self, s: &[u8], h: u32, slot: usize) -> StrId {
+        let id = self.ends.len() as u32;
+        self.bytes.extend_from_slice(s);
+        self.ends.push(self.bytes.len() as u32);
+        self.hashes.push(h);
+        self.slots[slot] = id + 1;
+        if self.ends.len() * 2 > self.slots.len() {
+            let mask = self.slots.len() * 2 - 1;
+            let mut slots = vec![0; mask + 1];
+            for (n, &h) in self.hashes.iter().enumerate() {
+                let mut i = h as usize & mask;
+                while slots[i] != 0 {
+                    i = (i + 1) & mask;
+                }
+                slots[i] = n as u32 + 1;
+            }
+            self.slots = slots;
+        }
+        StrId(id)
+    }
+}
+
+#[inline]
+fn hash(s: &[u8]) -> u32 {
+    const K: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut h = s.len() as u64;
+    let mut chunks = s.chunks_exact(8);
+    for c in &mut chunks {
+        let w = u64::from_le_bytes([c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]]);
+        h = (h.rotate_left(5) ^ w).wrapping_mul(K);
+    }
+    let mut tail = 0u64;
+    for &b in chunks.remainder() {
+        tail = tail << 8 | u64::from(b);
+    }
+    h = (h.rotate_left(5) ^ tail).wrapping_mul(K);
+    (h >> 32) as u32 ^ (h >> 12) as u32
+}
