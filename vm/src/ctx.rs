@@ -262,7 +262,8 @@ impl<'c> Ctx<'c> {
         if v.tag == Tag::INT {
             return Ok(v.as_int());
         }
-        match number::tointeger(v) {
+        // SAFETY: [GC-LIVE] an argument.
+        match unsafe { number::tointeger(v) } {
             Some(n) => Ok(n),
             None if self.to_number(v).is_some() => Err(self.arg_error(i, "number has no integer representation")),
             None => Err(self.type_error(i, "number")),
@@ -430,8 +431,7 @@ impl<'c> Ctx<'c> {
     pub fn len(&self, v: Value) -> LResult<i64> {
         // SAFETY: [NATIVE-FRAME]
         let n = unsafe { exec::len(self.l, v)? };
-        number::tointeger(n)
-            .filter(|_| n.tag != Tag::STRING)
+        number::tointeger_ns(n)
             .ok_or_else(|| self.error("object length is not an integer"))
     }
     /// `a == b`.

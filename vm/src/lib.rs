@@ -15,7 +15,10 @@ pub mod coroutine;
 pub mod ctx;
 pub mod dispatch;
 pub mod exec;
+pub mod dump;
 pub mod helpers;
+pub mod load;
+pub mod verify;
 pub mod throw;
 #[path = "stub_debuginfo.rs"]
 pub mod debuginfo;

@@ -1,13 +1,25 @@
-//! The global state. One per runtime; everything hangs off it.
+//! The global state: one per runtime; everything hangs off it.
 
-use traceorus_base::objects::GlobalHot;
-use traceorus_gc::Heap;
+use std::any::Any;
+use std::sync::atomic::{AtomicU32, Ordering};
 
+use traceorus_base::frame;
+use traceorus_base::meta::MetaMethod;
+use traceorus_base::objects::*;
+use traceorus_base::{Tag, Value};
+use traceorus_gc::{Heap, Hooks, HostAlloc, Marker, WeakMode};
+
+use crate::ctx::{Ctx, LResult};
 use crate::shape::ShapeState;
 use crate::string::StringTable;
+use crate::{call, dispatch, exec, shape, string, table, throw};
+
+/// Loads a chunk: `(l, source, chunk name, mode)`; gives the closure or raises. Set by the facade, which knows the
+/// front ends.
+pub type Loader = unsafe fn(*mut Thread, &[u8], &[u8], &[u8]) -> LResult<Value>;
 
 /// The state. Starts with the part that emitted code reads, so that `*mut GlobalHot` and `*mut Global` are
-/// the same address. Boxed by its owner and never moved.
+/// the same address. Boxed by [`new`] and never moved.
 #[repr(C)]
 pub struct Global {
     /// Hot prefix.
@@ -18,6 +30,20 @@ pub struct Global {
     pub strings: StringTable,
     /// Shape tables.
     pub shapes: ShapeState,
+    /// See [`Loader`].
+    pub loader: Option<Loader>,
+    /// Called at a safepoint after [`request_interrupt`]; may raise.
+    pub interrupt: Option<unsafe fn(Ctx<'_>) -> LResult<()>>,
+    /// Warning function: `(ctx, message, to be continued)`.
+    pub warn: Option<unsafe fn(Ctx<'_>, &[u8], bool)>,
+    /// Data of the embedder.
+    pub user: Option<Box<dyn Any>>,
+    /// Stress mode: move the stack at every call (TRACEORUS_STACK_STRESS).
+    pub stack_stress: bool,
+    /// Finalizers are being run: no nesting.
+    pub in_finalizers: bool,
+    /// `os.exit(code, true)` and others ask for this once the state is closed.
+    pub closing: bool,
 }
 
 impl Global {
@@ -30,4 +56,206 @@ impl Global {
         // SAFETY: `Global` is repr(C) and starts with `hot`; the caller promises the rest.
         unsafe { &mut *(hot as *mut Global) }
     }
+}
+
+/// Slots of a fresh main stack and of a fresh coroutine's.
+const MAIN_STACK: usize = 256;
+const CO_STACK: usize = 16 + call::EXTRA;
+
+/// Makes a state with an empty registry and globals table, and gives its main thread. The libraries are not opened.
+///
+/// # Safety
+/// A custom allocator obeys the `lua_Alloc` contract.
+pub unsafe fn new(host: HostAlloc) -> *mut Thread {
+    // SAFETY: every field is written before the state is used; raw pointers between state and heap are stable
+    // because the state is boxed.
+    unsafe {
+        let raw = std::alloc::alloc_zeroed(std::alloc::Layout::new::<Global>()) as *mut Global;
+        let hooks = Hooks { ctx: raw as *mut u8, mark_roots, table_mode, atomic_done, queue_finalizers, intern_buckets };
+        std::ptr::write(&raw mut (*raw).hot, fresh_hot());
+        std::ptr::write(&raw mut (*raw).heap, Box::new(Heap::new(raw as *mut GlobalHot, hooks, host)));
+        std::ptr::write(&raw mut (*raw).strings, StringTable::new(seed()));
+        std::ptr::write(&raw mut (*raw).shapes, ShapeState::new());
+        std::ptr::write(&raw mut (*raw).loader, None);
+        std::ptr::write(&raw mut (*raw).interrupt, None);
+        std::ptr::write(&raw mut (*raw).warn, None);
+        std::ptr::write(&raw mut (*raw).user, None);
+        (*raw).stack_stress = std::env::var_os("TRACEORUS_STACK_STRESS").is_some_and(|v| v != "0");
+        let g = &mut *raw;
+        dispatch::install(g);
+        shape::init(g);
+        for (i, m) in MetaMethod::ALL.iter().enumerate() {
+            g.hot.meta_names[i] = g.str_new(m.name().as_bytes());
+        }
+        let l = new_thread_with(g, MAIN_STACK);
+        g.hot.main = l;
+        g.hot.current = l;
+        (*l).status = thread_status::RUNNING;
+        let registry = table::table_new(g, 2, 0);
+        g.hot.registry = registry;
+        let globals = table::table_new(g, 0, 0);
+        table::table_to_dict(g, globals);
+        g.hot.globals = globals;
+        table::table_set_int(g, registry, 1, Value::ptr(l, Tag::THREAD));
+        table::table_set_int(g, registry, 2, Value::ptr(globals, Tag::TABLE));
+        if let Some(n) = std::env::var("TRACEORUS_GC_STRESS").ok().and_then(|v| v.parse::<u32>().ok()) {
+            g.heap.set_stress(n);
+        }
+        l
+    }
+}
+
+fn fresh_hot() -> GlobalHot {
+    // SAFETY: GlobalHot is plain data (integers and raw pointers) for which all zeroes is valid.
+    let mut h: GlobalHot = unsafe { std::mem::zeroed() };
+    h.error_value = Value::NIL;
+    h.proto_epoch = 1;
+    h.next_shape_id = 1;
+    h
+}
+
+fn seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    if let Some(s) = std::env::var("TRACEORUS_SEED").ok().and_then(|v| v.parse().ok()) {
+        return s;
+    }
+    std::collections::hash_map::RandomState::new().build_hasher().finish()
+}
+
+/// A new coroutine of the state, with nothing to run yet.
+///
+/// # Safety
+/// [GC-LIVE] the caller makes it reachable before the next safepoint.
+pub unsafe fn new_thread(g: &mut Global) -> *mut Thread {
+    // SAFETY: as promised.
+    unsafe { new_thread_with(g, CO_STACK) }
+}
+
+unsafe fn new_thread_with(g: &mut Global, slots: usize) -> *mut Thread {
+    // SAFETY: a fresh object of the right size; all fields are written.
+    unsafe {
+        let l = g.heap.alloc(ObjKind::Thread, size_of::<Thread>()) as *mut Thread;
+        let hdr = std::ptr::read(&raw const (*l).hdr);
+        std::ptr::write_bytes(l as *mut u8, 0, size_of::<Thread>());
+        std::ptr::write(&raw mut (*l).hdr, hdr);
+        let stack = g.heap.alloc_run(slots * 16) as *mut Value;
+        (*l).stack = stack;
+        (*l).stack_slots = slots as u64;
+        (*l).global = &mut g.hot;
+        (*l).limit = stack.add(slots - call::EXTRA);
+        (*l).dispatch = g.hot.code_base;
+        (*l).hook_value = Value::NIL;
+        (*l).allow_hook = 1;
+        *stack = Value::NIL;
+        call::set_word(stack, frame::word(frame::kind::BASE, 0, 0));
+        (*l).base = stack.add(1);
+        (*l).top = stack.add(1);
+        l
+    }
+}
+
+/// Closes the state: pending to-be-closed variables and every finalizer run, then all memory is given back.
+///
+/// # Safety
+/// `l` is a thread of a live state that runs nothing; nothing of the state is used afterwards.
+pub unsafe fn close(l: *mut Thread) {
+    // SAFETY: as promised.
+    unsafe {
+        let g = Global::of((*l).global);
+        let l = g.hot.main;
+        g.closing = true;
+        g.hot.current = l;
+        throw::close_all(l);
+        (*l).base = (*l).stack.add(1);
+        (*l).top = (*l).base;
+        (*l).status = thread_status::RUNNING;
+        g.heap.separate_all();
+        exec::run_finalizers(l);
+        g.user = None;
+        g.heap.destroy();
+        let raw = g as *mut Global;
+        std::ptr::drop_in_place(raw);
+        std::alloc::dealloc(raw as *mut u8, std::alloc::Layout::new::<Global>());
+    }
+}
+
+/// Asks the state to call its interrupt function at the next safepoint. May be called from a signal handler or
+/// another thread.
+///
+/// # Safety
+/// `g` is a live state.
+pub unsafe fn request_interrupt(g: *mut GlobalHot) {
+    // SAFETY: an aligned u32 that others only read and write as a whole.
+    unsafe { AtomicU32::from_ptr(&raw mut (*g).poll).fetch_or(poll::INTERRUPT, Ordering::Relaxed) };
+}
+
+// ---- hooks of the collector ----------------------------------------------------------------------------------
+
+unsafe fn mark_roots(ctx: *mut u8, m: &mut Marker<'_>) {
+    // SAFETY: [GC-LIVE] the collector calls with its own state; every root is null or live.
+    unsafe {
+        let g = &mut *(ctx as *mut Global);
+        let h = &g.hot;
+        m.object(h.main);
+        m.object(h.current);
+        m.object(h.globals);
+        m.object(h.registry);
+        m.object(h.empty_shape);
+        m.object(h.dict_shape);
+        m.value(h.error_value);
+        for &t in &h.type_meta {
+            m.object(t);
+        }
+        for &s in &h.meta_names {
+            m.object(s);
+        }
+        let mut a = h.activation;
+        while !a.is_null() {
+            m.object((*a).thread);
+            a = (*a).prev;
+        }
+        shape::mark_roots(g, m);
+    }
+}
+
+unsafe fn table_mode(ctx: *mut u8, t: *mut Table) -> WeakMode {
+    // SAFETY: [GC-LIVE] a live table with a metatable.
+    unsafe {
+        let g = &mut *(ctx as *mut Global);
+        let mt = (*t).metatable;
+        if mt.is_null() {
+            return WeakMode::None;
+        }
+        let v = table::meta_get(g, mt, MetaMethod::Mode);
+        if v.tag != Tag::STRING {
+            return WeakMode::None;
+        }
+        let b = string::str_bytes(v.as_ptr());
+        match (b.contains(&b'k'), b.contains(&b'v')) {
+            (true, true) => WeakMode::Both,
+            (true, false) => WeakMode::Keys,
+            (false, true) => WeakMode::Values,
+            _ => WeakMode::None,
+        }
+    }
+}
+
+unsafe fn atomic_done(ctx: *mut u8, h: &mut Heap) {
+    // SAFETY: [GC-LIVE] called between marking and sweeping.
+    unsafe {
+        let g = &mut *(ctx as *mut Global);
+        let _ = h;
+        g.hot.proto_epoch = g.hot.proto_epoch.wrapping_add(1).max(1);
+        shape::shapes_clear_dead(g);
+    }
+}
+
+unsafe fn queue_finalizers(ctx: *mut u8) {
+    // SAFETY: the collector's own state.
+    unsafe { AtomicU32::from_ptr(&raw mut (*(ctx as *mut GlobalHot)).poll).fetch_or(poll::FINALIZERS, Ordering::Relaxed) };
+}
+
+unsafe fn intern_buckets(ctx: *mut u8) -> (*mut *mut Str, usize) {
+    // SAFETY: the collector's own state.
+    unsafe { string::intern_buckets(&mut (*(ctx as *mut Global)).strings) }
 }

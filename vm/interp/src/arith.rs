@@ -376,8 +376,8 @@ fn float_divide<M: Masm>(g: &mut Gen<M>, kind: Kind, words: i32, slow: Label) {
         g.m.falu(FAlu::Div, d(M::F0), M::F0, M::F1);
         g.m.cvt_f64_i64_trunc(d(M::T4), M::F0);
         // out of range, infinite, NaN: the conversion gives MIN
-        g.m.alu(AluOp::Add, B64, d(M::T5), M::T4, 1 << 53);
-        g.m.branch(Cond::Above, B64, M::T5, 1 << 54, slow);
+        g.m.alu(AluOp::Add, B64, d(M::T5), M::T4, 1i64 << 53);
+        g.m.branch(Cond::Above, B64, M::T5, 1i64 << 54, slow);
         g.m.branch(Cond::Eq, B64, M::T4, 0, zero);
         g.m.cvt_i64_f64(d(M::F2), M::T4);
         g.m.fcmp_branch(FCond::Le, M::F2, M::F0, done);

@@ -1,0 +1,682 @@
+//! Calls and returns: the slow, complete paths. Emitted code does the common cases itself with the same frames.
+//!
+//! [`precall`] starts a call and gives the pc to go on at (a Lua function) or, having run it to its end, the pc after
+//! the return (a native function). [`finish_return`] ends a frame of any kind. A null pc leaves the interpreter.
+
+use traceorus_base::bytecode::{self, MULTI, Op};
+use traceorus_base::frame::{self, kind};
+use traceorus_base::meta::MetaMethod;
+use traceorus_base::objects::*;
+use traceorus_base::{Tag, Value};
+
+use crate::ctx::{Ctx, LResult, Throw};
+use crate::state::Global;
+use crate::{coroutine, debuginfo, dispatch, exec, helpers, hooks, throw};
+
+/// Slots that every stack has beyond `limit`: room for what emitted code and helpers push without a test.
+pub const EXTRA: usize = 16;
+/// Most slots of a stack (LUAI_MAXSTACK).
+pub const MAX_STACK: usize = 1_000_000;
+/// Extra slots for handling a stack overflow.
+const ERROR_EXTRA: usize = 200;
+/// Slots that a native function may use without asking (LUA_MINSTACK).
+pub const MIN_NATIVE: usize = 20;
+/// Native calls nested in one thread (LUAI_MAXCCALLS).
+pub const MAX_CCALLS: u32 = 200;
+
+/// The frame word of the frame whose function slot is `func`.
+///
+/// # Safety
+/// `func` is the function slot of a frame.
+#[inline(always)]
+pub unsafe fn word_at(func: *const Value) -> u64 {
+    // SAFETY: tag and aux together are the word.
+    unsafe { *(&raw const (*func).tag as *const u64) }
+}
+
+/// Writes a frame word.
+///
+/// # Safety
+/// As [`word_at`].
+#[inline(always)]
+pub unsafe fn set_word(func: *mut Value, w: u64) {
+    // SAFETY: as above.
+    unsafe { *(&raw mut (*func).tag as *mut u64) = w }
+}
+
+/// The running Lua closure's frame size.
+#[inline(always)]
+unsafe fn frame_size_of(base: *const Value) -> Option<usize> {
+    // SAFETY: [GC-LIVE] the function slot holds a closure (or null at the bottom of a thread).
+    unsafe {
+        let f = (*base.sub(1)).payload as *const GcHeader;
+        if !f.is_null() && (*f).kind == ObjKind::LuaClosure as u8 {
+            Some((*(*(f as *const LuaClosure)).proto).frame_size as usize)
+        } else {
+            None
+        }
+    }
+}
+
+/// First slot above everything that the running frame uses.
+///
+/// # Safety
+/// `l` is a live thread.
+pub unsafe fn scratch_top(l: *mut Thread) -> *mut Value {
+    // SAFETY: [STACK-STABLE]
+    unsafe {
+        match frame_size_of((*l).base) {
+            // multi-results may lie above the frame
+            Some(n) => (*l).base.add(n).max(if (*l).top > (*l).base { (*l).top } else { (*l).base }),
+            None => (*l).top,
+        }
+    }
+}
+
+unsafe fn realloc_stack(l: *mut Thread, slots: usize) {
+    // SAFETY: the new run holds everything the old one did; pointers into the stack are rebased.
+    unsafe {
+        let g = Global::of((*l).global);
+        let old = (*l).stack;
+        let old_slots = (*l).stack_slots as usize;
+        let new = g.heap.alloc_run(slots * 16) as *mut Value;
+        std::ptr::copy_nonoverlapping(old, new, old_slots.min(slots));
+        let shift = |p: *mut Value| new.byte_offset(p.byte_offset_from(old));
+        (*l).base = shift((*l).base);
+        (*l).top = shift((*l).top);
+        (*l).stack = new;
+        (*l).stack_slots = slots as u64;
+        (*l).limit = new.add(slots - EXTRA);
+        if cfg!(debug_assertions) || g.stack_stress {
+            std::ptr::write_bytes(old as *mut u8, 0xDD, old_slots * 16);
+        }
+        g.heap.free_run(old as *mut u8, old_slots * 16);
+    }
+}
+
+/// Makes `top` (an address in the stack of `l`) lie within the limit. False when the hard limit forbids it.
+unsafe fn grow_to(l: *mut Thread, top: *mut Value, max: usize) -> bool {
+    // SAFETY: [STACK-STABLE] ends here: the stack may move.
+    unsafe {
+        let need = top.offset_from((*l).stack) as usize + EXTRA;
+        let have = (*l).stack_slots as usize;
+        if need <= have {
+            return true;
+        }
+        if need > max + EXTRA {
+            return false;
+        }
+        realloc_stack(l, (have * 2).max(need + 8).min(max + EXTRA));
+        true
+    }
+}
+
+/// Room for `n` slots above `at`; raises "stack overflow". The stack may move: offsets survive, addresses do not.
+///
+/// # Safety
+/// `at` is in the stack of the live thread `l`.
+#[inline]
+pub unsafe fn need(l: *mut Thread, at: *mut Value, n: usize) -> LResult<()> {
+    // SAFETY: as promised.
+    unsafe {
+        if at.wrapping_add(n) <= (*l).limit && !Global::of((*l).global).stack_stress {
+            return Ok(());
+        }
+        need_slow(l, at, n)
+    }
+}
+
+#[cold]
+unsafe fn need_slow(l: *mut Thread, at: *mut Value, n: usize) -> LResult<()> {
+    // SAFETY: as promised by `need`.
+    unsafe {
+        if Global::of((*l).global).stack_stress && at.wrapping_add(n) <= (*l).limit {
+            realloc_stack(l, (*l).stack_slots as usize);
+            return Ok(());
+        }
+        let top = at.wrapping_add(n);
+        if grow_to(l, top, MAX_STACK) {
+            return Ok(());
+        }
+        if (*l).stack_slots as usize > MAX_STACK + EXTRA {
+            // already handling an overflow
+            if grow_to(l, top, MAX_STACK + ERROR_EXTRA) {
+                return Ok(());
+            }
+            let msg = crate::string::str_val(Global::of((*l).global).str_new(b"error in error handling"));
+            return Err(throw::set_error(l, msg, 5));
+        }
+        realloc_stack(l, MAX_STACK + ERROR_EXTRA + EXTRA);
+        Err(throw::run_error(l, "stack overflow"))
+    }
+}
+
+/// After an overflow was handled: back to a normal stack, if what is in use fits.
+///
+/// # Safety
+/// `l` is a live thread; nobody holds addresses into its stack.
+pub unsafe fn shrink_after_error(l: *mut Thread) {
+    // SAFETY: as promised.
+    unsafe {
+        if (*l).stack_slots as usize > MAX_STACK + EXTRA {
+            let used = scratch_top(l).offset_from((*l).stack) as usize;
+            if used + EXTRA < MAX_STACK {
+                realloc_stack(l, (used * 2).max(256) + EXTRA);
+            }
+        }
+    }
+}
+
+/// Room for `n` more values above `top` of a native frame, beyond the hard limit if it must be.
+///
+/// # Safety
+/// `l` is a live thread whose running frame is native.
+pub unsafe fn ensure_slots(l: *mut Thread, n: usize) {
+    // SAFETY: as promised.
+    unsafe {
+        if (*l).top.wrapping_add(n) > (*l).limit {
+            let top = (*l).top.wrapping_add(n);
+            let slots = top.offset_from((*l).stack) as usize + EXTRA;
+            let have = (*l).stack_slots as usize;
+            if slots > have {
+                realloc_stack(l, slots.max((have * 2).min(MAX_STACK + EXTRA)));
+            }
+        }
+    }
+}
+
+/// Room for `n` more values within the hard limit?
+///
+/// # Safety
+/// As [`ensure_slots`].
+pub unsafe fn try_ensure_slots(l: *mut Thread, n: usize) -> bool {
+    // SAFETY: as promised.
+    unsafe {
+        let used = (*l).top.offset_from((*l).stack) as usize;
+        used + n <= MAX_STACK && grow_to(l, (*l).top.wrapping_add(n), MAX_STACK)
+    }
+}
+
+// ---- starting calls --------------------------------------------------------------------------------------------
+
+/// Calls what is in `func` with the `nargs` values above it. `word` becomes the frame's word; the running frame is the
+/// caller's. Gives the next pc (see the module).
+///
+/// # Safety
+/// [STACK-STABLE] `func` and the arguments are in the stack of the running thread `l`, above its live slots.
+pub unsafe fn precall(l: *mut Thread, mut func: *mut Value, mut nargs: usize, word: u64) -> *const Instr {
+    // SAFETY: as promised; `func` is recomputed after every growth of the stack.
+    unsafe {
+        loop {
+            let f = *func;
+            if f.tag == Tag::FUNCTION {
+                let h = f.as_ptr::<GcHeader>();
+                return if (*h).kind == ObjKind::LuaClosure as u8 {
+                    enter_lua(l, func, nargs, word, h as *mut LuaClosure)
+                } else {
+                    enter_native(l, func, nargs, word, h as *mut NativeClosure)
+                };
+            }
+            let mm = exec::metamethod(Global::of((*l).global), f, MetaMethod::Call);
+            if mm.is_nil() {
+                debuginfo::call_error(l, f);
+                return throw::raise(l);
+            }
+            let off = func.offset_from((*l).stack);
+            if need(l, func, nargs + 2).is_err() {
+                return throw::raise(l);
+            }
+            func = (*l).stack.offset(off);
+            for i in (0..=nargs).rev() {
+                *func.add(i + 1) = *func.add(i);
+            }
+            *func = mm;
+            nargs += 1;
+        }
+    }
+}
+
+unsafe fn enter_lua(l: *mut Thread, mut func: *mut Value, nargs: usize, word: u64, cl: *mut LuaClosure) -> *const Instr {
+    // SAFETY: [STACK-STABLE] re-established after `need`; [GC-LIVE] the closure is in `func`.
+    unsafe {
+        let p = (*cl).proto;
+        let (fs, np) = ((*p).frame_size as usize, (*p).nparams as usize);
+        let vararg = (*p).is_vararg != 0;
+        let room = if vararg { nargs.max(np) + 1 + fs } else { fs.max(nargs) };
+        let off = func.offset_from((*l).stack);
+        if need(l, func, room + 1).is_err() {
+            return throw::raise(l);
+        }
+        func = (*l).stack.offset(off);
+        let mut base = func.add(1);
+        (*func).payload = cl as u64;
+        set_word(func, word);
+        for i in nargs..np {
+            *base.add(i) = Value::NIL;
+        }
+        if vararg {
+            let new = base.add(nargs.max(np) + 1);
+            let delta = nargs.max(np) + 1;
+            (*new.sub(1)).payload = cl as u64;
+            set_word(new.sub(1), frame::vararg_word(delta as u64));
+            for i in 0..np {
+                *new.add(i) = *base.add(i);
+            }
+            // how many extra arguments there are follows from delta and nparams
+            base = new;
+        }
+        (*l).base = base;
+        (*l).pc = (*cl).pc;
+        if (*l).hook_mask & hooks::MASK_CALL != 0 && (*l).allow_hook != 0 {
+            (*l).top = base;
+            if hooks::hook_call(l, frame::kind_of(word) == kind::TAIL || word & frame::TAIL_BIT != 0).is_err() {
+                return throw::raise(l);
+            }
+        }
+        (*cl).pc
+    }
+}
+
+/// Calls a native function in a frame of its own and returns from it.
+unsafe fn enter_native(l: *mut Thread, mut func: *mut Value, nargs: usize, word: u64, nc: *mut NativeClosure) -> *const Instr {
+    // SAFETY: as in `enter_lua`.
+    unsafe {
+        let off = func.offset_from((*l).stack);
+        if need(l, func, nargs + 1 + MIN_NATIVE).is_err() {
+            return throw::raise(l);
+        }
+        func = (*l).stack.offset(off);
+        (*func).payload = nc as u64;
+        set_word(func, word);
+        (*l).base = func.add(1);
+        (*l).top = func.add(1 + nargs);
+        run_native(l, nc)
+    }
+}
+
+/// Runs the native function whose frame is set up, and returns from it.
+///
+/// # Safety
+/// The running frame of `l` is one of `nc`.
+pub unsafe fn run_native(l: *mut Thread, nc: *mut NativeClosure) -> *const Instr {
+    // SAFETY: [NATIVE-FRAME] as promised.
+    unsafe {
+        let hooked = (*l).hook_mask & (hooks::MASK_CALL | hooks::MASK_RET) != 0 && (*l).allow_hook != 0;
+        if hooked && (*l).hook_mask & hooks::MASK_CALL != 0 {
+            let w = word_at((*l).base.sub(1));
+            let tail = frame::kind_of(w) == kind::TAIL || frame::kind_of(w) != kind::LUA && w & frame::TAIL_BIT != 0;
+            if hooks::hook_call(l, tail).is_err() {
+                return throw::raise(l);
+            }
+        }
+        match ((*nc).func)(l) {
+            -1 => throw::raise((*(*l).global).current),
+            -2 => (*(*l).global).next_pc,
+            n => {
+                debug_assert!(n >= 0 && (*l).top >= (*l).base);
+                native_return(l, n as usize)
+            }
+        }
+    }
+}
+
+/// Returns from the running native frame with the topmost `n` values, then does pending work.
+///
+/// # Safety
+/// The running frame of `l` is native and holds at least `n` values.
+pub unsafe extern "C" fn native_return(l: *mut Thread, n: usize) -> *const Instr {
+    // SAFETY: [NATIVE-FRAME] as promised.
+    unsafe {
+        let pc = finish_return(l, (*l).top.sub(n), n);
+        let g = (*l).global;
+        if (*g).poll != 0 && !pc.is_null() {
+            return poll_at(l, pc);
+        }
+        pc
+    }
+}
+
+/// Does pending work before the instruction at `pc`, unless that one consumes multiple results.
+///
+/// # Safety
+/// `pc` is the next instruction of the running frame of `l`, a Lua frame, or its frame is native.
+pub unsafe fn poll_at(l: *mut Thread, pc: *const Instr) -> *const Instr {
+    // SAFETY: as promised.
+    unsafe {
+        if frame_size_of((*l).base).is_some() {
+            let op = dispatch::op_at(pc);
+            if matches!(op, Op::CallM | Op::TailCallM | Op::RetM | Op::SetListM)
+                || op == Op::RetC && bytecode::b(*pc) == MULTI
+            {
+                return pc;
+            }
+            (*l).pc = pc;
+            (*l).top = (*l).base;
+        }
+        match exec::safepoint(l) {
+            Ok(()) => pc,
+            Err(Throw) => throw::raise(l),
+        }
+    }
+}
+
+/// Starts the call of a metamethod (or `__close`) on behalf of the instruction at `pc` of the running Lua frame:
+/// `args[0]` is the function. What happens to its results is up to [`helpers::finish_op`].
+///
+/// # Safety
+/// `l` runs the Lua frame at `pc`.
+pub unsafe fn call_meta(l: *mut Thread, pc: *const Instr, args: &[Value]) -> *const Instr {
+    // SAFETY: [STACK-STABLE] the slots above the frame are free.
+    unsafe {
+        let n = frame_size_of((*l).base).unwrap_or(0);
+        call_meta_at(l, pc, args, n)
+    }
+}
+
+/// As [`call_meta`] with the function slot at register `slot`.
+///
+/// # Safety
+/// As [`call_meta`]; no live slot is at `slot` or above.
+pub unsafe fn call_meta_at(l: *mut Thread, pc: *const Instr, args: &[Value], slot: usize) -> *const Instr {
+    // SAFETY: as promised.
+    unsafe { call_meta_full(l, pc, args, slot, 0) }
+}
+
+/// As [`call_meta_at`]; `bits` (`frame::FULL_BIT` or 0) go into the frame word.
+///
+/// # Safety
+/// As [`call_meta`].
+pub unsafe fn call_meta_full(l: *mut Thread, pc: *const Instr, args: &[Value], slot: usize, bits: u64) -> *const Instr {
+    // SAFETY: as promised.
+    unsafe {
+        (*l).pc = pc;
+        if need(l, (*l).base.add(slot), args.len() + 1).is_err() {
+            return throw::raise(l);
+        }
+        let func = (*l).base.add(slot);
+        for (i, &a) in args.iter().enumerate() {
+            *func.add(i) = a;
+        }
+        precall(l, func, args.len() - 1, frame::word(kind::CONT, pc as u64, slot as u64 + 1) | bits)
+    }
+}
+
+// ---- ending calls ----------------------------------------------------------------------------------------------
+
+/// Ends the running frame of `l` with the `n` results at `res` and gives the next pc.
+///
+/// # Safety
+/// `res` is in the stack of the running thread `l`.
+pub unsafe fn finish_return(mut l: *mut Thread, mut res: *mut Value, mut n: usize) -> *const Instr {
+    // SAFETY: [STACK-STABLE] frames are well formed; nothing here grows a stack but `coroutine::transfer`, which
+    // gives new addresses.
+    unsafe {
+        if (*l).hook_mask & hooks::MASK_RET != 0 && (*l).allow_hook != 0 {
+            let off = res.offset_from((*l).stack);
+            if hooks::hook_return(l, res, n).is_err() {
+                return throw::raise(l);
+            }
+            res = (*l).stack.offset(off);
+        }
+        let mut base = (*l).base;
+        loop {
+            let func = base.sub(1);
+            let w = word_at(func);
+            match frame::kind_of(w) {
+                kind::LUA | kind::TAIL => {
+                    let pc = frame::addr_of(w) as *const Instr;
+                    let ins = *pc;
+                    let wanted = bytecode::c(ins);
+                    if wanted == MULTI {
+                        copy_down(func, res, n);
+                        (*l).top = func.add(n);
+                    } else {
+                        let k = (wanted as usize).min(n);
+                        copy_down(func, res, k);
+                        for i in k..wanted as usize {
+                            *func.add(i) = Value::NIL;
+                        }
+                    }
+                    (*l).base = func.byte_sub(bytecode::a(ins) as usize);
+                    return pc.add(1);
+                }
+                kind::VARARG => base = base.sub(frame::delta_of(w) as usize),
+                kind::CONT => {
+                    let pc = frame::addr_of(w) as *const Instr;
+                    let delta = frame::delta_of(w) as usize;
+                    (*l).base = base.sub(delta);
+                    (*l).pc = pc;
+                    return helpers::finish_op(l, pc, res, n, delta);
+                }
+                kind::PCALL => {
+                    let pb = base.sub(frame::delta_of(w) as usize);
+                    copy_down(pb.add(1), res, n);
+                    *pb = Value::TRUE;
+                    (*l).base = pb;
+                    base = pb;
+                    res = pb;
+                    n += 1;
+                }
+                kind::ENTRY => {
+                    let act = frame::addr_of(w) as *mut Activation;
+                    let g = (*l).global;
+                    let to = (*l).stack.byte_add((*act).func as usize);
+                    let want = (*act).nresults;
+                    let count = if want < 0 { n } else { want as usize };
+                    let k = count.min(n);
+                    copy_down(to, res, k);
+                    for i in k..count {
+                        *to.add(i) = Value::NIL;
+                    }
+                    (*l).top = to.add(count);
+                    (*l).base = (*l).stack.byte_add((*act).prev_base as usize);
+                    (*l).pc = (*act).prev_pc;
+                    (*g).exit_status = 0;
+                    return std::ptr::null();
+                }
+                kind::BASE => {
+                    let next = coroutine::finish(l, res, n);
+                    l = next.0;
+                    res = next.1;
+                    n = next.2;
+                    base = (*l).base;
+                }
+                k => unreachable!("frame kind {k}"),
+            }
+        }
+    }
+}
+
+#[inline]
+unsafe fn copy_down(to: *mut Value, from: *mut Value, n: usize) {
+    // SAFETY: both ranges are in one stack; ascending order is right because `to <= from`, or they do not overlap.
+    unsafe {
+        if to != from {
+            std::ptr::copy(from, to, n);
+        }
+    }
+}
+
+// ---- calls from native code ---------------------------------------------------------------------------------------
+
+/// Calls the function at `func` (with `nargs` values above it) from native code and runs until it returns. Results
+/// replace it; `Thread::top` is above them. Not yieldable.
+///
+/// # Safety
+/// [STACK-STABLE] `func` is above the live slots of the running frame of `l`.
+pub unsafe fn call_at(l: *mut Thread, func: *mut Value, nargs: usize, nresults: i32) -> LResult<usize> {
+    // SAFETY: as promised.
+    unsafe { enter(l, func, nargs, nresults, 0) }
+}
+
+unsafe fn enter(l: *mut Thread, func: *mut Value, nargs: usize, nresults: i32, akind: u32) -> LResult<usize> {
+    // SAFETY: as in `call_at`; the activation outlives the frame that names it, because the interpreter is left
+    // only through that frame's return or through `throw::raise`, which pops it.
+    unsafe {
+        let g = (*l).global;
+        let depth = (*l).ncalls & 0xffff;
+        if depth >= MAX_CCALLS {
+            c_overflow(l, depth)?;
+        }
+        let func_off = func.byte_offset_from((*l).stack) as u64;
+        let mut act = Activation {
+            prev: (*g).activation,
+            thread: l,
+            prev_base: (*l).base.byte_offset_from((*l).stack) as u64,
+            prev_pc: (*l).pc,
+            native_sp: 0,
+            func: func_off,
+            nresults,
+            kind: akind,
+            spare: 0,
+        };
+        let saved = (*l).ncalls;
+        (*g).activation = &mut act;
+        (*l).ncalls += 0x1_0001;
+        let pc = precall(l, func, nargs, frame::word(kind::ENTRY, &raw mut act as u64, 0));
+        if !pc.is_null() {
+            dispatch::run((*g).current, pc);
+        }
+        debug_assert!((*g).current == l);
+        (*g).activation = act.prev;
+        (*l).ncalls = saved;
+        if (*g).exit_status == 0 {
+            Ok((*l).top.byte_offset_from((*l).stack.byte_add(func_off as usize)) as usize / 16)
+        } else {
+            Err(Throw)
+        }
+    }
+}
+
+#[cold]
+unsafe fn c_overflow(l: *mut Thread, depth: u32) -> LResult<()> {
+    // SAFETY: `l` is live.
+    unsafe {
+        if depth == MAX_CCALLS {
+            (*l).ncalls += 1; // let the handler run a little deeper
+            let t = throw::run_error(l, "C stack overflow");
+            (*l).ncalls -= 1;
+            return Err(t);
+        }
+        if depth >= MAX_CCALLS / 10 * 11 {
+            return Err(throw::error_in_error(l));
+        }
+        Ok(())
+    }
+}
+
+/// Calls the function below the topmost `nargs` values of the running native frame.
+///
+/// # Safety
+/// As [`Ctx::call`].
+pub unsafe fn call(l: *mut Thread, nargs: usize, nresults: i32) -> LResult<usize> {
+    // SAFETY: [NATIVE-FRAME] the values are on top.
+    unsafe {
+        let func = (*l).top.sub(nargs + 1);
+        let off = func.byte_offset_from((*l).stack);
+        let r = enter(l, func, nargs, nresults, 0);
+        if r.is_err() {
+            throw::close_from(l, off as usize / 16);
+            (*l).top = (*l).stack.byte_offset(off);
+        }
+        r
+    }
+}
+
+/// Protected call; see [`Ctx::pcall`]. The status is PUC's (2 run, 4 memory, 5 error in error handling).
+///
+/// # Safety
+/// As [`Ctx::pcall`].
+pub unsafe fn pcall(l: *mut Thread, nargs: usize, nresults: i32, handler: Value) -> Result<usize, u32> {
+    // SAFETY: [NATIVE-FRAME] the values are on top; the handler is rooted in the slot below the function.
+    unsafe {
+        let g = (*l).global;
+        ensure_slots(l, 4);
+        let slot = (*l).top.sub(nargs + 1);
+        let off = slot.offset_from((*l).stack) as usize;
+        std::ptr::copy(slot, slot.add(1), nargs + 1);
+        *slot = handler;
+        (*l).top = (*l).top.add(1);
+        let r = enter(l, slot.add(1), nargs, nresults, 1);
+        let slot = (*l).stack.add(off);
+        match r {
+            Ok(n) => {
+                std::ptr::copy((*l).stack.add(off + 1), slot, n);
+                (*l).top = slot.add(n);
+                Ok(n)
+            }
+            Err(Throw) => {
+                throw::close_from(l, off + 1);
+                let slot = (*l).stack.add(off);
+                let status = (*g).error_status;
+                *slot = std::mem::replace(&mut (*g).error_value, Value::NIL);
+                (*g).error_handled = 0;
+                (*l).top = slot.add(1);
+                shrink_after_error(l);
+                Err(status)
+            }
+        }
+    }
+}
+
+/// `pcall(f, ...)`: the callee's frame goes on top of this native frame, so that yields cross it.
+///
+/// # Safety
+/// A `NativeFn`.
+pub unsafe extern "C" fn native_pcall(l: *mut Thread) -> i64 {
+    // SAFETY: [NATIVE-FRAME]
+    unsafe {
+        let cx = Ctx::new(l);
+        if cx.check_any(1).is_err() {
+            return -1;
+        }
+        let func = (*l).base;
+        let nargs = cx.top() - 1;
+        let pc = precall(l, func, nargs, frame::word(kind::PCALL, 0, 1));
+        (*(*l).global).next_pc = pc;
+        -2
+    }
+}
+
+/// `xpcall(f, handler, ...)`.
+///
+/// # Safety
+/// A `NativeFn`.
+pub unsafe extern "C" fn native_xpcall(l: *mut Thread) -> i64 {
+    // SAFETY: [NATIVE-FRAME]
+    unsafe {
+        let cx = Ctx::new(l);
+        if cx.check_function(2).is_err() {
+            return -1;
+        }
+        let b = (*l).base;
+        std::ptr::swap(b, b.add(1));
+        let nargs = cx.top() - 2;
+        let pc = precall(l, b.add(1), nargs, frame::word(kind::PCALL, 0, 2));
+        (*(*l).global).next_pc = pc;
+        -2
+    }
+}
+
+/// A native closure.
+///
+/// # Safety
+/// [GC-LIVE] the upvalues are live; the caller makes the closure reachable before the next safepoint.
+pub unsafe fn native_closure(g: &mut Global, name: &'static str, f: NativeFn, upvalues: &[Value]) -> Value {
+    // SAFETY: a fresh object of the right size.
+    unsafe {
+        let c = g.heap.alloc(ObjKind::NativeClosure, NativeClosure::size_for(upvalues.len())) as *mut NativeClosure;
+        (*c).hdr.extra = upvalues.len() as u8;
+        (*c).func = f;
+        (*c).cfunc = 0;
+        (*c).name = name.as_ptr();
+        (*c).name_len = name.len() as u64;
+        (*c).header = bytecode::pack(dispatch::handler_of(Op::FuncN), 0, MIN_NATIVE as u16, 0xFFFF);
+        (*c).pc = (&raw const (*c).header).add(1);
+        let up = (c as *mut u8).add(NativeClosure::UPVALS) as *mut Value;
+        for (i, &v) in upvalues.iter().enumerate() {
+            *up.add(i) = v;
+        }
+        Value::ptr(c, Tag::FUNCTION)
+    }
+}

@@ -1,0 +1,400 @@
+//! Coroutines: switching between threads of one state without switching native stacks.
+//!
+//! `resume` and `yield` are native functions whose frames stay on their threads' stacks while another thread runs. A
+//! switch stores results into the other thread as if its native function had returned, and execution goes on there.
+//! A thread's non-yieldable count says whether native code is in between (upper half of `Thread::ncalls`).
+
+use traceorus_base::frame::{self, kind};
+use traceorus_base::meta::MetaMethod;
+use traceorus_base::objects::*;
+use traceorus_base::{Tag, Value};
+
+use crate::call::{self, set_word};
+use crate::ctx::{Ctx, LResult, Throw};
+use crate::state::{self, Global};
+use crate::{debuginfo, exec, throw};
+
+/// Name of a thread's status as seen from `l`.
+unsafe fn status_name(l: *mut Thread, co: *mut Thread) -> &'static str {
+    // SAFETY: [GC-LIVE] both are live.
+    unsafe {
+        if l == co {
+            return "running";
+        }
+        match (*co).status {
+            thread_status::FRESH | thread_status::SUSPENDED => "suspended",
+            thread_status::RUNNING | thread_status::NORMAL => "normal",
+            _ => "dead",
+        }
+    }
+}
+
+fn check_thread(cx: Ctx<'_>, i: usize) -> LResult<*mut Thread> {
+    let v = cx.arg(i);
+    if v.tag == Tag::THREAD { Ok(v.as_ptr()) } else { Err(cx.type_error(i, "coroutine")) }
+}
+
+fn create(cx: Ctx<'_>) -> LResult<*mut Thread> {
+    let f = cx.check_function(1)?;
+    // SAFETY: [GC-LIVE] the thread is returned (and stored) before the next safepoint.
+    unsafe {
+        let co = state::new_thread(cx.g());
+        *(*co).stack = f;
+        if f.tag == Tag::FUNCTION {
+            set_word((*co).stack, frame::word(kind::BASE, 0, 0));
+        }
+        (*co).hook = (*cx.l).hook;
+        (*co).hook_mask = (*cx.l).hook_mask;
+        (*co).hook_count = (*cx.l).hook_count;
+        (*co).hook_left = (*cx.l).hook_count;
+        (*co).hook_value = (*cx.l).hook_value;
+        (*co).dispatch = (*cx.l).dispatch;
+        Ok(co)
+    }
+}
+
+fn create_fn(cx: Ctx<'_>) -> LResult<usize> {
+    let co = create(cx)?;
+    cx.ret(Value::ptr(co, Tag::THREAD))
+}
+
+fn wrap_fn(cx: Ctx<'_>) -> LResult<usize> {
+    let co = create(cx)?;
+    cx.ret(cx.new_native("wrap", native_wrapped, &[Value::ptr(co, Tag::THREAD)]))
+}
+
+fn status_fn(cx: Ctx<'_>) -> LResult<usize> {
+    let co = check_thread(cx, 1)?;
+    // SAFETY: [GC-LIVE] an argument.
+    cx.ret(cx.str(unsafe { status_name(cx.l, co) }))
+}
+
+fn running_fn(cx: Ctx<'_>) -> LResult<usize> {
+    cx.push(Value::ptr(cx.l, Tag::THREAD));
+    cx.push(Value::bool(cx.l == cx.g().hot.main));
+    Ok(2)
+}
+
+fn isyieldable_fn(cx: Ctx<'_>) -> LResult<usize> {
+    let co = if cx.arg(1).tag == Tag::THREAD { cx.arg(1).as_ptr() } else { cx.l };
+    // SAFETY: [GC-LIVE] an argument or the running thread.
+    let y = unsafe { co != cx.g().hot.main && (*co).ncalls >> 16 == 0 };
+    cx.ret(Value::bool(y))
+}
+
+fn close_fn(cx: Ctx<'_>) -> LResult<usize> {
+    let co = check_thread(cx, 1)?;
+    // SAFETY: [GC-LIVE] an argument, kept by its slot.
+    unsafe {
+        let name = status_name(cx.l, co);
+        if name != "suspended" && name != "dead" {
+            return Err(cx.error(format_args!("cannot close a {name} coroutine")));
+        }
+        match close_thread(cx.l, co) {
+            Ok(()) => cx.ret(Value::TRUE),
+            Err(Throw) => {
+                let e = cx.take_error();
+                cx.push(Value::FALSE);
+                cx.push(e);
+                Ok(2)
+            }
+        }
+    }
+}
+
+/// Closes pending variables of a suspended or dead thread and makes it dead. `Err`: its error, or the last one of the
+/// closing functions, is registered.
+///
+/// # Safety
+/// [GC-LIVE] `co` is rooted and not running.
+pub unsafe fn close_thread(l: *mut Thread, co: *mut Thread) -> LResult<()> {
+    // SAFETY: as promised.
+    unsafe {
+        let g = Global::of((*l).global);
+        let err = if (*co).status == thread_status::ERROR { Some((*co).hook_value) } else { None };
+        let depth = (*l).ncalls & 0xffff;
+        (*co).status = thread_status::RUNNING;
+        (*co).ncalls = depth + 1;
+        (*co).resumer = l;
+        let saved = (*l).status;
+        (*l).status = thread_status::NORMAL;
+        g.hot.current = co;
+        let first = err.map(|v| throw::set_error(co, v, 2));
+        (*co).base = (*co).stack.add(1);
+        let r = if (*co).tbc_len > 0 { close_pending(co, err.unwrap_or(Value::NIL)) } else { first.map_or(Ok(()), Err) };
+        g.hot.current = l;
+        (*l).status = saved;
+        (*co).resumer = std::ptr::null_mut();
+        bury(co, thread_status::DEAD);
+        r
+    }
+}
+
+/// Calls `__close` of everything pending in `co` (which counts as running), with `err` (nil: no error). `Err`: an error
+/// is registered.
+///
+/// # Safety
+/// `co` is the current thread; its frames are given up, its base is that of its bottom frame.
+pub unsafe fn close_pending(co: *mut Thread, err: Value) -> LResult<()> {
+    // SAFETY: as promised: nothing but the pending values is needed any more.
+    unsafe {
+        let g = Global::of((*co).global);
+        let mut failed = !err.is_nil();
+        let mut cur = err;
+        // slot 1 (offset): pending values are compacted there by `close_from`'s rule, here one by one
+        while let Some(off) = throw::pop_tbc(co, 0) {
+            (*co).top = (*co).stack.add(off + 1);
+            call::ensure_slots(co, 6);
+            let at = (*co).stack.add(off);
+            let v = *at;
+            scrub(co, off);
+            *at.add(1) = cur;
+            *at.add(2) = exec::metamethod(g, v, MetaMethod::Close);
+            *at.add(3) = v;
+            *at.add(4) = cur;
+            (*co).top = at.add(5);
+            match call::call_at(co, at.add(2), 2, 0) {
+                Ok(_) => cur = *(*co).stack.add(off + 1),
+                Err(Throw) => {
+                    failed = true;
+                    cur = g.hot.error_value;
+                }
+            }
+        }
+        (*co).top = (*co).base;
+        if failed { Err(throw::set_error(co, cur, 2)) } else { Ok(()) }
+    }
+}
+
+/// Makes the slots below `off` that are no pending variables valid for the collector (they held frames).
+unsafe fn scrub(co: *mut Thread, off: usize) {
+    // SAFETY: the frames are given up; pending values keep their slots.
+    unsafe {
+        for i in 1..off {
+            let mut pending = false;
+            for k in 0..(*co).tbc_len as usize {
+                pending |= *(*co).tbc.add(k) as usize == i;
+            }
+            if !pending {
+                *(*co).stack.add(i) = Value::NIL;
+            }
+        }
+    }
+}
+
+/// Ends a thread: nothing on its stack.
+unsafe fn bury(co: *mut Thread, status: u32) {
+    // SAFETY: the thread runs nothing.
+    unsafe {
+        (*co).status = status;
+        *(*co).stack = Value::NIL;
+        set_word((*co).stack, frame::word(kind::BASE, 0, 0));
+        (*co).base = (*co).stack.add(1);
+        (*co).top = (*co).base;
+        (*co).pc = std::ptr::null();
+        (*co).tbc_len = 0;
+    }
+}
+
+/// Starts or continues `co` with the arguments from index `first` on of the running frame of `l`.
+unsafe fn resume(l: *mut Thread, co: *mut Thread, first: usize, rkind: u32) -> i64 {
+    // SAFETY: [NATIVE-FRAME] [GC-LIVE] the thread is an argument or an upvalue.
+    unsafe {
+        let cx = Ctx::new(l);
+        let g = Global::of((*l).global);
+        let why = match (*co).status {
+            thread_status::FRESH | thread_status::SUSPENDED => None,
+            thread_status::DEAD | thread_status::ERROR => Some("cannot resume dead coroutine"),
+            _ => Some("cannot resume non-suspended coroutine"),
+        };
+        let depth = (*l).ncalls & 0xffff;
+        let why = why.or((depth >= call::MAX_CCALLS - 1).then_some("C stack overflow"));
+        if let Some(msg) = why {
+            if rkind == 1 {
+                cx.error(msg);
+                return -1;
+            }
+            cx.push(Value::FALSE);
+            cx.push(cx.str(msg));
+            return 2;
+        }
+        let n = (cx.top() + 1).saturating_sub(first);
+        let fresh = (*co).status == thread_status::FRESH;
+        call::ensure_slots(co, n + call::MIN_NATIVE);
+        let args = (*co).top;
+        for i in 0..n {
+            *args.add(i) = *(*l).base.add(first - 1 + i);
+        }
+        (*co).top = args.add(n);
+        (*l).status = thread_status::NORMAL;
+        (*co).status = thread_status::RUNNING;
+        (*co).resumer = l;
+        (*co).resume_kind = rkind;
+        (*co).ncalls = depth + 1;
+        g.hot.current = co;
+        dirty(g, co);
+        g.hot.next_pc = if fresh {
+            let f = *(*co).stack;
+            *(*co).stack = Value::new(f.payload, Tag::FUNCTION);
+            call::precall(co, (*co).stack, n, frame::word(kind::BASE, 0, 0))
+        } else {
+            call::finish_return(co, args, n)
+        };
+        -2
+    }
+}
+
+/// The collector must look at a thread's stack again once it has run.
+unsafe fn dirty(g: &mut Global, co: *mut Thread) {
+    // SAFETY: [GC-BARRIER] the thread is live.
+    unsafe {
+        if (*co).hdr.barrier != 0 {
+            g.heap.barrier(co as *mut GcHeader, Value::NIL);
+        }
+    }
+}
+
+/// Gives `n` values at `res` of `co` (which stops running) to the thread that resumed it, as results of its resume
+/// function, in front of them `true` unless it was `wrap`'s. Gives that thread and the results there.
+unsafe fn transfer(co: *mut Thread, res: *mut Value, n: usize) -> (*mut Thread, *mut Value, usize) {
+    // SAFETY: [NATIVE-FRAME] the resumer's running frame is its native resume function.
+    unsafe {
+        let g = Global::of((*co).global);
+        let r = (*co).resumer;
+        (*co).resumer = std::ptr::null_mut();
+        g.hot.current = r;
+        (*r).status = thread_status::RUNNING;
+        dirty(g, r);
+        call::ensure_slots(r, n + 2);
+        let to = (*r).top;
+        let k = ((*co).resume_kind == 0) as usize;
+        if k == 1 {
+            *to = Value::TRUE;
+        }
+        for i in 0..n {
+            *to.add(k + i) = *res.add(i);
+        }
+        (*r).top = to.add(n + k);
+        (r, to, n + k)
+    }
+}
+
+/// A coroutine's body has returned `n` values at `res`.
+///
+/// # Safety
+/// `co` is the running thread, not the main one.
+pub unsafe fn finish(co: *mut Thread, res: *mut Value, n: usize) -> (*mut Thread, *mut Value, usize) {
+    // SAFETY: as promised.
+    unsafe {
+        let t = transfer(co, res, n);
+        bury(co, thread_status::DEAD);
+        t
+    }
+}
+
+/// The running coroutine dies by the registered error: its resumer gets it.
+///
+/// # Safety
+/// `co` is the running thread, not the main one.
+pub unsafe fn die(co: *mut Thread) -> *const Instr {
+    // SAFETY: as promised. The dead thread's frames stay for tracebacks; 
+    unsafe {
+        let g = Global::of((*co).global);
+        let err = g.hot.error_value;
+        // a dead thread has no hooks: the slot of the hook function roots its error
+        (*co).hook_value = err;
+        (*co).hook_mask = 0;
+        (*co).status = thread_status::ERROR;
+        let r = (*co).resumer;
+        (*co).resumer = std::ptr::null_mut();
+        g.hot.current = r;
+        (*r).status = thread_status::RUNNING;
+        dirty(g, r);
+        if (*co).resume_kind == 1 {
+            // wrap: close it, prefix a string with the position, propagate
+            let _ = close_thread(r, co);
+            let mut e = g.hot.error_value;
+            if e.tag == Tag::STRING && g.hot.error_status != 4 {
+                let cx = Ctx::new(r);
+                let mut m = debuginfo::where_(cx, 1);
+                m.extend_from_slice(cx.bytes(e));
+                e = cx.str(&m);
+            }
+            let status = g.hot.error_status;
+            throw::set_error(r, e, status);
+            return throw::raise(r);
+        }
+        g.hot.error_value = Value::NIL;
+        g.hot.error_handled = 0;
+        call::ensure_slots(r, 2);
+        let to = (*r).top;
+        *to = Value::FALSE;
+        *to.add(1) = err;
+        (*r).top = to.add(2);
+        call::finish_return(r, to, 2)
+    }
+}
+
+/// `coroutine.resume`.
+///
+/// # Safety
+/// A `NativeFn`.
+pub unsafe extern "C" fn native_resume(l: *mut Thread) -> i64 {
+    // SAFETY: [NATIVE-FRAME]
+    unsafe {
+        match check_thread(Ctx::new(l), 1) {
+            Ok(co) => resume(l, co, 2, 0),
+            Err(Throw) => -1,
+        }
+    }
+}
+
+/// The function that `coroutine.wrap` makes.
+///
+/// # Safety
+/// A `NativeFn`.
+pub unsafe extern "C" fn native_wrapped(l: *mut Thread) -> i64 {
+    // SAFETY: [NATIVE-FRAME] the thread is the closure's upvalue.
+    unsafe { resume(l, Ctx::new(l).upvalue(1).as_ptr(), 1, 1) }
+}
+
+/// `coroutine.yield`.
+///
+/// # Safety
+/// A `NativeFn`.
+pub unsafe extern "C" fn native_yield(l: *mut Thread) -> i64 {
+    // SAFETY: [NATIVE-FRAME]
+    unsafe {
+        let cx = Ctx::new(l);
+        let g = Global::of((*l).global);
+        if l == g.hot.main {
+            cx.error("attempt to yield from outside a coroutine");
+            return -1;
+        }
+        if (*l).ncalls >> 16 != 0 {
+            cx.error("attempt to yield across a C-call boundary");
+            return -1;
+        }
+        let n = cx.top();
+        (*l).status = thread_status::SUSPENDED;
+        let (r, res, m) = transfer(l, (*l).base, n);
+        (*l).top = (*l).base;
+        g.hot.next_pc = call::finish_return(r, res, m);
+        -2
+    }
+}
+
+/// Entry points for the library.
+pub fn functions() -> [(&'static str, NativeFn); 8] {
+    use crate::native;
+    [
+        ("create", native!(create_fn)),
+        ("wrap", native!(wrap_fn)),
+        ("status", native!(status_fn)),
+        ("running", native!(running_fn)),
+        ("isyieldable", native!(isyieldable_fn)),
+        ("close", native!(close_fn)),
+        ("resume", native_resume),
+        ("yield", native_yield),
+    ]
+}

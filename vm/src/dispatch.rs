@@ -1,0 +1,346 @@
+//! Between code words and ops: handler offsets, the interpreter's entry, the active region, inline caches.
+//!
+//! Where an interpreter was generated for the target (`build.rs`), the low 16 bits of an instruction are its handler's
+//! offset from the code base in units of 8 bytes. Elsewhere they are the op number and [`run`] calls the helpers in a
+//! loop, slower and otherwise the same.
+
+use traceorus_base::bytecode::{self, Op};
+use traceorus_base::objects::*;
+use traceorus_base::{Tag, Value};
+
+use crate::ctx::Throw;
+use crate::helpers::HELPERS;
+use crate::state::Global;
+use crate::{call, hooks, shape, table, throw};
+
+/// The continuation instruction of a pcall frame that is closing variables.
+static CONT_CLOSE: [Instr; 2] = [bytecode::pack(handler_of(Op::ContClose), 0, 0, 0), 0];
+
+/// Address of the static instruction that goes on closing variables after an error.
+pub fn cont_close() -> *const Instr {
+    CONT_CLOSE.as_ptr()
+}
+
+/// See [`cont_close`].
+pub fn is_cont_close(pc: *const Instr) -> bool {
+    pc == cont_close()
+}
+
+#[cfg(not(generated_interpreter))]
+mod target {
+    use super::*;
+
+    /// What the low 16 bits of a loaded instruction with this op are.
+    pub const fn handler_of(op: Op) -> u16 {
+        op as u16
+    }
+    /// The op of a loaded instruction with these low 16 bits.
+    #[inline]
+    pub fn op_of(h: u16) -> Op {
+        Op::ALL[h as usize]
+    }
+    pub(super) fn bases() -> (*const u8, *const u8) {
+        (1 as *const u8, 2 as *const u8)
+    }
+    pub(super) unsafe fn enter(g: *mut GlobalHot, mut pc: *const Instr) {
+        // SAFETY: [CODE] pc is at an instruction of the current thread's running frame.
+        unsafe {
+            while !pc.is_null() {
+                let l = (*g).current;
+                (*l).pc = pc;
+                if (*l).dispatch == (*g).code_active {
+                    pc = active_step(l, pc);
+                } else {
+                    pc = HELPERS[bytecode::op_field(*pc) as usize](l, pc);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(generated_interpreter)]
+mod target {
+    use super::*;
+
+    include!(concat!(env!("OUT_DIR"), "/interp_tables.rs"));
+    std::arch::global_asm!(include_str!(concat!(env!("OUT_DIR"), "/interp.s")));
+
+    unsafe extern "C" {
+        static traceorus_interp_base: u8;
+        static traceorus_interp_active: u8;
+        fn traceorus_interp_enter(g: *mut GlobalHot, pc: *const Instr);
+    }
+
+    /// What the low 16 bits of a loaded instruction with this op are.
+    pub const fn handler_of(op: Op) -> u16 {
+        HANDLERS[op as usize]
+    }
+    /// The op of a loaded instruction with these low 16 bits.
+    #[inline]
+    pub fn op_of(h: u16) -> Op {
+        // SAFETY: the generator puts the op number into the two bytes before each entry.
+        unsafe {
+            let p = (&raw const traceorus_interp_base).add(h as usize * 8).sub(2);
+            Op::ALL[p.cast::<u16>().read() as usize]
+        }
+    }
+    pub(super) fn bases() -> (*const u8, *const u8) {
+        // only addresses are taken
+        (&raw const traceorus_interp_base, &raw const traceorus_interp_active)
+    }
+    pub(super) unsafe fn enter(g: *mut GlobalHot, pc: *const Instr) {
+        // SAFETY: [CODE] as the caller.
+        unsafe { traceorus_interp_enter(g, pc) }
+    }
+}
+
+pub use target::{handler_of, op_of};
+
+/// The op at `pc` in loaded code.
+///
+/// # Safety
+/// [CODE] `pc` is at an instruction.
+#[inline]
+pub unsafe fn op_at(pc: *const Instr) -> Op {
+    // SAFETY: as promised.
+    op_of(bytecode::op_field(unsafe { *pc }))
+}
+
+/// Prepares a state for running.
+pub fn install(g: &mut Global) {
+    let (normal, active) = target::bases();
+    g.hot.code_base = normal;
+    g.hot.code_active = active;
+    g.hot.helpers = TABLE.as_ptr() as *const u64;
+}
+
+/// What emitted code calls through `GlobalHot::helpers`: the helpers by op number, then the extra ones.
+#[repr(C)]
+struct HelperTable([*const u8; Op::ALL.len() + EXTRA_HELPERS]);
+// SAFETY: immutable addresses of functions.
+unsafe impl Sync for HelperTable {}
+
+impl HelperTable {
+    fn as_ptr(&self) -> *const *const u8 {
+        self.0.as_ptr()
+    }
+}
+
+/// Helpers beyond the ops (ORDER ExtraHelper: numbers in `traceorus_interp::extra`).
+const EXTRA_HELPERS: usize = 8;
+
+static TABLE: HelperTable = {
+    let mut t = [std::ptr::null::<u8>(); Op::ALL.len() + EXTRA_HELPERS];
+    let mut i = 0;
+    while i < Op::ALL.len() {
+        t[i] = HELPERS[i] as *const u8;
+        i += 1;
+    }
+    t[i] = active_step as *const u8;
+    t[i + 1] = throw::raise as *const u8;
+    t[i + 2] = call::native_return as *const u8;
+    t[i + 3] = poll_step as *const u8;
+    t[i + 4] = header_step as *const u8;
+    HelperTable(t)
+};
+
+/// One instruction in the active region: events first, then its helper.
+///
+/// # Safety
+/// [CODE] as a helper.
+pub unsafe extern "C" fn active_step(l: *mut Thread, pc: *const Instr) -> *const Instr {
+    // SAFETY: as promised.
+    unsafe {
+        let op = op_at(pc);
+        if op < Op::FuncF && (*l).allow_hook != 0 && (*l).hook_mask & (hooks::MASK_LINE | hooks::MASK_COUNT) != 0 {
+            if let Err(Throw) = hooks::hook_instr(l, pc) {
+                return throw::raise(l);
+            }
+        }
+        HELPERS[op as usize](l, pc)
+    }
+}
+
+/// Pending work before the instruction at `pc`.
+///
+/// # Safety
+/// [CODE] as a helper.
+pub unsafe extern "C" fn poll_step(l: *mut Thread, pc: *const Instr) -> *const Instr {
+    // SAFETY: as promised.
+    unsafe { call::poll_at(l, pc) }
+}
+
+/// A call whose fast path gave up: `func` is the function slot, its word not yet written.
+///
+/// # Safety
+/// As `call::precall`.
+pub unsafe extern "C" fn header_step(l: *mut Thread, func: *mut Value, nargs: usize, word: u64) -> *const Instr {
+    // SAFETY: as promised.
+    unsafe { call::precall(l, func, nargs, word) }
+}
+
+/// Runs from `pc` in the running frame of `l` until the innermost entry is left.
+///
+/// # Safety
+/// [CODE] `pc` is the next instruction of the current thread.
+pub unsafe fn run(l: *mut Thread, pc: *const Instr) {
+    // SAFETY: as promised.
+    unsafe { target::enter((*l).global, pc) }
+}
+
+/// Sets the dispatch base of a thread to what its hooks ask for.
+///
+/// # Safety
+/// `l` is a live thread.
+pub unsafe fn update_dispatch(l: *mut Thread) {
+    // SAFETY: as promised.
+    unsafe {
+        let g = (*l).global;
+        (*l).dispatch = if (*l).hook_mask != 0 { (*g).code_active } else { (*g).code_base };
+    }
+}
+
+// ---- inline caches -------------------------------------------------------------------------------------------------
+
+/// Marks a SelfGet cache whose receiver is a string.
+pub const STRING_RECEIVER: u32 = u32::MAX - 1;
+
+#[inline]
+unsafe fn set_word(pc: *const Instr, i: usize, w: u64) {
+    // SAFETY: [CODE] caches are words of the instruction, in writable memory.
+    unsafe { *(pc as *mut Instr).add(i) = w }
+}
+
+/// Fills the cache of a GetField or SetField on `t`.
+///
+/// # Safety
+/// [CODE] `pc` is at such an instruction.
+pub unsafe fn cache_field(g: &mut Global, pc: *const Instr, t: Value) {
+    // SAFETY: as promised; [GC-LIVE].
+    unsafe {
+        if t.tag != Tag::TABLE {
+            return;
+        }
+        let p = t.as_ptr::<Table>();
+        if (*p).hdr.flags & (flags::TAB_DICT | flags::TAB_VOLATILE) != 0 {
+            return;
+        }
+        // stores into prototypes must be seen by the table module
+        if (*p).hdr.flags & flags::TAB_PROTO != 0 && op_at(pc) == Op::SetField {
+            return;
+        }
+        let key = *pc.add(2) as *mut Str;
+        if let Some(slot) = shape::shape_find(g, (*p).shape, key) {
+            set_word(pc, 1, (*p).hdr.word as u64 | (slot as u64) << 32);
+        }
+    }
+}
+
+/// Fills the cache of a global access to `env`.
+///
+/// # Safety
+/// [CODE] `pc` is at such an instruction.
+pub unsafe fn cache_global(g: &mut Global, pc: *const Instr, env: Value) {
+    // SAFETY: as promised; [GC-LIVE].
+    unsafe {
+        if env.tag != Tag::TABLE {
+            return;
+        }
+        let t = env.as_ptr::<Table>();
+        if (*t).hdr.flags & flags::TAB_DICT == 0 || (*t).hdr.flags & flags::TAB_VOLATILE != 0 {
+            return;
+        }
+        if (*t).hdr.flags & flags::TAB_PROTO != 0 && op_at(pc) == Op::SetGlobal {
+            return;
+        }
+        if (*t).hdr.flags & (flags::TAB_OWN_ID | flags::TAB_PROTO) == 0 {
+            table::own_id(g, t);
+        }
+        let key = *pc.add(3) as *mut Str;
+        if let Some(e) = table::dict_entry(t, key) {
+            set_word(pc, 1, (*t).hdr.word as u64);
+            set_word(pc, 2, e as u64);
+        }
+    }
+}
+
+/// Fills the cache of a SelfGet on `o`.
+///
+/// # Safety
+/// [CODE] `pc` is at such an instruction.
+pub unsafe fn cache_method(g: &mut Global, pc: *const Instr, o: Value) {
+    // SAFETY: as promised; [GC-LIVE].
+    unsafe {
+        let key = *pc.add(3) as *mut Str;
+        let receiver;
+        let mut t;
+        if o.tag == Tag::TABLE {
+            t = o.as_ptr::<Table>();
+            let f = (*t).hdr.flags;
+            if f & (flags::TAB_DICT | flags::TAB_VOLATILE) == 0 {
+                if let Some(slot) = shape::shape_find(g, (*t).shape, key) {
+                    if f & flags::TAB_PROTO == 0 {
+                        set_word(pc, 1, (*t).hdr.word as u64);
+                        set_word(pc, 2, slot as u64);
+                        return;
+                    }
+                }
+            }
+            if f & flags::TAB_PROTO != 0 {
+                if !table::table_is_cacheable(t) {
+                    return;
+                }
+            } else if f & flags::TAB_DICT != 0 {
+                return;
+            } else if (*(*t).shape).shape_flags & shape_flags::UNCACHED_META != 0 {
+                // the only object of its metatable: it gets a shape of its own when it comes here again
+                if *pc.add(1) != 0 || *pc.add(2) != t as u64 || (*t).metatable.is_null() {
+                    set_word(pc, 1, 0);
+                    set_word(pc, 2, t as u64);
+                    return;
+                }
+                let mt = (*t).metatable;
+                table::table_set_metatable(g, t, std::ptr::null_mut());
+                table::table_set_metatable(g, t, mt);
+                if (*(*t).shape).shape_flags & shape_flags::UNCACHED_META != 0 {
+                    return;
+                }
+            }
+            receiver = (*t).hdr.word;
+        } else if o.tag == Tag::STRING {
+            receiver = STRING_RECEIVER;
+            t = std::ptr::null_mut();
+        } else {
+            return;
+        }
+        // walk the prototypes; each must be cacheable and hold what is used in a constant slot
+        for depth in 0..16 {
+            if !t.is_null() {
+                let v = table::table_get_str(t, key);
+                if !v.is_nil() {
+                    let proto = (*t).hdr.flags & flags::TAB_PROTO != 0;
+                    if v.tag == Tag::FUNCTION && proto && table::proto_slot_is_const(g, t, key) {
+                        set_word(pc, 1, receiver as u64 | (g.hot.proto_epoch as u64) << 32);
+                        set_word(pc, 2, v.payload);
+                    }
+                    return;
+                }
+            }
+            let mt = if t.is_null() { g.hot.type_meta[0] } else { (*t).metatable };
+            if mt.is_null() || !table::table_is_cacheable(mt) {
+                return;
+            }
+            let name = g.hot.meta_names[traceorus_base::meta::MetaMethod::Index as usize];
+            let ix = table::table_get_str(mt, name);
+            if ix.tag != Tag::TABLE || !table::proto_slot_is_const(g, mt, name) {
+                return;
+            }
+            t = ix.as_ptr();
+            table::table_mark_proto(g, t);
+            if !table::table_is_cacheable(t) {
+                return;
+            }
+            let _ = depth;
+        }
+    }
+}

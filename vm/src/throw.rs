@@ -1,0 +1,394 @@
+//! Errors: raising, message handlers, unwinding, and the closing of to-be-closed variables.
+//!
+//! An error is `GlobalHot::error_value` plus a status. Native functions return [`Throw`] through their callers; emitted
+//! code and helpers call [`raise`], which
+//! 1. runs the message handler of the innermost xpcall (or protected entry) as a call on top of the intact stack, once;
+//! 2. walks the frames of the running thread to the first that catches: a pcall frame, an entry from native code (the
+//!    interpreter is left and the native caller gets `Err`), or the bottom of a coroutine (it dies, its resumer gets the
+//!    error);
+//! 3. at a pcall frame, calls `__close` of the variables above it one by one, each as a frame whose return continues
+//!    the closing (`Op::ContClose`), so that they may yield; an error in one replaces the error;
+//! 4. returns `false, error` from pcall.
+
+use traceorus_base::bytecode;
+use traceorus_base::frame::{self, kind};
+use traceorus_base::meta::MetaMethod;
+use traceorus_base::objects::*;
+use traceorus_base::Value;
+
+use crate::call::{self, word_at};
+use crate::ctx::{LResult, Throw};
+use crate::state::Global;
+use crate::{coroutine, debuginfo, dispatch, exec, string};
+
+/// Registers an error value: 2 run, 3 syntax, 4 memory, 5 in error handling.
+///
+/// # Safety
+/// `l` is a live thread.
+pub unsafe fn set_error(l: *mut Thread, v: Value, status: u32) -> Throw {
+    // SAFETY: as promised.
+    unsafe {
+        let g = (*l).global;
+        (*g).error_value = v;
+        (*g).error_status = status;
+        (*g).error_handled = 0;
+        Throw
+    }
+}
+
+/// "not enough memory".
+///
+/// # Safety
+/// `l` is a live thread.
+#[cold]
+pub unsafe fn out_of_memory(l: *mut Thread) -> Throw {
+    // SAFETY: a short string; the allocator keeps room for it.
+    unsafe {
+        let s = Global::of((*l).global).str_new(b"not enough memory");
+        set_error(l, string::str_val(s), 4)
+    }
+}
+
+/// "error in error handling".
+///
+/// # Safety
+/// `l` is a live thread.
+#[cold]
+pub unsafe fn error_in_error(l: *mut Thread) -> Throw {
+    // SAFETY: as above.
+    unsafe {
+        let s = Global::of((*l).global).str_new(b"error in error handling");
+        set_error(l, string::str_val(s), 5)
+    }
+}
+
+/// An error message with the position of the running function in front (luaG_runerror).
+///
+/// # Safety
+/// `l` is a live thread; if its running frame is a Lua one, `Thread::pc` is its pc.
+#[cold]
+pub unsafe fn run_error(l: *mut Thread, msg: &str) -> Throw {
+    // SAFETY: as promised.
+    unsafe {
+        let mut m = debuginfo::position(l);
+        m.extend_from_slice(msg.as_bytes());
+        let s = Global::of((*l).global).str_new(&m);
+        set_error(l, string::str_val(s), 2)
+    }
+}
+
+/// Raises "not enough memory" unless `bytes` more can be allocated.
+///
+/// # Safety
+/// What the caller still needs is rooted: an emergency collection may run.
+pub unsafe fn reserve(l: *mut Thread, bytes: usize) -> LResult<()> {
+    // SAFETY: as promised.
+    unsafe { Global::of((*l).global).heap.reserve(bytes).map_err(|_| out_of_memory(l)) }
+}
+
+/// The frame below the one with this base: its base, or the reason why there is none.
+enum Below {
+    Frame(*mut Value),
+    Entry(*mut Activation),
+    Bottom,
+    /// pcall's native frame, and whether it is xpcall's.
+    Pcall(*mut Value, bool),
+    /// The native frame of a pcall that is closing variables.
+    Closing(*mut Value),
+}
+
+unsafe fn below(mut base: *mut Value) -> Below {
+    // SAFETY: [STACK-STABLE] frames are well formed.
+    unsafe {
+        loop {
+            let w = word_at(base.sub(1));
+            let delta = frame::delta_of(w) as usize;
+            return match frame::kind_of(w) {
+                kind::LUA | kind::TAIL => {
+                    let ins = *(frame::addr_of(w) as *const Instr);
+                    Below::Frame(base.sub(1).byte_sub(bytecode::a(ins) as usize))
+                }
+                kind::VARARG => {
+                    base = base.sub(delta);
+                    continue;
+                }
+                kind::CONT if dispatch::is_cont_close(frame::addr_of(w) as *const Instr) => Below::Closing(base.sub(delta)),
+                kind::CONT => Below::Frame(base.sub(delta)),
+                kind::PCALL => Below::Pcall(base.sub(delta), delta == 2),
+                kind::ENTRY => Below::Entry(frame::addr_of(w) as *mut Activation),
+                _ => Below::Bottom,
+            };
+        }
+    }
+}
+
+/// The message handler in force, if any.
+unsafe fn find_handler(l: *mut Thread) -> Option<Value> {
+    // SAFETY: [STACK-STABLE]
+    unsafe {
+        let mut base = (*l).base;
+        loop {
+            match below(base) {
+                Below::Frame(b) => base = b,
+                Below::Pcall(b, true) => return Some(*b),
+                Below::Pcall(_, false) | Below::Bottom => return None,
+                Below::Closing(b) => base = b,
+                Below::Entry(a) if (*a).kind == 1 => {
+                    let h = *((*l).stack.byte_add((*a).func as usize).sub(1));
+                    return (!h.is_nil()).then_some(h);
+                }
+                Below::Entry(a) => base = (*l).stack.byte_add((*a).prev_base as usize),
+            }
+        }
+    }
+}
+
+unsafe fn run_handler(l: *mut Thread) {
+    // SAFETY: [STACK-STABLE] the call goes above everything in use.
+    unsafe {
+        let g = Global::of((*l).global);
+        if g.hot.error_handled != 0 || matches!(g.hot.error_status, 4 | 5) {
+            return;
+        }
+        if let Some(h) = find_handler(l) {
+            let top = call::scratch_top(l);
+            let off = top.offset_from((*l).stack);
+            let err = g.hot.error_value;
+            if call::need(l, top, 4).is_ok() {
+                let at = (*l).stack.offset(off);
+                *at = h;
+                *at.add(1) = err;
+                let saved = (*l).top;
+                let saved_off = saved.byte_offset_from((*l).stack);
+                (*l).top = at.add(2);
+                if call::call_at(l, at, 1, 1).is_ok() {
+                    g.hot.error_value = *(*l).stack.offset(off);
+                    g.hot.error_status = 2;
+                }
+                (*l).top = (*l).stack.byte_offset(saved_off);
+            }
+        }
+        g.hot.error_handled = 1;
+    }
+}
+
+/// Raises the registered error in the running thread: unwinds and gives the pc to go on at, null to leave the
+/// interpreter.
+///
+/// # Safety
+/// `l` is the running thread, its frames intact; an error is registered.
+pub unsafe extern "C" fn raise(l: *mut Thread) -> *const Instr {
+    // SAFETY: as promised.
+    unsafe {
+        let g = Global::of((*l).global);
+        debug_assert!(g.hot.current == l);
+        let native = {
+            let f = (*(*l).base.sub(1)).payload as *const GcHeader;
+            f.is_null() || (*f).kind != ObjKind::LuaClosure as u8
+        };
+        if !native {
+            (*l).top = (*l).base;
+        }
+        run_handler(l);
+        let mut base = (*l).base;
+        loop {
+            match below(base) {
+                Below::Frame(b) => base = b,
+                Below::Pcall(pb, _) | Below::Closing(pb) => return begin_close(l, pb),
+                Below::Entry(a) => {
+                    (*l).base = (*l).stack.byte_add((*a).prev_base as usize);
+                    (*l).pc = (*a).prev_pc;
+                    g.hot.exit_status = 1;
+                    return std::ptr::null();
+                }
+                Below::Bottom => return coroutine::die(l),
+            }
+        }
+    }
+}
+
+// ---- to-be-closed variables --------------------------------------------------------------------------------------
+
+/// Registers the variable in `slot` to be closed; raises if its value has no `__close`. nil and false are ignored.
+///
+/// # Safety
+/// [STACK-STABLE] `slot` is in the running frame of `l`.
+pub unsafe fn mark_tbc(l: *mut Thread, slot: *mut Value) -> LResult<()> {
+    // SAFETY: as promised.
+    unsafe {
+        let v = *slot;
+        if v.is_falsy() {
+            return Ok(());
+        }
+        let g = Global::of((*l).global);
+        if exec::metamethod(g, v, MetaMethod::Close).is_nil() {
+            let name = debuginfo::local_name_of_slot(l, slot);
+            return Err(run_error(l, &format!("variable '{name}' got a non-closable value")));
+        }
+        push_tbc(l, slot.offset_from((*l).stack) as u32);
+        Ok(())
+    }
+}
+
+unsafe fn push_tbc(l: *mut Thread, off: u32) {
+    // SAFETY: the run belongs to the thread and is replaced before it overflows.
+    unsafe {
+        if (*l).tbc_len == (*l).tbc_cap {
+            let g = Global::of((*l).global);
+            let cap = ((*l).tbc_cap * 2).max(4);
+            let new = g.heap.alloc_run(cap as usize * 4) as *mut u32;
+            if (*l).tbc_cap != 0 {
+                std::ptr::copy_nonoverlapping((*l).tbc, new, (*l).tbc_len as usize);
+                g.heap.free_run((*l).tbc as *mut u8, (*l).tbc_cap as usize * 4);
+            }
+            (*l).tbc = new;
+            (*l).tbc_cap = cap;
+        }
+        *(*l).tbc.add((*l).tbc_len as usize) = off;
+        (*l).tbc_len += 1;
+    }
+}
+
+/// Takes the innermost pending variable at slot offset `level` or above.
+///
+/// # Safety
+/// `l` is a live thread.
+pub unsafe fn pop_tbc(l: *mut Thread, level: usize) -> Option<usize> {
+    // SAFETY: the run holds `tbc_len` entries.
+    unsafe {
+        if (*l).tbc_len == 0 {
+            return None;
+        }
+        let off = *(*l).tbc.add((*l).tbc_len as usize - 1) as usize;
+        if off < level {
+            return None;
+        }
+        (*l).tbc_len -= 1;
+        Some(off)
+    }
+}
+
+/// Moves the values of all pending variables from slot offset `level` up to consecutive slots from `to` on
+/// (`to <= level`), and their entries with them. Gives the slot after the last.
+unsafe fn compact_tbc(l: *mut Thread, level: usize, to: usize) -> usize {
+    // SAFETY: entries ascend, so each value moves down over slots that are not needed any more.
+    unsafe {
+        let mut first = (*l).tbc_len as usize;
+        while first > 0 && *(*l).tbc.add(first - 1) as usize >= level {
+            first -= 1;
+        }
+        let mut at = to;
+        for i in first..(*l).tbc_len as usize {
+            let e = (*l).tbc.add(i);
+            *(*l).stack.add(at) = *(*l).stack.add(*e as usize);
+            *e = at as u32;
+            at += 1;
+        }
+        at
+    }
+}
+
+/// Starts the closing of what is pending above the native frame `pb` of a pcall, with the registered error.
+unsafe fn begin_close(l: *mut Thread, pb: *mut Value) -> *const Instr {
+    // SAFETY: [STACK-STABLE] frames above `pb` are dead.
+    unsafe {
+        let g = (*l).global;
+        let err = std::mem::replace(&mut (*g).error_value, Value::NIL);
+        (*g).error_handled = 0;
+        let off = pb.offset_from((*l).stack) as usize;
+        (*l).base = pb;
+        let end = compact_tbc(l, off + 1, off + 1);
+        *pb = err;
+        (*l).top = (*l).stack.add(end);
+        if (*l).stack_slots as usize > call::MAX_STACK {
+            call::shrink_after_error(l);
+        }
+        continue_close(l)
+    }
+}
+
+/// Goes on closing for the pcall frame that runs, whose slot 0 holds the error; in the end returns from it.
+///
+/// # Safety
+/// The running frame is a pcall's, prepared by `begin_close`.
+pub unsafe fn continue_close(l: *mut Thread) -> *const Instr {
+    // SAFETY: as promised; the pending values are in consecutive slots from 1 on.
+    unsafe {
+        let g = Global::of((*l).global);
+        let base_off = (*l).base.offset_from((*l).stack) as usize;
+        let Some(off) = pop_tbc(l, base_off + 1) else {
+            let pb = (*l).base;
+            *pb.add(1) = *pb;
+            *pb = Value::FALSE;
+            (*l).top = pb.add(2);
+            return call::finish_return(l, pb, 2);
+        };
+        if call::need(l, (*l).stack.add(off), 6).is_err() {
+            return raise(l);
+        }
+        let at = (*l).stack.add(off);
+        let v = *at;
+        let err = *(*l).base;
+        // the value stays where it is, rooted, below the call
+        let func = at.add(1);
+        *func = exec::metamethod(g, v, MetaMethod::Close);
+        *func.add(1) = v;
+        *func.add(2) = err;
+        (*l).top = func;
+        let delta = (off + 2 - base_off) as u64;
+        call::precall(l, func, 2, frame::word(kind::CONT, dispatch::cont_close() as u64, delta))
+    }
+}
+
+/// Closes what is pending from slot offset `level` up after an error reached native code, by nested calls. The
+/// error (perhaps replaced by one of `__close`) stays registered.
+///
+/// # Safety
+/// `l` runs a native frame whose live slots are below `level`.
+pub unsafe fn close_from(l: *mut Thread, level: usize) {
+    // SAFETY: as promised.
+    unsafe {
+        if (*l).tbc_len == 0 || (*(*l).tbc.add((*l).tbc_len as usize - 1) as usize) < level {
+            return;
+        }
+        let g = Global::of((*l).global);
+        let mut end = compact_tbc(l, level, level);
+        // slot `end`: the error
+        while let Some(off) = pop_tbc(l, level) {
+            debug_assert!(off < end);
+            let status = g.hot.error_status;
+            let err = g.hot.error_value;
+            (*l).top = (*l).stack.add(off + 1);
+            call::ensure_slots(l, 6);
+            let at = (*l).stack.add(off);
+            let v = *at;
+            *at.add(1) = err;
+            *at.add(2) = exec::metamethod(g, v, MetaMethod::Close);
+            *at.add(3) = v;
+            *at.add(4) = err;
+            (*l).top = at.add(5);
+            if call::call_at(l, at.add(2), 2, 0).is_ok() {
+                g.hot.error_value = *(*l).stack.add(off + 1);
+                g.hot.error_status = status;
+                g.hot.error_handled = 1;
+            }
+            end = off;
+        }
+        (*l).top = (*l).stack.add(level);
+    }
+}
+
+/// Closes everything pending in a thread that runs nothing, without an error (state close).
+///
+/// # Safety
+/// `l` is the main thread of a state that is being closed.
+pub unsafe fn close_all(l: *mut Thread) {
+    // SAFETY: as promised.
+    unsafe {
+        if (*l).tbc_len > 0 {
+            (*l).base = (*l).stack.add(1);
+            let _ = coroutine::close_pending(l, Value::NIL);
+        }
+    }
+}
+
