@@ -1,0 +1,382 @@
+//! The math library, with what LUA_COMPAT_5_3 adds. Semantics and messages are those of lmathlib.c (PUC 5.4.8).
+
+use std::f64::consts::PI;
+
+use traceorus_base::objects::{Table, Userdata};
+use traceorus_base::{Tag, Value};
+use traceorus_vm::arith::num_lt;
+use traceorus_vm::ctx::{Ctx, LResult};
+use traceorus_vm::native;
+use traceorus_vm::number::tointeger_ns;
+
+pub mod random;
+
+use random::Xoshiro;
+
+/// Makes the library's table.
+pub fn open(cx: Ctx<'_>) -> *mut Table {
+    let lib = cx.new_table(0, 40);
+    cx.push(Value::ptr(lib, Tag::TABLE));
+    cx.set_funcs(
+        lib,
+        &[
+            ("abs", native!(abs)),
+            ("acos", native!(acos)),
+            ("asin", native!(asin)),
+            ("atan", native!(atan)),
+            ("atan2", native!(atan)),
+            ("ceil", native!(ceil)),
+            ("cos", native!(cos)),
+            ("cosh", native!(cosh)),
+            ("deg", native!(deg)),
+            ("exp", native!(exp)),
+            ("floor", native!(floor)),
+            ("fmod", native!(fmod)),
+            ("frexp", native!(frexp)),
+            ("ldexp", native!(ldexp)),
+            ("log", native!(log)),
+            ("log10", native!(log10)),
+            ("max", native!(max)),
+            ("min", native!(min)),
+            ("modf", native!(modf)),
+            ("pow", native!(pow)),
+            ("rad", native!(rad)),
+            ("sin", native!(sin)),
+            ("sinh", native!(sinh)),
+            ("sqrt", native!(sqrt)),
+            ("tan", native!(tan)),
+            ("tanh", native!(tanh)),
+            ("tointeger", native!(tointeger)),
+            ("type", native!(type_)),
+            ("ult", native!(ult)),
+        ],
+    );
+    for (name, v) in [
+        ("pi", Value::float(PI)),
+        ("huge", Value::float(f64::INFINITY)),
+        ("maxinteger", Value::int(i64::MAX)),
+        ("mininteger", Value::int(i64::MIN)),
+    ] {
+        cx.raw_set_field(lib, name, v);
+    }
+    let (state, block) = cx.new_userdata(size_of::<Xoshiro>(), 0);
+    cx.push(state);
+    let (n1, n2) = fresh_seed(cx);
+    // SAFETY: [GC-LIVE] the block is fresh, aligned to 16 and large enough.
+    unsafe { block.cast::<Xoshiro>().write(Xoshiro::seeded(n1, n2)) };
+    for (name, f) in [
+        ("random", native!(random)),
+        ("randomseed", native!(randomseed)),
+    ] {
+        cx.raw_set_field(lib, name, cx.new_native(name, f, &[state]));
+    }
+    cx.pop();
+    cx.pop();
+    lib
+}
+
+// ---- float functions -----------------------------------------------------------------------------------------------
+
+macro_rules! float_functions {
+    ($($name:ident = $f:expr;)*) => {$(
+        fn $name(cx: Ctx) -> LResult<usize> {
+            let f: fn(f64) -> f64 = $f;
+            let x = cx.check_num(1)?;
+            cx.ret(Value::float(f(x)))
+        }
+    )*};
+}
+
+float_functions! {
+    acos = f64::acos;
+    asin = f64::asin;
+    cos = f64::cos;
+    cosh = f64::cosh;
+    deg = |x| x * (180.0 / PI);
+    exp = f64::exp;
+    log10 = f64::log10;
+    rad = |x| x * (PI / 180.0);
+    sin = f64::sin;
+    sinh = f64::sinh;
+    sqrt = f64::sqrt;
+    tan = f64::tan;
+    tanh = f64::tanh;
+}
+
+fn atan(cx: Ctx) -> LResult<usize> {
+    let y = cx.check_num(1)?;
+    let x = cx.opt_num(2, 1.0)?;
+    cx.ret(Value::float(y.atan2(x)))
+}
+
+fn pow(cx: Ctx) -> LResult<usize> {
+    let (x, y) = (cx.check_num(1)?, cx.check_num(2)?);
+    cx.ret(Value::float(x.powf(y)))
+}
+
+fn log(cx: Ctx) -> LResult<usize> {
+    let x = cx.check_num(1)?;
+    let r = if cx.is_none_or_nil(2) {
+        x.ln()
+    } else {
+        match cx.check_num(2)? {
+            2.0 => x.log2(),
+            10.0 => x.log10(),
+            base => x.ln() / base.ln(),
+        }
+    };
+    cx.ret(Value::float(r))
+}
+
+fn ldexp(cx: Ctx) -> LResult<usize> {
+    unsafe extern "C" {
+        safe fn ldexp(x: f64, e: libc::c_int) -> f64;
+    }
+    let (x, e) = (cx.check_num(1)?, cx.check_int(2)?);
+    cx.ret(Value::float(ldexp(x, e as libc::c_int)))
+}
+
+fn frexp(cx: Ctx) -> LResult<usize> {
+    let (m, e) = split(cx.check_num(1)?);
+    cx.ret_all(&[Value::float(m), Value::int(e)])
+}
+
+/// Fraction in [0.5, 1) and exponent.
+fn split(x: f64) -> (f64, i64) {
+    if x == 0.0 || !x.is_finite() {
+        return (x, 0);
+    }
+    let tiny = x.abs() < f64::MIN_POSITIVE;
+    let bits = if tiny { x * 2f64.powi(54) } else { x }.to_bits();
+    let e = (bits >> 52 & 0x7ff) as i64 - 1022 - if tiny { 54 } else { 0 };
+    (f64::from_bits(bits & !(0x7ff << 52) | 1022 << 52), e)
+}
+
+// ---- integers and rounding -----------------------------------------------------------------------------------------
+
+/// True for floats that an `i64` can hold after truncation.
+#[inline(always)]
+fn in_range(x: f64) -> bool {
+    (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&x)
+}
+
+#[inline(always)]
+fn floor_value(x: f64) -> Value {
+    if in_range(x) {
+        let i = x as i64;
+        Value::int(if i as f64 > x { i - 1 } else { i })
+    } else {
+        Value::float(x)
+    }
+}
+
+#[inline(always)]
+fn ceil_value(x: f64) -> Value {
+    if in_range(x) {
+        let i = x as i64;
+        // No overflow: beyond 2^53 every float is its own ceiling.
+        Value::int(if (i as f64) < x { i + 1 } else { i })
+    } else {
+        Value::float(x)
+    }
+}
+
+fn floor(cx: Ctx) -> LResult<usize> {
+    let v = cx.arg(1);
+    if v.tag == Tag::INT {
+        return cx.ret(v);
+    }
+    let x = cx.check_num(1)?;
+    cx.ret(floor_value(x))
+}
+
+fn ceil(cx: Ctx) -> LResult<usize> {
+    let v = cx.arg(1);
+    if v.tag == Tag::INT {
+        return cx.ret(v);
+    }
+    let x = cx.check_num(1)?;
+    cx.ret(ceil_value(x))
+}
+
+fn abs(cx: Ctx) -> LResult<usize> {
+    let v = cx.arg(1);
+    if v.tag == Tag::INT {
+        return cx.ret(Value::int(v.as_int().wrapping_abs()));
+    }
+    let x = cx.check_num(1)?;
+    cx.ret(Value::float(x.abs()))
+}
+
+fn fmod(cx: Ctx) -> LResult<usize> {
+    let (a, b) = (cx.arg(1), cx.arg(2));
+    if a.tag == Tag::INT && b.tag == Tag::INT {
+        if b.as_int() == 0 {
+            return Err(cx.arg_error(2, "zero"));
+        }
+        return cx.ret(Value::int(a.as_int().wrapping_rem(b.as_int())));
+    }
+    let (x, y) = (cx.check_num(1)?, cx.check_num(2)?);
+    cx.ret(Value::float(x % y))
+}
+
+fn modf(cx: Ctx) -> LResult<usize> {
+    let v = cx.arg(1);
+    if v.tag == Tag::INT {
+        return cx.ret_all(&[v, Value::float(0.0)]);
+    }
+    let x = cx.check_num(1)?;
+    let whole = x.trunc();
+    let fraction = if x == whole { 0.0 } else { x - whole };
+    // `trunc` keeps the sign of zero, which only matters beyond the integers.
+    cx.ret_all(&[
+        if x < 0.0 {
+            ceil_value(x)
+        } else {
+            floor_value(x)
+        },
+        Value::float(fraction),
+    ])
+}
+
+fn tointeger(cx: Ctx) -> LResult<usize> {
+    let v = cx.check_any(1)?;
+    let n = cx.to_number(v).and_then(tointeger_ns);
+    cx.ret(n.map_or(Value::NIL, Value::int))
+}
+
+fn ult(cx: Ctx) -> LResult<usize> {
+    let (a, b) = (cx.check_int(1)?, cx.check_int(2)?);
+    cx.ret(Value::bool((a as u64) < b as u64))
+}
+
+fn type_(cx: Ctx) -> LResult<usize> {
+    let v = cx.check_any(1)?;
+    cx.ret(match v.tag {
+        Tag::INT => cx.str("integer"),
+        Tag::FLOAT => cx.str("float"),
+        _ => Value::NIL,
+    })
+}
+
+fn less(cx: Ctx, a: Value, b: Value) -> LResult<bool> {
+    match num_lt(a, b) {
+        Some(r) => Ok(r),
+        None => cx.less_than(a, b),
+    }
+}
+
+fn max(cx: Ctx) -> LResult<usize> {
+    cx.check_any(1)?;
+    let mut best = 1;
+    for i in 2..=cx.top() {
+        if less(cx, cx.arg(best), cx.arg(i))? {
+            best = i;
+        }
+    }
+    cx.ret(cx.arg(best))
+}
+
+fn min(cx: Ctx) -> LResult<usize> {
+    cx.check_any(1)?;
+    let mut best = 1;
+    for i in 2..=cx.top() {
+        if less(cx, cx.arg(i), cx.arg(best))? {
+            best = i;
+        }
+    }
+    cx.ret(cx.arg(best))
+}
+
+// ---- random numbers ------------------------------------------------------------------------------------------------
+
+/// Generator of the state: the userdata that is the running function's upvalue.
+fn generator<'c>(cx: Ctx<'c>) -> LResult<&'c mut Xoshiro> {
+    let v = cx.upvalue(1);
+    // SAFETY: [GC-LIVE] the closure keeps the userdata; the debug library could have put another there, hence the
+    // look at its size. Nothing else refers to the block while a function uses it.
+    unsafe {
+        if v.tag == Tag::USERDATA {
+            let u = v.as_ptr::<Userdata>();
+            if (*u).size as usize == size_of::<Xoshiro>() && (*u).hdr.extra == 0 {
+                return Ok(&mut *u.byte_add(Userdata::block_offset(0)).cast::<Xoshiro>());
+            }
+        }
+    }
+    Err(cx.error("invalid state of the random generator"))
+}
+
+fn random(cx: Ctx) -> LResult<usize> {
+    let g = generator(cx)?;
+    let r = g.next();
+    let (low, up) = match cx.top() {
+        0 => return cx.ret(Value::float(random::to_float(r))),
+        1 => {
+            let up = cx.check_int(1)?;
+            if up == 0 {
+                return cx.ret(Value::int(r as i64));
+            }
+            (1, up)
+        }
+        2 => (cx.check_int(1)?, cx.check_int(2)?),
+        _ => return Err(cx.error("wrong number of arguments")),
+    };
+    if low > up {
+        return Err(cx.arg_error(1, "interval is empty"));
+    }
+    let n = g.project(r, (up as u64).wrapping_sub(low as u64));
+    cx.ret(Value::int(n.wrapping_add(low as u64) as i64))
+}
+
+fn randomseed(cx: Ctx) -> LResult<usize> {
+    let (n1, n2) = if cx.is_none(1) {
+        fresh_seed(cx)
+    } else {
+        (cx.check_int(1)? as u64, cx.opt_int(2, 0)? as u64)
+    };
+    *generator(cx)? = Xoshiro::seeded(n1, n2);
+    cx.ret_all(&[Value::int(n1 as i64), Value::int(n2 as i64)])
+}
+
+/// Time and an address.
+fn fresh_seed(cx: Ctx) -> (u64, u64) {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    (now.map_or(0, |d| d.as_nanos() as u64), cx.l as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding() {
+        let int = |v: Value| (v.tag == Tag::INT).then(|| v.as_int());
+        for (x, f, c) in [
+            (1.5, 1, 2),
+            (-1.5, -2, -1),
+            (0.0, 0, 0),
+            (-0.0, 0, 0),
+            (-0.25, -1, 0),
+            (1e15 + 0.5, 1_000_000_000_000_000, 1_000_000_000_000_001),
+        ] {
+            assert_eq!(
+                (int(floor_value(x)), int(ceil_value(x))),
+                (Some(f), Some(c)),
+                "{x}"
+            );
+        }
+        assert_eq!(int(floor_value(i64::MIN as f64)), Some(i64::MIN));
+        assert_eq!(int(floor_value(9.3e18)), None);
+        assert_eq!(int(ceil_value(f64::NAN)), None);
+        assert_eq!(int(floor_value(f64::NEG_INFINITY)), None);
+    }
+
+    #[test]
+    fn fractions() {
+        assert_eq!(split(8.0), (0.5, 4));
+        assert_eq!(split(-3.0), (-0.75, 2));
+        assert_eq!(split(0.0), (0.0, 0));
+        assert_eq!(split(5e-324), (0.5, -1073));
+        assert_eq!(split(f64::INFINITY), (f64::INFINITY, 0));
+    }
+}
