@@ -41,3 +41,9 @@ pub use reg::{Dst, Fpr, Gpr, d};
 /// The implementation for the architecture that this crate is compiled for.
 #[cfg(target_arch = "x86_64")]
 pub type Host = arch::x64::X64Masm;
+/// The implementation for the architecture that this crate is compiled for.
+#[cfg(target_arch = "aarch64")]
+pub type Host = arch::a64::A64Masm;
+/// The implementation for the architecture that this crate is compiled for.
+#[cfg(target_arch = "riscv64")]
+pub type Host = arch::rv64::Rv64Masm;

@@ -2,8 +2,8 @@
 //!
 //! Contract, for every method and target:
 //! - **No flags live** from one call to the next; tests are fused with their branch, set or select.
-//! - **Nothing is changed but the destination**, except where a method lists clobbers, and the macro scratch registers
-//!   (`SCRATCH`, float scratch), which belong to the expansions. Any register may appear in any position, several times,
+//! - **Nothing is changed but the destination**, except where a method lists clobbers, and the registers that belong to
+//!   the expansions (see below). Any register may appear in any position, several times,
 //!   unless a method says otherwise; sources are read before destinations are written.
 //! - **Any constant fits.** Immediates and displacements of any value are legal; those that do not fit an instruction
 //!   are built in the scratch register.
@@ -24,7 +24,8 @@
 //! FP, SP               rbp, rsp     x29, sp      s0, sp
 //! T0..T7    nobody     rax rcx rdx rsi rdi r8 r9 r10   x0..x7    a0..a7
 //! F0..F7    nobody     xmm0..7      v0..v7       fa0..fa7
-//! SCRATCH   nobody     r11          x16 (and x17)  t0 (and t1, t2)
+//! SCRATCH   nobody     r11          x9           t3
+//! expansions           r11          x14..x17     t0 t1 t2 t4 t5
 //! float scratch        xmm15        v31          ft11
 //! ```
 //!
@@ -61,7 +62,7 @@ pub trait Masm: Sized {
     const FP: Gpr;
     /// Native stack pointer: a base, never an index.
     const SP: Gpr;
-    /// The scratch register of macro expansions. Callers get at it through `with_scratch` only.
+    /// The register that `with_scratch` lends (and nobody gets at otherwise).
     const SCRATCH: Gpr;
     /// Caller-saved temporaries.
     const T: [Gpr; 8];
@@ -184,8 +185,8 @@ pub trait Masm: Sized {
     }
 
     /// Lends the scratch register to `body`. An operation inside whose expansion needs the scratch itself (an immediate
-    /// or displacement that does not fit, a variable shift, ...) latches [`AsmError::ScratchBusy`]; on AArch64 and
-    /// RISC-V that may concern more operations than on x86-64, so keep bodies to moves, plain loads and stores.
+    /// or displacement that does not fit, a variable shift, ...) latches [`AsmError::ScratchBusy`]; that is so
+    /// on x86-64 only, where the expansions have no register but this one: keep bodies to moves, plain loads and stores.
     fn with_scratch(&mut self, body: impl FnOnce(&mut Self, Gpr));
 
     // ---- moves ----

@@ -23,3 +23,15 @@ impl<R: Copy> Dst<R> {
 pub fn d<R: Copy>(reg: R) -> Dst<R> {
     Dst(reg)
 }
+
+impl From<Gpr> for u8 {
+    fn from(reg: Gpr) -> u8 {
+        reg.0
+    }
+}
+
+impl From<Fpr> for u8 {
+    fn from(reg: Fpr) -> u8 {
+        reg.0
+    }
+}

@@ -1,8 +1,5 @@
 //! The native frame on x86-64; see `Masm::prologue` for the layout.
 
-// The macro's expansion passes its own immediates through conversions that do nothing.
-#![allow(clippy::useless_conversion, reason = "inside the expansion of dynasm!")]
-
 use dynasmrt::{DynasmApi, dynasm};
 
 use super::regs::RBP;

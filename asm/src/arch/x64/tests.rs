@@ -254,7 +254,7 @@ fn moves() {
         for imm in IMMS.into_iter().chain(WIDE) {
             let text = match imm {
                 0 => format!("xor {0}, {0}", n(dst, Size::B32)),
-                0..=0xffff_ffff => format!("mov {}, {imm}", n(dst, Size::B32)),
+                1..=0xffff_ffff => format!("mov {}, {imm}", n(dst, Size::B32)),
                 _ if i32::try_from(imm).is_ok() => format!("mov {}, {imm}", r(dst)),
                 _ => format!("movabs {}, {imm}", r(dst)),
             };
