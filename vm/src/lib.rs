@@ -20,9 +20,7 @@ pub mod helpers;
 pub mod load;
 pub mod verify;
 pub mod throw;
-#[path = "stub_debuginfo.rs"]
 pub mod debuginfo;
-#[path = "stub_hooks.rs"]
 pub mod hooks;
 
 pub use state::Global;
