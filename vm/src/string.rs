@@ -2,7 +2,7 @@
 //!
 //! The intern table grows by *linear hashing*: one bucket is split per step, so an insertion does a bounded
 //! amount of work, every string is in exactly one chain at any time, and all chains hang off one array
-//! ([`intern_buckets`]). When to split is decided by the lengths of the chains that insertions walk, so the
+//! ([`intern_buckets`], whose part not in use yet is kept null). When to split is decided by the lengths of the chains that insertions walk, so the
 //! collector may unlink strings without telling. The array itself is doubled by `realloc`, which remaps pages
 //! once it is large; if that fails the chains just grow longer.
 //!
@@ -26,6 +26,9 @@ pub struct StringTable {
     len: usize,
     /// Largest power of two not above `len`.
     half: usize,
+    /// Heads that are null or in use; the collector sees these.
+    ready: usize,
+    /// Heads that there is memory for.
     allocated: usize,
     /// Work owed: positive when chains are longer than they should be.
     debt: i32,
@@ -45,6 +48,7 @@ impl StringTable {
             buckets,
             len: MIN_BUCKETS,
             half: MIN_BUCKETS,
+            ready: MIN_BUCKETS,
             allocated: MIN_BUCKETS,
             debt: 0,
             seed,
@@ -76,13 +80,8 @@ impl StringTable {
         // SAFETY: the array has `allocated` heads; chains hold only strings whose memory the sweep has not
         // taken back, since it unlinks them first.
         unsafe {
-            if self.len == self.allocated {
-                let grown = libc::realloc(self.buckets.cast(), self.allocated * 16);
-                if grown.is_null() {
-                    return;
-                }
-                self.buckets = grown as *mut *mut Str;
-                self.allocated *= 2;
+            if self.len == self.ready && !self.extend() {
+                return;
             }
             let low = self.buckets.add(self.len - self.half);
             let high = self.buckets.add(self.len);
@@ -105,6 +104,28 @@ impl StringTable {
                 self.half = self.len;
             }
         }
+    }
+
+    /// Readies more heads, a sixteenth of the table at a time; false if there is no memory.
+    #[cold]
+    fn extend(&mut self) -> bool {
+        // SAFETY: the array came from libc's allocator; heads are written inside the allocated part.
+        unsafe {
+            if self.ready == self.allocated {
+                let grown = libc::realloc(self.buckets.cast(), self.allocated * 16);
+                if grown.is_null() {
+                    return false;
+                }
+                self.buckets = grown as *mut *mut Str;
+                self.allocated *= 2;
+            }
+            let step = (self.half / 16)
+                .max(MIN_BUCKETS / 2)
+                .min(self.allocated - self.ready);
+            self.buckets.add(self.ready).write_bytes(0, step);
+            self.ready += step;
+        }
+        true
     }
 
     /// Accounts for an insertion behind `walked` other strings and splits as needed. With chains of length 1
@@ -137,11 +158,13 @@ impl Drop for StringTable {
     }
 }
 
-/// Chain heads for the collector's sweep. Valid until the next string is made: ask again at every step. A
-/// bucket that is split while a sweep is under way puts strings that the sweep has seen into a later bucket,
-/// or ones that it has not seen into two that it will see; none moves to an earlier bucket.
+/// Chain heads for the collector's sweep, some of them not in use yet. Valid until the next string is made: ask
+/// again at every step. A sweep may go on at the index where it was even if the answer has changed: a bucket
+/// that is split meanwhile puts strings that the sweep has seen into a later bucket, or ones that it has not
+/// seen into two that it will see; none moves to an earlier bucket. A sweep that starts again instead gets
+/// through as well, since the answer changes only with every 16th part of growth.
 pub fn intern_buckets(t: &mut StringTable) -> (*mut *mut Str, usize) {
-    (t.buckets, t.len)
+    (t.buckets, t.ready)
 }
 
 const K0: u64 = 0xa076_1d64_78bd_642f;

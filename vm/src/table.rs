@@ -97,11 +97,11 @@ pub unsafe fn table_new(g: &mut Global, narr: usize, nrec: usize) -> *mut Table 
         let nrec_shape = if nrec > MAX_FIELDS as usize { 0 } else { nrec };
         let t = table_alloc(g, nrec_shape);
         if narr != 0 {
-            array_alloc(g, t, (narr as u32 + 1).min(MAX_ARRAY));
+            array_alloc(g, t, narr.min(MAX_ARRAY as usize - 1) as u32 + 1);
             (*t).arr_len = (*t).arr_cap - 1;
         }
         if nrec > nrec_shape {
-            let d = dict_new(g, (nrec as u32).min(MAX_CAP));
+            let d = dict_new(g, nrec.min(MAX_CAP as usize) as u32);
             (*t).hash = d.cast();
             (*t).hdr.flags |= flags::TAB_DICT;
             set_shape(t, g.hot.dict_shape);
@@ -126,7 +126,7 @@ pub unsafe fn table_new_shape(g: &mut Global, shape: *mut Shape, narr: usize) ->
 /// Bytes to reserve for [`table_new`].
 pub fn table_new_bytes(narr: usize, nrec: usize) -> usize {
     let fields = if nrec > MAX_FIELDS as usize {
-        dict_bytes(cap_for((nrec as u32).min(MAX_CAP)))
+        dict_bytes(cap_for(nrec.min(MAX_CAP as usize) as u32))
     } else {
         tagged_run_size(nrec + 1).0
     };
@@ -384,6 +384,21 @@ pub unsafe fn table_get_str_cached(g: &mut Global, t: *mut Table, key: *mut Str)
             Some(slot) => run_get((*t).hash.cast(), slot as usize),
             None => Value::NIL,
         }
+    }
+}
+
+/// As [`table_get`], through the state's cache like [`table_get_str_cached`].
+///
+/// # Safety
+/// [GC-LIVE] table and key are alive.
+#[inline]
+pub unsafe fn table_get_cached(g: &mut Global, t: *mut Table, key: Value) -> Value {
+    // SAFETY: [GC-LIVE].
+    unsafe {
+        if key.tag == Tag::STRING {
+            return table_get_str_cached(g, t, key.as_ptr());
+        }
+        table_get(t, key)
     }
 }
 
@@ -1427,7 +1442,7 @@ pub unsafe fn table_resize_bytes(t: *mut Table, narr: usize, nhash: usize) -> us
     let growth = unsafe { table_growth_bytes(t) };
     growth
         + tagged_run_size(narr.min(MAX_ARRAY as usize) + 1).0
-        + dict_bytes(cap_for((nhash as u32).min(MAX_CAP)))
+        + dict_bytes(cap_for(nhash.min(MAX_CAP as usize) as u32))
 }
 
 /// Bytes to reserve before a store to the table, whatever the key (more for a table that is full than for one

@@ -67,7 +67,8 @@ fn probes(d: *mut Dict) -> f64 {
 fn keys_spread() {
     let mut g = State::new();
     let n = 24 << 10;
-    let families: [(&str, fn(u64) -> Value); 9] = [
+    type Make = fn(u64) -> Value;
+    let families: [(&str, Make); 9] = [
         ("sequence", |i| Value::int(i as i64)),
         ("multiples of 2^8", |i| Value::int((i << 8) as i64)),
         ("multiples of 2^32", |i| Value::int((i << 32) as i64)),

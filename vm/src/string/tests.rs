@@ -37,6 +37,7 @@ fn check_chains(g: &mut State, n: usize) {
             let mut s = *p.add(i);
             while !s.is_null() {
                 seen += 1;
+                assert!(i < g.strings.len);
                 assert_eq!(g.strings.head((*s).hdr.word), p.add(i));
                 s = (*s).next;
             }

@@ -469,7 +469,7 @@ fn sparse_keys_go_to_the_dictionary() {
     let mut g = State::new();
     let t = g.table(0, 0);
     for i in 0..1000 {
-        g.seti(t, 1 << 20 | i * 1000, Value::int(i));
+        g.seti(t, (1 << 20) + i * 1000, Value::int(i));
     }
     unsafe {
         assert!(is_dict(t));
