@@ -669,16 +669,19 @@ pub(crate) unsafe fn walk_frames(t: *mut Thread, f: &mut dyn FnMut(Value)) -> us
         }
         let mut base = (*t).base;
         let mut pc = (*t).pc;
-        // end of the frame as far as the frame above, or `top`, tells
-        let mut end = if pc.is_null() {
-            (*t).top
-        } else {
+        // end of the frame as far as the frame above tells; the running one of a native function ends at `top`
+        let running: *mut GcHeader = (*base.sub(1)).as_ptr();
+        let mut end = if is_lua(running) {
             (*t).stack.add((*t).stack_slots as usize)
+        } else {
+            (*t).top
         };
+        // results wait above the registers: all of the frame is live
+        let mut full = false;
         loop {
             let mut func = base.sub(1);
             let callee: *mut GcHeader = (*func).as_ptr();
-            if !pc.is_null() && !callee.is_null() && (*callee).kind == ObjKind::LuaClosure as u8 {
+            if !full && !pc.is_null() && is_lua(callee) {
                 end = end.min(base.add(live_top((*callee.cast::<LuaClosure>()).proto, pc)));
             }
             let mut p = base;
@@ -708,8 +711,9 @@ pub(crate) unsafe fn walk_frames(t: *mut Thread, f: &mut dyn FnMut(Value)) -> us
             }
             end = func;
             let addr = frame::addr_of(word) as usize;
+            full = frame::kind_of(word) == frame::kind::CONT && word & frame::FULL_BIT != 0;
             match frame::kind_of(word) {
-                frame::kind::LUA => {
+                frame::kind::LUA | frame::kind::TAIL => {
                     pc = core::ptr::with_exposed_provenance(addr);
                     base = func.byte_sub((*pc >> 16 & 0xffff) as usize);
                 }
@@ -724,12 +728,19 @@ pub(crate) unsafe fn walk_frames(t: *mut Thread, f: &mut dyn FnMut(Value)) -> us
                 frame::kind::ENTRY => {
                     let a: *mut Activation = core::ptr::with_exposed_provenance_mut(addr);
                     pc = (*a).prev_pc;
+                    full = (*a).spare & frame::FULL_BIT != 0;
                     base = (*t).stack.byte_add((*a).prev_base as usize);
                 }
                 _ => return work,
             }
         }
     }
+}
+
+/// Whether the called function (null at the bottom of a thread) is a Lua function.
+unsafe fn is_lua(callee: *mut GcHeader) -> bool {
+    // SAFETY: [GC-LAYOUT] null or a live object.
+    unsafe { !callee.is_null() && (*callee).kind == ObjKind::LuaClosure as u8 }
 }
 
 /// The word in place of a function slot's tag.
