@@ -3,6 +3,7 @@
 pub mod base;
 pub mod cfile;
 pub mod coroutine;
+pub mod debug;
 pub mod format;
 pub mod io;
 pub mod math;
@@ -32,6 +33,7 @@ pub const LIBRARIES: &[Library] = &[
     ("string", string::open),
     ("math", math::open),
     ("utf8", utf8::open),
+    ("debug", debug::open),
 ];
 
 /// Opens every library: each is a global and a field of `package.loaded`.
