@@ -253,12 +253,8 @@ macro_rules! for_each_bytecode {
             FuncN(_ n n;)
             /// Frame-private continuation: goes on closing after an error (never in chunks)
             ContClose(_ _ _;)
-            /// Frame-private continuation: ends a protected call (never in chunks)
-            ContPcall(_ _ _;)
-            /// Entry from native code, first instruction of the stub (never in chunks)
-            ContEntry(_ _ _;)
-            /// Frame-private continuation of a coroutine's body (never in chunks)
-            ContCo(_ _ _;)
+            /// Frame-private continuation: passes C results (0xFFFF: all) on as those of a native frame (never in chunks)
+            ContPass(_ _ n;)
         }
     };
 }

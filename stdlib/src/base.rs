@@ -1,9 +1,9 @@
 //! Basic library, loading of chunks and files, warnings.
 
 use traceorus_base::meta::MetaMethod;
-use traceorus_base::objects::{Cell, GcHeader, LuaClosure, ObjKind, Table};
+use traceorus_base::objects::{Cell, GcHeader, LuaClosure, ObjKind, Table, Thread};
 use traceorus_base::{Tag, Value};
-use traceorus_vm::ctx::{Ctx, LResult};
+use traceorus_vm::ctx::{Ctx, LResult, Throw};
 use traceorus_vm::native;
 use traceorus_vm::{arith, call, debuginfo, dump, exec, number, table};
 
@@ -17,7 +17,7 @@ pub fn open(cx: Ctx) -> *mut Table {
         &[
             ("assert", native!(assert)),
             ("collectgarbage", native!(collectgarbage)),
-            ("dofile", native!(dofile)),
+            ("dofile", native_dofile),
             ("error", native!(error)),
             ("getmetatable", native!(getmetatable)),
             ("loadfile", native!(loadfile)),
@@ -264,7 +264,7 @@ fn pairs(cx: Ctx) -> LResult<usize> {
     }
     cx.push(m);
     cx.push(v);
-    cx.call(1, 3)
+    cx.call_pass(1, Some(3))
 }
 
 fn ipairs(cx: Ctx) -> LResult<usize> {
@@ -389,12 +389,40 @@ fn loadfile(cx: Ctx) -> LResult<usize> {
     loaded(cx, r, 3)
 }
 
-fn dofile(cx: Ctx) -> LResult<usize> {
-    let name = cx.opt_str(1)?;
-    cx.set_top(1);
-    let f = load_file(cx, name, b"bt").map_err(|m| cx.throw(m))?;
-    cx.push(f);
-    cx.call(0, -1)
+/// Most slots that the frame of a main chunk takes, with its function.
+const CHUNK_FRAME: usize = 300;
+
+/// `dofile` as entry point: the chunk takes the place of our frame, as in a tail call, so that it may yield.
+///
+/// # Safety
+/// A `NativeFn`.
+unsafe extern "C" fn native_dofile(l: *mut Thread) -> i64 {
+    // SAFETY: [NATIVE-FRAME] the function slot below the base is ours; with the room ensured, `precall` has no reason
+    // to look at our frame, which is no more.
+    unsafe {
+        let cx = Ctx::new(l);
+        let file = match cx.opt_str(1) {
+            Ok(name) => load_file(cx, name, b"bt"),
+            Err(Throw) => return -1,
+        };
+        let f = match file {
+            Ok(f) => f,
+            Err(msg) => {
+                cx.throw(msg);
+                return -1;
+            }
+        };
+        cx.set_top(0);
+        cx.push(f);
+        if call::need(l, (*l).top, CHUNK_FRAME).is_err() {
+            return -1;
+        }
+        let func = (*l).base.sub(1);
+        let word = call::word_at(func);
+        *func = f;
+        (*(*l).global).next_pc = call::precall(l, func, 0, word);
+        -2
+    }
 }
 
 fn load(cx: Ctx) -> LResult<usize> {
@@ -418,8 +446,9 @@ fn read_pieces(cx: Ctx) -> Result<Vec<u8>, Value> {
     let mut source = Vec::new();
     loop {
         cx.push(cx.arg(1));
-        if cx.pcall(0, 1, Value::NIL).is_err() {
-            return Err(cx.pop());
+        // not protected: as in PUC, the message handler that is in force sees the error
+        if cx.call(0, 1).is_err() {
+            return Err(cx.take_error());
         }
         let v = cx.pop();
         let piece = match v.tag {
@@ -571,12 +600,19 @@ pub unsafe fn warn_off(cx: Ctx, msg: &[u8], more: bool) {
 /// # Safety
 /// None.
 pub unsafe fn warn_on(cx: Ctx, msg: &[u8], more: bool) {
-    if !control(cx, msg, more) {
+    // a caller may keep the function that it found at the start of a message
+    if cx.g().warn.is_some_and(|f| std::ptr::fn_addr_eq(f, warn_more as WarnFn)) {
+        // SAFETY: no requirement.
+        unsafe { warn_more(cx, msg, more) }
+    } else if !control(cx, msg, more) {
         cfile::write_stderr(b"Lua warning: ");
         // SAFETY: no requirement.
         unsafe { warn_more(cx, msg, more) }
     }
 }
+
+/// Type of the state's warning function.
+type WarnFn = unsafe fn(Ctx<'_>, &[u8], bool);
 
 /// Warning function: on, within a message.
 unsafe fn warn_more(cx: Ctx, msg: &[u8], more: bool) {

@@ -7,13 +7,14 @@
 
 use std::fmt;
 
+use traceorus_base::frame;
 use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 
 use crate::state::Global;
 use crate::string::{str_bytes, str_val};
-use crate::{call, debuginfo, exec, number, table, throw};
+use crate::{call, debuginfo, dispatch, exec, number, table, throw};
 
 /// An error (or a refused yield) is under way; its value is in the state. Return it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,9 @@ pub type LResult<T> = Result<T, Throw>;
 
 /// A native function: returns the number of results on top of its frame.
 pub type RustFn = fn(Ctx<'_>) -> LResult<usize>;
+
+/// What a native function returns in place of a count when execution goes on elsewhere.
+const SWITCHED: usize = usize::MAX - 1;
 
 /// The running native frame. Copyable; valid only during the call that received it.
 #[derive(Clone, Copy)]
@@ -470,6 +474,18 @@ impl<'c> Ctx<'c> {
     pub fn call(&self, nargs: usize, nresults: i32) -> LResult<usize> {
         // SAFETY: [NATIVE-FRAME]
         unsafe { call::call(self.l, nargs, nresults) }
+    }
+    /// Calls the function below the topmost `nargs` values as the last thing that this function does: its results (3, or
+    /// all if `None`) are this one's. Yields may cross the call.
+    pub fn call_pass(&self, nargs: usize, results: Option<u16>) -> LResult<usize> {
+        // SAFETY: [NATIVE-FRAME] the values are on top; the frame stays below the callee's.
+        unsafe {
+            let func = (*self.l).top.sub(nargs + 1);
+            let delta = func.offset_from((*self.l).base) as u64 + 1;
+            let word = frame::word(frame::kind::CONT, dispatch::cont_pass(results) as u64, delta);
+            (*(*self.l).global).next_pc = call::precall(self.l, func, nargs, word);
+        }
+        Ok(SWITCHED)
     }
     /// As [`Ctx::call`], protected: on error the function and arguments are replaced by the error value. `handler`
     /// (a function or nil) is called with the error value at the point of the error.

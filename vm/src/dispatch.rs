@@ -16,6 +16,20 @@ use crate::{call, hooks, shape, table, throw};
 /// The continuation instruction of a pcall frame that is closing variables.
 static CONT_CLOSE: [Instr; 2] = [bytecode::pack(handler_of(Op::ContClose), 0, 0, 0), 0];
 
+/// Continuations that pass results on: three of them, all of them.
+static CONT_PASS: [Instr; 4] = [
+    bytecode::pack(handler_of(Op::ContPass), 0, 0, 3),
+    0,
+    bytecode::pack(handler_of(Op::ContPass), 0, 0, bytecode::MULTI),
+    0,
+];
+
+/// Address of the static instruction that passes `n` results (3, or all if `None`) on as those of a native frame.
+pub fn cont_pass(n: Option<u16>) -> *const Instr {
+    debug_assert!(matches!(n, None | Some(3)));
+    &CONT_PASS[if n.is_some() { 0 } else { 2 }]
+}
+
 /// Address of the static instruction that goes on closing variables after an error.
 pub fn cont_close() -> *const Instr {
     CONT_CLOSE.as_ptr()

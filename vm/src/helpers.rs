@@ -431,6 +431,18 @@ pub unsafe fn finish_op(l: *mut Thread, pc: *const Instr, res: *mut Value, n: us
                 h_retc(l, pc)
             }
             Op::ContClose => throw::continue_close(l),
+            Op::ContPass => {
+                let mut n = n;
+                if bytecode::c(i.w) != MULTI {
+                    // the frame has room: native frames keep MIN_NATIVE slots
+                    for k in n..bytecode::c(i.w) as usize {
+                        *res.add(k) = Value::NIL;
+                    }
+                    n = bytecode::c(i.w) as usize;
+                }
+                (*l).top = res.add(n);
+                call::finish_return(l, res, n)
+            }
             _ => {
                 *i.a() = v;
                 i.next(words)
