@@ -4,6 +4,7 @@
     reason = "tests: everything stays alive"
 )]
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::mem::{MaybeUninit, zeroed};
 use std::ops::{Deref, DerefMut};
@@ -15,19 +16,37 @@ use super::*;
 use crate::shape::{self, ShapeState};
 use crate::string::{StringTable, str_bytes};
 
-/// A state whose collector never runs. Leaked.
+/// A state without threads. Its collector runs only when a test says so, and keeps what [`ROOTS`] holds.
+/// Leaked.
 pub(crate) struct State(*mut Global);
+
+thread_local! {
+    static ROOTS: RefCell<Vec<Value>> = const { RefCell::new(Vec::new()) };
+}
 
 impl State {
     pub(crate) fn new() -> State {
-        unsafe fn mark_roots(_: *mut u8, _: &mut Marker<'_>) {}
+        unsafe fn mark_roots(ctx: *mut u8, m: &mut Marker<'_>) {
+            unsafe {
+                let g = &mut *(ctx as *mut Global);
+                m.object(g.hot.empty_shape);
+                m.object(g.hot.dict_shape);
+                for &s in &g.hot.meta_names {
+                    m.object(s);
+                }
+                shape::mark_roots(g, m);
+                ROOTS.with_borrow(|r| r.iter().for_each(|&v| m.value(v)));
+            }
+        }
         unsafe fn table_mode(_: *mut u8, _: *mut Table) -> WeakMode {
             WeakMode::None
         }
-        unsafe fn atomic_done(_: *mut u8, _: &mut Heap) {}
+        unsafe fn atomic_done(ctx: *mut u8, _: &mut Heap) {
+            unsafe { shape::shapes_clear_dead(&mut *(ctx as *mut Global)) };
+        }
         unsafe fn queue_finalizers(_: *mut u8) {}
-        unsafe fn intern_buckets(_: *mut u8) -> (*mut *mut Str, usize) {
-            (null_mut(), 0)
+        unsafe fn intern_buckets(ctx: *mut u8) -> (*mut *mut Str, usize) {
+            unsafe { crate::string::intern_buckets(&mut (*(ctx as *mut Global)).strings) }
         }
         unsafe {
             let raw = Box::into_raw(Box::new(MaybeUninit::<Global>::zeroed())) as *mut Global;
@@ -947,4 +966,152 @@ fn records_are_small() {
         assert!(table_get_str(t, y).same(Value::int(1)));
         check(&mut g, t);
     }
+}
+
+/// What the model of [`under_the_collector`] knows of a value.
+#[derive(Clone, PartialEq, Debug)]
+enum Known {
+    Int(i64),
+    Text(String),
+    /// A table with this number at index 0.
+    Table(i64),
+}
+
+#[test]
+fn under_the_collector() {
+    const SLOTS: usize = 24;
+    let mut g = State::new();
+    let mut r = Rng(11);
+    let mut serial = 0;
+    let mut models: Vec<HashMap<String, Known>> = vec![HashMap::new(); SLOTS];
+    let mut serials = [0; SLOTS];
+    ROOTS.with_borrow_mut(|v| *v = vec![Value::NIL; SLOTS]);
+    g.heap.set_stepsize(8);
+    g.heap.set_stepmul(3);
+    let root = |i: usize| ROOTS.with_borrow(|v| v[i]);
+    for round in 0..rounds(60_000) {
+        let i = r.below(SLOTS as u64) as usize;
+        if root(i).is_nil() || r.below(200) == 0 {
+            let t = g.table(r.below(4) as usize, r.below(4) as usize);
+            serial += 1;
+            g.seti(t, 0, Value::int(serial));
+            ROOTS.with_borrow_mut(|v| v[i] = Value::ptr(t, Tag::TABLE));
+            serials[i] = serial;
+            models[i].clear();
+        }
+        let t: *mut Table = root(i).as_ptr();
+        let (v, known) = match r.below(6) {
+            0 => (Value::NIL, None),
+            1 => (Value::int(round as i64), Some(Known::Int(round as i64))),
+            2 => {
+                let j = r.below(SLOTS as u64) as usize;
+                if root(j).is_nil() {
+                    (Value::NIL, None)
+                } else {
+                    (root(j), Some(Known::Table(serials[j])))
+                }
+            }
+            3 => {
+                let t = g.table(1, 0);
+                serial += 1;
+                g.seti(t, 0, Value::int(serial));
+                (Value::ptr(t, Tag::TABLE), Some(Known::Table(serial)))
+            }
+            n => {
+                let text = "v".repeat(n as usize * 9) + &r.below(500).to_string();
+                (g.val(&text), Some(Known::Text(text)))
+            }
+        };
+        let name = match r.below(20) {
+            0 => {
+                // The metatable is not in the model: it must only do no harm.
+                let j = r.below(SLOTS as u64) as usize;
+                let mt = if root(j).is_nil() {
+                    null_mut()
+                } else {
+                    root(j).as_ptr()
+                };
+                unsafe { table_set_metatable(&mut g, t, mt) };
+                continue;
+            }
+            1 => unsafe {
+                table_is_cacheable(t);
+                if is_dict(t) {
+                    own_id(&mut g, t);
+                }
+                continue;
+            },
+            2..=8 => {
+                let n = 1 + r.below(60) as i64;
+                g.seti(t, n, v);
+                format!("#{n}")
+            }
+            // Half of the tables stay in shape mode.
+            n if n <= 14 || i % 2 == 0 => {
+                let name = format!("field {}", r.below(30));
+                g.field(t, &name, v);
+                name
+            }
+            _ => {
+                let name = "k".repeat(r.below(2) as usize * 50) + &r.below(100).to_string();
+                let k = g.val(&name);
+                g.set(t, k, v);
+                name
+            }
+        };
+        match known {
+            Some(k) => models[i].insert(name, k),
+            None => models[i].remove(&name),
+        };
+        unsafe {
+            match r.below(2000) {
+                0 => g.heap.full(false),
+                // Small ones, so that marking goes on for many operations.
+                1..=1000 => {
+                    g.heap.step_bytes(0);
+                }
+                1001 => g.heap.verify().unwrap(),
+                _ => {}
+            }
+        }
+        if round % 500 == 0 {
+            for (i, model) in models.iter().enumerate() {
+                if root(i).is_nil() {
+                    continue;
+                }
+                let t: *mut Table = root(i).as_ptr();
+                let check_slots = |g: &mut State| unsafe { check(g, t) };
+                check_slots(&mut g);
+                for (name, known) in model {
+                    let v = match name.strip_prefix('#') {
+                        Some(n) => unsafe { table_get_int(t, n.parse().unwrap()) },
+                        None => {
+                            let k = g.str(name);
+                            unsafe { table_get_str_cached(&mut g, t, k) }
+                        }
+                    };
+                    let found = match v.tag {
+                        Tag::INT => Known::Int(v.as_int()),
+                        Tag::STRING => {
+                            let b = unsafe { str_bytes(v.as_ptr()) };
+                            Known::Text(String::from_utf8(b.to_vec()).unwrap())
+                        }
+                        Tag::TABLE => {
+                            Known::Table(unsafe { table_get_int(v.as_ptr(), 0) }.as_int())
+                        }
+                        _ => panic!("{name} is lost: {v:?}, {known:?}"),
+                    };
+                    assert_eq!(&found, known, "{name}");
+                }
+            }
+        }
+    }
+    unsafe {
+        ROOTS.with_borrow_mut(Vec::clear);
+        g.heap.full(false);
+        g.heap.full(false);
+        g.heap.verify().unwrap();
+    }
+    assert_eq!(g.shapes.count(), 0, "shapes die with their tables");
+    assert!(g.heap.used_bytes() < 40_000, "{}", g.heap.used_bytes());
 }
