@@ -1047,7 +1047,7 @@ fn under_the_collector() {
                 format!("#{n}")
             }
             // Half of the tables stay in shape mode.
-            n if n <= 14 || i % 2 == 0 => {
+            n if n <= 14 || i.is_multiple_of(2) => {
                 let name = format!("field {}", r.below(30));
                 g.field(t, &name, v);
                 name
