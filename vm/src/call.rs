@@ -220,11 +220,11 @@ pub unsafe fn precall(l: *mut Thread, mut func: *mut Value, mut nargs: usize, wo
             let mm = exec::metamethod(Global::of((*l).global), f, MetaMethod::Call);
             if mm.is_nil() {
                 debuginfo::call_error(l, f);
-                return throw::raise(l);
+                return fail(l, func, word);
             }
             let off = func.offset_from((*l).stack);
             if need(l, func, nargs + 2).is_err() {
-                return throw::raise(l);
+                return fail(l, (*l).stack.offset(off), word);
             }
             func = (*l).stack.offset(off);
             for i in (0..=nargs).rev() {
@@ -233,6 +233,22 @@ pub unsafe fn precall(l: *mut Thread, mut func: *mut Value, mut nargs: usize, wo
             *func = mm;
             nargs += 1;
         }
+    }
+}
+
+/// Raises the registered error in place of a call. A frame of a kind that may catch it, or that an entry from native
+/// code waits for, must be there: an empty one.
+#[cold]
+unsafe fn fail(l: *mut Thread, func: *mut Value, word: u64) -> *const Instr {
+    // SAFETY: [STACK-STABLE] `func` is in the stack; the slots above the limit hold the empty frame.
+    unsafe {
+        if !matches!(frame::kind_of(word), kind::LUA | kind::TAIL) {
+            (*func).payload = 0;
+            set_word(func, word);
+            (*l).base = func.add(1);
+            (*l).top = (*l).base;
+        }
+        throw::raise(l)
     }
 }
 
@@ -245,7 +261,7 @@ unsafe fn enter_lua(l: *mut Thread, mut func: *mut Value, nargs: usize, word: u6
         let room = if vararg { nargs.max(np) + 1 + fs } else { fs.max(nargs) };
         let off = func.offset_from((*l).stack);
         if need(l, func, room + 1).is_err() {
-            return throw::raise(l);
+            return fail(l, (*l).stack.offset(off), word);
         }
         func = (*l).stack.offset(off);
         let mut base = func.add(1);
@@ -283,7 +299,7 @@ unsafe fn enter_native(l: *mut Thread, mut func: *mut Value, nargs: usize, word:
     unsafe {
         let off = func.offset_from((*l).stack);
         if need(l, func, nargs + 1 + MIN_NATIVE).is_err() {
-            return throw::raise(l);
+            return fail(l, (*l).stack.offset(off), word);
         }
         func = (*l).stack.offset(off);
         (*func).payload = nc as u64;
