@@ -59,6 +59,9 @@ impl Heap {
                         {
                             return Err(format!("free list {group}/{class}: {p:?} is elsewhere"));
                         }
+                        if (*b).mark[bit_of(p) >> 6] >> (bit_of(p) & 63) & 1 != 0 {
+                            return Err(format!("free list {group}/{class}: {p:?} is marked"));
+                        }
                         n += 1;
                         p = p.cast::<*mut u8>().read();
                     }

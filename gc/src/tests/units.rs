@@ -340,12 +340,40 @@ fn finalizers_in_reverse_order_with_resurrection() {
     // at close the rest is queued, too, objects that are alive included
     let extra = w.table(0, 0);
     w.roots[7] = tab(extra);
+    w.set_key(ev, Value::int(9), tab(extra));
     unsafe {
         w.h().register_finalizer(extra.cast());
         w.h().separate_all();
         assert_eq!(w.h().next_to_finalize(), Some(extra.cast()));
         assert_eq!(w.h().next_to_finalize(), Some(objs[2].cast()));
         assert_eq!(w.h().next_to_finalize(), None);
+    }
+}
+
+#[test]
+fn resurrected_weak_tables_lose_dead_values() {
+    let mut w = World::new(true);
+    let mt = w.mode_table(WeakMode::Values);
+    w.roots[1] = tab(mt);
+    let o = w.table(4, 0);
+    let inner = w.table(4, 0);
+    let dead = w.table(0, 0);
+    w.set_meta(o, mt);
+    w.set_array(o, 0, tab(inner));
+    w.set_array(o, 1, tab(dead));
+    let thread = w.thread(10, 1);
+    let hook = w.native(&[tab(o)]);
+    unsafe { (*thread).hook_value = Value::ptr(hook, Tag::FUNCTION) };
+    unsafe {
+        w.h().register_finalizer(thread.cast());
+        w.h().register_finalizer(inner.cast());
+    }
+    w.full();
+    unsafe {
+        // `inner` is to be finalized itself and so marked; `dead` is not
+        assert_eq!(run_get((*o).array, 0).payload, inner.addr() as u64);
+        assert!(run_get((*o).array, 1).is_nil());
+        assert_eq!((*o).hdr.extra as i8, Tag::ANY.byte());
     }
 }
 
@@ -476,7 +504,7 @@ fn frames_of_all_kinds() {
 #[test]
 fn big_tables_use_the_forward_barrier_and_slices() {
     let mut w = World::new(true);
-    let big = w.table(20_000, 2);
+    let big = w.table(20_000, 8);
     w.roots[0] = tab(big);
     for i in 0..20_000 {
         let o = w.table(0, 0);
@@ -491,8 +519,16 @@ fn big_tables_use_the_forward_barrier_and_slices() {
             let (a, b) = (w.table(1, 0), w.table(0, 0));
             w.set_array(a, 0, tab(b));
             w.set_array(big, (n * 7919) % 20_000, tab(a));
-            let c = w.table(0, 0);
-            w.set_field(big, n % 2, tab(c));
+            if n % 61 == 0 {
+                let (c, i) = (w.table(0, 0), n / 61 % 8);
+                if i < 4 {
+                    // a store whose barrier does not name what is new
+                    unsafe { run_set((*big).hash.cast(), i, tab(c)) };
+                    w.touch(big.cast(), Value::NIL);
+                } else {
+                    w.set_field(big, i, tab(c));
+                }
+            }
             n += 1;
             if n % 1024 == 0 {
                 w.verify();
@@ -506,6 +542,81 @@ fn big_tables_use_the_forward_barrier_and_slices() {
     w.h().set_stepmul(100);
     w.full();
     w.full();
+}
+
+#[test]
+fn big_dictionaries_are_scanned_in_slices() {
+    let mut w = World::new(true);
+    let d = w.dict_table(4);
+    w.roots[0] = tab(d);
+    let add = |w: &mut World, i: i64| unsafe {
+        let (k, v) = (w.table(0, 0), w.table(1, 0));
+        // find() is linear: write the entry without looking for the key
+        let dict: *mut Dict = (*d).hash.cast();
+        if (*dict).used == (*dict).cap {
+            w.set_key(d, tab(k), tab(v));
+        } else {
+            *(*dict).entries.add((*dict).used as usize) = DictEntry {
+                key_payload: k.addr() as u64,
+                val_payload: v.addr() as u64,
+                val_tag: Tag::TABLE,
+                key_tag: Tag::TABLE,
+            };
+            (*dict).used += 1;
+            w.touch(d.cast(), tab(v));
+        }
+        w.set_array(v, 0, Value::int(i));
+    };
+    (0..4000).for_each(|i| add(&mut w, i));
+    w.full();
+    w.h().set_stepsize(8);
+    w.h().set_stepmul(3);
+    for i in 4000..9000 {
+        add(&mut w, i); // grows in all phases
+        unsafe { w.h().step_bytes(0) };
+        if i % 1000 == 0 {
+            w.verify();
+        }
+    }
+    w.verify();
+    unsafe {
+        let dict: *mut Dict = (*d).hash.cast();
+        assert_eq!((*dict).used, 9000);
+        for i in 0..9000 {
+            let e = &*(*dict).entries.add(i);
+            let v: *mut Table = core::ptr::with_exposed_provenance_mut(e.val_payload as usize);
+            assert_eq!(run_get((*v).array, 0).as_int(), i as i64);
+        }
+    }
+}
+
+#[test]
+fn runs_freed_while_sweeping() {
+    let mut w = World::new(true);
+    for i in 0..2000 {
+        let t = w.table(8, 0);
+        w.set_array(t, 3, Value::int(i));
+        w.roots.push(tab(t));
+        w.table(8, 0);
+    }
+    w.h().set_stepsize(6);
+    w.h().set_stepmul(3);
+    while w.h().phase != Phase::Sweep {
+        unsafe { w.h().step_bytes(0) };
+    }
+    for i in 0..2000 {
+        let t = w.roots[32 + i].as_ptr();
+        w.grow_array(t, 16);
+        if i % 16 == 0 {
+            w.verify();
+            unsafe { w.h().step_bytes(0) };
+        }
+    }
+    w.verify();
+    for i in 0..2000 {
+        let t: *mut Table = w.roots[32 + i].as_ptr();
+        assert_eq!(unsafe { run_get((*t).array, 3) }.as_int(), i as i64);
+    }
 }
 
 #[test]
@@ -579,6 +690,7 @@ fn a_refusing_host_never_breaks_a_reserved_allocation() {
                     100 * i,
                     3000,
                     if i % 5 == 0 { 20_000 + 999 * i } else { 16 },
+                    if i % 10 == 0 { 30_000 } else { 16 },
                 ];
                 let total = sizes.iter().map(|&s| alloc_size(s)).sum();
                 if w.h().reserve(total).is_err() {
@@ -592,6 +704,8 @@ fn a_refusing_host_never_breaks_a_reserved_allocation() {
                 unsafe { w.h().alloc_run(sizes[2]) };
                 let u = w.userdata(0, sizes[3]);
                 w.roots.push(Value::ptr(u, Tag::USERDATA));
+                let u = w.userdata(0, sizes[4]);
+                w.roots.push(Value::ptr(u, Tag::USERDATA));
             }
             w.host.fail_at = 0;
             w.full();
@@ -603,6 +717,83 @@ fn a_refusing_host_never_breaks_a_reserved_allocation() {
             assert!(n < 1000);
         }
     }
+}
+
+#[test]
+fn small_reservations_hold_when_the_host_gives_nothing() {
+    for seed in 0..40u32 {
+        let mut w = World::new(true);
+        w.roots.clear();
+        w.host.fail_at = w.host.calls + 1 + seed as usize % 7;
+        w.host.fail_for = usize::MAX;
+        let mut x = seed.wrapping_mul(2_654_435_761) | 1;
+        let mut rand = move |n: u32| {
+            x ^= x << 13;
+            x ^= x >> 17;
+            x ^= x << 5;
+            (x % n) as usize
+        };
+        // 4 KiB at a time, cut in any way
+        while w.h().reserve(4096).is_ok() {
+            let mut left = 4096;
+            while left > 64 {
+                let n = 1 + rand(left as u32 - 50).min(if rand(4) == 0 { 4000 } else { 90 });
+                left -= n.clamp(33, left);
+                match rand(3) {
+                    0 => {
+                        let s = w.str(&vec![b'x'; n]);
+                        w.roots.push(Value::ptr(s, Tag::STRING));
+                    }
+                    1 => {
+                        let u = w.userdata(0, n);
+                        w.roots.push(Value::ptr(u, Tag::USERDATA));
+                    }
+                    _ => {
+                        unsafe { w.h().alloc_run(n) };
+                    }
+                }
+            }
+        }
+        w.verify();
+    }
+}
+
+#[test]
+fn running_threads_need_no_barrier() {
+    let mut w = World::new(true);
+    let t = w.thread(20, 8);
+    let susp = w.thread(20, 8);
+    w.hot.main = t;
+    w.roots[0] = Value::ptr(susp, Tag::THREAD);
+    unsafe { (*t).status = thread_status::NORMAL };
+    for _ in 0..5000 {
+        let x = w.table(0, 0);
+        w.roots.push(tab(x));
+    }
+    w.h().set_stepsize(6);
+    w.h().set_stepmul(3);
+    let mut n = 0;
+    loop {
+        let (x, y) = (w.table(0, 0), w.table(0, 0));
+        unsafe {
+            *(*t).base.add(n % 8) = tab(x);
+            if n % 50 == 0 {
+                // as a resume does
+                w.touch(susp.cast(), Value::NIL);
+                *(*susp).base.add(n / 50 % 8) = tab(y);
+            }
+            n += 1;
+            if w.h().step_bytes(0) {
+                break;
+            }
+        }
+        if n % 16 == 0 {
+            w.verify();
+        }
+    }
+    assert!(n > 100, "{n}");
+    w.verify();
+    w.hot.main = null_mut();
 }
 
 #[test]
