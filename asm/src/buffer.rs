@@ -41,7 +41,7 @@ pub trait BranchForms {
     fn size(kind: BranchKind, form: u8, at: u32) -> u32;
     /// Whether that form reaches.
     fn reaches(kind: BranchKind, form: u8, reach: Reach) -> bool;
-    /// Appends that form.
+    /// Appends that form; `out` holds the code so far, so its length is the offset.
     fn encode(kind: BranchKind, form: u8, reach: Reach, out: &mut Vec<u8>);
     /// Appends `bytes` bytes of executable padding.
     fn pad(bytes: u32, out: &mut Vec<u8>);
@@ -195,6 +195,11 @@ impl CodeBuffer {
             raw: self.bytes.len() as u32,
             kind: ItemKind::Align(align),
         });
+    }
+
+    /// Asks for the whole code to be placed at a multiple of `align`, a power of two.
+    pub fn require_align(&mut self, align: u32) {
+        self.align = self.align.max(align);
     }
 
     /// Appends the 32-bit distance from `base` to `label`.

@@ -12,7 +12,7 @@
 //! 2. [`Masm::finalize`] lets every branch start in its shortest form, grows those that do not reach until nothing
 //!    changes, and yields [`Code`]: bytes, label offsets and symbols. Nothing here needs executable memory, so a build
 //!    script can use it.
-//! 3. Bytes get an executable home (two mappings, never writable and executable at once) elsewhere.
+//! 3. [`codemem::CodeMem`] gives bytes an executable home (two mappings, never writable and executable at once).
 //!
 //! Errors are latched in the buffer and reported once, by `finalize`. All unsafe code of the crate is in `codemem`.
 
@@ -20,7 +20,10 @@
 
 pub mod arch;
 pub mod buffer;
+pub mod codemem;
 pub mod error;
+#[cfg(test)]
+mod exec;
 #[cfg(test)]
 mod golden;
 pub mod label;
@@ -29,6 +32,7 @@ pub mod operand;
 pub mod reg;
 
 pub use buffer::{Code, CodeBuffer, Symbol};
+pub use codemem::{CodeMem, CodeMemError, Mapping};
 pub use error::AsmError;
 pub use label::Label;
 pub use masm::Masm;

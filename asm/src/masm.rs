@@ -406,6 +406,13 @@ pub trait Masm: Sized {
 
     /// Jumps to `label`.
     fn jump(&mut self, label: Label);
+    /// Jumps to `label` through an instruction whose last four bytes are aligned to four, so that running code can be
+    /// sent elsewhere by one store: at offset `after - 4` of the word from [`Masm::patch_word`], `after` being the label
+    /// returned. The code itself must be placed at a multiple of four.
+    fn jump_patchable(&mut self, label: Label) -> Label;
+    /// The word that makes a patchable jump go `distance` bytes from its `after` label; `None` beyond its reach (2 GiB;
+    /// 128 MiB on AArch64, 1 MiB on RISC-V).
+    fn patch_word(distance: i64) -> Option<u32>;
     /// Jumps to the address in `reg`.
     fn jump_reg(&mut self, reg: Gpr);
     /// Jumps to the address in memory at `addr`.

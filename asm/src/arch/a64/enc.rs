@@ -437,6 +437,11 @@ fn direct_bits(kind: u32) -> u32 {
     }
 }
 
+/// The word of `b` over `delta` bytes, if it reaches.
+pub(super) fn jump_word(delta: i64) -> Option<u32> {
+    fits(delta, 26).then(|| b_word(delta))
+}
+
 fn b_word(delta: i64) -> u32 {
     0x1400_0000 | (delta >> 2) as u32 & 0x03ff_ffff
 }

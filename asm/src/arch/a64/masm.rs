@@ -816,6 +816,15 @@ impl Masm for A64Masm {
         enc::b(&mut self.b, Target::Label(label));
     }
 
+    fn jump_patchable(&mut self, label: Label) -> Label {
+        self.jump(label);
+        self.here()
+    }
+
+    fn patch_word(distance: i64) -> Option<u32> {
+        enc::jump_word(distance + 4)
+    }
+
     fn jump_reg(&mut self, reg: Gpr) {
         let b = &mut self.b;
         dynasm!(b ; .arch aarch64 ; br X(reg));

@@ -194,6 +194,7 @@ const KIND_COND: u32 = 0; // | cmp << 8 | rs1 << 16 | rs2 << 24
 const KIND_JUMP: u32 = 1;
 const KIND_CALL: u32 = 2;
 const KIND_ADDR: u32 = 3; // | register << 8
+const KIND_JUMP_NEAR: u32 = 4;
 
 /// A conditional branch.
 pub(super) fn branch(b: &mut CodeBuffer, cmp: u32, n: Gpr, m: Gpr, target: Target) {
@@ -204,6 +205,16 @@ pub(super) fn branch(b: &mut CodeBuffer, cmp: u32, n: Gpr, m: Gpr, target: Targe
 /// A jump.
 pub(super) fn jump(b: &mut CodeBuffer, target: Target) {
     b.branch::<Rv64Forms>(BranchKind(KIND_JUMP), target);
+}
+
+/// A jump in one instruction.
+pub(super) fn jump_near(b: &mut CodeBuffer, target: Target) {
+    b.branch::<Rv64Forms>(BranchKind(KIND_JUMP_NEAR), target);
+}
+
+/// The word of `jal zero` over `delta` bytes, if it reaches.
+pub(super) fn jump_word(delta: i64) -> Option<u32> {
+    fits(delta, 21).then(|| jal(0, delta))
 }
 
 /// A call.
@@ -257,7 +268,11 @@ fn i_type(opcode: u32, funct: u32, rd: u32, n: u32, imm: i32) -> u32 {
 
 impl BranchForms for Rv64Forms {
     fn forms(kind: BranchKind) -> u8 {
-        if kind.0 & 0xff == KIND_ADDR { 1 } else { 3 }
+        if matches!(kind.0 & 0xff, KIND_ADDR | KIND_JUMP_NEAR) {
+            1
+        } else {
+            3
+        }
     }
 
     fn size(kind: BranchKind, form: u8, _at: u32) -> u32 {
@@ -280,7 +295,7 @@ impl BranchForms for Rv64Forms {
             (KIND_COND, 0) => fits(delta, 13),
             (KIND_COND, 1) => fits(delta - 4, 21),
             (KIND_COND, _) => fits_pair(delta - 4),
-            (KIND_JUMP | KIND_CALL, 0) => fits(delta, 21),
+            (KIND_JUMP | KIND_CALL | KIND_JUMP_NEAR, 0) => fits(delta, 21),
             _ => fits_pair(delta),
         }
     }
@@ -308,7 +323,7 @@ impl BranchForms for Rv64Forms {
                 word(first);
                 word(i_type(0x67, 0, 0, through, low));
             }
-            (KIND_JUMP | KIND_CALL, 0) => word(jal(link, delta)),
+            (KIND_JUMP | KIND_CALL | KIND_JUMP_NEAR, 0) => word(jal(link, delta)),
             (KIND_JUMP | KIND_CALL, 1) => {
                 let (first, low) = auipc(through, delta);
                 word(first);

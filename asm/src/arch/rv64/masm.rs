@@ -912,6 +912,15 @@ impl Masm for Rv64Masm {
         enc::jump(&mut self.b, Target::Label(label));
     }
 
+    fn jump_patchable(&mut self, label: Label) -> Label {
+        enc::jump_near(&mut self.b, Target::Label(label));
+        self.here()
+    }
+
+    fn patch_word(distance: i64) -> Option<u32> {
+        enc::jump_word(distance + 4)
+    }
+
     fn jump_reg(&mut self, reg: Gpr) {
         enc::jalr(&mut self.b, ZERO, reg, 0);
     }

@@ -347,10 +347,17 @@ const KIND_JCC: u32 = 0x000; // | cc
 const KIND_JMP: u32 = 0x100;
 const KIND_CALL: u32 = 0x200;
 const KIND_LEA: u32 = 0x300; // | register
+const KIND_JMP_PATCHABLE: u32 = 0x400;
 
 /// `jcc target`
 pub(super) fn jcc(b: &mut CodeBuffer, cond: u8, target: Target) {
     b.branch::<X64Forms>(BranchKind(KIND_JCC | u32::from(cond)), target);
+}
+
+/// `jmp target` with a displacement of four bytes at a multiple of four.
+pub(super) fn jmp_patchable(b: &mut CodeBuffer, target: Target) {
+    b.require_align(4);
+    b.branch::<X64Forms>(BranchKind(KIND_JMP_PATCHABLE), target);
 }
 
 /// `jmp target`
@@ -384,8 +391,10 @@ impl BranchForms for X64Forms {
         }
     }
 
-    fn size(kind: BranchKind, form: u8, _at: u32) -> u32 {
+    fn size(kind: BranchKind, form: u8, at: u32) -> u32 {
         match (kind.0 & 0xf00, form) {
+            // Padding before the opcode puts the displacement behind it at a multiple of four.
+            (KIND_JMP_PATCHABLE, _) => (3u32.wrapping_sub(at) & 3) + 5,
             (KIND_JCC, 0) => 2,
             (KIND_JCC, _) => 6,
             (KIND_JMP, 0) => 2,
@@ -422,7 +431,8 @@ impl BranchForms for X64Forms {
             ]);
             return;
         }
-        let after = reach.delta.unwrap_or_default() - i64::from(Self::size(kind, form, 0));
+        let size = Self::size(kind, form, out.len() as u32);
+        let after = reach.delta.unwrap_or_default() - i64::from(size);
         let low = kind.0 as u8;
         match (kind.0 & 0xf00, form) {
             (KIND_JCC, 0) => return out.extend_from_slice(&[0x70 | low, after as u8]),
@@ -430,6 +440,10 @@ impl BranchForms for X64Forms {
             (KIND_JCC, _) => out.extend_from_slice(&[0x0f, 0x80 | low]),
             (KIND_JMP, _) => out.push(0xe9),
             (KIND_CALL, _) => out.push(0xe8),
+            (KIND_JMP_PATCHABLE, _) => {
+                Self::pad(size - 5, out);
+                out.push(0xe9);
+            }
             _ => out.extend_from_slice(&[0x48 | (low >> 3) << 2, 0x8d, (low & 7) << 3 | 5]),
         }
         out.extend_from_slice(&(after as i32).to_le_bytes());

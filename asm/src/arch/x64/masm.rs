@@ -926,6 +926,15 @@ impl Masm for X64Masm {
         enc::jmp(&mut self.b, Target::Label(label));
     }
 
+    fn jump_patchable(&mut self, label: Label) -> Label {
+        enc::jmp_patchable(&mut self.b, Target::Label(label));
+        self.here()
+    }
+
+    fn patch_word(distance: i64) -> Option<u32> {
+        i32::try_from(distance).ok().map(|distance| distance as u32)
+    }
+
     fn jump_reg(&mut self, reg: Gpr) {
         enc::op_ext(&mut self.b, Op::new(0xff), 4, reg.into());
     }

@@ -1300,6 +1300,23 @@ fn absolute_targets_near_a_known_address() {
 }
 
 #[test]
+fn patchable_jumps_are_aligned() {
+    for before in 0..8 {
+        let mut m = X64Masm::new();
+        m.emit_bytes(&vec![0x90; before]);
+        let l = m.new_label();
+        let after = m.jump_patchable(l);
+        m.emit_bytes(&[0xcc; 200]);
+        m.bind(l);
+        let code = m.finalize().unwrap();
+        let after = code.label_offset(after).unwrap() as usize;
+        assert_eq!((after % 4, code.align), (0, 4));
+        assert!(after < before + 9);
+        assert_eq!(code.bytes[after - 5..after], [0xe9, 200, 0, 0, 0]);
+    }
+}
+
+#[test]
 fn data_symbols_and_alignment() {
     let mut m = X64Masm::new();
     m.begin_symbol("first");
