@@ -57,7 +57,7 @@ impl Hasher for WordHasher {
     }
 }
 
-/// Builder of one [`Function`].
+/// Builder of a [`Function`], and then of another one.
 #[derive(Default)]
 pub struct FuncBuilder {
     /// The function so far. `code`, `lines` and `live` grow together; jump operands are 0 until the end.
@@ -74,19 +74,18 @@ pub struct FuncBuilder {
 }
 
 impl FuncBuilder {
-    /// An empty function whose first `nparams` registers are its parameters.
-    pub fn new(nparams: u8) -> FuncBuilder {
+    /// Starts a function whose first `nparams` registers are its parameters.
+    pub fn start(&mut self, nparams: u8) {
         let n = u32::from(nparams);
-        FuncBuilder {
-            f: Function {
-                nparams,
-                ..Function::default()
-            },
-            free: n,
-            max: n,
-            last_op: UNBOUND,
-            ..Default::default()
-        }
+        self.f.nparams = nparams;
+        self.free = n;
+        self.max = n;
+        self.overflowed = false;
+        self.labels.clear();
+        self.jumps.clear();
+        self.last_target = 0;
+        self.last_op = UNBOUND;
+        self.numbers.clear();
     }
 
     /// Position of the next instruction.
@@ -207,6 +206,13 @@ impl FuncBuilder {
         self.jump(op, 0, 0, to, line);
     }
 
+    /// Gives the words from `from` up to `to` the line of the instruction at `to`.
+    pub fn same_line(&mut self, from: usize, to: usize) {
+        if let Some(&line) = self.f.lines.get(to) {
+            self.f.lines[from..to].fill(line);
+        }
+    }
+
     /// Adds a constant that is known to be new.
     pub fn push_const(&mut self, k: Const) -> u32 {
         self.f.consts.push(k);
@@ -252,14 +258,31 @@ impl FuncBuilder {
         self.f.locvars[n as usize].end_pc = self.pc();
     }
 
-    /// Resolves the jumps. The frame gets at least two registers, as in PUC.
-    pub fn finish(mut self) -> Function {
+    /// Ends the function: resolves the jumps and hands it out; the builder is ready for another one and keeps its
+    /// buffers. The frame gets at least two registers, as in PUC.
+    pub fn finish(&mut self) -> Function {
         self.f.frame_size = self.max.clamp(2, 255) as u8;
         self.thread_jumps();
         if !self.patch() {
             self.widen();
         }
-        self.f
+        // Exact allocations, which also leaves the buffers with us.
+        let f = &mut self.f;
+        let done = Function {
+            code: f.code.as_slice().into(),
+            lines: f.lines.as_slice().into(),
+            live: f.live.as_slice().into(),
+            consts: f.consts.drain(..).collect(),
+            locvars: f.locvars.drain(..).collect(),
+            templates: core::mem::take(&mut f.templates),
+            frame_size: f.frame_size,
+            nparams: f.nparams,
+            ..Function::default()
+        };
+        f.code.clear();
+        f.lines.clear();
+        f.live.clear();
+        done
     }
 
     fn target(&self, l: Label) -> Pc {

@@ -107,7 +107,7 @@ pub enum Kind {
     Repeat,
     /// List `variable, its three hidden ones, line of do, block, init, limit[, step]`.
     NumFor,
-    /// List `number of variables, line of do, block, four hidden ones, variables, expressions`.
+    /// List `number of variables, line of do, block, four hidden ones, variables, expressions`, line of `end`.
     GenFor,
     /// List of values.
     Return,

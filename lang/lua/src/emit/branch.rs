@@ -65,7 +65,7 @@ impl Emitter<'_> {
             return;
         }
         let free = self.b.free;
-        let r = self.to_any(e);
+        let r = self.put_any(e, line);
         self.b
             .jump(if cond { Op::JT } else { Op::JF }, r, 0, to, line);
         self.b.free = free;
@@ -111,7 +111,7 @@ impl Emitter<'_> {
             _ => None,
         };
         if let Some(i) = imm(self.konst(right)) {
-            let l = self.left_to_any(left);
+            let l = self.put_left(left, n.line);
             let (yes, no) = match n.kind {
                 Kind::Lt => (Op::JLtI, Op::JNLtI),
                 Kind::Le => (Op::JLeI, Op::JNLeI),
@@ -124,7 +124,7 @@ impl Emitter<'_> {
         if let Left::Node(l) = left
             && let Some(i) = imm(self.konst(l))
         {
-            let r = self.to_any(right);
+            let r = self.put_any(right, n.line);
             let (yes, no) = match n.kind {
                 Kind::Lt => (Op::JGtI, Op::JNGtI),
                 Kind::Le => (Op::JGeI, Op::JNGeI),
@@ -134,7 +134,7 @@ impl Emitter<'_> {
             self.b.jump(if cond { yes } else { no }, r, i, to, n.line);
             return;
         }
-        let (l, r) = self.operands(left, right);
+        let (l, r) = self.operands(left, right, n.line);
         let (a, b) = if matches!(n.kind, Kind::Lt | Kind::Le) {
             (l, r)
         } else {
@@ -165,12 +165,12 @@ impl Emitter<'_> {
                     Konst::True => Tag::TRUE,
                     _ => Tag::FALSE,
                 };
-                let l = self.left_to_any(left);
+                let l = self.put_left(left, n.line);
                 self.b
                     .jump(pick(Op::JEqP, Op::JNeP), l, tag.0 as u32, to, n.line);
             }
             Some(k @ (Konst::Int(_) | Konst::Float(_))) => {
-                let l = self.left_to_any(left);
+                let l = self.put_left(left, n.line);
                 if let Some(i) = small_int(k) {
                     self.b.jump(pick(Op::JEqI, Op::JNeI), l, i, to, n.line);
                     return;
@@ -184,13 +184,13 @@ impl Emitter<'_> {
                 self.b.word(u64::from(k));
             }
             Some(Konst::Str(s)) if self.is_short(s) => {
-                let l = self.left_to_any(left);
+                let l = self.put_left(left, n.line);
                 let k = self.str_const(s);
                 self.b.jump(pick(Op::JEqK, Op::JNeK), l, 0, to, n.line);
                 self.b.word(u64::from(k));
             }
             _ => {
-                let (l, r) = self.operands(left, right);
+                let (l, r) = self.operands(left, right, n.line);
                 self.b.jump(pick(Op::JEq, Op::JNe), l, r, to, n.line);
             }
         }
@@ -242,7 +242,7 @@ impl Emitter<'_> {
                     .emit(Op::LoadPrim, dest, Tag::FALSE.0 as u32, 0, line);
                 self.finish_logic(done, l.yes, Tag::TRUE, dest, line);
             } else {
-                let line = self.node(e).line;
+                let line = self.last_line(e);
                 let tag = if l.no.is_some() {
                     Tag::FALSE
                 } else {
@@ -258,6 +258,15 @@ impl Emitter<'_> {
                 .emit(Op::LoadPrim, dest, Tag::FALSE.0 as u32, 0, line);
         }
         self.b.bind(done);
+    }
+
+    /// Line of the last operand of a logical expression.
+    fn last_line(&self, e: NodeId) -> u32 {
+        let mut n = self.node(e);
+        while matches!(n.kind, Kind::And | Kind::Or) {
+            n = self.node(NodeId(n.b));
+        }
+        n.line
     }
 
     /// Jumps over the load of a boolean that others jump to.
@@ -292,7 +301,7 @@ impl Emitter<'_> {
                 Some(n.line)
             }
             _ => {
-                self.to_reg(e, l.dest);
+                self.put_reg(e, l.dest);
                 None
             }
         }
@@ -337,7 +346,7 @@ impl Emitter<'_> {
         } else {
             (Op::JF, Op::JFSet)
         };
-        let r = self.to_any(e);
+        let r = self.put_any(e, line);
         if r == dest {
             self.b.jump(test, r, 0, l.done, line);
         } else {

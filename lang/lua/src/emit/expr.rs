@@ -6,6 +6,7 @@ use traceorus_base::bytecode::{MULTI, Op};
 use super::Emitter;
 use crate::ast::{Kind, Konst, ListId, Node, NodeId};
 use crate::fold::exact_int;
+use crate::scope::VarId;
 use crate::strings::StrId;
 
 /// The operand on the left of a step: in a register, or not evaluated yet.
@@ -28,45 +29,53 @@ pub(super) enum Want {
 
 impl Emitter<'_> {
     /// The value of `e` in the next free register, which is reserved.
-    pub(super) fn to_next(&mut self, e: NodeId) -> u32 {
+    pub(super) fn put_next(&mut self, e: NodeId) -> u32 {
         let r = self.b.free;
-        self.to_reg(e, r);
+        self.put_reg(e, r);
         self.reserve(1);
         r
     }
 
     /// The value of `e` in some register: a local variable's own or the next free one, which is reserved.
-    pub(super) fn to_any(&mut self, e: NodeId) -> u32 {
-        match self.plain_local(e) {
-            Some(r) => r,
-            None => self.to_next(e),
+    /// An operand is part of its operation: loading one from a cell has the operation's `line`.
+    pub(super) fn put_any(&mut self, e: NodeId, line: u32) -> u32 {
+        match self.local_var(e) {
+            Some(v) if self.var(v).captured => {
+                let (dest, reg) = (self.b.free, u32::from(self.var(v).reg));
+                self.b.emit(Op::GetCell, dest, reg, 0, line);
+                self.reserve(1);
+                dest
+            }
+            Some(v) => u32::from(self.var(v).reg),
+            None => self.put_next(e),
         }
     }
 
-    pub(super) fn left_to_any(&mut self, l: Left) -> u32 {
+    pub(super) fn put_left(&mut self, l: Left, line: u32) -> u32 {
         match l {
             Left::Reg(r) => r,
-            Left::Node(e) => self.to_any(e),
+            Left::Node(e) => self.put_any(e, line),
         }
     }
 
-    /// Register of a local variable that is no cell.
-    pub(super) fn plain_local(&self, e: NodeId) -> Option<u32> {
+    /// The local variable that an expression is.
+    pub(super) fn local_var(&self, e: NodeId) -> Option<VarId> {
         let mut n = self.node(e);
         while n.kind == Kind::Paren {
             n = self.node(NodeId(n.a));
         }
-        if n.kind != Kind::Local {
-            return None;
-        }
-        let var = self.var(n.a);
+        (n.kind == Kind::Local).then_some(n.a)
+    }
+
+    /// Register of a local variable that is no cell.
+    pub(super) fn plain_local(&self, e: NodeId) -> Option<u32> {
+        let var = self.var(self.local_var(e)?);
         (!var.captured).then_some(u32::from(var.reg))
     }
 
     /// A local variable in a cell?
     pub(super) fn is_boxed(&self, e: NodeId) -> bool {
-        let n = self.node(e);
-        n.kind == Kind::Local && self.var(n.a).captured
+        self.local_var(e).is_some_and(|v| self.var(v).captured)
     }
 
     /// Evaluates an operand now, unless it is a cell, which is read when the operation runs.
@@ -74,13 +83,13 @@ impl Emitter<'_> {
         if self.is_boxed(e) {
             Left::Node(e)
         } else {
-            Left::Reg(self.to_any(e))
+            Left::Reg(self.put_any(e, 0))
         }
     }
 
     /// The value of `e` in `dest`, a local variable or the next free register (not reserved here). No other
     /// register changes but those from the next free one on.
-    pub(super) fn to_reg(&mut self, e: NodeId, dest: u32) {
+    pub(super) fn put_reg(&mut self, e: NodeId, dest: u32) {
         self.at = e;
         let n = self.node(e);
         let line = n.line;
@@ -117,7 +126,7 @@ impl Emitter<'_> {
                 self.table(n, r);
                 self.move_result(r, dest, line);
             }
-            Kind::Paren => self.to_reg(NodeId(n.a), dest),
+            Kind::Paren => self.put_reg(NodeId(n.a), dest),
             Kind::Unm | Kind::BNot | Kind::Len => {
                 let op = match n.kind {
                     Kind::Unm => Op::Unm,
@@ -125,7 +134,7 @@ impl Emitter<'_> {
                     _ => Op::Len,
                 };
                 let free = self.b.free;
-                let r = self.to_any(NodeId(n.a));
+                let r = self.put_any(NodeId(n.a), line);
                 self.b.emit(op, dest, r, 0, line);
                 self.b.free = free;
             }
@@ -150,7 +159,10 @@ impl Emitter<'_> {
     /// A constant into a register.
     pub(super) fn load(&mut self, k: Konst, dest: u32, line: u32) {
         let word = match k {
-            Konst::Nil => return self.load_nil(dest, 1, line),
+            Konst::Nil => {
+                self.load_nil(dest, 1, line);
+                return;
+            }
             Konst::True | Konst::False => {
                 let tag = if k == Konst::True {
                     Tag::TRUE
@@ -180,9 +192,9 @@ impl Emitter<'_> {
         if let Some((at, Op::LoadNil)) = self.b.previous() {
             let w = self.b.f.code[at as usize];
             let (a, b) = (u32::from(bc::a(w)), u32::from(bc::b(w)));
-            if a + b == dest {
-                self.b.f.code[at as usize] =
-                    bc::pack(Op::LoadNil as u16, a as u16, (b + n) as u16, 0);
+            if a <= dest && dest <= a + b {
+                let b = b.max(dest + n - a);
+                self.b.f.code[at as usize] = bc::pack(Op::LoadNil as u16, a as u16, b as u16, 0);
                 return;
             }
         }
@@ -248,7 +260,7 @@ impl Emitter<'_> {
             return self.boolean(inner, false, dest, n.line);
         }
         let free = self.b.free;
-        let r = self.to_any(inner);
+        let r = self.put_any(inner, n.line);
         self.b.emit(Op::Not, dest, r, 0, n.line);
         self.b.free = free;
     }
@@ -260,7 +272,7 @@ impl Emitter<'_> {
         loop {
             let n = self.node(e);
             line = n.line;
-            self.to_next(NodeId(n.a));
+            self.put_next(NodeId(n.a));
             e = NodeId(n.b);
             let mut inner = e;
             while self.node(inner).kind == Kind::Paren {
@@ -271,7 +283,7 @@ impl Emitter<'_> {
             }
             e = inner;
         }
-        self.to_next(e);
+        self.put_next(e);
         let n = self.b.free - first;
         self.b.emit(Op::Concat, dest, first, n, line);
         self.b.free = first;
@@ -322,24 +334,24 @@ impl Emitter<'_> {
                 {
                     self.get_global(dest, name, env, n.line);
                 } else {
-                    let t = self.left_to_any(left);
+                    let t = self.put_left(left, n.line);
                     self.get_field(dest, t, name, n.line);
                 }
             }
             Kind::Index => {
                 let key = NodeId(n.b);
                 if let Some(Konst::Int(i @ 0..=0x7fff)) = self.konst(key) {
-                    let t = self.left_to_any(left);
+                    let t = self.put_left(left, n.line);
                     self.b.emit(Op::GetInt, dest, t, i as u32, n.line);
                 } else {
-                    let (t, k) = self.operands(left, key);
+                    let (t, k) = self.operands(left, key, n.line);
                     self.b.emit(Op::GetIndex, dest, t, k, n.line);
                 }
             }
             Kind::Call => {
                 let base = match left {
                     Left::Reg(r) => r,
-                    Left::Node(f) => self.to_next(f),
+                    Left::Node(f) => self.put_next(f),
                 };
                 let ast = self.i.ast;
                 self.call(n, base, ast.list(ListId(n.b)), dest, want);
@@ -348,7 +360,7 @@ impl Emitter<'_> {
             Kind::Method => {
                 let ast = self.i.ast;
                 let list = ast.list(ListId(n.b));
-                let obj = self.left_to_any(left);
+                let obj = self.put_left(left, n.line);
                 self.self_get(free, obj, StrId(list[0]), list[1]);
                 self.call(n, free, &list[2..], dest, want);
                 return;
@@ -365,15 +377,15 @@ impl Emitter<'_> {
     }
 
     /// Both operands of an operation in registers.
-    pub(super) fn operands(&mut self, left: Left, right: NodeId) -> (u32, u32) {
+    pub(super) fn operands(&mut self, left: Left, right: NodeId, line: u32) -> (u32, u32) {
         if let Left::Node(l) = left
             && self.is_boxed(l)
         {
-            let r = self.to_any(right);
-            return (self.to_any(l), r);
+            let r = self.put_any(right, line);
+            return (self.put_any(l, line), r);
         }
-        let l = self.left_to_any(left);
-        (l, self.to_any(right))
+        let l = self.put_left(left, line);
+        (l, self.put_any(right, line))
     }
 
     /// The upvalue `_ENV` that a node is.
@@ -413,7 +425,7 @@ impl Emitter<'_> {
                 self.open(a);
                 open = true;
             } else {
-                self.to_next(a);
+                self.put_next(a);
             }
         }
         let nargs = self.b.free - base - 1;
@@ -471,12 +483,12 @@ impl Emitter<'_> {
             if let (Some(imm), Konst::Int(i)) = (ops.imm, k)
                 && let Ok(i) = i16::try_from(i)
             {
-                let l = self.left_to_any(left);
+                let l = self.put_left(left, n.line);
                 self.b.emit(imm, dest, l, u32::from(i as u16), n.line);
                 return;
             }
             if let Some(k) = self.numeric_const(k, ops.bitwise) {
-                let l = self.left_to_any(left);
+                let l = self.put_left(left, n.line);
                 self.b.emit(ops.right_const, dest, l, 0, n.line);
                 self.b.word(u64::from(k));
                 return;
@@ -486,12 +498,12 @@ impl Emitter<'_> {
             && let Some(k) = self.konst(l)
             && let Some(k) = self.numeric_const(k, ops.bitwise)
         {
-            let r = self.to_any(right);
+            let r = self.put_any(right, n.line);
             self.b.emit(op, dest, r, 0, n.line);
             self.b.word(u64::from(k));
             return;
         }
-        let (l, r) = self.operands(left, right);
+        let (l, r) = self.operands(left, right, n.line);
         self.b.emit(ops.regs, dest, l, r, n.line);
     }
 

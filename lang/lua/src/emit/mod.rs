@@ -1,6 +1,6 @@
 //! Emission: the syntax tree of one function to bytecode.
 //!
-//! Code is made for a destination: [`Emitter::to_reg`] leaves a value in a given register, [`Emitter::to_any`] in the
+//! Code is made for a destination: [`Emitter::put_reg`] leaves a value in a given register, [`Emitter::put_any`] in the
 //! register of a local variable or the next free one, [`Emitter::jump_if`] makes control flow of it. Registers are
 //! a stack (`b.free`); a register counts as live from the moment its value has been written, which the builder
 //! records for the collector with every instruction. A destination is therefore either a local variable or exactly
@@ -39,6 +39,8 @@ pub struct Shared {
     spine: Vec<NodeId>,
     /// Operands of logical operators, with the lines of their tests.
     chain: Vec<(NodeId, u32)>,
+    builder: FuncBuilder,
+    active: Vec<VarId>,
 }
 
 /// A parsed function.
@@ -88,16 +90,17 @@ pub fn function(input: Input, shared: &mut Shared) -> Result<Function, NodeId> {
     let first = NodeId(input.func.first_node as u32);
     let labels = vec![None; input.func.label_levels.len()];
     let mut e = Emitter {
-        b: FuncBuilder::new(input.func.nparams),
+        b: core::mem::take(&mut shared.builder),
+        active: core::mem::take(&mut shared.active),
         i: input,
         shared,
-        active: Vec::new(),
         closing: 0,
         loops: Vec::new(),
         labels,
         at: first,
         too_large: None,
     };
+    e.b.start(e.i.func.nparams);
     e.run();
     match e.too_large {
         Some(node) => Err(node),
@@ -118,7 +121,6 @@ pub fn spread_readonly(f: &mut Function) {
 impl Emitter<'_> {
     fn run(&mut self) {
         let params = self.i.params;
-        let line = self.i.func.line_defined;
         for (reg, &p) in params.iter().enumerate() {
             self.i.vars[p as usize].reg = reg as u8;
             self.i.vars[p as usize].top = reg as u8 + 1;
@@ -133,17 +135,22 @@ impl Emitter<'_> {
             self.active.push(p);
         }
         for &p in params {
-            self.box_var(p, line);
+            self.box_var(p);
         }
+        let boxes = self.b.pc() as usize;
         let body = self.i.body;
         self.statements(body);
         let line = self.i.end_line;
         self.ret(self.b.free, 0, line);
+        // A function begins on the line of its first statement.
+        self.b.same_line(0, boxes);
         self.leave_vars(0);
     }
 
-    fn finish(self) -> Function {
+    fn finish(mut self) -> Function {
         let mut f = self.b.finish();
+        self.shared.builder = self.b;
+        self.shared.active = self.active;
         let func = self.i.func;
         f.line_defined = func.line_defined;
         f.last_line_defined = self.i.last_line_defined;
@@ -221,11 +228,12 @@ impl Emitter<'_> {
         self.i.vars[v as usize].debug = self.b.start_local(self.i.strings.get(name), reg, boxed);
     }
 
-    /// Puts a variable that is captured into its cell.
-    fn box_var(&mut self, v: VarId, line: u32) {
+    /// Puts a variable that is captured into its cell, on the line of the instruction before.
+    fn box_var(&mut self, v: VarId) {
         let var = self.var(v);
         if var.captured {
             let (reg, single) = (var.reg, !var.assigned);
+            let line = self.b.f.lines.last().copied().unwrap_or(0);
             self.b
                 .emit(Op::NewCell, u32::from(reg), u32::from(single), 0, line);
         }

@@ -62,7 +62,7 @@ impl Emitter<'_> {
             Kind::While => self.while_stat(n),
             Kind::Repeat => self.repeat_stat(n),
             Kind::NumFor => self.numeric_for(ast.list(ListId(n.a)), n.line),
-            Kind::GenFor => self.generic_for(ast.list(ListId(n.a)), n.line),
+            Kind::GenFor => self.generic_for(ast.list(ListId(n.a)), n.line, n.b),
             Kind::Return => self.return_stat(ast.list(ListId(n.a)), n.line),
             Kind::Break => {
                 if let Some(to) = self.break_target(n.line, true) {
@@ -127,7 +127,7 @@ impl Emitter<'_> {
                 self.reserve(n);
                 have += n;
             } else {
-                self.to_next(e);
+                self.put_next(e);
                 have += 1;
             }
         }
@@ -155,7 +155,7 @@ impl Emitter<'_> {
         for (i, &v) in in_regs.iter().enumerate() {
             self.i.vars[v as usize].reg = (first + i as u32) as u8;
             if self.var(v).attrib != Attrib::Close {
-                self.box_var(v, n.line);
+                self.box_var(v);
             }
         }
         self.start_vars(in_regs, first);
@@ -166,7 +166,7 @@ impl Emitter<'_> {
         {
             let reg = u32::from(self.var(v).reg);
             self.b.emit(Op::Tbc, reg, 0, 0, n.line);
-            self.box_var(v, n.line);
+            self.box_var(v);
         }
     }
 
@@ -175,8 +175,8 @@ impl Emitter<'_> {
         let (v, closure) = (n.a, NodeId(n.b));
         if n.kind == Kind::LocalFunction {
             self.i.vars[v as usize].reg = reg as u8;
-            self.to_next(closure);
-            self.box_var(v, n.line);
+            self.put_next(closure);
+            self.box_var(v);
             self.start_var(v, reg);
             return;
         }
@@ -184,8 +184,8 @@ impl Emitter<'_> {
         self.load_nil(reg, 1, n.line);
         self.reserve(1);
         self.i.vars[v as usize].reg = reg as u8;
-        self.box_var(v, n.line);
-        let f = self.to_next(closure);
+        self.box_var(v);
+        let f = self.put_next(closure);
         self.b.emit(Op::SetCell, reg, f, 0, n.line);
         self.b.free = reg + 1;
         self.start_var(v, reg);
@@ -248,7 +248,7 @@ impl Emitter<'_> {
                 self.store(Target::Field(Left::Reg(t), name), v, line);
             }
             Target::Field(t, name) => {
-                let t = self.left_to_any(t);
+                let t = self.put_left(t, line);
                 if self.is_short(name) {
                     let k = self.str_const(name);
                     self.b.emit(Op::SetField, t, v, 0, line);
@@ -261,12 +261,12 @@ impl Emitter<'_> {
                 }
             }
             Target::Int(t, i) => {
-                let t = self.left_to_any(t);
+                let t = self.put_left(t, line);
                 self.b.emit(Op::SetInt, t, i, v, line);
             }
             Target::Index(t, k) => {
-                let t = self.left_to_any(t);
-                let k = self.left_to_any(k);
+                let t = self.put_left(t, line);
+                let k = self.put_left(k, line);
                 self.b.emit(Op::SetIndex, t, k, v, line);
             }
         }
@@ -276,10 +276,19 @@ impl Emitter<'_> {
         let free = self.b.free;
         let (target, value) = (NodeId(n.a), NodeId(n.b));
         if let Some(reg) = self.plain_local(target) {
-            self.to_reg(value, reg);
+            if matches!(
+                self.node(value).kind,
+                Kind::Closure | Kind::Call | Kind::Method | Kind::Table | Kind::Vararg
+            ) {
+                // Made in a register of its own, and assigned on the line of the assignment.
+                let v = self.put_next(value);
+                self.b.emit(Op::Move, reg, v, 0, n.line);
+            } else {
+                self.put_reg(value, reg);
+            }
         } else {
             let t = self.target(target);
-            let v = self.to_any(value);
+            let v = self.put_any(value, n.line);
             self.store(t, v, n.line);
         }
         self.b.free = free;
@@ -297,7 +306,7 @@ impl Emitter<'_> {
         }
         if exps.len() == nodes.len() {
             for &e in &exps[..exps.len() - 1] {
-                self.to_next(NodeId(e));
+                self.put_next(NodeId(e));
             }
             // The last value needs no register of its own. Values are assigned from the last to the first.
             let last = NodeId(exps[exps.len() - 1]);
@@ -306,10 +315,10 @@ impl Emitter<'_> {
                 match t {
                     Target::Local(var) if !self.var(var).captured => {
                         let reg = u32::from(self.var(var).reg);
-                        self.to_reg(last, reg);
+                        self.put_reg(last, reg);
                     }
                     _ => {
-                        let v = self.to_any(last);
+                        let v = self.put_any(last, n.line);
                         self.store(t, v, n.line);
                     }
                 }
@@ -364,13 +373,10 @@ impl Emitter<'_> {
         };
         for l in lefts.iter_mut().flatten() {
             if let Left::Node(e) = **l {
-                let var = self.node(e).a;
-                let assigned = later.iter().any(|&n| {
-                    let n = self.node(NodeId(n));
-                    n.kind == Kind::Local && n.a == var
-                });
+                let var = self.local_var(e);
+                let assigned = later.iter().any(|&n| self.local_var(NodeId(n)) == var);
                 if assigned {
-                    **l = Left::Reg(self.to_next(e));
+                    **l = Left::Reg(self.put_next(e));
                 }
             }
         }
@@ -455,7 +461,10 @@ impl Emitter<'_> {
         let exit = self.enter_loop(false);
         let outer = self.active.len();
         self.statements(block);
-        if self.must_close(outer) {
+        if self.konst(cond).is_some_and(Konst::truthy) {
+            self.close(outer, n.line);
+            self.leave_vars(outer);
+        } else if self.must_close(outer) {
             let leave = self.b.label();
             self.jump_if(cond, true, leave, n.line);
             self.close(outer, n.line);
@@ -481,7 +490,7 @@ impl Emitter<'_> {
         let base = self.b.free;
         let outer = self.active.len();
         for &e in exps {
-            self.to_next(NodeId(e));
+            self.put_next(NodeId(e));
         }
         if exps.len() == 2 {
             // PUC has read the limit when it makes the step.
@@ -496,16 +505,18 @@ impl Emitter<'_> {
         self.b.bind(body);
         let own = self.var(*var).captured || self.var(*var).assigned;
         let inner = self.active.len();
+        let entry = self.b.pc() as usize;
         if own {
             // The copy is the body's first instruction.
             self.b.emit(Op::Move, base + 3, base, 0, *do_line);
             self.reserve(1);
             self.i.vars[*var as usize].reg = (base + 3) as u8;
-            self.box_var(*var, *do_line);
+            self.box_var(*var);
             self.start_var(*var, base + 3);
         } else {
             self.start_var(*var, base);
         }
+        let body_start = self.b.pc() as usize;
         self.block(ListId(*block));
         self.leave_vars(inner);
         self.b.free = base + 3;
@@ -516,13 +527,14 @@ impl Emitter<'_> {
             body,
             line,
         );
+        self.b.same_line(entry, body_start);
         self.loops.pop();
         self.leave_vars(outer);
         self.b.free = base;
         self.b.bind(exit);
     }
 
-    fn generic_for(&mut self, list: &[u32], line: u32) {
+    fn generic_for(&mut self, list: &[u32], line: u32, end_line: u32) {
         let [nvars, do_line, block, rest @ ..] = list else {
             return;
         };
@@ -539,23 +551,25 @@ impl Emitter<'_> {
         self.b.jump(Op::TForPrep, base, 0, call, *do_line);
         self.b.bind(body);
         let inner = self.active.len();
+        let entry = self.b.pc() as usize;
         self.reserve(*nvars);
         for (i, &v) in vars.iter().enumerate() {
             self.i.vars[v as usize].reg = (base + 4) as u8 + i as u8;
-            self.box_var(v, *do_line);
+            self.box_var(v);
         }
         self.start_vars(vars, base + 4);
+        let body_start = self.b.pc() as usize;
         self.block(ListId(*block));
         self.leave_vars(inner);
         self.b.bind(call);
         self.b.emit(Op::TForCall, base + 4, 0, *nvars, line);
+        self.b.same_line(entry, body_start);
         self.b.free = base + 4 + nvars;
         self.b.jump(Op::TForLoop, base + 4, 0, body, line);
         self.b.free = base + 4;
         self.b.bind(exit);
         self.loops.pop();
-        let end = self.block_end(ListId(*block));
-        self.close(outer, end);
+        self.close(outer, end_line);
         self.leave_vars(outer);
         self.b.free = base;
     }
@@ -565,7 +579,7 @@ impl Emitter<'_> {
         match exps {
             [] => self.ret(free, 0, line),
             [e] if !self.i.ast.is_multi(NodeId(*e)) => {
-                let r = self.to_any(NodeId(*e));
+                let r = self.put_any(NodeId(*e), line);
                 self.ret(r, 1, line);
             }
             [e] if self.closing == 0 && self.node(NodeId(*e)).kind != Kind::Vararg => {
@@ -573,7 +587,7 @@ impl Emitter<'_> {
             }
             [init @ .., last] => {
                 for &e in init {
-                    self.to_next(NodeId(e));
+                    self.put_next(NodeId(e));
                 }
                 let last = NodeId(*last);
                 if self.i.ast.is_multi(last) {
@@ -584,7 +598,7 @@ impl Emitter<'_> {
                         self.b.emit(Op::RetM, free, 0, 0, line);
                     }
                 } else {
-                    self.to_next(last);
+                    self.put_next(last);
                     let n = self.b.free - free;
                     self.ret(free, n, line);
                 }

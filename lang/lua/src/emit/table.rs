@@ -46,7 +46,7 @@ impl Emitter<'_> {
                 self.open(item);
                 open = true;
             } else {
-                self.to_next(item);
+                self.put_next(item);
                 pending += 1;
             }
         }
@@ -72,23 +72,23 @@ impl Emitter<'_> {
         let (key, value) = (NodeId(item.a), NodeId(item.b));
         match self.konst(key) {
             Some(Konst::Str(s)) if self.is_short(s) => {
-                let v = self.to_any(value);
+                let v = self.put_any(value, item.line);
                 let k = self.str_const(s);
                 self.b.emit(Op::SetField, t, v, 0, item.line);
                 self.cached_key(1, k);
             }
             Some(k @ Konst::Int(0..=0x7fff)) => {
-                let v = self.to_any(value);
+                let v = self.put_any(value, item.line);
                 self.b
                     .emit(Op::SetInt, t, small_int(k).unwrap_or(0), v, item.line);
             }
             _ => {
                 let k = self.early(key);
                 let (k, v) = match k {
-                    Left::Reg(k) => (k, self.to_any(value)),
+                    Left::Reg(k) => (k, self.put_any(value, item.line)),
                     Left::Node(_) => {
-                        let v = self.to_any(value);
-                        (self.left_to_any(k), v)
+                        let v = self.put_any(value, item.line);
+                        (self.put_left(k, item.line), v)
                     }
                 };
                 self.b.emit(Op::SetIndex, t, k, v, item.line);
@@ -112,9 +112,11 @@ impl Emitter<'_> {
                 _ => return false,
             }
         }
+        // PUC makes the table first. Where that would show as a line of its own we keep it, though later.
+        let line_seen = self.b.f.lines.last() == Some(&line);
         let mut template = Vec::with_capacity(items.len());
         for (&item, &name) in items.iter().zip(&names) {
-            self.to_next(NodeId(self.node(NodeId(item)).b));
+            self.put_next(NodeId(self.node(NodeId(item)).b));
             template.push(self.str_const(crate::strings::StrId(name)));
         }
         let templates = &mut self.b.f.templates;
@@ -125,6 +127,10 @@ impl Emitter<'_> {
         if number == templates.len() {
             templates.push(template);
         }
+        let line = match items.last() {
+            Some(&last) if line_seen => self.node(NodeId(last)).line,
+            _ => line,
+        };
         self.b.emit(Op::NewRecord, t, t, items.len() as u32, line);
         self.b.word(number as u64);
         self.b.free = t;

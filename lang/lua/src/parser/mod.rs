@@ -420,6 +420,7 @@ impl<'s> Parser<'s> {
             _ => return Ok(self.lex.syntax_error("'=' or 'in' expected")?),
         };
         self.expect_match(Tok::End, Tok::For, line)?;
+        self.ast.nodes[s.0 as usize].b = self.lex.last_line;
         self.scopes.close_block(&mut self.lex)?;
         Ok(s)
     }
