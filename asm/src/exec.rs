@@ -1,6 +1,8 @@
 //! What emitted code does, on the host: every operation in every assignment of registers, against the same in Rust.
 //! Encodings are tested elsewhere; these tests find expansions that lose an operand.
 
+#![allow(clippy::type_complexity, reason = "tables of closures, each read once")]
+
 use crate::codemem::{CodeMem, Mapping, run_once};
 use crate::masm::Masm;
 use crate::operand::*;
