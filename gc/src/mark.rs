@@ -669,9 +669,10 @@ pub(crate) unsafe fn walk_frames(t: *mut Thread, f: &mut dyn FnMut(Value)) -> us
         }
         let mut base = (*t).base;
         let mut pc = (*t).pc;
-        // end of the frame as far as the frame above tells; the running one of a native function ends at `top`
+        // end of the frame as far as the frame above tells; the running one of a native
+        // function, and that of a thread that has not started, end at `top`
         let running: *mut GcHeader = (*base.sub(1)).as_ptr();
-        let mut end = if is_lua(running) {
+        let mut end = if is_lua(running) && !pc.is_null() {
             (*t).stack.add((*t).stack_slots as usize)
         } else {
             (*t).top
