@@ -24,7 +24,6 @@ pub fn open(cx: Ctx<'_>) -> *mut Table {
             ("acos", native!(acos)),
             ("asin", native!(asin)),
             ("atan", native!(atan)),
-            ("atan2", native!(atan)),
             ("ceil", native!(ceil)),
             ("cos", native!(cos)),
             ("cosh", native!(cosh)),
@@ -51,6 +50,8 @@ pub fn open(cx: Ctx<'_>) -> *mut Table {
             ("ult", native!(ult)),
         ],
     );
+    // One function under two names.
+    cx.raw_set_field(lib, "atan2", cx.raw_get_field(lib, "atan"));
     for (name, v) in [
         ("pi", Value::float(PI)),
         ("huge", Value::float(f64::INFINITY)),
@@ -216,7 +217,8 @@ fn fmod(cx: Ctx) -> LResult<usize> {
         }
         return cx.ret(Value::int(a.as_int().wrapping_rem(b.as_int())));
     }
-    let (x, y) = (cx.check_num(1)?, cx.check_num(2)?);
+    let y = cx.check_num(2)?; // first, as in PUC's compiled code
+    let x = cx.check_num(1)?;
     cx.ret(Value::float(x % y))
 }
 

@@ -21,6 +21,7 @@ fn format_error(cx: Ctx, e: FormatError) -> Throw {
 /// `string.pack`.
 pub fn pack(cx: Ctx) -> LResult<usize> {
     let mut reader = Reader::new(cx.check_str(1)?);
+    cx.push(Value::NIL); // what PUC has there shows in the message for a missing argument
     let mut out = Buf::new();
     let mut arg = 1;
     while let Some(Item { kind, size, align }) =

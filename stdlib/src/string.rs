@@ -230,8 +230,8 @@ fn string_arith(cx: Ctx, op: ArithOp, event: &'static str) -> LResult<usize> {
         // As PUC's, without a position: the running function is native.
         let v = arith_raw(op, a, b).map_err(|e| {
             cx.throw(cx.str(match e {
-                ArithError::ModZero => "attempt to perform 'n%%0'",
-                _ => "attempt to perform 'n//0'",
+                ArithError::ModZero => "attempt to perform 'n%0'",
+                _ => "attempt to divide by zero",
             }))
         })?;
         return cx.ret(v);
