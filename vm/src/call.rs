@@ -568,7 +568,8 @@ unsafe fn enter(l: *mut Thread, func: *mut Value, nargs: usize, nresults: i32, a
 unsafe fn c_overflow(l: *mut Thread, depth: u32) -> LResult<()> {
     // SAFETY: `l` is live.
     unsafe {
-        if depth == MAX_CCALLS {
+        // nesting through coroutines counts by two
+        if depth <= MAX_CCALLS + 1 {
             (*l).ncalls += 1; // let the handler run a little deeper
             let t = throw::run_error(l, "C stack overflow");
             (*l).ncalls -= 1;

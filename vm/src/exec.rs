@@ -406,7 +406,7 @@ pub unsafe fn arith_error(l: *mut Thread, pc: *const Instr, e: ArithError, bitwi
     unsafe {
         match e {
             ArithError::DivZero => throw::run_error(l, "attempt to divide by zero"),
-            ArithError::ModZero => throw::run_error(l, "attempt to perform 'n%%0'"),
+            ArithError::ModZero => throw::run_error(l, "attempt to perform 'n%0'"),
             _ => debuginfo::op_error(l, pc, if bitwise { ErrKind::BitArith } else { ErrKind::Arith }, a, b),
         }
     }

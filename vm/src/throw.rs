@@ -132,7 +132,7 @@ unsafe fn find_handler(l: *mut Thread) -> Option<Value> {
                 Below::Frame(b) => base = b,
                 Below::Pcall(b, true) => return Some(*b),
                 Below::Pcall(_, false) | Below::Bottom => return None,
-                Below::Closing(b) => base = b,
+                Below::Closing(b) => return is_xpcall(b).then_some(*b),
                 Below::Entry(a) if (*a).kind == 1 => {
                     let h = *((*l).stack.byte_add((*a).func as usize).sub(1));
                     return (!h.is_nil()).then_some(h);
@@ -288,6 +288,12 @@ unsafe fn compact_tbc(l: *mut Thread, level: usize, to: usize) -> usize {
     }
 }
 
+/// Whether the native frame with this base is xpcall's, which keeps its handler in slot 0.
+unsafe fn is_xpcall(pb: *mut Value) -> bool {
+    // SAFETY: [NATIVE-FRAME] the function slot holds a native closure.
+    unsafe { (*(*pb.sub(1)).as_ptr::<NativeClosure>()).func as usize == call::native_xpcall as *const () as usize }
+}
+
 /// Starts the closing of what is pending above the native frame `pb` of a pcall, with the registered error.
 unsafe fn begin_close(l: *mut Thread, pb: *mut Value) -> *const Instr {
     // SAFETY: [STACK-STABLE] frames above `pb` are dead.
@@ -297,8 +303,9 @@ unsafe fn begin_close(l: *mut Thread, pb: *mut Value) -> *const Instr {
         (*g).error_handled = 0;
         let off = pb.offset_from((*l).stack) as usize;
         (*l).base = pb;
-        let end = compact_tbc(l, off + 1, off + 1);
-        *pb = err;
+        let at = is_xpcall(pb) as usize;
+        let end = compact_tbc(l, off + 1 + at, off + 1 + at);
+        *pb.add(at) = err;
         (*l).top = (*l).stack.add(end);
         if (*l).stack_slots as usize > call::MAX_STACK {
             call::shrink_after_error(l);
@@ -307,7 +314,7 @@ unsafe fn begin_close(l: *mut Thread, pb: *mut Value) -> *const Instr {
     }
 }
 
-/// Goes on closing for the pcall frame that runs, whose slot 0 holds the error; in the end returns from it.
+/// Goes on closing for the pcall frame that runs, whose slot 0 (xpcall: 1) holds the error; in the end returns from it.
 ///
 /// # Safety
 /// The running frame is a pcall's, prepared by `begin_close`.
@@ -316,9 +323,10 @@ pub unsafe fn continue_close(l: *mut Thread) -> *const Instr {
     unsafe {
         let g = Global::of((*l).global);
         let base_off = (*l).base.offset_from((*l).stack) as usize;
-        let Some(off) = pop_tbc(l, base_off + 1) else {
+        let slot = is_xpcall((*l).base) as usize;
+        let Some(off) = pop_tbc(l, base_off + 1 + slot) else {
             let pb = (*l).base;
-            *pb.add(1) = *pb;
+            *pb.add(1) = *pb.add(slot);
             *pb = Value::FALSE;
             (*l).top = pb.add(2);
             return call::finish_return(l, pb, 2);
@@ -328,7 +336,7 @@ pub unsafe fn continue_close(l: *mut Thread) -> *const Instr {
         }
         let at = (*l).stack.add(off);
         let v = *at;
-        let err = *(*l).base;
+        let err = *(*l).base.add(slot);
         // the value stays where it is, rooted, below the call
         let func = at.add(1);
         *func = exec::metamethod(g, v, MetaMethod::Close);
