@@ -389,6 +389,9 @@ impl FuncBuilder {
                             push(pack(Op::Move as u16, a, b, 0));
                             let at = push(pack(Op::Jmp as u16, 0, 0, 0));
                             jumps.push(Jump { at, to });
+                            // Between the two, the register has been written and must live.
+                            let live = &mut out.live[at as usize];
+                            *live = (*live).max(a as u8 + 1);
                         }
                         _ => {
                             push(pack(inverse(op) as u16, a, b, 0) | skip(1));

@@ -101,7 +101,7 @@ fn list_instruction(f: &Function, pc: usize, op: Op, out: &mut String) {
             }
             Mode::U => {
                 operand(format!("U{v}"));
-                if let Some(u) = f.upvals.get(usize::from(v)) {
+                if let Some(u) = f.upvals.get(usize::from(v)).filter(|u| &*u.name != b"_ENV") {
                     names.push(String::from_utf8_lossy(&u.name).into_owned());
                 }
             }
