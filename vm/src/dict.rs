@@ -12,13 +12,17 @@
 //!
 //! Keys given to these functions are normalised: no nil, no NaN, no float with an integer value.
 
-use core::ptr::{copy_nonoverlapping, null_mut};
+use core::ptr::null_mut;
 
 use traceorus_base::objects::{Dict, DictEntry, ObjKind, Str};
 use traceorus_base::value::{Tag, Value};
 
 use crate::state::Global;
 use crate::string::{str_eq, str_hash, str_is_short};
+
+/// Bit of `Dict::spare`: a long string is, or was, among the keys. Without it the index is rebuilt from the
+/// payloads, without a look at the strings.
+const LONG_KEYS: u32 = 1;
 
 /// Largest capacity.
 pub const MAX_CAP: u32 = 1 << 29;
@@ -123,74 +127,100 @@ pub unsafe fn dict_new(g: &mut Global, n: u32) -> *mut Dict {
     // SAFETY: a fresh object, completely written.
     unsafe {
         let d = g.heap.alloc(ObjKind::Dict, size_of::<Dict>()) as *mut Dict;
-        (*d).entries = null_mut();
+        let cap = cap_for(n);
+        (*d).entries = entries_alloc(g, cap);
         (*d).index = null_mut();
         (*d).index_mask = 0;
         (*d).used = 0;
-        (*d).cap = 0;
+        (*d).cap = cap;
         (*d).spare = 0;
-        dict_alloc_runs(g, d, cap_for(n));
+        let size = index_size(cap);
+        if size != 0 {
+            (*d).index = g.heap.alloc_run(size as usize * 4) as *mut u32;
+            (*d).index.write_bytes(0, size as usize);
+            (*d).index_mask = size - 1;
+        }
         d
     }
 }
 
-/// Gives `d` fresh runs; the old ones are the caller's.
-unsafe fn dict_alloc_runs(g: &mut Global, d: *mut Dict, cap: u32) {
-    // SAFETY: sizes as the layout says.
-    unsafe {
-        (*d).cap = cap;
-        (*d).entries = if cap == 0 {
-            null_mut()
-        } else {
-            g.heap.alloc_run(cap as usize * size_of::<DictEntry>()) as *mut DictEntry
-        };
-        let size = index_size(cap);
-        if size == 0 {
-            (*d).index = null_mut();
-            (*d).index_mask = 0;
-        } else {
-            let index = g.heap.alloc_run(size as usize * 4) as *mut u32;
-            index.write_bytes(0, size as usize);
-            (*d).index = index;
-            (*d).index_mask = size - 1;
-        }
+unsafe fn entries_alloc(g: &mut Global, cap: u32) -> *mut DictEntry {
+    if cap == 0 {
+        return null_mut();
     }
+    // SAFETY: the state is complete.
+    unsafe { g.heap.alloc_run(cap as usize * size_of::<DictEntry>()) as *mut DictEntry }
 }
 
-/// Moves the live entries into runs of capacity `cap`. The table's barrier is the caller's.
+/// Drops the entries without value and changes the capacity to `cap`. Entries move even if it stays the same.
+/// The table's barrier is the caller's.
 ///
 /// # Safety
 /// [GC-LIVE] `d` is alive; `cap` comes from [`cap_for`] and holds the live entries.
 pub unsafe fn dict_move(g: &mut Global, d: *mut Dict, cap: u32) {
-    // SAFETY: [GC-LIVE]; the old runs have `used` written entries; the new ones have room, as promised.
+    // SAFETY: [GC-LIVE]; the old run has `used` written entries; the new one has room, as promised. Compaction
+    // in place writes no entry before it is read.
     unsafe {
-        let (old, used, old_cap) = ((*d).entries, (*d).used, (*d).cap);
-        let (old_index, old_mask) = ((*d).index, (*d).index_mask);
-        dict_alloc_runs(g, d, cap);
+        let (old, used, old_cap) = ((*d).entries, (*d).used as usize, (*d).cap);
+        let new = if cap == old_cap {
+            old
+        } else {
+            entries_alloc(g, cap)
+        };
         let mut n = 0;
-        let entries = (*d).entries;
-        for i in 0..used as usize {
+        for i in 0..used {
             let e = old.add(i);
             if (*e).val_tag != Tag::NIL {
-                copy_nonoverlapping(e, entries.add(n), 1);
+                *new.add(n) = *e;
                 n += 1;
             }
         }
+        (*d).entries = new;
         (*d).used = n as u32;
-        if !(*d).index.is_null() {
-            let (index, mask) = ((*d).index, (*d).index_mask);
-            for i in 0..n {
-                let h = hash_key(entry_key(&*entries.add(i)));
-                index_put(index, mask, h, i as u32);
-            }
-        }
-        if old_cap != 0 {
+        (*d).cap = cap;
+        if cap != old_cap && old_cap != 0 {
             g.heap
                 .free_run(old.cast(), old_cap as usize * size_of::<DictEntry>());
         }
-        if !old_index.is_null() {
-            g.heap
-                .free_run(old_index.cast(), (old_mask as usize + 1) * 4);
+        let (size, old_size) = (index_size(cap), index_size(old_cap));
+        if size != old_size {
+            if old_size != 0 {
+                g.heap.free_run((*d).index.cast(), old_size as usize * 4);
+            }
+            (*d).index = if size == 0 {
+                null_mut()
+            } else {
+                g.heap.alloc_run(size as usize * 4) as *mut u32
+            };
+            (*d).index_mask = size.max(1) - 1;
+        } else if n == used {
+            // The same numbers at the same places.
+            return;
+        }
+        if size != 0 {
+            index_build(d);
+        }
+    }
+}
+
+/// Fills the index from the entries.
+unsafe fn index_build(d: *mut Dict) {
+    // SAFETY: [GC-LIVE]; the index has room for all entries.
+    unsafe {
+        let (index, mask) = ((*d).index, (*d).index_mask);
+        index.write_bytes(0, mask as usize + 1);
+        if (*d).spare & LONG_KEYS == 0 {
+            for (i, e) in dict_entries(d).iter().enumerate() {
+                let h = match e.key_tag {
+                    Tag::TRUE | Tag::FALSE => hash_key(entry_key(e)),
+                    _ => mix(e.key_payload),
+                };
+                index_put(index, mask, h, i as u32);
+            }
+        } else {
+            for (i, e) in dict_entries(d).iter().enumerate() {
+                index_put(index, mask, hash_key(entry_key(e)), i as u32);
+            }
         }
     }
 }
@@ -337,6 +367,9 @@ pub unsafe fn dict_push(d: *mut Dict, key: Value, val: Value) -> *mut DictEntry 
             key_tag: key.tag,
         };
         (*d).used = n + 1;
+        if key.tag == Tag::STRING && !str_is_short(key.as_ptr()) {
+            (*d).spare |= LONG_KEYS;
+        }
         if !(*d).index.is_null() {
             index_put((*d).index, (*d).index_mask, hash_key(key), n);
         }

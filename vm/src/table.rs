@@ -1055,7 +1055,12 @@ unsafe fn rehash(g: &mut Global, t: *mut Table, key: Value) -> Result<(), TableE
             return Err(TableError::TooBig);
         }
         let churn = census.live - array_live < u64::from((*d).used);
-        let room = if churn { total + total / 4 } else { total };
+        // A table that loses keys as it gets others would soon be here again.
+        let room = match total {
+            _ if !churn => total,
+            0..64 => total + total / 2,
+            _ => total + total / 4,
+        };
         if cap != (*t).arr_cap && !(cap < (*t).arr_cap && (*t).arr_cap <= FIRST_ARRAY) {
             array_resize(
                 g,
