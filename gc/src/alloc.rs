@@ -9,6 +9,7 @@ use crate::arena::*;
 use crate::sizeclass::*;
 use crate::{Heap, OutOfMemory, Phase};
 use core::ptr::null_mut;
+use core::sync::atomic::{AtomicU32, Ordering};
 use traceorus_base::objects::{GcHeader, ObjKind, poll};
 
 /// Most cells and bytes of one refill.
@@ -19,8 +20,6 @@ const MIXED_BYTES: usize = 4096;
 /// Blocks that the pool holds after `reserve`: one mixed block for each group and one more. They hold any
 /// mix of small cells up to `SMALL_READY` bytes, rounding included.
 const MIN_POOL: usize = 4;
-/// Largest `reserve` that needs no spare memory for large pieces.
-const SMALL_READY: usize = 4096;
 
 impl Heap {
     /// A new object of `bytes` bytes: header `{barrier 0, kind, flags 0, extra 0, word 0}`, the rest
@@ -163,7 +162,14 @@ impl Heap {
                 return false;
             }
         }
-        bytes <= SMALL_READY || self.arena.fill_spare(bytes + bytes / 32 + 2 * BLOCK)
+        self.arena.promise = bytes;
+        // headers, and rounding if it is many small cells
+        let slack = if bytes <= 1 << 20 {
+            bytes / 4
+        } else {
+            bytes / 32 + (1 << 18)
+        };
+        bytes <= SMALL_READY || self.arena.fill_spare(bytes + slack + 2 * BLOCK)
     }
 
     /// Limits [`Heap::used_bytes`]; checked by `reserve`.
@@ -417,8 +423,13 @@ impl Heap {
 
     /// Asks for a step at the next safepoint.
     pub(crate) fn raise(&mut self) {
-        // SAFETY: [GC-HOOK] the state outlives its heap.
-        unsafe { (*self.global).poll |= poll::GC };
+        self.poll_word().fetch_or(poll::GC, Ordering::Relaxed);
+    }
+
+    /// The state's poll word; signal handlers and other threads set bits of it, too.
+    pub(crate) fn poll_word(&self) -> &AtomicU32 {
+        // SAFETY: [GC-HOOK] the state outlives its heap; the word is only changed atomically.
+        unsafe { AtomicU32::from_ptr(&raw mut (*self.global).poll) }
     }
 
     /// Stress mode's clock.

@@ -183,12 +183,17 @@ pub(crate) struct Arena {
     pub total_blocks: usize,
     /// Memory kept ready for large pieces, or null.
     pub spare: *mut Chunk,
+    /// Bytes that the last `reserve` promised for large pieces and that were not asked for since.
+    pub promise: usize,
     /// Bytes obtained from the host.
     pub host_bytes: usize,
     /// Addresses of the large runs, to catch owners that are wrong about a size.
     #[cfg(debug_assertions)]
     pub runs: std::collections::HashSet<usize>,
 }
+
+/// Largest `reserve` that needs no spare memory for large pieces.
+pub(crate) const SMALL_READY: usize = 4096;
 
 /// Fewest and most blocks of a superblock.
 const SUPER_MIN: usize = 4;
@@ -203,6 +208,7 @@ impl Arena {
             pool_blocks: 0,
             total_blocks: 0,
             spare: null_mut(),
+            promise: 0,
             host_bytes: 0,
             #[cfg(debug_assertions)]
             runs: Default::default(),
@@ -433,15 +439,20 @@ impl Arena {
         }
     }
 
-    /// Takes the whole spare chunk when `need` bytes fill most of it: `(raw, size)`.
-    fn take_spare(&mut self, need: usize) -> Option<(*mut u8, usize)> {
+    /// Takes the whole spare chunk when `need` bytes fill most of it, and nothing else that was promised depends
+    /// on it: `(raw, size)`.
+    fn take_spare(&mut self, need: usize, bytes: usize) -> Option<(*mut u8, usize)> {
+        self.promise = self.promise.saturating_sub(bytes);
+        if self.promise > SMALL_READY {
+            return None;
+        }
         let c = self.spare;
         // SAFETY: [GC-HOST] the spare chunk is ours; without references it can be overwritten.
         unsafe {
             if c.is_null()
                 || (*c).refs != 0
                 || (*c).size < need
-                || (*c).size - need > need / 4 + 2 * BLOCK
+                || (*c).size - need > need / 2 + 4 * BLOCK
             {
                 return None;
             }
@@ -462,7 +473,7 @@ impl Arena {
         let (mut raw, mut size, mut chunk) = (null_mut(), need, null_mut());
         // SAFETY: [GC-HOST] sizes are those with which the memory was obtained.
         unsafe {
-            if let Some((r, s)) = self.take_spare(need) {
+            if let Some((r, s)) = self.take_spare(need, bytes) {
                 (raw, size) = (r, s);
                 if s - need > need / 16 {
                     let r = self.host.shrink(raw, s, need);
@@ -515,7 +526,7 @@ impl Arena {
             (null_mut::<u8>(), 0, null_mut::<u8>(), null_mut());
         // SAFETY: [GC-HOST] sizes are those with which the memory was obtained.
         unsafe {
-            if let Some((r, s)) = self.take_spare(need + BLOCK) {
+            if let Some((r, s)) = self.take_spare(need + BLOCK, bytes) {
                 (raw, size) = (r, s);
                 at = r.map_addr(|a| (a + BLOCK - 1) & !(BLOCK - 1));
             }

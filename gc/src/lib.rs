@@ -41,6 +41,10 @@
 //! * for a table with a big array part marks the new value instead, and later scans the hash part again
 //!   (forward barrier), since scanning the array again would make the atomic phase long.
 //!
+//! A fast path that tests the byte and not the value must call the slow path for values that are not
+//! collectable, too: otherwise a byte left over from the cycle before sends every store to the slow path for
+//! ever. The dictionary of a table is scanned as a part of the table: only the table's byte counts.
+//!
 //! No barrier is needed for the initialising stores of a new object (it is white until the next safepoint),
 //! for stores of values that are not collectable, and for stores into the roots of [`Hooks::mark_roots`].
 //!
@@ -136,8 +140,9 @@ pub struct Hooks {
     pub atomic_done: unsafe fn(ctx: *mut u8, h: &mut Heap),
     /// Called when objects wait to be finalized.
     pub queue_finalizers: unsafe fn(ctx: *mut u8),
-    /// The intern table: its buckets (strings linked by `Str::next`) and their number. It may be replaced at
-    /// any time; the collector then starts again.
+    /// The intern table: its buckets (strings linked by `Str::next`) and their number. Growth between two
+    /// steps may move strings from a bucket to new ones at the end only (splitting buckets, or doubling with a
+    /// mask, do); after a shrink the collector starts again.
     pub intern_buckets: unsafe fn(ctx: *mut u8) -> (*mut *mut Str, usize),
 }
 
@@ -215,7 +220,6 @@ pub struct Heap {
     /// Dead strings have not left the intern table yet.
     intern_pending: bool,
     intern_at: usize,
-    intern_table: *mut *mut Str,
     intern_len: usize,
     unlinked: usize,
 
@@ -274,10 +278,9 @@ impl Heap {
             sweep_at: 0,
             intern_pending: false,
             intern_at: 0,
-            intern_table: null_mut(),
             intern_len: 0,
             unlinked: 0,
-            debt: -(64 << 10),
+            debt: -(pacer::MIN_PAUSE as isize),
             running: true,
             held: 0,
             mode: Mode::Incremental,

@@ -25,6 +25,22 @@ const PART_DICT: usize = 2;
 pub(crate) const PART_HASH: usize = 3;
 const PART_MASK: usize = 15;
 
+/// Objects that the scan runs ahead of itself.
+const PREFETCH: usize = 8;
+
+/// Brings the line at an address into the cache.
+#[inline(always)]
+fn prefetch(addr: usize) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch reads nothing, whatever the address.
+    unsafe {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(core::ptr::without_provenance(addr));
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = addr;
+}
+
 /// Gives roots to the collector.
 pub struct Marker<'a> {
     heap: *mut Heap,
@@ -296,23 +312,51 @@ impl Heap {
     /// Scans gray objects until about `limit` bytes were looked at or none is left; returns the bytes.
     pub(crate) unsafe fn propagate(&mut self, limit: usize) -> usize {
         let start = self.work;
+        // objects whose headers are on their way into the cache
+        let mut ahead = [0; PREFETCH];
+        let mut at = 0;
+        let mut waiting = 0;
         // SAFETY: [GC-LIVE] the stack holds live objects and the words described above.
         unsafe {
             loop {
-                let Some(w) = self.gray.pop() else {
-                    if self.watch && self.wake_entries() {
-                        continue;
+                let object = match self.gray.pop() {
+                    Some(w) => match w & PART_MASK {
+                        0 => {
+                            prefetch(w);
+                            let due = core::mem::replace(&mut ahead[at], w);
+                            at = (at + 1) % PREFETCH;
+                            if due == 0 {
+                                waiting += 1;
+                                continue;
+                            }
+                            due
+                        }
+                        PART_HASH => {
+                            self.scan_hash(core::ptr::with_exposed_provenance_mut(w & !PART_MASK));
+                            0
+                        }
+                        part => {
+                            self.continue_table(w, part);
+                            0
+                        }
+                    },
+                    None if waiting > 0 => {
+                        let due = core::mem::replace(&mut ahead[at], 0);
+                        at = (at + 1) % PREFETCH;
+                        if due == 0 {
+                            continue;
+                        }
+                        waiting -= 1;
+                        due
                     }
-                    break;
+                    None if self.watch && self.wake_entries() => continue,
+                    None => break,
                 };
-                match w & PART_MASK {
-                    0 => self.scan(core::ptr::with_exposed_provenance_mut(w)),
-                    PART_HASH => {
-                        self.scan_hash(core::ptr::with_exposed_provenance_mut(w & !PART_MASK))
-                    }
-                    part => self.continue_table(w, part),
+                if object != 0 {
+                    self.scan(core::ptr::with_exposed_provenance_mut(object));
                 }
                 if self.work - start >= limit {
+                    self.gray.extend(ahead.iter().filter(|&&w| w != 0));
                     break;
                 }
             }

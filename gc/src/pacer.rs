@@ -4,7 +4,8 @@
 //! in use reaches `pause` percent of what was alive after the last one. From then on, each `2^stepsize` bytes
 //! of allocation make a step due, and the step looks at `stepmul / 3` bytes for each byte of debt.
 
-use crate::{Heap, Phase};
+use crate::{BLOCK, Heap, Phase};
+use core::sync::atomic::Ordering;
 use traceorus_base::objects::poll;
 
 /// Collection mode, as `collectgarbage` names it. Both share the incremental engine for now.
@@ -37,7 +38,7 @@ impl Params {
 }
 
 /// A cycle starts at the earliest after this much allocation.
-const MIN_PAUSE: usize = 64 << 10;
+pub(crate) const MIN_PAUSE: usize = 256 << 10;
 /// Bytes of marking that are done without looking at the clock.
 const SLICE: usize = 16 << 10;
 
@@ -49,7 +50,7 @@ impl Heap {
     pub unsafe fn step(&mut self) {
         // SAFETY: the caller's promise.
         unsafe {
-            (*self.global).poll &= !poll::GC;
+            self.poll_word().fetch_and(!poll::GC, Ordering::Relaxed);
             if self.busy {
                 return;
             }
@@ -166,9 +167,8 @@ impl Heap {
             self.propagate(usize::MAX);
             self.atomic();
             self.finish_sweep();
-            self.arena.trim(self.keep_blocks(0));
             self.schedule();
-            (*self.global).poll &= !poll::GC;
+            self.poll_word().fetch_and(!poll::GC, Ordering::Relaxed);
         }
     }
 
@@ -203,30 +203,27 @@ impl Heap {
         self.phase = Phase::Pause;
         let swept = (self.stats.swept_bytes - self.swept_before) as usize;
         self.live_estimate = self.live_estimate.saturating_sub(swept);
-        // SAFETY: [GC-BLOCK].
-        unsafe { self.arena.trim(self.keep_blocks(8)) };
         if self.gray.capacity() > 1 << 16 {
             self.gray = Vec::new();
         }
     }
 
-    /// Blocks that the pool keeps: the least, and an `nth` of those in use.
-    fn keep_blocks(&self, nth: usize) -> usize {
-        let used = self.arena.total_blocks - self.arena.pool_blocks;
-        4 + used.checked_div(nth).unwrap_or(0)
-    }
-
-    /// Sets the debt so that the next cycle starts after the pause.
+    /// Sets the debt so that the next cycle starts after the pause, and gives back blocks that will not be
+    /// needed until then.
     fn schedule(&mut self) {
         let live = self.live_estimate.max(1);
         let threshold = (live as u128 * u128::from(self.params.pause) / 100).min(1 << 60) as usize;
         let used = self.used_bytes();
         let rest = threshold.saturating_sub(used);
-        self.debt = -(rest.max(if self.params.pause >= 100 {
+        let least = if self.params.pause >= 100 {
             MIN_PAUSE
         } else {
             0
-        }) as isize);
+        };
+        let rest = rest.max(least);
+        self.debt = -(rest as isize);
+        // SAFETY: [GC-BLOCK].
+        unsafe { self.arena.trim(4 + rest / BLOCK) };
     }
 
     /// Whether steps may do anything.

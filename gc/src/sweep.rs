@@ -35,7 +35,7 @@ impl Heap {
         self.large_unswept = core::mem::replace(&mut self.large, null_mut());
         self.sweep_at = 0;
         self.intern_at = 0;
-        self.intern_table = null_mut();
+        self.intern_len = 0;
         self.intern_pending = true;
     }
 
@@ -216,9 +216,10 @@ impl Heap {
         // swept, which waits for this.
         unsafe {
             let (table, len) = (self.hooks.intern_buckets)(self.hooks.ctx);
-            if table != self.intern_table || len != self.intern_len {
-                (self.intern_table, self.intern_len, self.intern_at) = (table, len, 0);
+            if len < self.intern_len {
+                self.intern_at = 0; // strings moved down
             }
+            self.intern_len = len;
             let end = len.min(self.intern_at.saturating_add(n));
             for i in self.intern_at..end {
                 let mut link = table.add(i);

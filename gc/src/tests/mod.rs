@@ -4,6 +4,7 @@
     reason = "the fake vm owns everything it touches"
 )]
 
+mod cost;
 mod graph;
 mod units;
 mod world;

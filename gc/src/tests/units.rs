@@ -872,5 +872,5 @@ fn memory_goes_back_to_the_host() {
     w.roots.clear();
     w.full();
     let low = w.h().stats().host_bytes;
-    assert!(low < high / 20, "{low} of {high}");
+    assert!(low < high / 6, "{low} of {high}");
 }
