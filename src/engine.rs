@@ -9,7 +9,7 @@ use traceorus_gc::HostAlloc;
 use traceorus_vm::ctx::{Ctx, LResult, Throw};
 use traceorus_vm::state::{self, Global};
 use traceorus_vm::string::str_val;
-use traceorus_vm::{dump, load, throw};
+use traceorus_vm::{debuginfo, dump, load, throw};
 
 use crate::runtime::Inner;
 
@@ -79,9 +79,8 @@ pub fn open_libs(cx: Ctx, wanted: impl FnMut(&str) -> bool) {
     traceorus_stdlib::open_some(cx, wanted);
 }
 
-/// Message and stack traceback, from the given level on.
-pub fn traceback(_cx: Ctx, msg: Option<&[u8]>, _level: i32) -> Vec<u8> {
-    let mut m = msg.map_or(Vec::new(), |m| [m, b"\n"].concat());
-    m.extend_from_slice(b"stack traceback:\n\t[C]: in ?");
-    m
+/// Message and stack traceback of the running thread, from the given level on.
+pub fn traceback(cx: Ctx, msg: Option<&[u8]>, level: i32) -> Vec<u8> {
+    // SAFETY: [NATIVE-FRAME] the frames of the running thread are intact.
+    unsafe { debuginfo::traceback(cx.l, msg, level) }
 }

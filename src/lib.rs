@@ -33,7 +33,7 @@
 //!     .build();
 //! let e = lua.eval::<Value>("while true do end").unwrap_err();
 //! assert!(e.message().ends_with("time limit exceeded"));
-//! let e = lua.eval::<Value>("local t = {} for i = 1, 1e9 do t[i] = {} end").unwrap_err();
+//! let e = lua.eval::<Value>("local s = 'x' while true do s = s .. s end").unwrap_err();
 //! assert_eq!(e.kind(), ErrorKind::Memory);
 //! ```
 //!
