@@ -2,8 +2,13 @@
 //!
 //! Index words hold `entry number + 1` in the bits of `index_mask` and, above them, the same bits of the key's
 //! hash; 0 is empty. Capacity stays below the index size, so the two never overlap, and a look-up touches the
-//! entry of a wrong key only once in `2^(32 - log2 size)` collisions. Probing is linear from `hash &
-//! index_mask` upwards.
+//! entry of a wrong key only once in `2^(32 - log2 size)` collisions.
+//!
+//! Probing goes through the four words of the group that the *home* lies in, from the home on, wrapping around
+//! in the group; then through the next group, at an odd distance given by the hash. The home comes from the
+//! hash too, except for integers: theirs is the integer itself, so that dense ranges outside the array part
+//! are walked through memory in order. Homes may therefore collide as they like (multiples of a power of two);
+//! the distance then separates the keys at the cost of one more group.
 //!
 //! Nothing is ever removed: an entry whose value is nil keeps its key (or a `DEADKEY`) until the entries are
 //! moved by the insertion of a new key that finds no room. The hash of numbers and of objects, short strings
@@ -36,27 +41,70 @@ pub fn mix(x: u64) -> u32 {
     (p as u64 ^ (p >> 64) as u64) as u32
 }
 
-/// Hash of a normalised key.
+/// Where to look for a key: its hash, and its home before masking.
+#[derive(Clone, Copy)]
+pub struct Spot {
+    hash: u32,
+    home: u32,
+}
+
+#[inline(always)]
+fn spot_int(payload: u64) -> Spot {
+    Spot {
+        hash: mix(payload),
+        // The upper half only shifts ranges against each other.
+        home: (payload as u32).wrapping_add(((payload >> 32) as u32).wrapping_mul(0x9e37_79b1)),
+    }
+}
+
+#[inline(always)]
+fn spot_hash(hash: u32) -> Spot {
+    Spot { hash, home: hash }
+}
+
+/// Spot of a key that is no long string.
+#[inline(always)]
+fn spot_plain(key: Value) -> Spot {
+    match key.tag {
+        Tag::INT => spot_int(key.payload),
+        Tag::TRUE => spot_hash(mix(1)),
+        Tag::FALSE => spot_hash(mix(2)),
+        _ => spot_hash(mix(key.payload)),
+    }
+}
+
+/// Spot of a normalised key.
 ///
 /// # Safety
 /// [GC-LIVE] a string is alive.
 #[inline(always)]
-pub unsafe fn hash_key(key: Value) -> u32 {
-    match key.tag {
-        Tag::STRING => {
-            let s: *mut Str = key.as_ptr();
-            // SAFETY: [GC-LIVE].
-            unsafe {
-                if str_is_short(s) {
-                    mix(key.payload)
-                } else {
-                    mix(u64::from(str_hash(s)))
-                }
+pub unsafe fn spot_of(key: Value) -> Spot {
+    if key.tag == Tag::STRING {
+        let s: *mut Str = key.as_ptr();
+        // SAFETY: [GC-LIVE].
+        unsafe {
+            if !str_is_short(s) {
+                return spot_hash(mix(u64::from(str_hash(s))));
             }
         }
-        Tag::TRUE => mix(1),
-        Tag::FALSE => mix(2),
-        _ => mix(key.payload),
+    }
+    spot_plain(key)
+}
+
+/// Calls `f` with the numbers of the index words where a key may be, in order, until it says stop.
+#[inline(always)]
+fn probe(spot: Spot, mask: u32, mut f: impl FnMut(u32) -> bool) {
+    let mut at = spot.home & mask;
+    // An odd number of groups, so that all are visited.
+    let distance = (spot.hash >> 10) << 2 | 4;
+    loop {
+        let group = at & !3;
+        for k in 0..4 {
+            if f(group | (at + k) & 3) {
+                return;
+            }
+        }
+        at = at.wrapping_add(distance) & mask;
     }
 }
 
@@ -211,35 +259,33 @@ unsafe fn index_build(d: *mut Dict) {
         index.write_bytes(0, mask as usize + 1);
         if (*d).spare & LONG_KEYS == 0 {
             for (i, e) in dict_entries(d).iter().enumerate() {
-                let h = match e.key_tag {
-                    Tag::TRUE | Tag::FALSE => hash_key(entry_key(e)),
-                    _ => mix(e.key_payload),
-                };
-                index_put(index, mask, h, i as u32);
+                index_put(index, mask, spot_plain(entry_key(e)), i as u32);
             }
         } else {
             for (i, e) in dict_entries(d).iter().enumerate() {
-                index_put(index, mask, hash_key(entry_key(e)), i as u32);
+                index_put(index, mask, spot_of(entry_key(e)), i as u32);
             }
         }
     }
 }
 
 #[inline(always)]
-unsafe fn index_put(index: *mut u32, mask: u32, hash: u32, number: u32) {
+unsafe fn index_put(index: *mut u32, mask: u32, spot: Spot, number: u32) {
     // SAFETY: the index has `mask + 1` words, some of them empty.
     unsafe {
-        let mut i = hash & mask;
-        while *index.add(i as usize) != 0 {
-            i = (i + 1) & mask;
-        }
-        *index.add(i as usize) = (hash & !mask) | (number + 1);
+        probe(spot, mask, |i| {
+            let w = index.add(i as usize);
+            if *w == 0 {
+                *w = (spot.hash & !mask) | (number + 1);
+            }
+            *w & mask == number + 1
+        });
     }
 }
 
 /// Looks for the entry for which `eq` holds among those with this hash.
 #[inline(always)]
-unsafe fn find(d: *mut Dict, hash: u32, eq: impl Fn(&DictEntry) -> bool) -> *mut DictEntry {
+unsafe fn find(d: *mut Dict, spot: Spot, eq: impl Fn(&DictEntry) -> bool) -> *mut DictEntry {
     // SAFETY: [GC-LIVE] the caller's promise; numbers in the index are of written entries.
     unsafe {
         let entries = (*d).entries;
@@ -254,23 +300,22 @@ unsafe fn find(d: *mut Dict, hash: u32, eq: impl Fn(&DictEntry) -> bool) -> *mut
             return null_mut();
         }
         let mask = (*d).index_mask;
-        let high = hash & !mask;
-        let mut i = hash & mask;
-        loop {
+        let high = spot.hash & !mask;
+        let mut found = null_mut();
+        probe(spot, mask, |i| {
             let w = *index.add(i as usize);
-            if w == 0 {
-                return null_mut();
-            }
             // Equal high bits cancel out and leave the number.
             let n = w ^ high;
-            if n <= mask {
+            if n.wrapping_sub(1) < mask {
                 let e = entries.add(n as usize - 1);
                 if eq(&*e) {
-                    return e;
+                    found = e;
+                    return true;
                 }
             }
-            i = (i + 1) & mask;
-        }
+            w == 0
+        });
+        found
     }
 }
 
@@ -285,12 +330,12 @@ pub unsafe fn dict_find(d: *mut Dict, key: Value) -> *mut DictEntry {
         match key.tag {
             Tag::STRING if !str_is_short(key.as_ptr()) => {
                 let s: *mut Str = key.as_ptr();
-                find(d, hash_key(key), |e| {
+                find(d, spot_of(key), |e| {
                     e.key_tag == Tag::STRING && str_eq(s, e.key_payload as *mut Str)
                 })
             }
-            Tag::TRUE | Tag::FALSE => find(d, hash_key(key), |e| e.key_tag == key.tag),
-            _ => find(d, mix(key.payload), |e| {
+            Tag::TRUE | Tag::FALSE => find(d, spot_of(key), |e| e.key_tag == key.tag),
+            _ => find(d, spot_plain(key), |e| {
                 e.key_payload == key.payload && e.key_tag == key.tag
             }),
         }
@@ -305,7 +350,7 @@ pub unsafe fn dict_find(d: *mut Dict, key: Value) -> *mut DictEntry {
 pub unsafe fn dict_find_short(d: *mut Dict, key: *mut Str) -> *mut DictEntry {
     // SAFETY: [GC-LIVE].
     unsafe {
-        find(d, mix(key as u64), |e| {
+        find(d, spot_hash(mix(key as u64)), |e| {
             e.key_payload == key as u64 && e.key_tag == Tag::STRING
         })
     }
@@ -319,7 +364,7 @@ pub unsafe fn dict_find_short(d: *mut Dict, key: *mut Str) -> *mut DictEntry {
 pub unsafe fn dict_find_int(d: *mut Dict, key: i64) -> *mut DictEntry {
     // SAFETY: [GC-LIVE].
     unsafe {
-        find(d, mix(key as u64), |e| {
+        find(d, spot_int(key as u64), |e| {
             e.key_payload == key as u64 && e.key_tag == Tag::INT
         })
     }
@@ -371,7 +416,7 @@ pub unsafe fn dict_push(d: *mut Dict, key: Value, val: Value) -> *mut DictEntry 
             (*d).spare |= LONG_KEYS;
         }
         if !(*d).index.is_null() {
-            index_put((*d).index, (*d).index_mask, hash_key(key), n);
+            index_put((*d).index, (*d).index_mask, spot_of(key), n);
         }
         e
     }

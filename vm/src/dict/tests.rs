@@ -44,22 +44,22 @@ fn memory_per_entry_is_near_pucs() {
     assert!(ours < pucs * 1.1, "{}", ours / pucs);
 }
 
-/// Mean number of index words looked at per successful look-up.
-fn probes(d: *mut Dict) -> f64 {
+/// Mean number of index words looked at per successful look-up, and of their groups.
+fn probes(d: *mut Dict) -> (f64, f64) {
     unsafe {
-        let mut total = 0;
+        let (mut words, mut groups) = (0, 0);
         for i in 0..(*d).used {
-            let h = hash_key(entry_key(&*(*d).entries.add(i as usize)));
-            let mut at = h & (*d).index_mask;
-            loop {
-                total += 1;
-                if *(*d).index.add(at as usize) & (*d).index_mask == i + 1 {
-                    break;
-                }
-                at = (at + 1) & (*d).index_mask;
-            }
+            let spot = spot_of(entry_key(&*(*d).entries.add(i as usize)));
+            let mut last = u32::MAX;
+            probe(spot, (*d).index_mask, |at| {
+                words += 1;
+                groups += u32::from(at / 4 != last);
+                last = at / 4;
+                *(*d).index.add(at as usize) & (*d).index_mask == i + 1
+            });
         }
-        f64::from(total) / f64::from((*d).used)
+        let n = f64::from((*d).used);
+        (f64::from(words) / n, f64::from(groups) / n)
     }
 }
 
@@ -68,7 +68,12 @@ fn keys_spread() {
     let mut g = State::new();
     let n = 24 << 10;
     type Make = fn(u64) -> Value;
-    let families: [(&str, Make); 9] = [
+    let families: [(&str, Make); 12] = [
+        ("from 2^40", |i| Value::int((1 << 40) + i as i64)),
+        ("two ranges", |i| {
+            Value::int(((i / 2) | ((i % 2) << 40)) as i64)
+        }),
+        ("grid", |i| Value::int((i / 150 * 65536 + i % 150) as i64)),
         ("sequence", |i| Value::int(i as i64)),
         ("multiples of 2^8", |i| Value::int((i << 8) as i64)),
         ("multiples of 2^32", |i| Value::int((i << 32) as i64)),
@@ -87,9 +92,9 @@ fn keys_spread() {
         for i in 0..n {
             unsafe { dict_push(d, make(u64::from(i)), Value::TRUE) };
         }
-        // Linear probing at 3/4 with a perfect hash: 2.5.
-        let p = probes(d);
-        assert!(p < 4.0, "{name}: {p}");
+        // A perfect hash has 2.1 and 1.15 at a load of 3/4.
+        let (words, groups) = probes(d);
+        assert!(words < 9.0 && groups < 2.6, "{name}: {words} {groups}");
         for i in 0..n {
             let k = make(u64::from(i));
             assert_eq!(unsafe { dict_find(d, k) }, unsafe {
@@ -104,5 +109,9 @@ fn keys_spread() {
         let k = g.val(&format!("k{i}"));
         unsafe { dict_push(d, k, Value::TRUE) };
     }
-    assert!(probes(d) < 3.5, "short strings: {}", probes(d));
+    let (words, groups) = probes(d);
+    assert!(
+        words < 3.0 && groups < 1.4,
+        "short strings: {words} {groups}"
+    );
 }
