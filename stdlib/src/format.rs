@@ -1,6 +1,7 @@
 //! `string.format`. The conversions themselves are in [`convert`]; here arguments meet specifications, with the checks
 //! and messages in the order of lstrlib.c (PUC 5.4.8).
 
+use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::Userdata;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::ctx::{Ctx, LResult, Throw};
@@ -19,7 +20,7 @@ pub fn format(cx: Ctx) -> LResult<usize> {
     let mut rest = cx.check_str(1)?;
     let mut out = Buf::new();
     let mut arg = 1;
-    while let Some(at) = memchr::memchr(b'%', rest) {
+    while let Some(at) = rest.iter().position(|&b| b == b'%') {
         out.add(cx, &rest[..at])?;
         rest = &rest[at + 1..];
         let letter = rest.first().copied().unwrap_or(0);
@@ -40,7 +41,7 @@ pub fn format(cx: Ctx) -> LResult<usize> {
                 rest = &rest[1..];
                 continue;
             }
-            (b's', Tag::STRING) if cx.metafield(v, "__tostring").is_nil() => {
+            (b's', Tag::STRING) if cx.metamethod(v, MetaMethod::ToString).is_nil() => {
                 out.add(cx, cx.bytes(v))?;
                 rest = &rest[1..];
                 continue;

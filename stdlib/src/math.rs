@@ -78,11 +78,22 @@ pub fn open(cx: Ctx<'_>) -> *mut Table {
 
 // ---- float functions -----------------------------------------------------------------------------------------------
 
+/// As `Ctx::check_num`, with the common cases in line.
+#[inline(always)]
+fn num(cx: Ctx, i: usize) -> LResult<f64> {
+    let v = cx.arg(i);
+    match v.tag {
+        Tag::FLOAT => Ok(v.as_float()),
+        Tag::INT => Ok(v.as_int() as f64),
+        _ => cx.check_num(i),
+    }
+}
+
 macro_rules! float_functions {
     ($($name:ident = $f:expr;)*) => {$(
         fn $name(cx: Ctx) -> LResult<usize> {
             let f: fn(f64) -> f64 = $f;
-            let x = cx.check_num(1)?;
+            let x = num(cx, 1)?;
             cx.ret(Value::float(f(x)))
         }
     )*};
@@ -105,22 +116,22 @@ float_functions! {
 }
 
 fn atan(cx: Ctx) -> LResult<usize> {
-    let y = cx.check_num(1)?;
+    let y = num(cx, 1)?;
     let x = cx.opt_num(2, 1.0)?;
     cx.ret(Value::float(y.atan2(x)))
 }
 
 fn pow(cx: Ctx) -> LResult<usize> {
-    let (x, y) = (cx.check_num(1)?, cx.check_num(2)?);
+    let (x, y) = (num(cx, 1)?, num(cx, 2)?);
     cx.ret(Value::float(x.powf(y)))
 }
 
 fn log(cx: Ctx) -> LResult<usize> {
-    let x = cx.check_num(1)?;
+    let x = num(cx, 1)?;
     let r = if cx.is_none_or_nil(2) {
         x.ln()
     } else {
-        match cx.check_num(2)? {
+        match num(cx, 2)? {
             2.0 => x.log2(),
             10.0 => x.log10(),
             base => x.ln() / base.ln(),
@@ -133,12 +144,12 @@ fn ldexp(cx: Ctx) -> LResult<usize> {
     unsafe extern "C" {
         safe fn ldexp(x: f64, e: libc::c_int) -> f64;
     }
-    let (x, e) = (cx.check_num(1)?, cx.check_int(2)?);
+    let (x, e) = (num(cx, 1)?, cx.check_int(2)?);
     cx.ret(Value::float(ldexp(x, e as libc::c_int)))
 }
 
 fn frexp(cx: Ctx) -> LResult<usize> {
-    let (m, e) = split(cx.check_num(1)?);
+    let (m, e) = split(num(cx, 1)?);
     cx.ret_all(&[Value::float(m), Value::int(e)])
 }
 
@@ -187,7 +198,7 @@ fn floor(cx: Ctx) -> LResult<usize> {
     if v.tag == Tag::INT {
         return cx.ret(v);
     }
-    let x = cx.check_num(1)?;
+    let x = num(cx, 1)?;
     cx.ret(floor_value(x))
 }
 
@@ -196,7 +207,7 @@ fn ceil(cx: Ctx) -> LResult<usize> {
     if v.tag == Tag::INT {
         return cx.ret(v);
     }
-    let x = cx.check_num(1)?;
+    let x = num(cx, 1)?;
     cx.ret(ceil_value(x))
 }
 
@@ -205,7 +216,7 @@ fn abs(cx: Ctx) -> LResult<usize> {
     if v.tag == Tag::INT {
         return cx.ret(Value::int(v.as_int().wrapping_abs()));
     }
-    let x = cx.check_num(1)?;
+    let x = num(cx, 1)?;
     cx.ret(Value::float(x.abs()))
 }
 
@@ -217,8 +228,8 @@ fn fmod(cx: Ctx) -> LResult<usize> {
         }
         return cx.ret(Value::int(a.as_int().wrapping_rem(b.as_int())));
     }
-    let y = cx.check_num(2)?; // first, as in PUC's compiled code
-    let x = cx.check_num(1)?;
+    let y = num(cx, 2)?; // first, as in PUC's compiled code
+    let x = num(cx, 1)?;
     cx.ret(Value::float(x % y))
 }
 
@@ -227,7 +238,7 @@ fn modf(cx: Ctx) -> LResult<usize> {
     if v.tag == Tag::INT {
         return cx.ret_all(&[v, Value::float(0.0)]);
     }
-    let x = cx.check_num(1)?;
+    let x = num(cx, 1)?;
     let whole = x.trunc();
     let fraction = if x == whole { 0.0 } else { x - whole };
     // `trunc` keeps the sign of zero, which only matters beyond the integers.
@@ -261,33 +272,42 @@ fn type_(cx: Ctx) -> LResult<usize> {
     })
 }
 
+#[inline(always)]
 fn less(cx: Ctx, a: Value, b: Value) -> LResult<bool> {
+    if a.tag == Tag::INT && b.tag == Tag::INT {
+        return Ok(a.as_int() < b.as_int());
+    }
+    if a.tag == Tag::FLOAT && b.tag == Tag::FLOAT {
+        return Ok(a.as_float() < b.as_float());
+    }
     match num_lt(a, b) {
         Some(r) => Ok(r),
         None => cx.less_than(a, b),
     }
 }
 
-fn max(cx: Ctx) -> LResult<usize> {
-    cx.check_any(1)?;
-    let mut best = 1;
+/// The argument that no other one replaces; `replaces(best, other)`.
+#[inline(always)]
+fn choose(cx: Ctx, replaces: impl Fn(Value, Value) -> LResult<bool>) -> LResult<usize> {
+    if cx.is_none(1) {
+        return Err(cx.arg_error(1, "value expected"));
+    }
+    let mut best = cx.arg(1);
     for i in 2..=cx.top() {
-        if less(cx, cx.arg(best), cx.arg(i))? {
-            best = i;
+        let v = cx.arg(i);
+        if replaces(best, v)? {
+            best = v;
         }
     }
-    cx.ret(cx.arg(best))
+    cx.ret(best)
+}
+
+fn max(cx: Ctx) -> LResult<usize> {
+    choose(cx, |best, v| less(cx, best, v))
 }
 
 fn min(cx: Ctx) -> LResult<usize> {
-    cx.check_any(1)?;
-    let mut best = 1;
-    for i in 2..=cx.top() {
-        if less(cx, cx.arg(i), cx.arg(best))? {
-            best = i;
-        }
-    }
-    cx.ret(cx.arg(best))
+    choose(cx, |best, v| less(cx, v, best))
 }
 
 // ---- random numbers ------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ use crate::{format, pack};
 
 pub(crate) mod buf;
 
-use buf::{Buf, build, no_memory};
+use buf::{Buf, append, build, no_memory};
 
 /// Most bytes of a result of `rep`, as PUC's MAXSIZE (an `int`).
 pub const MAX_SIZE: usize = i32::MAX as usize;
@@ -114,7 +114,7 @@ fn sub(cx: Ctx) -> LResult<usize> {
     if end - start + 1 == s.len() {
         return cx.ret(cx.arg(1));
     }
-    let v = cx.try_str(&s[start - 1..end])?;
+    let v = buf::string(cx, &s[start - 1..end])?;
     cx.ret(v)
 }
 
@@ -475,8 +475,8 @@ impl<'c> Gsub<'c> {
     fn replace(&mut self, cx: Ctx, (s, e): (usize, usize), new: &[u8]) -> LResult<()> {
         let kept = &self.src[self.copied..s];
         let v = self.out.room(cx, kept.len() + new.len())?;
-        v.extend_from_slice(kept);
-        v.extend_from_slice(new);
+        append(v, kept);
+        append(v, new);
         self.copied = e;
         Ok(())
     }

@@ -15,11 +15,12 @@ use traceorus_base::{Tag, Value};
 use traceorus_vm::arith::lt;
 use traceorus_vm::ctx::{Ctx, LResult};
 use traceorus_vm::native;
-use traceorus_vm::number::{fmt_int, fmt_number};
+use traceorus_vm::number::fmt_number;
 use traceorus_vm::string::str_bytes;
 use traceorus_vm::table::{table_get_int, table_growth_bytes, table_len, table_set_int};
 
-use crate::string::buf::Buf;
+use crate::format::convert::plain_int;
+use crate::string::buf::{Buf, append};
 
 /// Makes the library's table.
 pub fn open(cx: Ctx<'_>) -> *mut Table {
@@ -88,13 +89,15 @@ fn raw_set(cx: Ctx, t: *mut Table, i: i64, v: Value) -> LResult<()> {
     }
 }
 
-/// `t[i]`.
-#[inline]
-fn get(cx: Ctx, t: Value, i: i64) -> LResult<Value> {
-    match raw(t) {
-        Some(t) => Ok(raw_get(t, i)),
-        None => cx.geti(t, i),
-    }
+/// `t[i]`, leaving the function on an error. A macro, because a `Result` of a value goes through memory and would be
+/// read back in other pieces than it was written.
+macro_rules! get {
+    ($cx:expr, $t:expr, $i:expr) => {
+        match raw($t) {
+            Some(t) => raw_get(t, $i),
+            None => $cx.geti($t, $i)?,
+        }
+    };
 }
 
 /// `t[i] = v`; `v` must be reachable.
@@ -225,7 +228,7 @@ fn open_gap(cx: Ctx, t: Value, pos: i64, end: i64) -> LResult<()> {
         }
     }
     while i > pos {
-        cx.push(get(cx, t, i - 1)?);
+        cx.push(get!(cx, t, i - 1));
         set(cx, t, i, cx.arg(cx.top()))?;
         cx.pop();
         i -= 1;
@@ -240,7 +243,7 @@ fn remove(cx: Ctx) -> LResult<usize> {
     if pos != size && (pos as u64).wrapping_sub(1) > size as u64 {
         return Err(cx.arg_error(2, "position out of bounds"));
     }
-    let removed = get(cx, t, pos)?;
+    let removed = get!(cx, t, pos);
     cx.push(removed);
     if let Some(t) = raw(t)
         && size - pos > 4
@@ -252,7 +255,7 @@ fn remove(cx: Ctx) -> LResult<usize> {
         pos = size;
     }
     while pos < size {
-        cx.push(get(cx, t, pos + 1)?);
+        cx.push(get!(cx, t, pos + 1));
         set(cx, t, pos, cx.arg(cx.top()))?;
         cx.pop();
         pos += 1;
@@ -278,7 +281,7 @@ fn move_(cx: Ctx) -> LResult<usize> {
             return Err(cx.arg_error(4, "destination wrap around"));
         }
         let copy = |i: i64| -> LResult<()> {
-            cx.push(get(cx, a, f + i)?);
+            cx.push(get!(cx, a, f + i));
             set(cx, b, t + i, cx.arg(cx.top()))?;
             cx.pop();
             Ok(())
@@ -305,18 +308,25 @@ fn concat(cx: Ctx) -> LResult<usize> {
     let mut out = Buf::new();
     let mut i = first;
     while i <= last {
-        let v = get(cx, t, i)?;
-        if raw(t).is_none() {
-            cx.push(v); // keeps it until it is copied
-        }
+        let v = get!(cx, t, i);
+        let sep = if i == first { b"" } else { sep };
         match v.tag {
             Tag::STRING => {
                 let s = cx.bytes(v);
-                let room = out.room(cx, s.len() + sep.len())?;
-                room.extend_from_slice(s);
+                if raw(t).is_some() {
+                    add_field(cx, &mut out, sep, s)?;
+                } else {
+                    cx.push(v); // keeps it until it is copied
+                    add_field(cx, &mut out, sep, s)?;
+                    cx.pop();
+                }
             }
-            Tag::INT => out.add(cx, &fmt_int(v.as_int()))?,
-            tag if tag.is_number() => out.add(cx, &fmt_number(v))?,
+            Tag::INT => {
+                let room = out.room(cx, sep.len() + 24)?;
+                append(room, sep);
+                plain_int(room, v.as_int());
+            }
+            tag if tag.is_number() => add_field(cx, &mut out, sep, &fmt_number(v))?,
             tag => {
                 let tag = tag.type_name();
                 return Err(cx.error(format_args!(
@@ -324,17 +334,21 @@ fn concat(cx: Ctx) -> LResult<usize> {
                 )));
             }
         }
-        if raw(t).is_none() {
-            cx.pop();
-        }
         if i == last {
             break;
         }
-        out.add(cx, sep)?;
         i += 1;
     }
     let v = out.finish(cx)?;
     cx.ret(v)
+}
+
+#[inline(always)]
+fn add_field(cx: Ctx, out: &mut Buf, sep: &[u8], s: &[u8]) -> LResult<()> {
+    let room = out.room(cx, sep.len() + s.len())?;
+    append(room, sep);
+    append(room, s);
+    Ok(())
 }
 
 fn pack(cx: Ctx) -> LResult<usize> {
@@ -379,9 +393,9 @@ fn unpack(cx: Ctx) -> LResult<usize> {
         return Ok(n);
     }
     for k in i..e {
-        cx.push(get(cx, t, k)?);
+        cx.push(get!(cx, t, k));
     }
-    cx.push(get(cx, t, e)?);
+    cx.push(get!(cx, t, e));
     Ok(n)
 }
 
@@ -480,14 +494,16 @@ struct Sort<'c> {
     f: Value,
 }
 
+/// Reads an element and keeps it in a slot of the frame.
+macro_rules! fetch {
+    ($s:expr, $slot:expr, $i:expr) => {{
+        let v = get!($s.cx, $s.t, i64::from($i));
+        $s.cx.set($slot, v);
+        v
+    }};
+}
+
 impl Sort<'_> {
-    /// Reads an element and keeps it in a slot of the frame.
-    #[inline]
-    fn get(&self, slot: usize, i: u32) -> LResult<Value> {
-        let v = get(self.cx, self.t, i64::from(i))?;
-        self.cx.set(slot, v);
-        Ok(v)
-    }
     #[inline]
     fn set(&self, i: u32, v: Value) -> LResult<()> {
         set(self.cx, self.t, i64::from(i), v)
@@ -512,7 +528,7 @@ impl Sort<'_> {
     fn sort(&self, mut lo: u32, mut up: u32, mut random: u32) -> LResult<()> {
         while lo < up {
             // Order elements `lo`, `mid` and `up`.
-            let (low, high) = (self.get(LEFT, lo)?, self.get(RIGHT, up)?);
+            let (low, high) = (fetch!(self, LEFT, lo), fetch!(self, RIGHT, up));
             if self.less(high, low)? {
                 self.set(lo, high)?;
                 self.set(up, low)?;
@@ -526,12 +542,12 @@ impl Sort<'_> {
                 let quarter = (up - lo) / 4;
                 random % (quarter * 2) + (lo + quarter)
             };
-            let (pivot, low) = (self.get(PIVOT, mid)?, self.get(LEFT, lo)?);
+            let (pivot, low) = (fetch!(self, PIVOT, mid), fetch!(self, LEFT, lo));
             if self.less(pivot, low)? {
                 self.set(mid, low)?;
                 self.set(lo, pivot)?;
             } else {
-                let high = self.get(RIGHT, up)?;
+                let high = fetch!(self, RIGHT, up);
                 if self.less(high, pivot)? {
                     self.set(mid, high)?;
                     self.set(up, pivot)?;
@@ -540,7 +556,7 @@ impl Sort<'_> {
             if up - lo == 2 {
                 break;
             }
-            let (pivot, other) = (self.get(PIVOT, mid)?, self.get(RIGHT, up - 1)?);
+            let (pivot, other) = (fetch!(self, PIVOT, mid), fetch!(self, RIGHT, up - 1));
             self.set(mid, other)?;
             self.set(up - 1, pivot)?;
             let p = self.partition(lo, up, pivot)?;
@@ -568,22 +584,22 @@ impl Sort<'_> {
         let (mut i, mut j) = (lo, up - 1);
         loop {
             i += 1;
-            let mut left = self.get(LEFT, i)?;
+            let mut left = fetch!(self, LEFT, i);
             while self.less(left, pivot)? {
                 if i == up - 1 {
                     return Err(invalid());
                 }
                 i += 1;
-                left = self.get(LEFT, i)?;
+                left = fetch!(self, LEFT, i);
             }
             j -= 1;
-            let mut right = self.get(RIGHT, j)?;
+            let mut right = fetch!(self, RIGHT, j);
             while self.less(pivot, right)? {
                 if j < i {
                     return Err(invalid());
                 }
                 j -= 1;
-                right = self.get(RIGHT, j)?;
+                right = fetch!(self, RIGHT, j);
             }
             if j < i {
                 self.set(up - 1, left)?;

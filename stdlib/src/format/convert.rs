@@ -4,6 +4,8 @@
 //! integers: a double is `m * 2^e`, so `round(x * 10^p)` is one multiplication, one shift and a look at the bits shifted
 //! out. Everything else, and all of `%a`, goes to the C library's `snprintf`.
 
+use crate::string::buf::append;
+
 /// Flags of a conversion, in C's order.
 pub const FLOAT_FLAGS: &[u8] = b"-+#0 ";
 /// For `o`, `x`, `X`.
@@ -142,8 +144,8 @@ impl Spec {
 fn padded(out: &mut Vec<u8>, spec: &Spec, front: &[u8], body: &[u8], zero: bool) {
     let fill = spec.width.saturating_sub(front.len() + body.len());
     if fill == 0 {
-        out.extend_from_slice(front);
-        out.extend_from_slice(body);
+        append(out, front);
+        append(out, body);
     } else if spec.minus {
         out.extend_from_slice(front);
         out.extend_from_slice(body);
@@ -203,7 +205,7 @@ pub fn plain_int(out: &mut Vec<u8>, n: i64) {
         at -= 1;
         buf[at] = b'-';
     }
-    out.extend_from_slice(&buf[at..]);
+    append(out, &buf[at..]);
 }
 
 /// `d i u o x X`.

@@ -57,7 +57,7 @@ impl Buf {
     /// Appends bytes.
     #[inline]
     pub(crate) fn add(&mut self, cx: Ctx, bytes: &[u8]) -> LResult<()> {
-        self.room(cx, bytes.len())?.extend_from_slice(bytes);
+        append(self.room(cx, bytes.len())?, bytes);
         Ok(())
     }
     /// Appends `n` times the byte `b`.
@@ -67,9 +67,9 @@ impl Buf {
         Ok(())
     }
     /// The string.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn finish(self, cx: Ctx) -> LResult<Value> {
-        cx.try_str(&self.v)
+        string(cx, &self.v)
     }
 }
 
@@ -82,6 +82,38 @@ impl Drop for Buf {
     }
 }
 
+/// Appends bytes for which there should be room. Short ones, the common case, are copied without a call.
+#[inline(always)]
+pub(crate) fn append(v: &mut Vec<u8>, s: &[u8]) {
+    let (n, len) = (s.len(), v.len());
+    if n > 16 || v.capacity() - len < n {
+        v.extend_from_slice(s);
+        return;
+    }
+    // SAFETY: there are `n` bytes of room behind the vector's bytes, and `n` bytes in the slice; the pieces that are
+    // read and written lie within these and together cover them.
+    unsafe {
+        let (from, to) = (s.as_ptr(), v.as_mut_ptr().add(len));
+        macro_rules! ends {
+            ($t:ty) => {{
+                let last = n - size_of::<$t>();
+                let a = from.cast::<$t>().read_unaligned();
+                let b = from.add(last).cast::<$t>().read_unaligned();
+                to.cast::<$t>().write_unaligned(a);
+                to.add(last).cast::<$t>().write_unaligned(b);
+            }};
+        }
+        match n {
+            8.. => ends!(u64),
+            4.. => ends!(u32),
+            2.. => ends!(u16),
+            1 => *to = *from,
+            _ => {}
+        }
+        v.set_len(len + n);
+    }
+}
+
 /// The error "not enough memory".
 #[cold]
 pub(crate) fn no_memory(cx: Ctx) -> traceorus_vm::ctx::Throw {
@@ -89,6 +121,15 @@ pub(crate) fn no_memory(cx: Ctx) -> traceorus_vm::ctx::Throw {
         Err(e) => e,
         Ok(()) => cx.throw(cx.str("not enough memory")),
     }
+}
+
+/// As `Ctx::try_str`, always inlined: a `Result` of a value that is returned goes through memory.
+#[inline(always)]
+pub(crate) fn string(cx: Ctx, bytes: &[u8]) -> LResult<Value> {
+    if bytes.len() > 4096 {
+        cx.reserve(bytes.len() + 64)?;
+    }
+    Ok(cx.str(bytes))
 }
 
 /// A string of `len` bytes that `fill` writes, all of them. May collect.
