@@ -133,17 +133,24 @@ impl Iterator for Frames {
     type Item = Frame;
 
     fn next(&mut self) -> Option<Frame> {
-        if self.base.is_null() {
-            return None;
+        while !self.base.is_null() {
+            // SAFETY: [STACK-STABLE] promised by whoever made the iterator.
+            let f = unsafe { self.step() };
+            if !f.func.is_null() {
+                return Some(f);
+            }
         }
-        // SAFETY: [STACK-STABLE] promised by whoever made the iterator; frames are well formed.
+        None
+    }
+}
+
+impl Frames {
+    /// The next frame; one without function stands for a call that failed, or is a thread's bottom.
+    unsafe fn step(&mut self) -> Frame {
+        // SAFETY: [STACK-STABLE] as promised by the caller; frames are well formed.
         unsafe {
             let base = self.base;
             let func = (*base.sub(1)).payload as *mut GcHeader;
-            if func.is_null() {
-                self.base = std::ptr::null_mut();
-                return None;
-            }
             let proto = proto_of(func);
             let end = match proto {
                 // The running frame of a Lua function has no frame above it that would say more.
@@ -198,7 +205,7 @@ impl Iterator for Frames {
                 }
                 _ => {
                     self.base = std::ptr::null_mut();
-                    return Some(f);
+                    return f;
                 }
             }
             let caller = proto_of((*self.base.sub(1)).payload as *const GcHeader);
@@ -213,7 +220,7 @@ impl Iterator for Frames {
                 (_, Some(p)) => Called::Lua(p, self.pc),
                 (_, None) => Called::Native,
             };
-            Some(f)
+            f
         }
     }
 }
