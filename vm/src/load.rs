@@ -43,7 +43,7 @@ pub unsafe fn load_chunk(l: *mut Thread, chunk: &Chunk) -> LResult<Value> {
         throw::reserve(l, bytes_for(&chunk.main) + chunk.source.len() + 64)?;
         let g = Global::of((*l).global);
         let source = g.str_new(&chunk.source);
-        let p = build(g, &chunk.main, source);
+        let p = build(g, &chunk.main, source, &mut HashMap::new());
         let n = (*p).nupvals as usize;
         let c = g.heap.alloc(ObjKind::LuaClosure, LuaClosure::size_for(n)) as *mut LuaClosure;
         (*c).hdr.extra = n as u8;
@@ -93,15 +93,18 @@ unsafe fn name_of(g: &mut Global, name: &[u8]) -> *mut Str {
     unsafe { g.str_new(name) }
 }
 
+/// Long strings of a chunk: equal ones in different functions are the same object, as programs can see by `%p`.
+type LongStrings<'a> = HashMap<&'a [u8], *mut Str>;
+
 /// Builds the prototype of a function and of those in it.
 ///
 /// # Safety
 /// Memory is reserved; no safepoint before the prototype is reachable.
-unsafe fn build(g: &mut Global, f: &Function, source: *mut Str) -> *mut Proto {
+unsafe fn build<'a>(g: &mut Global, f: &'a Function, source: *mut Str, long: &mut LongStrings<'a>) -> *mut Proto {
     // SAFETY: all parts are fresh or kept by the caller; the prototype is written completely.
     unsafe {
-        let protos: Vec<*mut Proto> = f.functions.iter().map(|inner| build(g, inner, source)).collect();
-        let mut consts: Vec<Value> = f.consts.iter().map(|k| const_value(g, k)).collect();
+        let protos: Vec<*mut Proto> = f.functions.iter().map(|inner| build(g, inner, source, long)).collect();
+        let mut consts: Vec<Value> = f.consts.iter().map(|k| const_value(g, k, long)).collect();
         let shapes: Vec<*mut Shape> = f.templates.iter().map(|t| template(g, t, &consts)).collect();
         let code = encode(f, &consts, &shapes, &protos);
         consts.extend(shapes.iter().map(|&s| Value::ptr(s, Tag::SHAPE)));
@@ -159,14 +162,16 @@ unsafe fn build(g: &mut Global, f: &Function, source: *mut Str) -> *mut Proto {
     }
 }
 
-unsafe fn const_value(g: &mut Global, k: &Const) -> Value {
+unsafe fn const_value<'a>(g: &mut Global, k: &'a Const, long: &mut LongStrings<'a>) -> Value {
     match k {
         Const::Nil => Value::NIL,
         Const::Bool(b) => Value::bool(*b),
         Const::Int(i) => Value::int(*i),
         Const::Float(x) => Value::float(*x),
         // SAFETY: a fresh or interned string.
-        Const::Str(s) => str_val(unsafe { g.str_new(s) }),
+        Const::Str(s) if s.len() <= Str::MAX_SHORT => str_val(unsafe { g.str_new(s) }),
+        // SAFETY: as above.
+        Const::Str(s) => str_val(*long.entry(s).or_insert_with(|| unsafe { g.str_new(s) })),
     }
 }
 
