@@ -45,6 +45,8 @@ pub struct Var {
     pub shadowed: VarId,
     /// Its register, once emitted.
     pub reg: u8,
+    /// Register of the copy in a cell that closures capture, for a variable to be closed.
+    pub cell: u8,
     /// First register above it and what goes with it.
     pub top: u8,
     /// Its number among the debug names, once emitted.
@@ -57,6 +59,14 @@ pub struct Upval {
     pub var: VarId,
     /// Upvalue of the enclosing function; [`None`] for a local variable of it.
     pub outer: Option<u8>,
+}
+
+impl Var {
+    /// Its register holds a cell. A variable to be closed keeps its value in its register, where the runtime finds it;
+    /// since it is never assigned, closures can have a copy.
+    pub fn boxed(&self) -> bool {
+        self.captured && self.attrib != Attrib::Close
+    }
 }
 
 /// A function that has been emitted, to be completed by the one around it.
@@ -202,6 +212,7 @@ impl Scopes {
             constant: None,
             shadowed: NO_VAR,
             reg: 0,
+            cell: 0,
             top: 0,
             debug: 0,
         });
@@ -239,6 +250,7 @@ impl Scopes {
             constant: None,
             shadowed: NO_VAR,
             reg: 0,
+            cell: 0,
             top: 0,
             debug: 0,
         });

@@ -6,7 +6,7 @@ use traceorus_base::bytecode::{MULTI, Op};
 use super::Emitter;
 use crate::ast::{Kind, Konst, ListId, Node, NodeId};
 use crate::fold::exact_int;
-use crate::scope::VarId;
+use crate::scope::{Attrib, VarId};
 use crate::strings::StrId;
 
 /// The operand on the left of a step: in a register, or not evaluated yet.
@@ -40,7 +40,7 @@ impl Emitter<'_> {
     /// An operand is part of its operation: loading one from a cell has the operation's `line`.
     pub(super) fn put_any(&mut self, e: NodeId, line: u32) -> u32 {
         match self.local_var(e) {
-            Some(v) if self.var(v).captured => {
+            Some(v) if self.var(v).boxed() => {
                 let (dest, reg) = (self.b.free, u32::from(self.var(v).reg));
                 self.b.emit(Op::GetCell, dest, reg, 0, line);
                 self.reserve(1);
@@ -70,12 +70,12 @@ impl Emitter<'_> {
     /// Register of a local variable that is no cell.
     pub(super) fn plain_local(&self, e: NodeId) -> Option<u32> {
         let var = self.var(self.local_var(e)?);
-        (!var.captured).then_some(u32::from(var.reg))
+        (!var.boxed()).then_some(u32::from(var.reg))
     }
 
     /// A local variable in a cell?
     pub(super) fn is_boxed(&self, e: NodeId) -> bool {
-        self.local_var(e).is_some_and(|v| self.var(v).captured)
+        self.local_var(e).is_some_and(|v| self.var(v).boxed())
     }
 
     /// Evaluates an operand now, unless it is a cell, which is read when the operation runs.
@@ -100,7 +100,7 @@ impl Emitter<'_> {
                 }
             }
             Kind::Local => {
-                let (reg, boxed) = (u32::from(self.var(n.a).reg), self.var(n.a).captured);
+                let (reg, boxed) = (u32::from(self.var(n.a).reg), self.var(n.a).boxed());
                 if boxed {
                     self.b.emit(Op::GetCell, dest, reg, 0, line);
                 } else if reg != dest {
@@ -248,7 +248,11 @@ impl Emitter<'_> {
         for (u, &v) in nested.function.upvals.iter_mut().zip(&nested.captured) {
             if u.in_stack {
                 let var = &self.i.vars[v as usize];
-                u.index = var.reg;
+                u.index = if var.attrib == Attrib::Close {
+                    var.cell
+                } else {
+                    var.reg
+                };
                 u.readonly = !var.assigned;
             }
         }

@@ -126,7 +126,7 @@ impl Emitter<'_> {
             self.i.vars[p as usize].top = reg as u8 + 1;
             let (name, boxed) = (
                 self.i.vars[p as usize].name,
-                self.i.vars[p as usize].captured,
+                self.i.vars[p as usize].boxed(),
             );
             let debug = self
                 .b
@@ -224,14 +224,14 @@ impl Emitter<'_> {
         self.i.vars[v as usize].top = self.b.free as u8;
         self.closing += u32::from(self.var(v).attrib == Attrib::Close);
         self.active.push(v);
-        let (name, boxed) = (self.var(v).name, self.var(v).captured);
+        let (name, boxed) = (self.var(v).name, self.var(v).boxed());
         self.i.vars[v as usize].debug = self.b.start_local(self.i.strings.get(name), reg, boxed);
     }
 
     /// Puts a variable that is captured into its cell, on the line of the instruction before.
     fn box_var(&mut self, v: VarId) {
         let var = self.var(v);
-        if var.captured {
+        if var.boxed() {
             let (reg, single) = (var.reg, !var.assigned);
             let line = self.b.f.lines.last().copied().unwrap_or(0);
             self.b

@@ -154,9 +154,7 @@ impl Emitter<'_> {
         self.adjust(exps, in_regs.len() as u32, n.line);
         for (i, &v) in in_regs.iter().enumerate() {
             self.i.vars[v as usize].reg = (first + i as u32) as u8;
-            if self.var(v).attrib != Attrib::Close {
-                self.box_var(v);
-            }
+            self.box_var(v);
         }
         self.start_vars(in_regs, first);
         self.active.extend(constant);
@@ -166,7 +164,17 @@ impl Emitter<'_> {
         {
             let reg = u32::from(self.var(v).reg);
             self.b.emit(Op::Tbc, reg, 0, 0, n.line);
-            self.box_var(v);
+            if self.var(v).captured {
+                let cell = self.b.free;
+                self.b.emit(Op::Move, cell, reg, 0, n.line);
+                self.reserve(1);
+                self.b.emit(Op::NewCell, cell, 1, 0, n.line);
+                self.i.vars[v as usize].cell = cell as u8;
+                // It goes with the last variable of the statement.
+                if let Some(&last) = in_regs.last() {
+                    self.i.vars[last as usize].top = self.b.free as u8;
+                }
+            }
         }
     }
 
@@ -226,7 +234,7 @@ impl Emitter<'_> {
     fn store(&mut self, target: Target, v: u32, line: u32) {
         match target {
             Target::Local(var) => {
-                let (reg, boxed) = (u32::from(self.var(var).reg), self.var(var).captured);
+                let (reg, boxed) = (u32::from(self.var(var).reg), self.var(var).boxed());
                 if boxed {
                     self.b.emit(Op::SetCell, reg, v, 0, line);
                 } else if reg != v {
@@ -313,7 +321,7 @@ impl Emitter<'_> {
             let values = self.b.free;
             if let Some(t) = targets.pop() {
                 match t {
-                    Target::Local(var) if !self.var(var).captured => {
+                    Target::Local(var) if !self.var(var).boxed() => {
                         let reg = u32::from(self.var(var).reg);
                         self.put_reg(last, reg);
                     }
