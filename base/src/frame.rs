@@ -14,7 +14,7 @@
 //! | LUA | pc of the calling instruction (CALL, CALLM, TFORCALL); its operand A is the callee's function slot | `base - A - 16` |
 //! | VARARG | the delta (in 8-byte units, it may be large); the frame was moved up above its extra arguments, the real function slot and word are `delta` slots below | same frame |
 //! | CONT | pc of the instruction that called a metamethod or `__close`; the op there says what happens to the results | `base - delta` slots |
-//! | PCALL | 0; the previous frame is the native frame of pcall (delta 1) or xpcall (delta 2, handler in its slot 0) | `base - delta` slots |
+//! | PCALL | `Thread::pcall_depth` before it, times 8; the previous frame is the native frame of pcall (delta 1) or xpcall (delta 2, handler in its slot 0) | `base - delta` slots |
 //! | ENTRY | address of the `Activation` by which native code entered | by the record |
 //! | BASE | 0; bottom of a thread | none |
 //! | TAIL | as LUA; the function was entered by a tail call | `base - A - 16` |

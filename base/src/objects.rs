@@ -79,6 +79,8 @@ pub mod flags {
     pub const TAB_META_SEEN: u8 = 16;
     /// Prototype that changed too often: never cached.
     pub const TAB_VOLATILE: u8 = 32;
+    /// The collector's own, for tables.
+    pub const TAB_GC: u8 = 64;
     /// Cell of a local that is never assigned after initialisation.
     pub const CELL_READONLY: u8 = 1;
     /// Native closure that may be called by emitted code without a frame being visible (reserved).
@@ -493,6 +495,10 @@ pub struct Thread {
     pub disturbed: u32,
     /// How it was resumed: 0 `coroutine.resume`, 1 `coroutine.wrap`, 2 from native code.
     pub resume_kind: u32,
+    /// Protected calls (pcall, xpcall frames) that enclose the running frame.
+    pub pcall_depth: u32,
+    /// Free.
+    pub spare: u32,
     /// Extra space before `lua_State` is realised by the C API (reserved).
     pub extra_space: u64,
 }

@@ -161,7 +161,7 @@ pub unsafe fn shrink_after_error(l: *mut Thread) {
         if (*l).stack_slots as usize > MAX_STACK + EXTRA {
             let used = scratch_top(l).offset_from((*l).stack) as usize;
             if used + EXTRA < MAX_STACK {
-                realloc_stack(l, (used * 2).max(256) + EXTRA);
+                realloc_stack(l, (used * 2).clamp(256, MAX_STACK) + EXTRA);
             }
         }
     }
@@ -465,6 +465,7 @@ pub unsafe fn finish_return(mut l: *mut Thread, mut res: *mut Value, mut n: usiz
                     return helpers::finish_op(l, pc, res, n, delta);
                 }
                 kind::PCALL => {
+                    (*l).pcall_depth = (frame::addr_of(w) >> 3) as u32;
                     let pb = base.sub(frame::delta_of(w) as usize);
                     copy_down(pb.add(1), res, n);
                     *pb = Value::TRUE;
@@ -547,6 +548,7 @@ unsafe fn enter(l: *mut Thread, func: *mut Value, nargs: usize, nresults: i32, a
             spare: 0,
         };
         let saved = (*l).ncalls;
+        let depth = (*l).pcall_depth;
         (*g).activation = &mut act;
         (*l).ncalls += 0x1_0001;
         let pc = precall(l, func, nargs, frame::word(kind::ENTRY, &raw mut act as u64, 0));
@@ -556,6 +558,7 @@ unsafe fn enter(l: *mut Thread, func: *mut Value, nargs: usize, nresults: i32, a
         debug_assert!((*g).current == l);
         (*g).activation = act.prev;
         (*l).ncalls = saved;
+        (*l).pcall_depth = depth;
         if (*g).exit_status == 0 {
             Ok((*l).top.byte_offset_from((*l).stack.byte_add(func_off as usize)) as usize / 16)
         } else {
@@ -636,6 +639,22 @@ pub unsafe fn pcall(l: *mut Thread, nargs: usize, nresults: i32, handler: Value)
     }
 }
 
+/// Calls `func` from the native frame of pcall or xpcall. Nesting is limited as PUC's C stack limits it: an error that
+/// climbs out of a deep nest may grow at each level.
+unsafe fn protected(l: *mut Thread, func: *mut Value, nargs: usize, delta: u64) -> i64 {
+    // SAFETY: [NATIVE-FRAME] as the callers.
+    unsafe {
+        let depth = (*l).pcall_depth;
+        if depth >= MAX_CCALLS {
+            throw::run_error(l, "C stack overflow");
+            return -1;
+        }
+        (*l).pcall_depth = depth + 1;
+        (*(*l).global).next_pc = precall(l, func, nargs, frame::word(kind::PCALL, u64::from(depth) << 3, delta));
+        -2
+    }
+}
+
 /// `pcall(f, ...)`: the callee's frame goes on top of this native frame, so that yields cross it.
 ///
 /// # Safety
@@ -647,11 +666,7 @@ pub unsafe extern "C" fn native_pcall(l: *mut Thread) -> i64 {
         if cx.check_any(1).is_err() {
             return -1;
         }
-        let func = (*l).base;
-        let nargs = cx.top() - 1;
-        let pc = precall(l, func, nargs, frame::word(kind::PCALL, 0, 1));
-        (*(*l).global).next_pc = pc;
-        -2
+        protected(l, (*l).base, cx.top() - 1, 1)
     }
 }
 
@@ -668,10 +683,7 @@ pub unsafe extern "C" fn native_xpcall(l: *mut Thread) -> i64 {
         }
         let b = (*l).base;
         std::ptr::swap(b, b.add(1));
-        let nargs = cx.top() - 2;
-        let pc = precall(l, b.add(1), nargs, frame::word(kind::PCALL, 0, 2));
-        (*(*l).global).next_pc = pc;
-        -2
+        protected(l, b.add(1), cx.top() - 2, 2)
     }
 }
 

@@ -193,6 +193,7 @@ unsafe fn bury(co: *mut Thread, status: u32) {
         (*co).top = (*co).base;
         (*co).pc = std::ptr::null();
         (*co).tbc_len = 0;
+        (*co).pcall_depth = 0;
     }
 }
 

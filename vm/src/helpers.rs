@@ -129,7 +129,7 @@ unsafe fn cell_set(g: &mut Global, c: *mut Cell, v: Value) {
     // SAFETY: [GC-BARRIER]
     unsafe {
         (*c).value = Value::new(v.payload, v.tag);
-        if (*c).hdr.barrier != 0 && v.tag.is_collectable() {
+        if (*c).hdr.barrier != 0 {
             g.heap.barrier(c as *mut GcHeader, v);
         }
     }

@@ -242,7 +242,7 @@ unsafe fn is_proto(t: *mut Table) -> bool {
 unsafe fn barrier(g: &mut Global, t: *mut Table, v: Value) {
     // SAFETY: [GC-LIVE]; [GC-BARRIER] this is it.
     unsafe {
-        if (*t).hdr.barrier != 0 && v.tag.is_collectable() {
+        if (*t).hdr.barrier != 0 {
             g.heap.barrier(&raw mut (*t).hdr, v);
         }
     }

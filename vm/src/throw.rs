@@ -91,8 +91,8 @@ enum Below {
     Frame(*mut Value),
     Entry(*mut Activation),
     Bottom,
-    /// pcall's native frame, and whether it is xpcall's.
-    Pcall(*mut Value, bool),
+    /// pcall's native frame, whether it is xpcall's, and the depth before it.
+    Pcall(*mut Value, bool, u32),
     /// The native frame of a pcall that is closing variables.
     Closing(*mut Value),
 }
@@ -114,7 +114,7 @@ unsafe fn below(mut base: *mut Value) -> Below {
                 }
                 kind::CONT if dispatch::is_cont_close(frame::addr_of(w) as *const Instr) => Below::Closing(base.sub(delta)),
                 kind::CONT => Below::Frame(base.sub(delta)),
-                kind::PCALL => Below::Pcall(base.sub(delta), delta == 2),
+                kind::PCALL => Below::Pcall(base.sub(delta), delta == 2, (frame::addr_of(w) >> 3) as u32),
                 kind::ENTRY => Below::Entry(frame::addr_of(w) as *mut Activation),
                 _ => Below::Bottom,
             };
@@ -130,8 +130,8 @@ unsafe fn find_handler(l: *mut Thread) -> Option<Value> {
         loop {
             match below(base) {
                 Below::Frame(b) => base = b,
-                Below::Pcall(b, true) => return Some(*b),
-                Below::Pcall(_, false) | Below::Bottom => return None,
+                Below::Pcall(b, true, _) => return Some(*b),
+                Below::Pcall(_, false, _) | Below::Bottom => return None,
                 Below::Closing(b) => return is_xpcall(b).then_some(*b),
                 Below::Entry(a) if (*a).kind == 1 => {
                     let h = *((*l).stack.byte_add((*a).func as usize).sub(1));
@@ -153,17 +153,28 @@ unsafe fn run_handler(l: *mut Thread) {
         if let Some(h) = find_handler(l) {
             let top = call::scratch_top(l);
             let off = top.offset_from((*l).stack);
-            let err = g.hot.error_value;
             if call::need(l, top, 4).is_ok() {
-                let at = (*l).stack.offset(off);
-                *at = h;
-                *at.add(1) = err;
-                let saved = (*l).top;
-                let saved_off = saved.byte_offset_from((*l).stack);
-                (*l).top = at.add(2);
-                if call::call_at(l, at, 1, 1).is_ok() {
-                    g.hot.error_value = *(*l).stack.offset(off);
-                    g.hot.error_status = 2;
+                let saved_off = (*l).top.byte_offset_from((*l).stack);
+                let mut deeper = 0;
+                loop {
+                    let at = (*l).stack.offset(off);
+                    *at = h;
+                    *at.add(1) = g.hot.error_value;
+                    (*l).top = at.add(2);
+                    (*l).ncalls += deeper;
+                    let r = call::call_at(l, at, 1, 1);
+                    (*l).ncalls -= deeper;
+                    if r.is_ok() {
+                        g.hot.error_value = *(*l).stack.offset(off);
+                        g.hot.error_status = 2;
+                        break;
+                    }
+                    // no handler has seen this error: the call itself was refused (C stack overflow). It is called for
+                    // that one, a little deeper.
+                    if g.hot.error_handled != 0 || g.hot.error_status != 2 || deeper != 0 {
+                        break;
+                    }
+                    deeper = 2;
                 }
                 (*l).top = (*l).stack.byte_offset(saved_off);
             }
@@ -194,7 +205,11 @@ pub unsafe extern "C" fn raise(l: *mut Thread) -> *const Instr {
         loop {
             match below(base) {
                 Below::Frame(b) => base = b,
-                Below::Pcall(pb, _) | Below::Closing(pb) => return begin_close(l, pb),
+                Below::Pcall(pb, _, depth) => {
+                    (*l).pcall_depth = depth;
+                    return begin_close(l, pb);
+                }
+                Below::Closing(pb) => return begin_close(l, pb),
                 Below::Entry(a) => {
                     (*l).base = (*l).stack.byte_add((*a).prev_base as usize);
                     (*l).pc = (*a).prev_pc;
@@ -329,7 +344,8 @@ pub unsafe fn continue_close(l: *mut Thread) -> *const Instr {
             *pb.add(1) = *pb.add(slot);
             *pb = Value::FALSE;
             (*l).top = pb.add(2);
-            return call::finish_return(l, pb, 2);
+            // errors may have made garbage since the last safepoint
+            return call::native_return(l, 2);
         };
         if call::need(l, (*l).stack.add(off), 6).is_err() {
             return raise(l);

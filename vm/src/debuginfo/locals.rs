@@ -142,7 +142,7 @@ unsafe fn store_cell(l: *mut Thread, c: *mut Cell, v: Value) {
 unsafe fn barrier(l: *mut Thread, o: *mut GcHeader, v: Value) {
     // SAFETY: [GC-BARRIER] the object is live.
     unsafe {
-        if (*o).barrier != 0 && v.tag.is_collectable() {
+        if (*o).barrier != 0 {
             Global::of((*l).global).heap.barrier(o, v);
         }
     }
