@@ -44,6 +44,8 @@ mod engine;
 mod error;
 mod handle;
 mod runtime;
+#[cfg(test)]
+mod tests;
 mod value;
 
 pub use error::{Error, ErrorKind, Result};

@@ -162,11 +162,11 @@ fn read_chunk(cx: Ctx, input: &mut Input) -> LResult<Chunk> {
     };
     let mut text = match first.strip_prefix(b"=") {
         Some(expr) => [b"return ", expr].concat(), // as in 5.2
-        None => first,
+        None => first.clone(),
     };
     let expression = [b"return ", &text[..], b";"].concat();
     if let Ok(f) = base::load_chunk(cx, &expression, b"=stdin", b"bt") {
-        input.remember(&text);
+        input.remember(&first);
         return Ok(Chunk::Loaded(Ok(f)));
     }
     loop {

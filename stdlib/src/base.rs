@@ -1,9 +1,9 @@
 //! Basic library, loading of chunks and files, warnings.
 
 use traceorus_base::meta::MetaMethod;
-use traceorus_base::objects::{Cell, GcHeader, LuaClosure, ObjKind, Table, Thread};
+use traceorus_base::objects::{Cell, GcHeader, LuaClosure, ObjKind, Table};
 use traceorus_base::{Tag, Value};
-use traceorus_vm::ctx::{Ctx, LResult, Throw};
+use traceorus_vm::ctx::{Ctx, LResult};
 use traceorus_vm::native;
 use traceorus_vm::{arith, call, debuginfo, dump, exec, number, table};
 
@@ -17,7 +17,7 @@ pub fn open(cx: Ctx) -> *mut Table {
         &[
             ("assert", native!(assert)),
             ("collectgarbage", native!(collectgarbage)),
-            ("dofile", native_dofile),
+            ("dofile", native!(dofile)),
             ("error", native!(error)),
             ("getmetatable", native!(getmetatable)),
             ("loadfile", native!(loadfile)),
@@ -89,37 +89,50 @@ fn error(cx: Ctx) -> LResult<usize> {
 // ---- print, tostring, tonumber -----------------------------------------------------------------------------------
 
 fn print(cx: Ctx) -> LResult<usize> {
-    let f = cfile::stdout();
-    let mut ok = true;
+    let mut out = Output { failed: 0 };
     for i in 1..=cx.top() {
         let v = cx.arg(i);
+        if i > 1 {
+            out.put(b"\t");
+        }
         let plain = (v.tag == Tag::STRING || v.tag.is_number()) && cx.metamethod(v, MetaMethod::ToString).is_nil();
-        // SAFETY: standard output is never closed.
-        unsafe {
-            if i > 1 {
-                ok &= cfile::write(f, b"\t");
+        match v.tag {
+            Tag::STRING if plain => out.put(cx.bytes(v)),
+            _ if plain => out.put(number::fmt_number(v).as_bytes()),
+            _ => {
+                let s = cx.tostring(v)?;
+                out.put(cx.bytes(s));
             }
-            ok &= match v.tag {
-                Tag::STRING if plain => cfile::write(f, cx.bytes(v)),
-                _ if plain => cfile::write(f, number::fmt_number(v).as_bytes()),
-                _ => {
-                    let s = cx.tostring(v)?;
-                    cfile::write(f, cx.bytes(s))
-                }
-            };
         }
     }
-    // SAFETY: as above.
-    unsafe { ok &= cfile::write(f, b"\n") };
-    ok &= cfile::line_printed();
-    if ok { Ok(0) } else { check_output(cx).map(|()| 0) }
+    out.put(b"\n");
+    out.check(cfile::line_printed());
+    if out.failed == 0 { Ok(0) } else { check_output(cx, out.failed).map(|()| 0) }
 }
 
-/// After a failed write to standard output: nobody will ever read more of a closed pipe, so this is an error.
+/// Standard output, and the error number of the first failure.
+struct Output {
+    failed: i32,
+}
+
+impl Output {
+    #[inline]
+    fn put(&mut self, s: &[u8]) {
+        // SAFETY: standard output is never closed.
+        self.check(unsafe { cfile::write(cfile::stdout(), s) });
+    }
+    #[inline]
+    fn check(&mut self, ok: bool) {
+        if !ok && self.failed == 0 {
+            self.failed = cfile::errno();
+        }
+    }
+}
+
+/// After a failed write to standard output, with the error's number: nobody will ever read more of a closed pipe, so this is an error.
 /// Other failures are reported when the program ends.
 #[cold]
-pub(crate) fn check_output(cx: Ctx) -> LResult<()> {
-    let e = cfile::errno();
+pub(crate) fn check_output(cx: Ctx, e: i32) -> LResult<()> {
     cfile::note_output_error(e);
     if e == libc::EPIPE {
         return Err(cx.error(format_args!(
@@ -389,40 +402,12 @@ fn loadfile(cx: Ctx) -> LResult<usize> {
     loaded(cx, r, 3)
 }
 
-/// Most slots that the frame of a main chunk takes, with its function.
-const CHUNK_FRAME: usize = 300;
-
-/// `dofile` as entry point: the chunk takes the place of our frame, as in a tail call, so that it may yield.
-///
-/// # Safety
-/// A `NativeFn`.
-unsafe extern "C" fn native_dofile(l: *mut Thread) -> i64 {
-    // SAFETY: [NATIVE-FRAME] the function slot below the base is ours; with the room ensured, `precall` has no reason
-    // to look at our frame, which is no more.
-    unsafe {
-        let cx = Ctx::new(l);
-        let file = match cx.opt_str(1) {
-            Ok(name) => load_file(cx, name, b"bt"),
-            Err(Throw) => return -1,
-        };
-        let f = match file {
-            Ok(f) => f,
-            Err(msg) => {
-                cx.throw(msg);
-                return -1;
-            }
-        };
-        cx.set_top(0);
-        cx.push(f);
-        if call::need(l, (*l).top, CHUNK_FRAME).is_err() {
-            return -1;
-        }
-        let func = (*l).base.sub(1);
-        let word = call::word_at(func);
-        *func = f;
-        (*(*l).global).next_pc = call::precall(l, func, 0, word);
-        -2
-    }
+fn dofile(cx: Ctx) -> LResult<usize> {
+    let name = cx.opt_str(1)?;
+    cx.set_top(1);
+    let f = load_file(cx, name, b"bt").map_err(|m| cx.throw(m))?;
+    cx.push(f);
+    cx.call_pass(0, None)
 }
 
 fn load(cx: Ctx) -> LResult<usize> {

@@ -623,11 +623,11 @@ fn write(cx: Ctx, file: Value, f: *mut FILE, first: usize) -> LResult<usize> {
         cfile::sync_print();
     }
     cfile::set_errno(0);
-    let mut ok = true;
+    let mut error = None;
     for i in first..=cx.top() {
         let v = cx.arg(i);
         // SAFETY: an open stream; for a float, a buffer that is longer than any result of "%.14g".
-        ok &= unsafe {
+        let ok = unsafe {
             match v.tag {
                 Tag::STRING => cfile::write(f, cx.bytes(v)),
                 Tag::INT => cfile::write(f, number::fmt_int(v.as_int()).as_bytes()),
@@ -639,19 +639,21 @@ fn write(cx: Ctx, file: Value, f: *mut FILE, first: usize) -> LResult<usize> {
                 _ => cfile::write(f, cx.check_str(i)?),
             }
         };
+        if !ok && error.is_none() {
+            error = Some(cfile::errno());
+        }
     }
-    if ok {
-        return cx.ret(file);
+    match error {
+        None => cx.ret(file),
+        Some(e) => failed(cx, f, e),
     }
-    failed(cx, f)
 }
 
-/// Results of a failed write.
+/// Results of a failed write, with the error's number.
 #[cold]
-fn failed(cx: Ctx, f: *mut FILE) -> LResult<usize> {
-    let e = cfile::errno();
+fn failed(cx: Ctx, f: *mut FILE, e: c_int) -> LResult<usize> {
     if f == cfile::stdout() {
-        check_output(cx)?;
+        check_output(cx, e)?;
     }
     cfile::set_errno(e);
     file_result(cx, false, None)
@@ -670,7 +672,7 @@ fn f_write(cx: Ctx) -> LResult<usize> {
 fn flush(cx: Ctx, f: *mut FILE) -> LResult<usize> {
     cfile::set_errno(0);
     // SAFETY: an open stream.
-    if unsafe { cfile::flush(f) } { cx.ret(Value::TRUE) } else { failed(cx, f) }
+    if unsafe { cfile::flush(f) } { cx.ret(Value::TRUE) } else { failed(cx, f, cfile::errno()) }
 }
 
 fn io_flush(cx: Ctx) -> LResult<usize> {
