@@ -1,0 +1,310 @@
+//! Runs every script below `tests/lua`, and the examples, and compares what they print with the `.out` file beside each.
+//!
+//! The expected outputs come from Lua 5.4 itself: where `lua5.4` is installed, one test compares the two again. Each script runs three
+//! times, in three tests: plainly, with a collection at every allocation, and with the stack moved at every call. A script's leading
+//! comment may hold directives:
+//!
+//! - `-- nostress: reason` leaves it out of the latter two;
+//! - `-- exit: N` expects another exit status than 0.
+//!
+//! Set `TRACEORUS_BLESS=1` to have the `.out` files rewritten from `lua5.4`, `TRACEORUS_SCRIPTS=text` to run only scripts whose name
+//! contains the text, and `TRACEORUS_BIN` to test another command. Scripts must not print addresses, the order of `pairs`, the name of
+//! the command or anything that differs between releases of Lua 5.4.
+
+use std::env;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+#[path = "lua/command.rs"]
+mod command;
+
+/// The reference implementation that the expected outputs come from.
+const REFERENCE: &str = "lua5.4";
+/// How many scripts run at once.
+const THREADS: usize = 2;
+/// How many differing lines a failure shows.
+const SHOWN_LINES: usize = 8;
+/// The longest a script may take.
+const TIMEOUT: Duration = Duration::from_secs(120);
+/// The longest a script may take under stress.
+const STRESS_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// The tests of this file take turns, so that no more than `THREADS` scripts ever run at once.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// One script and what is expected of it.
+struct Script {
+    /// Name for messages, and for the command line: relative to `dir`.
+    name: String,
+    /// The folder it runs in.
+    dir: PathBuf,
+    /// The file with the expected output.
+    out: PathBuf,
+    /// The reason for leaving it out of stress tests, if there is one.
+    no_stress: Option<String>,
+    /// The expected exit status.
+    exit: i32,
+}
+
+#[test]
+fn scripts_print_what_is_expected() {
+    run_all("plain", &[], TIMEOUT, |_| true);
+}
+
+#[test]
+fn scripts_survive_a_collection_at_every_allocation() {
+    run_all(
+        "GC stress",
+        &[("TRACEORUS_GC_STRESS", "1")],
+        STRESS_TIMEOUT,
+        |s| s.no_stress.is_none(),
+    );
+}
+
+#[test]
+fn scripts_survive_a_moving_stack() {
+    run_all(
+        "stack stress",
+        &[("TRACEORUS_STACK_STRESS", "1")],
+        STRESS_TIMEOUT,
+        |s| s.no_stress.is_none(),
+    );
+}
+
+#[test]
+fn expected_output_is_that_of_lua() {
+    let _turn = TURN.lock();
+    if !installed(REFERENCE) {
+        return command::skip(
+            "lua5.4 is not installed, so the expected outputs were not compared with it",
+        );
+    }
+    let bless = env::var_os("TRACEORUS_BLESS").is_some();
+    let scripts = scripts();
+    let report = each(&scripts, |script| {
+        let mut lua = Command::new(REFERENCE);
+        lua.arg(&script.name).current_dir(&script.dir);
+        let outcome = command::run(&mut lua, TIMEOUT).map_err(|e| e.to_string())?;
+        if bless {
+            return fs::write(&script.out, &outcome.stdout).map_err(|e| e.to_string());
+        }
+        check(script, &outcome)
+    });
+    assert!(
+        report.is_empty(),
+        "lua5.4 disagrees with tests/lua (TRACEORUS_BLESS=1 rewrites it)\n{report}"
+    );
+}
+
+#[test]
+fn every_expected_output_has_a_script() {
+    let outs: Vec<PathBuf> = scripts().into_iter().map(|s| s.out).collect();
+    for file in files(&command::repository().join("tests/lua"), "out") {
+        assert!(
+            outs.contains(&file),
+            "{} belongs to no script",
+            file.display()
+        );
+    }
+}
+
+/// Runs the scripts that `wanted` picks with the command under test, and panics with a report of all that failed.
+fn run_all(mode: &str, vars: &[(&str, &str)], timeout: Duration, wanted: impl Fn(&Script) -> bool) {
+    let _turn = TURN.lock();
+    let all = scripts();
+    let (picked, left_out): (Vec<Script>, Vec<Script>) = all.into_iter().partition(wanted);
+    for script in &left_out {
+        eprintln!(
+            "{mode}: {} left out: {}",
+            script.name,
+            script.no_stress.as_deref().unwrap_or("")
+        );
+    }
+    let binary = command::binary();
+    let report = each(&picked, |script| {
+        let mut run = Command::new(binary);
+        run.arg(&script.name)
+            .current_dir(&script.dir)
+            .envs(vars.iter().copied());
+        check(
+            script,
+            &command::run(&mut run, timeout).map_err(|e| e.to_string())?,
+        )
+    });
+    assert!(report.is_empty(), "{mode}: {report}");
+    eprintln!("{mode}: {} scripts passed", picked.len());
+}
+
+/// Runs `test` for every script, several at once; gives the report of those that failed, empty if none did.
+fn each(scripts: &[Script], test: impl Fn(&Script) -> Result<(), String> + Sync) -> String {
+    let next = AtomicUsize::new(0);
+    let failures = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                while let Some(script) = scripts.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Err(why) = test(script) {
+                        failures
+                            .lock()
+                            .expect("no test panics")
+                            .push((&script.name, why));
+                    }
+                }
+            });
+        }
+    });
+    let mut failures = failures.into_inner().expect("no test panics");
+    failures.sort();
+    let mut report = String::new();
+    if !failures.is_empty() {
+        let _ = writeln!(
+            report,
+            "{} of {} scripts failed",
+            failures.len(),
+            scripts.len()
+        );
+    }
+    for (name, why) in failures {
+        let _ = writeln!(report, "\n--- {name}\n{}", why.trim_end());
+    }
+    report
+}
+
+/// Compares a finished run with what is expected.
+fn check(script: &Script, outcome: &command::Outcome) -> Result<(), String> {
+    let expected = fs::read(&script.out).map_err(|e| format!("{}: {e}", script.out.display()))?;
+    let mut why = String::new();
+    if outcome.timed_out {
+        why.push_str("took too long and was killed\n");
+    } else if outcome.status != Some(script.exit) {
+        let status = outcome
+            .status
+            .map_or_else(|| "a signal".to_owned(), |s| format!("status {s}"));
+        let _ = writeln!(why, "ended with {status} instead of status {}", script.exit);
+    }
+    if outcome.stdout != expected {
+        difference(&expected, &outcome.stdout, &mut why);
+    }
+    if why.is_empty() {
+        return Ok(());
+    }
+    for line in String::from_utf8_lossy(&outcome.stderr)
+        .lines()
+        .take(SHOWN_LINES)
+    {
+        let _ = writeln!(why, "stderr: {line}");
+    }
+    Err(why)
+}
+
+/// Appends the first lines that differ. Lines are compared by number: outputs seldom gain or lose any.
+fn difference(expected: &[u8], actual: &[u8], out: &mut String) {
+    let (expected, actual) = (
+        String::from_utf8_lossy(expected),
+        String::from_utf8_lossy(actual),
+    );
+    let (old, new): (Vec<&str>, Vec<&str>) =
+        (expected.split('\n').collect(), actual.split('\n').collect());
+    let differing: Vec<usize> = (0..old.len().max(new.len()))
+        .filter(|&i| old.get(i) != new.get(i))
+        .collect();
+    let _ = writeln!(
+        out,
+        "{} of {} lines differ (- expected, + printed)",
+        differing.len(),
+        old.len()
+    );
+    for &i in differing.iter().take(SHOWN_LINES) {
+        for (sign, line) in [('-', old.get(i)), ('+', new.get(i))] {
+            if let Some(line) = line {
+                let _ = writeln!(
+                    out,
+                    "{:4} {sign}{}",
+                    i + 1,
+                    line.escape_debug().take(300).collect::<String>()
+                );
+            }
+        }
+    }
+}
+
+/// Whether a program of this name is on the search path.
+fn installed(name: &str) -> bool {
+    Command::new(name)
+        .arg("-v")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok()
+}
+
+/// All scripts: those of `tests/lua`, run in that folder, and the examples, run in theirs.
+fn scripts() -> Vec<Script> {
+    let only = env::var("TRACEORUS_SCRIPTS").unwrap_or_default();
+    let root = command::repository();
+    let (tests, examples) = (root.join("tests/lua"), root.join("examples"));
+    let mut list: Vec<Script> = files(&tests, "lua")
+        .iter()
+        .map(|f| script(f, &tests, f.with_extension("out")))
+        .collect();
+    for file in files(&examples, "lua") {
+        let out = tests
+            .join("examples")
+            .join(file.file_name().expect("a file has a name"))
+            .with_extension("out");
+        list.push(script(&file, &examples, out));
+    }
+    assert!(
+        list.len() > 80,
+        "scripts are missing: only {} found",
+        list.len()
+    );
+    list.retain(|s| s.name.contains(&only));
+    list
+}
+
+/// Reads the directives of one script.
+fn script(file: &Path, dir: &Path, out: PathBuf) -> Script {
+    let text =
+        String::from_utf8_lossy(&fs::read(file).expect("a listed file is readable")).into_owned();
+    let directive = |name: &str| {
+        let comments = text.lines().map_while(|line| line.strip_prefix("--"));
+        comments
+            .filter_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'))
+            .map(|v| v.trim().to_owned())
+            .next()
+    };
+    Script {
+        name: file
+            .strip_prefix(dir)
+            .expect("listed below it")
+            .to_string_lossy()
+            .into_owned(),
+        dir: dir.to_owned(),
+        out,
+        no_stress: directive("nostress"),
+        exit: directive("exit").map_or(0, |v| v.parse().expect("exit: takes a number")),
+    }
+}
+
+/// The files with this extension in a folder and the folders in it, sorted.
+fn files(dir: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display())) {
+        let path = entry.expect("a readable folder").path();
+        if path.is_dir() {
+            found.extend(files(&path, extension));
+        } else if path.extension().is_some_and(|e| e == extension) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
