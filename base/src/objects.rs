@@ -581,6 +581,8 @@ pub mod poll {
     pub const FINALIZERS: u32 = 2;
     /// An asynchronous request (interrupt, time limit).
     pub const INTERRUPT: u32 = 4;
+    /// A hook was set: the native function that did it returns by the slow path, which looks at hooks.
+    pub const HOOKS: u32 = 8;
 }
 
 /// Bits of `GlobalHot::mode`.

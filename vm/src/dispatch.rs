@@ -211,6 +211,8 @@ pub unsafe fn update_dispatch(l: *mut Thread) {
     unsafe {
         let g = (*l).global;
         (*l).dispatch = if (*l).hook_mask != 0 { (*g).code_active } else { (*g).code_base };
+        std::sync::atomic::AtomicU32::from_ptr(&raw mut (*g).poll)
+            .fetch_or(poll::HOOKS, std::sync::atomic::Ordering::Relaxed);
     }
 }
 

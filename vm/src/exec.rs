@@ -483,6 +483,10 @@ pub unsafe fn safepoint(l: *mut Thread) -> LResult<()> {
     // SAFETY: as promised.
     unsafe {
         let g = Global::of((*l).global);
+        if g.hot.poll & poll::HOOKS != 0 {
+            std::sync::atomic::AtomicU32::from_ptr(&raw mut g.hot.poll)
+                .fetch_and(!poll::HOOKS, std::sync::atomic::Ordering::Relaxed);
+        }
         if g.hot.poll & poll::GC != 0 {
             g.heap.step();
         }
