@@ -14,7 +14,7 @@ then
   )
 end
 local r = {
-  x = t,
+  t,
   y = f(
     t),
 }
