@@ -67,15 +67,20 @@ fn main() -> Result<()> {
     println!("under 5: {dishes} ({n})");
 
     // A Lua function as a callback.
-    let discount = lua.eval::<traceorus::Function>("return function(price) return price * 0.9 end")?;
+    let discount =
+        lua.eval::<traceorus::Function>("return function(price) return price * 0.9 end")?;
     println!("pie with discount: {}", discount.call::<f64>(6.0)?);
 
     // Errors come with a traceback, and the limits hold; the runtime stays usable.
-    let e = lua.eval::<Value>("local function f() order('') end f()").unwrap_err();
+    let e = lua
+        .eval::<Value>("local function f() order('') end f()")
+        .unwrap_err();
     println!("error: {e}\n{}", e.traceback().unwrap_or(""));
     let e = lua.eval::<Value>("while true do end").unwrap_err();
     println!("error: {e}");
-    let e = lua.eval::<Value>("local s = 'x' while true do s = s .. s end").unwrap_err();
+    let e = lua
+        .eval::<Value>("local s = 'x' while true do s = s .. s end")
+        .unwrap_err();
     println!("error: {e}");
     assert_eq!(e.kind(), ErrorKind::Memory);
     println!("still here: {}", lua.eval::<String>("return _VERSION")?);

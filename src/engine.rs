@@ -32,7 +32,10 @@ pub unsafe fn new_state(observer: Option<Observer>) -> *mut Thread {
         let l = state::new(HostAlloc::System);
         let g = Global::of((*l).global);
         g.loader = Some(load_source);
-        g.user = Some(Box::new(Embedder { observer, runtime: Weak::new() }));
+        g.user = Some(Box::new(Embedder {
+            observer,
+            runtime: Weak::new(),
+        }));
         l
     }
 }
@@ -54,7 +57,10 @@ unsafe fn load_source(l: *mut Thread, source: &[u8], name: &[u8], mode: &[u8]) -
     let kind = if binary { "binary" } else { "text" };
     if !mode.contains(&kind.as_bytes()[0]) {
         let mode = String::from_utf8_lossy(mode);
-        return fail(format!("attempt to load a {kind} chunk (mode is '{mode}')").as_bytes(), 3);
+        return fail(
+            format!("attempt to load a {kind} chunk (mode is '{mode}')").as_bytes(),
+            3,
+        );
     }
     let chunk = if binary {
         match dump::undump(source, name) {

@@ -26,7 +26,11 @@ pub struct Error {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
-        Error { kind, message: message.into(), traceback: None }
+        Error {
+            kind,
+            message: message.into(),
+            traceback: None,
+        }
     }
     pub(crate) fn closed() -> Error {
         Error::new(ErrorKind::Handle, "the runtime is closed")

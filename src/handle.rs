@@ -16,7 +16,10 @@ pub(crate) struct Reference {
 
 impl Reference {
     pub(crate) fn new(runtime: &Rc<Inner>, slot: u32) -> Reference {
-        Reference { runtime: Rc::downgrade(runtime), slot }
+        Reference {
+            runtime: Rc::downgrade(runtime),
+            slot,
+        }
     }
     /// The runtime, unless it is closed.
     fn runtime(&self) -> Result<Rc<Inner>> {
@@ -27,7 +30,10 @@ impl Reference {
         if self.runtime.as_ptr() == Rc::as_ptr(runtime) {
             Ok(self.slot)
         } else {
-            Err(Error::new(ErrorKind::Handle, "the value belongs to another runtime"))
+            Err(Error::new(
+                ErrorKind::Handle,
+                "the value belongs to another runtime",
+            ))
         }
     }
 }
@@ -85,10 +91,16 @@ impl Table {
         })
     }
     /// `#t`, metamethods included.
-    #[expect(clippy::len_without_is_empty, reason = "a border, not a count of entries")]
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "a border, not a count of entries"
+    )]
     pub fn len(&self) -> Result<i64> {
         let rt = self.0.runtime()?;
-        rt.enter(|cx| cx.len(rt.referenced(cx, self.0.slot)).map_err(|_| rt.caught(cx)))
+        rt.enter(|cx| {
+            cx.len(rt.referenced(cx, self.0.slot))
+                .map_err(|_| rt.caught(cx))
+        })
     }
     /// All entries (raw, in no particular order).
     pub fn entries(&self) -> Result<Vec<(Value, Value)>> {
@@ -118,13 +130,16 @@ impl Function {
         let args = args.into_values();
         let results = rt.enter(|cx| {
             let base = cx.top();
-            cx.check_stack(args.len() + 8, "too many arguments").map_err(|_| rt.caught(cx))?;
+            cx.check_stack(args.len() + 8, "too many arguments")
+                .map_err(|_| rt.caught(cx))?;
             cx.push(rt.referenced(cx, self.0.slot));
             for a in &args {
                 rt.push_value(cx, a)?;
             }
             let n = rt.protected(cx, args.len())?;
-            (1..=n).map(|i| rt.value_of(cx, cx.arg(base + i))).collect::<Result<Vec<_>>>()
+            (1..=n)
+                .map(|i| rt.value_of(cx, cx.arg(base + i)))
+                .collect::<Result<Vec<_>>>()
         })?;
         R::from_values(results).map_err(|m| Error::new(ErrorKind::Conversion, m.to_string()))
     }

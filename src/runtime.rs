@@ -51,8 +51,22 @@ impl Libraries {
     pub const PURE: Libraries = Libraries(1 | 4 | 8 | 64 | 128 | 256);
 
     fn contains(self, name: &str) -> bool {
-        const NAMES: [&str; 10] = ["_G", "package", "coroutine", "table", "io", "os", "string", "math", "utf8", "debug"];
-        NAMES.iter().position(|n| *n == name).is_some_and(|i| self.0 & 1 << i != 0)
+        const NAMES: [&str; 10] = [
+            "_G",
+            "package",
+            "coroutine",
+            "table",
+            "io",
+            "os",
+            "string",
+            "math",
+            "utf8",
+            "debug",
+        ];
+        NAMES
+            .iter()
+            .position(|n| *n == name)
+            .is_some_and(|i| self.0 & 1 << i != 0)
     }
 }
 
@@ -74,7 +88,12 @@ pub struct Builder {
 
 impl Default for Builder {
     fn default() -> Builder {
-        Builder { libraries: Libraries::ALL, memory_limit: None, time_limit: None, environment: true }
+        Builder {
+            libraries: Libraries::ALL,
+            memory_limit: None,
+            time_limit: None,
+            environment: true,
+        }
     }
 }
 
@@ -118,7 +137,9 @@ impl Default for Runtime {
 
 impl std::fmt::Debug for Runtime {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Runtime").field("memory_used", &self.memory_used()).finish()
+        f.debug_struct("Runtime")
+            .field("memory_used", &self.memory_used())
+            .finish()
     }
 }
 
@@ -153,7 +174,10 @@ impl Runtime {
         // SAFETY: the state is fresh; no code of it runs.
         let cx = unsafe { Ctx::new(l) };
         let g = cx.g();
-        g.user = Some(Box::new(Embedder { observer: None, runtime: Rc::downgrade(&inner) }));
+        g.user = Some(Box::new(Embedder {
+            observer: None,
+            runtime: Rc::downgrade(&inner),
+        }));
         g.interrupt = Some(on_interrupt);
         if !b.environment {
             cx.registry_set("LUA_NOENV", Raw::TRUE);
@@ -164,7 +188,11 @@ impl Runtime {
         cx.registry_set("traceorus.traceback", handler);
         inner.traceback_fn.set(handler);
         let (meta, _) = cx.new_metatable("traceorus.function");
-        cx.raw_set_field(meta, "__gc", cx.new_native("__gc", native!(drop_callback), &[]));
+        cx.raw_set_field(
+            meta,
+            "__gc",
+            cx.new_native("__gc", native!(drop_callback), &[]),
+        );
         cx.raw_set_field(meta, "__metatable", Raw::FALSE);
         inner.rust_meta.set(meta);
         g.heap.set_memory_limit(b.memory_limit);
@@ -202,7 +230,9 @@ impl Runtime {
     }
     /// The globals table.
     pub fn globals(&self) -> Table {
-        let v = self.0.enter(|cx| self.0.value_of(cx, Raw::ptr(cx.globals(), Tag::TABLE)));
+        let v = self
+            .0
+            .enter(|cx| self.0.value_of(cx, Raw::ptr(cx.globals(), Tag::TABLE)));
         match v {
             Ok(Value::Table(t)) => t,
             _ => unreachable!("the globals are a table"),
@@ -221,7 +251,9 @@ impl Runtime {
         let rt = &self.0;
         let v = rt.enter(|cx| {
             cx.reserve(256).map_err(|_| rt.caught(cx))?;
-            rt.value_of(cx, Raw::ptr(cx.new_table(0, 0), Tag::TABLE))
+            let t = Raw::ptr(cx.new_table(0, 0), Tag::TABLE);
+            cx.push(t);
+            rt.value_of(cx, t)
         })?;
         rt.convert(v)
     }
@@ -349,7 +381,12 @@ impl Watch {
             };
             s = match wait {
                 None => self.changed.wait(s).unwrap_or_else(PoisonError::into_inner),
-                Some(t) => self.changed.wait_timeout(s, t).unwrap_or_else(PoisonError::into_inner).0,
+                Some(t) => {
+                    self.changed
+                        .wait_timeout(s, t)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0
+                }
             };
         }
     }
@@ -395,7 +432,10 @@ impl Inner {
         // SAFETY: the state lives as long as `self`.
         unsafe { (*self.l).global }
     }
-    #[allow(clippy::mut_from_ref, reason = "as in Ctx: borrows end before any call")]
+    #[allow(
+        clippy::mut_from_ref,
+        reason = "as in Ctx: borrows end before any call"
+    )]
     fn global(&self) -> &mut Global {
         // SAFETY: the state lives as long as `self`.
         unsafe { Global::of(self.g()) }
@@ -409,7 +449,11 @@ impl Inner {
         let top = cx.top();
         let outermost = self.depth.replace(self.depth.get() + 1) == 0;
         if outermost {
-            self.set_deadline(self.time_limit.get().and_then(|t| Instant::now().checked_add(t)));
+            self.set_deadline(
+                self.time_limit
+                    .get()
+                    .and_then(|t| Instant::now().checked_add(t)),
+            );
         }
         let r = f(cx);
         cx.set_top(top);
@@ -429,7 +473,9 @@ impl Inner {
         if d.is_some() {
             if !self.watchdog.replace(true) {
                 let watch = self.watch.clone();
-                let started = std::thread::Builder::new().name("traceorus-watchdog".into()).spawn(move || watch.run());
+                let started = std::thread::Builder::new()
+                    .name("traceorus-watchdog".into())
+                    .spawn(move || watch.run());
                 self.watchdog.set(started.is_ok());
             }
             self.watch.changed.notify_all();
@@ -448,7 +494,8 @@ impl Inner {
         self.free.borrow_mut().push(slot);
     }
     fn set_slot(&self, cx: Ctx, slot: u32, v: Raw) -> Result<()> {
-        cx.raw_set(self.refs.get(), Raw::int(i64::from(slot)), v).map_err(|_| self.caught(cx))
+        cx.raw_set(self.refs.get(), Raw::int(i64::from(slot)), v)
+            .map_err(|_| self.caught(cx))
     }
 
     // ---- values --------------------------------------------------------------------------------------------------
@@ -488,9 +535,9 @@ impl Inner {
             Value::Int(i) => Raw::int(*i),
             Value::Float(f) => Raw::float(*f),
             Value::Str(s) => cx.try_str(s).map_err(|_| self.caught(cx))?,
-            Value::Table(Table(r)) | Value::Function(Function(r)) | Value::Other(crate::Other(r)) => {
-                self.referenced(cx, r.slot_in(self)?)
-            }
+            Value::Table(Table(r))
+            | Value::Function(Function(r))
+            | Value::Other(crate::Other(r)) => self.referenced(cx, r.slot_in(self)?),
         };
         cx.push(raw);
         Ok(raw)
@@ -498,8 +545,12 @@ impl Inner {
     /// The value as the type that the caller wants.
     pub(crate) fn convert<V: FromValue>(&self, v: Value) -> Result<V> {
         let got = v.type_name();
-        V::from_value(v)
-            .ok_or_else(|| Error::new(ErrorKind::Conversion, format!("{} expected, got {got}", V::EXPECTED)))
+        V::from_value(v).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Conversion,
+                format!("{} expected, got {got}", V::EXPECTED),
+            )
+        })
     }
 
     // ---- errors and calls ----------------------------------------------------------------------------------------
@@ -519,8 +570,12 @@ impl Inner {
         cx.push(v);
         let message = match v.tag {
             Tag::STRING => String::from_utf8_lossy(cx.bytes(v)).into_owned(),
-            t if t.is_number() => String::from_utf8_lossy(cx.bytes(cx.number_to_str(v))).into_owned(),
-            _ if cx.metafield(v, "__tostring").is_nil() => format!("(error object is a {} value)", v.tag.type_name()),
+            t if t.is_number() => {
+                String::from_utf8_lossy(cx.bytes(cx.number_to_str(v))).into_owned()
+            }
+            _ if cx.metafield(v, "__tostring").is_nil() => {
+                format!("(error object is a {} value)", v.tag.type_name())
+            }
             _ => match cx.tostring(v) {
                 Ok(s) => String::from_utf8_lossy(cx.bytes(s)).into_owned(),
                 Err(_) => {
@@ -530,15 +585,20 @@ impl Inner {
             },
         };
         cx.pop();
-        Error { kind, message, traceback: self.traceback.take() }
+        Error {
+            kind,
+            message,
+            traceback: self.traceback.take(),
+        }
     }
     /// Calls the function below the topmost `nargs` values; the results replace them.
     pub(crate) fn protected(&self, cx: Ctx, nargs: usize) -> Result<usize> {
         self.traceback.take();
-        cx.pcall(nargs, -1, self.traceback_fn.get()).map_err(|status| {
-            let v = cx.pop();
-            self.error_from(cx, v, status)
-        })
+        cx.pcall(nargs, -1, self.traceback_fn.get())
+            .map_err(|status| {
+                let v = cx.pop();
+                self.error_from(cx, v, status)
+            })
     }
 }
 

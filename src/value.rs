@@ -56,7 +56,11 @@ pub struct Mismatch {
 
 impl std::fmt::Display for Mismatch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "value #{}: {} expected, got {}", self.position, self.expected, self.got)
+        write!(
+            f,
+            "value #{}: {} expected, got {}",
+            self.position, self.expected, self.got
+        )
     }
 }
 
@@ -277,7 +281,11 @@ impl FromValues for Vec<Value> {
 }
 fn one<T: FromValue>(position: usize, v: Option<Value>) -> Result<T, Mismatch> {
     let got = v.as_ref().map_or("no value", Value::type_name);
-    T::from_value(v.unwrap_or_default()).ok_or(Mismatch { position, expected: T::EXPECTED, got })
+    T::from_value(v.unwrap_or_default()).ok_or(Mismatch {
+        position,
+        expected: T::EXPECTED,
+        got,
+    })
 }
 impl<T: FromValue> FromValues for T {
     fn from_values(vs: Vec<Value>) -> Result<T, Mismatch> {

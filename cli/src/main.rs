@@ -20,8 +20,11 @@ use traceorus_lang_common::listing;
 use opts::{Action, Options, Stop};
 
 /// First line of the interactive mode. The official test suite wants it to end in "PUC-Rio".
-const BANNER: &str =
-    concat!("Traceorus ", env!("CARGO_PKG_VERSION"), "  Lua 5.4, compatible with Lua 5.4.8 of Lua.org, PUC-Rio\n");
+const BANNER: &str = concat!(
+    "Traceorus ",
+    env!("CARGO_PKG_VERSION"),
+    "  Lua 5.4, compatible with Lua 5.4.8 of Lua.org, PUC-Rio\n"
+);
 
 /// What the main function works with.
 struct Program {
@@ -34,15 +37,20 @@ struct Program {
 
 fn main() -> ExitCode {
     signals::keep_broken_pipes_quiet();
-    let args: Vec<CString> =
-        std::env::args_os().filter_map(|a| CString::new(a.into_vec()).ok()).collect();
+    let args: Vec<CString> = std::env::args_os()
+        .filter_map(|a| CString::new(a.into_vec()).ok())
+        .collect();
     let name: &'static str = match args.first() {
         Some(a) if !a.is_empty() => String::leak(a.to_string_lossy().into_owned()),
         _ => "traceorus",
     };
     let status = match opts::parse(&args) {
         Ok(options) => {
-            let p = Program { args, options, name: Some(name).into() };
+            let p = Program {
+                args,
+                options,
+                name: Some(name).into(),
+            };
             run(&p)
         }
         Err(Stop::Help) => write_stdout(opts::usage(name).as_bytes()),
@@ -56,9 +64,20 @@ fn main() -> ExitCode {
     if let Err(e) = written
         && status
     {
-        message(Some(name), &[b"cannot write to standard output: ", &cfile::strerror(e)[..]].concat());
+        message(
+            Some(name),
+            &[
+                b"cannot write to standard output: ",
+                &cfile::strerror(e)[..],
+            ]
+            .concat(),
+        );
     }
-    if status && written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if status && written.is_ok() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// Writes to C's standard output.
@@ -89,7 +108,10 @@ fn observer(p: &Program) -> Option<Observer> {
         });
     }
     let stages = std::env::var("TRACEORUS_DUMP").ok()?;
-    stages.split(',').any(|s| s == "bc").then_some(|c| cfile::write_stderr(listing::list(c).as_bytes()))
+    stages
+        .split(',')
+        .any(|s| s == "bc")
+        .then_some(|c| cfile::write_stderr(listing::list(c).as_bytes()))
 }
 
 /// Makes a state, runs everything in it and closes it. True if nothing failed.
@@ -227,7 +249,10 @@ fn script(cx: Ctx, p: &Program, at: usize) -> LResult<bool> {
 
 /// Runs what `LUA_INIT` says.
 fn init(cx: Ctx, p: &Program) -> bool {
-    for (var, name) in [("LUA_INIT_5_4", &b"=LUA_INIT_5_4"[..]), ("LUA_INIT", b"=LUA_INIT")] {
+    for (var, name) in [
+        ("LUA_INIT_5_4", &b"=LUA_INIT_5_4"[..]),
+        ("LUA_INIT", b"=LUA_INIT"),
+    ] {
         if let Some(v) = std::env::var_os(var) {
             let v = v.into_vec();
             let f = match v.strip_prefix(b"@") {
@@ -272,7 +297,9 @@ fn pmain(cx: Ctx) -> LResult<usize> {
     }
     for a in &o.actions {
         let ok = match a {
-            Action::Execute(s) => dochunk(cx, p, base::load_chunk(cx, s, b"=(command line)", b"bt")),
+            Action::Execute(s) => {
+                dochunk(cx, p, base::load_chunk(cx, s, b"=(command line)", b"bt"))
+            }
             Action::Library(s) => dolibrary(cx, p, s)?,
             Action::Warnings => {
                 base::warning(cx, b"@on", false);

@@ -48,7 +48,12 @@ pub fn parse(args: &[CString]) -> Result<Options, Stop> {
     let text = |i: usize| args.get(i).map(|a| a.as_bytes());
     let mut i = 1;
     while let Some(arg) = text(i) {
-        let bad = || Stop::Bad(format!("unrecognized option '{}'", String::from_utf8_lossy(arg)));
+        let bad = || {
+            Stop::Bad(format!(
+                "unrecognized option '{}'",
+                String::from_utf8_lossy(arg)
+            ))
+        };
         match arg {
             b"--" => {
                 o.script = (i + 1 < args.len()).then_some(i + 1);
@@ -76,13 +81,22 @@ pub fn parse(args: &[CString]) -> Result<Options, Stop> {
                     i += 1;
                     match text(i) {
                         Some(v) if v.first() != Some(&b'-') => v,
-                        _ => return Err(Stop::Bad(format!("'{}' needs argument", String::from_utf8_lossy(arg)))),
+                        _ => {
+                            return Err(Stop::Bad(format!(
+                                "'{}' needs argument",
+                                String::from_utf8_lossy(arg)
+                            )));
+                        }
                     }
                 } else {
                     rest
                 };
                 let value = value.to_vec();
-                o.actions.push(if *kind == b'e' { Action::Execute(value) } else { Action::Library(value) });
+                o.actions.push(if *kind == b'e' {
+                    Action::Execute(value)
+                } else {
+                    Action::Library(value)
+                });
             }
             b"-" => break,
             [b'-', ..] => return Err(bad()),
@@ -120,8 +134,10 @@ mod tests {
     use super::*;
 
     fn p(args: &[&str]) -> Result<Options, Stop> {
-        let args: Vec<CString> =
-            std::iter::once(&"lua").chain(args).map(|a| CString::new(*a).expect("no NUL")).collect();
+        let args: Vec<CString> = std::iter::once(&"lua")
+            .chain(args)
+            .map(|a| CString::new(*a).expect("no NUL"))
+            .collect();
         parse(&args)
     }
 
@@ -138,7 +154,10 @@ mod tests {
             ]
         );
         assert_eq!(o.script, Some(7));
-        assert_eq!(p(&["-i"]).map(|o| (o.interactive, o.version, o.script)), Ok((true, true, None)));
+        assert_eq!(
+            p(&["-i"]).map(|o| (o.interactive, o.version, o.script)),
+            Ok((true, true, None))
+        );
         assert_eq!(p(&["--", "-x"]).map(|o| o.script), Ok(Some(2)));
         assert_eq!(p(&["--"]).map(|o| o.script), Ok(None));
         assert_eq!(p(&["-e "]).map(|o| o.actions.len()), Ok(1));

@@ -54,7 +54,10 @@ impl Input {
         if !stdin_is_terminal() {
             return Input::Plain;
         }
-        let config = Config::builder().completion_type(CompletionType::List).auto_add_history(false).build();
+        let config = Config::builder()
+            .completion_type(CompletionType::List)
+            .auto_add_history(false)
+            .build();
         let Ok(mut editor) = Editor::<Names, FileHistory>::with_config(config) else {
             return Input::Plain;
         };
@@ -63,7 +66,11 @@ impl Input {
         if let Some(h) = &history {
             let _ = editor.load_history(h); // absent the first time
         }
-        Input::Terminal(Box::new(Terminal { editor, history, interrupted: false }))
+        Input::Terminal(Box::new(Terminal {
+            editor,
+            history,
+            interrupted: false,
+        }))
     }
 
     fn line(&mut self, prompt: &[u8]) -> Line {
@@ -128,7 +135,11 @@ fn history_file() -> Option<PathBuf> {
 
 /// The prompt: a global variable or the default.
 fn prompt(cx: Ctx, first: bool) -> LResult<Vec<u8>> {
-    let (name, default) = if first { ("_PROMPT", "> ") } else { ("_PROMPT2", ">> ") };
+    let (name, default) = if first {
+        ("_PROMPT", "> ")
+    } else {
+        ("_PROMPT2", ">> ")
+    };
     let v = cx.index(Value::ptr(cx.globals(), Tag::TABLE), cx.str(name))?;
     if v.is_nil() {
         return Ok(default.into());
@@ -209,8 +220,15 @@ fn print_results(cx: Ctx, p: &Program, base: usize) -> LResult<()> {
     }
     if cx.pcall(n, 0, Value::NIL).is_err() {
         let e = cx.pop();
-        let why = if e.tag == Tag::STRING { cx.bytes(e) } else { b"(null)" };
-        message(p.name.get(), &[b"error calling 'print' (", why, b")"].concat());
+        let why = if e.tag == Tag::STRING {
+            cx.bytes(e)
+        } else {
+            b"(null)"
+        };
+        message(
+            p.name.get(),
+            &[b"error calling 'print' (", why, b")"].concat(),
+        );
     }
     Ok(())
 }
@@ -260,13 +278,18 @@ impl Highlighter for Names {}
 impl Validator for Names {}
 
 const KEYWORDS: [&str; 22] = [
-    "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "goto", "if", "in", "local", "nil",
-    "not", "or", "repeat", "return", "then", "true", "until", "while",
+    "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "goto", "if", "in",
+    "local", "nil", "not", "or", "repeat", "return", "then", "true", "until", "while",
 ];
 
 impl Completer for Names {
     type Candidate = Pair;
-    fn complete(&self, line: &str, pos: usize, _: &rustyline::Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
+    fn complete(
+        &self,
+        line: &str,
+        pos: usize,
+        _: &rustyline::Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<Pair>)> {
         // SAFETY: [NATIVE-FRAME] the main function is waiting for a line.
         let cx = unsafe { Ctx::new(self.l) };
         let (start, path, prefix) = split_path(&line[..pos]);
@@ -297,7 +320,11 @@ impl Completer for Names {
         let pairs = found
             .into_iter()
             .map(|(name, callable)| Pair {
-                replacement: if callable { format!("{name}(") } else { name.clone() },
+                replacement: if callable {
+                    format!("{name}(")
+                } else {
+                    name.clone()
+                },
                 display: name,
             })
             .collect();
@@ -307,7 +334,9 @@ impl Completer for Names {
 
 fn is_name(s: &str) -> bool {
     let mut b = s.bytes();
-    b.next().is_some_and(|c| c.is_ascii_alphabetic() || c == b'_') && b.all(|c| c.is_ascii_alphanumeric() || c == b'_')
+    b.next()
+        .is_some_and(|c| c.is_ascii_alphabetic() || c == b'_')
+        && b.all(|c| c.is_ascii_alphanumeric() || c == b'_')
 }
 
 /// Takes `a.b:c` at the end of the text apart: where `c` starts, the names before it with the separators that follow

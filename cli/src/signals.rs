@@ -38,7 +38,15 @@ extern "C" fn on_interrupt(signal: libc::c_int) {
 /// Whether Ctrl-C is a Lua error (while Lua code runs) or ends the program.
 pub fn catch_interrupt(on: bool) {
     let handler = on_interrupt as extern "C" fn(libc::c_int);
-    set_handler(libc::SIGINT, if on { handler as libc::sighandler_t } else { libc::SIG_DFL }, 0);
+    set_handler(
+        libc::SIGINT,
+        if on {
+            handler as libc::sighandler_t
+        } else {
+            libc::SIG_DFL
+        },
+        0,
+    );
 }
 
 /// Interrupt function of the state.
@@ -56,5 +64,9 @@ extern "C" fn ignore(_: libc::c_int) {}
 /// start: a handler, unlike the disposition "ignore", is not inherited.
 pub fn keep_broken_pipes_quiet() {
     let handler = ignore as extern "C" fn(libc::c_int);
-    set_handler(libc::SIGPIPE, handler as libc::sighandler_t, libc::SA_RESTART);
+    set_handler(
+        libc::SIGPIPE,
+        handler as libc::sighandler_t,
+        libc::SA_RESTART,
+    );
 }

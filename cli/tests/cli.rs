@@ -5,8 +5,19 @@ use std::process::{Child, Command, Stdio};
 
 fn command(args: &[&str]) -> Command {
     let mut c = Command::new(env!("CARGO_BIN_EXE_traceorus"));
-    c.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    for v in ["LUA_INIT", "LUA_INIT_5_4", "LUA_PATH", "LUA_PATH_5_4", "LUA_CPATH", "LUA_CPATH_5_4", "TRACEORUS_DUMP"] {
+    c.args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    for v in [
+        "LUA_INIT",
+        "LUA_INIT_5_4",
+        "LUA_PATH",
+        "LUA_PATH_5_4",
+        "LUA_CPATH",
+        "LUA_CPATH_5_4",
+        "TRACEORUS_DUMP",
+    ] {
         c.env_remove(v);
     }
     c
@@ -14,9 +25,15 @@ fn command(args: &[&str]) -> Command {
 
 /// Exit status, standard output and standard error (with the program's name cut to `lua`).
 fn finish(mut child: Child, input: &str) -> (Option<i32>, String, String) {
-    child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("the program reads its input");
+    child
+        .stdin
+        .take()
+        .expect("piped")
+        .write_all(input.as_bytes())
+        .expect("the program reads its input");
     let o = child.wait_with_output().expect("it ends");
-    let text = |b: &[u8]| String::from_utf8_lossy(b).replace(env!("CARGO_BIN_EXE_traceorus"), "lua");
+    let text =
+        |b: &[u8]| String::from_utf8_lossy(b).replace(env!("CARGO_BIN_EXE_traceorus"), "lua");
     (o.status.code(), text(&o.stdout), text(&o.stderr))
 }
 
@@ -32,33 +49,76 @@ fn output(args: &[&str], input: &str) -> String {
 
 #[test]
 fn options() {
-    assert_eq!(output(&["-eprint(1)", "-ea=3", "-e", "print(a)"], ""), "1\n3\n");
-    assert_eq!(output(&["-l", "str=string", "-lm=math", "-e", "print(str.upper'a', m.max(1, 2))"], ""), "A\t2\n");
+    assert_eq!(
+        output(&["-eprint(1)", "-ea=3", "-e", "print(a)"], ""),
+        "1\n3\n"
+    );
+    assert_eq!(
+        output(
+            &[
+                "-l",
+                "str=string",
+                "-lm=math",
+                "-e",
+                "print(str.upper'a', m.max(1, 2))"
+            ],
+            ""
+        ),
+        "A\t2\n"
+    );
     assert_eq!(output(&[], "print(10)\nprint(2)\n"), "10\n2\n");
-    assert_eq!(output(&["-", "-h"], "print(arg[1], arg[0], arg[-1] ~= nil, ...)"), "-h\t-\ttrue\t-h\n");
-    assert_eq!(output(&["-e", "print(arg[0] ~= nil, arg[1])"], ""), "true\t-e\n");
+    assert_eq!(
+        output(&["-", "-h"], "print(arg[1], arg[0], arg[-1] ~= nil, ...)"),
+        "-h\t-\ttrue\t-h\n"
+    );
+    assert_eq!(
+        output(&["-e", "print(arg[0] ~= nil, arg[1])"], ""),
+        "true\t-e\n"
+    );
     let v = output(&["-v", "-e", "print'hello'"], "");
-    assert!(v.starts_with("Traceorus ") && v.ends_with("PUC-Rio\nhello\n"), "{v}");
+    assert!(
+        v.starts_with("Traceorus ") && v.ends_with("PUC-Rio\nhello\n"),
+        "{v}"
+    );
     assert!(output(&["--help"], "").starts_with("usage: lua [options]"));
     assert!(output(&["--version"], "").starts_with("Traceorus "));
-    assert!(output(&["--dump", "bytecode", "-e", "local x = 1"], "").lines().count() > 2);
+    assert!(
+        output(&["--dump", "bytecode", "-e", "local x = 1"], "")
+            .lines()
+            .count()
+            > 2
+    );
 }
 
 #[test]
 fn environment() {
     let with = |args: &[&str], vars: &[(&str, &str)]| {
-        let c = command(args).envs(vars.iter().copied()).spawn().expect("it starts");
+        let c = command(args)
+            .envs(vars.iter().copied())
+            .spawn()
+            .expect("it starts");
         let (status, out, err) = finish(c, "");
         (status.expect("no signal"), out, err)
     };
-    let vars = [("LUA_INIT", "x = 1"), ("LUA_INIT_5_4", "x = 2"), ("LUA_PATH", "p;;"), ("LUA_CPATH", "c")];
-    let (_, out, _) = with(&["-e", "print(x, package.path:match'^p;/', package.cpath)"], &vars);
+    let vars = [
+        ("LUA_INIT", "x = 1"),
+        ("LUA_INIT_5_4", "x = 2"),
+        ("LUA_PATH", "p;;"),
+        ("LUA_CPATH", "c"),
+    ];
+    let (_, out, _) = with(
+        &["-e", "print(x, package.path:match'^p;/', package.cpath)"],
+        &vars,
+    );
     assert_eq!(out, "2\tp;/\tc\n");
     let (_, out, _) = with(&["-E", "-e", "print(x, package.path:match'^p;/')"], &vars);
     assert_eq!(out, "nil\tnil\n");
     let (status, _, err) = with(&["-e", ""], &[("LUA_INIT", "error('msg')")]);
     assert_eq!(status, 1);
-    assert!(err.starts_with("lua: LUA_INIT:1: msg\nstack traceback:\n"), "{err}");
+    assert!(
+        err.starts_with("lua: LUA_INIT:1: msg\nstack traceback:\n"),
+        "{err}"
+    );
     let (_, _, err) = with(&["-e", "x = 1"], &[("TRACEORUS_DUMP", "bc")]);
     assert!(err.lines().count() > 2, "{err}");
 }
@@ -66,15 +126,36 @@ fn environment() {
 #[test]
 fn failures() {
     for (args, message) in [
-        (&["-h"][..], "lua: unrecognized option '-h'\nusage: lua [options]"),
+        (
+            &["-h"][..],
+            "lua: unrecognized option '-h'\nusage: lua [options]",
+        ),
         (&["-e"], "lua: '-e' needs argument\nusage: "),
-        (&["-e", "a"], "lua: (command line):1: syntax error near <eof>\n"),
+        (
+            &["-e", "a"],
+            "lua: (command line):1: syntax error near <eof>\n",
+        ),
         (&["-e", "error{}"], "lua: (error object is a table value)\n"),
-        (&["-e", "error(setmetatable({}, {__tostring = function() return 'obj' end}))"], "lua: obj\n"),
-        (&["-e", "error'x'"], "lua: (command line):1: x\nstack traceback:\n\t[C]: in function 'error'\n"),
-        (&["/nonexistent.lua"], "lua: cannot open /nonexistent.lua: No such file or directory\n"),
+        (
+            &[
+                "-e",
+                "error(setmetatable({}, {__tostring = function() return 'obj' end}))",
+            ],
+            "lua: obj\n",
+        ),
+        (
+            &["-e", "error'x'"],
+            "lua: (command line):1: x\nstack traceback:\n\t[C]: in function 'error'\n",
+        ),
+        (
+            &["/nonexistent.lua"],
+            "lua: cannot open /nonexistent.lua: No such file or directory\n",
+        ),
         (&["/"], "lua: cannot read /: Is a directory\n"),
-        (&["-l", "nonexistent"], "lua: module 'nonexistent' not found:\n\tno field package.preload['nonexistent']\n"),
+        (
+            &["-l", "nonexistent"],
+            "lua: module 'nonexistent' not found:\n\tno field package.preload['nonexistent']\n",
+        ),
         (&["-e", "arg = 1", "-"], "lua: 'arg' is not a table"),
     ] {
         let (status, out, err) = run(args, "");
@@ -82,50 +163,92 @@ fn failures() {
         assert!(err.starts_with(message), "{args:?}: {err}");
     }
     assert_eq!(run(&["-e", "io.write'x' os.exit(7)"], "").0, Some(7));
-    assert_eq!(run(&["-e", "io.write'x' os.exit(true, true)"], ""), (Some(0), "x".into(), "".into()));
-    assert_eq!(run(&["-W", "-e", "warn('a', 'b')"], "").2, "Lua warning: ab\n");
+    assert_eq!(
+        run(&["-e", "io.write'x' os.exit(true, true)"], ""),
+        (Some(0), "x".into(), "".into())
+    );
+    assert_eq!(
+        run(&["-W", "-e", "warn('a', 'b')"], "").2,
+        "Lua warning: ab\n"
+    );
 }
 
 #[test]
 fn interactive_without_terminal() {
-    let (status, out, err) = run(&["-i"], "1 + 1\n=2\nfor i = 1, 2 do\nprint(i)\nend\nx = = 1\nerror'e'\n");
+    let (status, out, err) = run(
+        &["-i"],
+        "1 + 1\n=2\nfor i = 1, 2 do\nprint(i)\nend\nx = = 1\nerror'e'\n",
+    );
     assert_eq!(status, Some(0));
     let (_, out) = out.split_once('\n').expect("a banner");
-    assert_eq!(out, "> 1 + 1\n2\n> =2\n2\n> for i = 1, 2 do\n>> print(i)\n>> end\n1\n2\n> x = = 1\n> error'e'\n> \n");
-    assert!(err.starts_with("stdin:1: unexpected symbol near '='\nstdin:1: e\nstack traceback:\n"), "{err}");
+    assert_eq!(
+        out,
+        "> 1 + 1\n2\n> =2\n2\n> for i = 1, 2 do\n>> print(i)\n>> end\n1\n2\n> x = = 1\n> error'e'\n> \n"
+    );
+    assert!(
+        err.starts_with("stdin:1: unexpected symbol near '='\nstdin:1: e\nstack traceback:\n"),
+        "{err}"
+    );
 }
 
 #[test]
 fn closed_pipe() {
-    for code in ["while true do print(1) end", "while true do io.write('y\\n') end", "io.write(('y'):rep(1000000))"] {
+    for code in [
+        "while true do print(1) end",
+        "while true do io.write('y\\n') end",
+        "io.write(('y'):rep(1000000))",
+    ] {
         let mut child = command(&["-e", code]).spawn().expect("it starts");
         let mut out = child.stdout.take().expect("piped");
         out.read_exact(&mut [0]).expect("it writes");
         drop(out);
         let (status, _, err) = finish(child, "");
         assert_eq!(status, Some(1), "{code}");
-        assert!(err.contains("cannot write to standard output: Broken pipe"), "{code}: {err}");
+        assert!(
+            err.contains("cannot write to standard output: Broken pipe"),
+            "{code}: {err}"
+        );
     }
     // programs that we start die of a closed pipe as usual
-    assert_eq!(output(&["-e", "print(os.execute('yes | head -1'))"], ""), "y\ntrue\texit\t0\n");
+    assert_eq!(
+        output(&["-e", "print(os.execute('yes | head -1'))"], ""),
+        "y\ntrue\texit\t0\n"
+    );
 }
 
 #[test]
 fn full_disk() {
-    for code in ["print(1)", "io.write('x')", "io.write('x') os.exit(0)", "print(('x'):rep(100000))"] {
-        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a Linux system");
-        let child = command(&["-e", code]).stdout(full).spawn().expect("it starts");
+    for code in [
+        "print(1)",
+        "io.write('x')",
+        "io.write('x') os.exit(0)",
+        "print(('x'):rep(100000))",
+    ] {
+        let full = std::fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .expect("a Linux system");
+        let child = command(&["-e", code])
+            .stdout(full)
+            .spawn()
+            .expect("it starts");
         let (status, _, err) = finish(child, "");
         assert_eq!(status, Some(1), "{code}");
-        assert!(err.ends_with("cannot write to standard output: No space left on device\n"), "{code}: {err}");
+        assert!(
+            err.ends_with("cannot write to standard output: No space left on device\n"),
+            "{code}: {err}"
+        );
     }
 }
 
 #[test]
 fn interrupt() {
-    let mut child = command(&["-e", "pcall(function() print(12) while true do end end) print(42) while true do end"])
-        .spawn()
-        .expect("it starts");
+    let mut child = command(&[
+        "-e",
+        "pcall(function() print(12) while true do end end) print(42) while true do end",
+    ])
+    .spawn()
+    .expect("it starts");
     let mut out = BufReader::new(child.stdout.take().expect("piped"));
     let mut line = String::new();
     let mut next = |line: &mut String| {
@@ -146,12 +269,17 @@ fn interrupt() {
     use std::os::unix::process::ExitStatusExt;
     assert_eq!(child.wait().expect("it ends").signal(), Some(libc::SIGINT));
 
-    let mut child = command(&["-e", "print(1) while true do end"]).spawn().expect("it starts");
+    let mut child = command(&["-e", "print(1) while true do end"])
+        .spawn()
+        .expect("it starts");
     let mut out = BufReader::new(child.stdout.take().expect("piped"));
     out.read_line(&mut String::new()).expect("readable");
     // SAFETY: a child that has not been waited for.
     unsafe { libc::kill(child.id() as i32, libc::SIGINT) };
     let (status, _, err) = finish(child, "");
     assert_eq!(status, Some(1));
-    assert!(err.starts_with("lua: (command line):1: interrupted!\nstack traceback:\n"), "{err}");
+    assert!(
+        err.starts_with("lua: (command line):1: interrupted!\nstack traceback:\n"),
+        "{err}"
+    );
 }

@@ -38,7 +38,11 @@ pub fn open(cx: Ctx) -> *mut Table {
         ],
     );
     let iter = cx.new_native("ipairs_iterator", exec::native_ipairs_iter, &[]);
-    cx.raw_set_field(g, "ipairs", cx.new_native("ipairs", native!(ipairs), &[iter]));
+    cx.raw_set_field(
+        g,
+        "ipairs",
+        cx.new_native("ipairs", native!(ipairs), &[iter]),
+    );
     let next = cx.raw_get_field(g, "next");
     cx.raw_set_field(g, "pairs", cx.new_native("pairs", native!(pairs), &[next]));
     let names = TYPE_NAMES.map(|n| cx.str(n));
@@ -50,7 +54,9 @@ pub fn open(cx: Ctx) -> *mut Table {
 }
 
 /// Upvalues of `type`.
-const TYPE_NAMES: [&str; 8] = ["nil", "boolean", "number", "string", "table", "function", "userdata", "thread"];
+const TYPE_NAMES: [&str; 8] = [
+    "nil", "boolean", "number", "string", "table", "function", "userdata", "thread",
+];
 
 fn type_(cx: Ctx) -> LResult<usize> {
     let n = match cx.check_any(1)?.tag {
@@ -71,8 +77,16 @@ fn assert(cx: Ctx) -> LResult<usize> {
         return Ok(cx.top());
     }
     cx.check_any(1)?;
-    let msg = if cx.is_none(2) { cx.str("assertion failed!") } else { cx.arg(2) };
-    if msg.tag == Tag::STRING { Err(cx.error_bytes(cx.bytes(msg))) } else { Err(cx.throw(msg)) }
+    let msg = if cx.is_none(2) {
+        cx.str("assertion failed!")
+    } else {
+        cx.arg(2)
+    };
+    if msg.tag == Tag::STRING {
+        Err(cx.error_bytes(cx.bytes(msg)))
+    } else {
+        Err(cx.throw(msg))
+    }
 }
 
 fn error(cx: Ctx) -> LResult<usize> {
@@ -95,7 +109,8 @@ fn print(cx: Ctx) -> LResult<usize> {
         if i > 1 {
             out.put(b"\t");
         }
-        let plain = (v.tag == Tag::STRING || v.tag.is_number()) && cx.metamethod(v, MetaMethod::ToString).is_nil();
+        let plain = (v.tag == Tag::STRING || v.tag.is_number())
+            && cx.metamethod(v, MetaMethod::ToString).is_nil();
         match v.tag {
             Tag::STRING if plain => out.put(cx.bytes(v)),
             _ if plain => out.put(number::fmt_number(v).as_bytes()),
@@ -107,7 +122,11 @@ fn print(cx: Ctx) -> LResult<usize> {
     }
     out.put(b"\n");
     out.check(cfile::line_printed());
-    if out.failed == 0 { Ok(0) } else { check_output(cx, out.failed).map(|()| 0) }
+    if out.failed == 0 {
+        Ok(0)
+    } else {
+        check_output(cx, out.failed).map(|()| 0)
+    }
 }
 
 /// Standard output, and the error number of the first failure.
@@ -164,7 +183,9 @@ fn str_to_int(s: &[u8], base: u32) -> Option<i64> {
     }
     let mut n = 0u64;
     for &b in digits {
-        n = n.wrapping_mul(u64::from(base)).wrapping_add(u64::from((b as char).to_digit(base)?));
+        n = n
+            .wrapping_mul(u64::from(base))
+            .wrapping_add(u64::from((b as char).to_digit(base)?));
     }
     Some(if neg { n.wrapping_neg() } else { n } as i64)
 }
@@ -194,7 +215,11 @@ fn getmetatable(cx: Ctx) -> LResult<usize> {
         return cx.ret(Value::NIL);
     }
     let protected = cx.raw_get_field(mt, "__metatable");
-    cx.ret(if protected.is_nil() { Value::ptr(mt, Tag::TABLE) } else { protected })
+    cx.ret(if protected.is_nil() {
+        Value::ptr(mt, Tag::TABLE)
+    } else {
+        protected
+    })
 }
 
 fn setmetatable(cx: Ctx) -> LResult<usize> {
@@ -206,7 +231,14 @@ fn setmetatable(cx: Ctx) -> LResult<usize> {
     if !cx.metatable_of(t).is_null() && !cx.metafield(t, "__metatable").is_nil() {
         return Err(cx.error("cannot change a protected metatable"));
     }
-    cx.set_metatable(t, if m.is_nil() { std::ptr::null_mut() } else { m.as_ptr() });
+    cx.set_metatable(
+        t,
+        if m.is_nil() {
+            std::ptr::null_mut()
+        } else {
+            m.as_ptr()
+        },
+    );
     cx.ret(t)
 }
 
@@ -312,10 +344,11 @@ fn read_source(name: Option<&[u8]>) -> Result<Vec<u8>, Vec<u8>> {
             use std::io::Read;
             use std::os::unix::ffi::OsStrExt;
             let code = |e: std::io::Error| e.raw_os_error().unwrap_or(0);
-            let mut f =
-                std::fs::File::open(std::ffi::OsStr::from_bytes(name)).map_err(|e| failed("open", code(e)))?;
+            let mut f = std::fs::File::open(std::ffi::OsStr::from_bytes(name))
+                .map_err(|e| failed("open", code(e)))?;
             let mut text = Vec::new();
-            f.read_to_end(&mut text).map_err(|e| failed("read", code(e)))?;
+            f.read_to_end(&mut text)
+                .map_err(|e| failed("read", code(e)))?;
             text
         }
         // SAFETY: standard input is never closed.
@@ -334,7 +367,11 @@ unsafe fn read_stream(f: *mut libc::FILE) -> Result<Vec<u8>, i32> {
         text.extend_from_slice(&buf[..n]);
         if n < buf.len() {
             // SAFETY: as above.
-            return if unsafe { libc::ferror(f) } != 0 { Err(cfile::errno()) } else { Ok(text) };
+            return if unsafe { libc::ferror(f) } != 0 {
+                Err(cfile::errno())
+            } else {
+                Ok(text)
+            };
         }
     }
 }
@@ -342,7 +379,11 @@ unsafe fn read_stream(f: *mut libc::FILE) -> Result<Vec<u8>, i32> {
 /// Cuts a byte order mark and a first line that starts with `#` (its newline stays, for the line numbers, unless a
 /// binary chunk follows).
 fn skip_comment(mut text: Vec<u8>) -> Vec<u8> {
-    let bom = if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    let bom = if text.starts_with(b"\xef\xbb\xbf") {
+        3
+    } else {
+        0
+    };
     let mut cut = bom;
     if text.get(bom) == Some(&b'#') {
         cut = text.iter().position(|&b| b == b'\n').unwrap_or(text.len());
@@ -491,12 +532,22 @@ fn collectgarbage(cx: Ctx) -> LResult<usize> {
         "incremental",
     ];
     let option = OPTIONS[cx.check_option(1, Some("collect"), OPTIONS)?];
-    let args = [cx.opt_int_for(option, 2)?, cx.opt_int_for(option, 3)?, cx.opt_int_for(option, 4)?];
+    let args = [
+        cx.opt_int_for(option, 2)?,
+        cx.opt_int_for(option, 3)?,
+        cx.opt_int_for(option, 4)?,
+    ];
     if cx.g().in_finalizers {
         return cx.ret(Value::NIL);
     }
     let heap = &mut cx.g().heap;
-    let mode_name = |m| cx.str(if m == traceorus_gc::Mode::Generational { "generational" } else { "incremental" });
+    let mode_name = |m| {
+        cx.str(if m == traceorus_gc::Mode::Generational {
+            "generational"
+        } else {
+            "incremental"
+        })
+    };
     let r = match option {
         "stop" => {
             heap.stop();
@@ -586,7 +637,11 @@ pub unsafe fn warn_off(cx: Ctx, msg: &[u8], more: bool) {
 /// None.
 pub unsafe fn warn_on(cx: Ctx, msg: &[u8], more: bool) {
     // a caller may keep the function that it found at the start of a message
-    if cx.g().warn.is_some_and(|f| std::ptr::fn_addr_eq(f, warn_more as WarnFn)) {
+    if cx
+        .g()
+        .warn
+        .is_some_and(|f| std::ptr::fn_addr_eq(f, warn_more as WarnFn))
+    {
         // SAFETY: no requirement.
         unsafe { warn_more(cx, msg, more) }
     } else if !control(cx, msg, more) {

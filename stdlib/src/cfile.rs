@@ -229,8 +229,12 @@ pub unsafe fn read_line<R>(f: *mut FILE, use_line: impl FnOnce(&[u8]) -> R) -> R
         let mut cap = b.cap.replace(0);
         // SAFETY: the caller vouches for the stream; the buffer is one of `getline`'s or null.
         let n = unsafe { getline(&mut data, &mut cap, f) };
-        // SAFETY: `getline` stored `n` bytes.
-        let line: &[u8] = if n > 0 { unsafe { std::slice::from_raw_parts(data.cast(), n as usize) } } else { &[] };
+        let line: &[u8] = if n > 0 {
+            // SAFETY: `getline` stored `n` bytes.
+            unsafe { std::slice::from_raw_parts(data.cast(), n as usize) }
+        } else {
+            &[]
+        };
         let r = use_line(line);
         if b.data.get().is_null() && cap <= KEEP {
             b.data.set(data);

@@ -53,7 +53,11 @@ pub fn open(cx: Ctx) -> *mut Table {
     register(
         meta,
         OUTPUT,
-        &[("__gc", native!(f_gc)), ("__close", native!(f_gc)), ("__tostring", native!(f_tostring))],
+        &[
+            ("__gc", native!(f_gc)),
+            ("__close", native!(f_gc)),
+            ("__tostring", native!(f_tostring)),
+        ],
     );
     let t = cx.new_table(0, 14);
     register(
@@ -73,7 +77,11 @@ pub fn open(cx: Ctx) -> *mut Table {
     register(
         t,
         INPUT,
-        &[("input", native!(io_input)), ("lines", native!(io_lines)), ("read", native!(io_read))],
+        &[
+            ("input", native!(io_input)),
+            ("lines", native!(io_lines)),
+            ("read", native!(io_read)),
+        ],
     );
     for (name, f, key) in [
         ("stdin", cfile::stdin(), Some(INPUT)),
@@ -99,7 +107,12 @@ fn new_stream(cx: Ctx, meta: *mut Table) -> (Value, *mut Stream) {
     let (v, block) = cx.new_userdata(size_of::<Stream>(), 0);
     let s = block.cast::<Stream>();
     // SAFETY: [GC-LIVE] a fresh block of the right size.
-    unsafe { s.write(Stream { f: std::ptr::null_mut(), closef: None }) };
+    unsafe {
+        s.write(Stream {
+            f: std::ptr::null_mut(),
+            closef: None,
+        })
+    };
     cx.set_metatable(v, meta);
     (v, s)
 }
@@ -126,8 +139,11 @@ fn stream_of(v: Value, meta: *mut Table) -> Option<*mut Stream> {
     // SAFETY: [GC-LIVE] the caller's value is reachable; the metatable marks blocks of our layout.
     unsafe {
         let u = v.as_ptr::<Userdata>();
-        ((*u).metatable == meta)
-            .then(|| u.cast::<u8>().add(Userdata::block_offset((*u).hdr.extra as usize)).cast::<Stream>())
+        ((*u).metatable == meta).then(|| {
+            u.cast::<u8>()
+                .add(Userdata::block_offset((*u).hdr.extra as usize))
+                .cast::<Stream>()
+        })
     }
 }
 
@@ -170,7 +186,11 @@ fn io_type(cx: Ctx) -> LResult<usize> {
     cx.ret(match stream_of(v, meta(cx)) {
         None => Value::NIL,
         // SAFETY: [GC-LIVE] an argument.
-        Some(s) => cx.str(if unsafe { (*s).closef.is_none() } { "closed file" } else { "file" }),
+        Some(s) => cx.str(if unsafe { (*s).closef.is_none() } {
+            "closed file"
+        } else {
+            "file"
+        }),
     })
 }
 
@@ -178,7 +198,11 @@ fn f_tostring(cx: Ctx) -> LResult<usize> {
     let s = check_stream(cx, 1)?;
     // SAFETY: [GC-LIVE] an argument.
     let text = unsafe {
-        if (*s).closef.is_none() { "file (closed)".into() } else { format!("file ({:p})", (*s).f) }
+        if (*s).closef.is_none() {
+            "file (closed)".into()
+        } else {
+            format!("file ({:p})", (*s).f)
+        }
     };
     cx.ret(cx.str(&text))
 }
@@ -193,7 +217,11 @@ unsafe fn close_stream(cx: Ctx, s: *mut Stream) -> LResult<usize> {
             return Ok(0);
         };
         let n = f(cx.l);
-        if n < 0 { Err(traceorus_vm::ctx::Throw) } else { Ok(n as usize) }
+        if n < 0 {
+            Err(traceorus_vm::ctx::Throw)
+        } else {
+            Ok(n as usize)
+        }
     }
 }
 
@@ -273,7 +301,11 @@ fn io_open(cx: Ctx) -> LResult<usize> {
     // SAFETY: C strings; [GC-LIVE] the handle is in the frame.
     unsafe {
         (*s).f = libc::fopen(c_ptr(name), c_ptr(mode));
-        if (*s).f.is_null() { file_result(cx, false, Some(name)) } else { Ok(1) }
+        if (*s).f.is_null() {
+            file_result(cx, false, Some(name))
+        } else {
+            Ok(1)
+        }
     }
 }
 
@@ -286,7 +318,16 @@ fn push_opened(cx: Ctx, name: &[u8], mode: &[u8]) -> LResult<()> {
         (*s).f = libc::fopen(c_ptr(name), c_ptr(mode));
         if (*s).f.is_null() {
             let why = cfile::strerror(cfile::errno());
-            return Err(cx.error_bytes(&[b"cannot open file '", cfile::until_nul(name), b"' (", &why, b")"].concat()));
+            return Err(cx.error_bytes(
+                &[
+                    b"cannot open file '",
+                    cfile::until_nul(name),
+                    b"' (",
+                    &why,
+                    b")",
+                ]
+                .concat(),
+            ));
         }
     }
     Ok(())
@@ -305,7 +346,11 @@ fn io_popen(cx: Ctx) -> LResult<usize> {
         libc::fflush(std::ptr::null_mut());
         (*s).f = libc::popen(c_ptr(cmd), c_ptr(mode));
         (*s).closef = Some(native!(close_pipe));
-        if (*s).f.is_null() { file_result(cx, false, Some(cmd)) } else { Ok(1) }
+        if (*s).f.is_null() {
+            file_result(cx, false, Some(cmd))
+        } else {
+            Ok(1)
+        }
     }
 }
 
@@ -315,7 +360,11 @@ fn io_tmpfile(cx: Ctx) -> LResult<usize> {
     // SAFETY: [GC-LIVE] the handle is in the frame.
     unsafe {
         (*s).f = libc::tmpfile();
-        if (*s).f.is_null() { file_result(cx, false, None) } else { Ok(1) }
+        if (*s).f.is_null() {
+            file_result(cx, false, None)
+        } else {
+            Ok(1)
+        }
     }
 }
 
@@ -398,7 +447,8 @@ fn next_line(cx: Ctx) -> LResult<usize> {
         (*s).f
     };
     // SAFETY: [GC-LIVE] the running closure.
-    let nup = unsafe { (*(*cx.base().sub(1)).as_ptr::<traceorus_base::objects::GcHeader>()).extra } as usize;
+    let nup = unsafe { (*(*cx.base().sub(1)).as_ptr::<traceorus_base::objects::GcHeader>()).extra }
+        as usize;
     cx.set_top(1);
     cx.check_stack(nup, "too many arguments")?;
     for i in 4..=nup {
@@ -411,7 +461,11 @@ fn next_line(cx: Ctx) -> LResult<usize> {
     }
     if n > 1 {
         let m = cx.arg(first + 1);
-        return Err(if m.tag == Tag::STRING { cx.error_bytes(cx.bytes(m)) } else { cx.error("(null)") });
+        return Err(if m.tag == Tag::STRING {
+            cx.error_bytes(cx.bytes(m))
+        } else {
+            cx.error("(null)")
+        });
     }
     if cx.upvalue(3).tag == Tag::TRUE {
         cx.set_top(0);
@@ -452,8 +506,13 @@ impl Numeral {
     }
     fn digits(&mut self, hex: bool) -> usize {
         let mut n = 0;
-        while u8::try_from(self.c).is_ok_and(|c| if hex { c.is_ascii_hexdigit() } else { c.is_ascii_digit() })
-            && self.take()
+        while u8::try_from(self.c).is_ok_and(|c| {
+            if hex {
+                c.is_ascii_hexdigit()
+            } else {
+                c.is_ascii_digit()
+            }
+        }) && self.take()
         {
             n += 1;
         }
@@ -464,8 +523,18 @@ impl Numeral {
 /// Reads a numeral.
 unsafe fn read_number(f: *mut FILE) -> Option<Value> {
     // SAFETY: the caller vouches for the stream; the C library's own string.
-    let (input, point) = unsafe { (cfile::Locked::new(f), *(*libc::localeconv()).decimal_point as u8) };
-    let mut r = Numeral { c: 0, input, text: Vec::with_capacity(32), too_long: false };
+    let (input, point) = unsafe {
+        (
+            cfile::Locked::new(f),
+            *(*libc::localeconv()).decimal_point as u8,
+        )
+    };
+    let mut r = Numeral {
+        c: 0,
+        input,
+        text: Vec::with_capacity(32),
+        too_long: false,
+    };
     loop {
         r.c = r.input.getc();
         if !matches!(r.c, 0x20 | 0x09..=0x0d) {
@@ -493,7 +562,11 @@ unsafe fn read_number(f: *mut FILE) -> Option<Value> {
         r.digits(false);
     }
     r.input.ungetc(r.c);
-    if r.too_long { None } else { traceorus_base::number::str_to_number(&r.text) }
+    if r.too_long {
+        None
+    } else {
+        traceorus_base::number::str_to_number(&r.text)
+    }
 }
 
 /// Reads up to `n` bytes.
@@ -582,7 +655,11 @@ fn push_line(cx: Ctx, f: *mut FILE, chop: bool) -> LResult<bool> {
     // SAFETY: an open stream.
     unsafe {
         cfile::read_line(f, |line| {
-            let text = if chop { line.strip_suffix(b"\n").unwrap_or(line) } else { line };
+            let text = if chop {
+                line.strip_suffix(b"\n").unwrap_or(line)
+            } else {
+                line
+            };
             cx.push(cx.try_str(text)?);
             Ok(!line.is_empty())
         })
@@ -591,13 +668,19 @@ fn push_line(cx: Ctx, f: *mut FILE, chop: bool) -> LResult<bool> {
 
 /// Reads up to `n` bytes; false at the end of the file.
 fn push_count(cx: Ctx, f: *mut FILE, n: usize) -> LResult<bool> {
-    // SAFETY: an open stream.
+    // SAFETY: an open stream; a buffer of at least `n` bytes.
     unsafe {
         if n == 0 {
             let c = libc::fgetc(f);
             libc::ungetc(c, f);
             cx.push(cx.str(""));
             return Ok(c != libc::EOF);
+        }
+        let mut small = [0u8; 512];
+        if n <= small.len() {
+            let got = libc::fread(small.as_mut_ptr().cast(), 1, n, f);
+            cx.push(cx.str(&small[..got]));
+            return Ok(got > 0);
         }
         let bytes = read_bytes(f, n);
         cx.push(cx.try_str(&bytes)?);
@@ -626,15 +709,16 @@ fn write(cx: Ctx, file: Value, f: *mut FILE, first: usize) -> LResult<usize> {
     let mut error = None;
     for i in first..=cx.top() {
         let v = cx.arg(i);
-        // SAFETY: an open stream; for a float, a buffer that is longer than any result of "%.14g".
+        // SAFETY: an open stream.
         let ok = unsafe {
             match v.tag {
                 Tag::STRING => cfile::write(f, cx.bytes(v)),
                 Tag::INT => cfile::write(f, number::fmt_int(v.as_int()).as_bytes()),
+                // as "%.14g": without the ".0" that tostring appends
                 Tag::FLOAT => {
-                    let mut buf = [0u8; 64];
-                    let n = libc::snprintf(buf.as_mut_ptr().cast(), buf.len(), c"%.14g".as_ptr(), v.as_float());
-                    cfile::write(f, &buf[..n as usize])
+                    let text = number::fmt_float(v.as_float());
+                    let text = text.as_bytes();
+                    cfile::write(f, text.strip_suffix(b".0").unwrap_or(text))
                 }
                 _ => cfile::write(f, cx.check_str(i)?),
             }
@@ -672,7 +756,11 @@ fn f_write(cx: Ctx) -> LResult<usize> {
 fn flush(cx: Ctx, f: *mut FILE) -> LResult<usize> {
     cfile::set_errno(0);
     // SAFETY: an open stream.
-    if unsafe { cfile::flush(f) } { cx.ret(Value::TRUE) } else { failed(cx, f, cfile::errno()) }
+    if unsafe { cfile::flush(f) } {
+        cx.ret(Value::TRUE)
+    } else {
+        failed(cx, f, cfile::errno())
+    }
 }
 
 fn io_flush(cx: Ctx) -> LResult<usize> {
@@ -687,7 +775,8 @@ fn f_flush(cx: Ctx) -> LResult<usize> {
 
 fn f_seek(cx: Ctx) -> LResult<usize> {
     let f = to_file(cx)?;
-    let whence = [libc::SEEK_SET, libc::SEEK_CUR, libc::SEEK_END][cx.check_option(2, Some("cur"), &["set", "cur", "end"])?];
+    let whence = [libc::SEEK_SET, libc::SEEK_CUR, libc::SEEK_END]
+        [cx.check_option(2, Some("cur"), &["set", "cur", "end"])?];
     let offset = cx.opt_int(3, 0)?;
     cfile::set_errno(0);
     // SAFETY: an open stream.
@@ -701,7 +790,8 @@ fn f_seek(cx: Ctx) -> LResult<usize> {
 
 fn f_setvbuf(cx: Ctx) -> LResult<usize> {
     let f = to_file(cx)?;
-    let mode = [libc::_IONBF, libc::_IOFBF, libc::_IOLBF][cx.check_option(2, None, &["no", "full", "line"])?];
+    let mode = [libc::_IONBF, libc::_IOFBF, libc::_IOLBF]
+        [cx.check_option(2, None, &["no", "full", "line"])?];
     let size = cx.opt_int(3, 1024)?;
     cfile::set_errno(0);
     // SAFETY: an open stream; the C library makes the buffer.

@@ -53,7 +53,11 @@ pub fn open_some(cx: Ctx, mut wanted: impl FnMut(&str) -> bool) {
     }
     let string = cx.raw_get_field(cx.globals(), "string");
     if string.tag == Tag::TABLE {
-        cx.raw_set_field(string.as_ptr(), "dump", cx.new_native("dump", native_string_dump(), &[]));
+        cx.raw_set_field(
+            string.as_ptr(),
+            "dump",
+            cx.new_native("dump", native_string_dump(), &[]),
+        );
     }
 }
 
@@ -92,7 +96,11 @@ pub(crate) fn exec_result(cx: Ctx, status: i32) -> LResult<usize> {
     } else {
         ("exit", status)
     };
-    let ok = if what == "exit" && code == 0 { Value::TRUE } else { Value::NIL };
+    let ok = if what == "exit" && code == 0 {
+        Value::TRUE
+    } else {
+        Value::NIL
+    };
     cx.ret_all(&[ok, cx.str(what), Value::int(i64::from(code))])
 }
 

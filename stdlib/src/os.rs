@@ -110,12 +110,23 @@ fn getenv(cx: Ctx) -> LResult<usize> {
 
 fn setlocale(cx: Ctx) -> LResult<usize> {
     const NAMES: &[&str] = &["all", "collate", "ctype", "monetary", "numeric", "time"];
-    const CATEGORIES: [c_int; 6] =
-        [libc::LC_ALL, libc::LC_COLLATE, libc::LC_CTYPE, libc::LC_MONETARY, libc::LC_NUMERIC, libc::LC_TIME];
+    const CATEGORIES: [c_int; 6] = [
+        libc::LC_ALL,
+        libc::LC_COLLATE,
+        libc::LC_CTYPE,
+        libc::LC_MONETARY,
+        libc::LC_NUMERIC,
+        libc::LC_TIME,
+    ];
     let locale = cx.opt_str(1)?;
     let category = CATEGORIES[cx.check_option(2, Some("all"), NAMES)?];
     // SAFETY: a C string or null; the result is copied at once.
-    let v = unsafe { c_str_value(cx, libc::setlocale(category, locale.map_or(std::ptr::null(), c_ptr))) };
+    let v = unsafe {
+        c_str_value(
+            cx,
+            libc::setlocale(category, locale.map_or(std::ptr::null(), c_ptr)),
+        )
+    };
     cx.ret(v)
 }
 
@@ -137,7 +148,12 @@ fn exit(cx: Ctx) -> LResult<usize> {
 pub fn final_status(status: c_int) -> c_int {
     match cfile::finish_output() {
         Err(e) if status == libc::EXIT_SUCCESS => {
-            let m = [b"cannot write to standard output: ", &cfile::strerror(e)[..], b"\n"].concat();
+            let m = [
+                b"cannot write to standard output: ",
+                &cfile::strerror(e)[..],
+                b"\n",
+            ]
+            .concat();
             cfile::write_stderr(&m);
             libc::EXIT_FAILURE
         }
@@ -196,7 +212,11 @@ fn set_fields(cx: Ctx, t: Value, tm: &tm) -> LResult<()> {
 
 fn date(cx: Ctx) -> LResult<usize> {
     let mut s = cx.opt_str(1)?.unwrap_or(b"%c");
-    let t: time_t = if cx.is_none_or_nil(2) { now() } else { cx.check_int(2)? };
+    let t: time_t = if cx.is_none_or_nil(2) {
+        now()
+    } else {
+        cx.check_int(2)?
+    };
     let mut tm = zero_tm();
     let utc = s.first() == Some(&b'!');
     // SAFETY: both fill the local structure.
@@ -231,7 +251,8 @@ fn date(cx: Ctx) -> LResult<usize> {
         s = &s[n..];
         let mut item = [0u8; 250];
         // SAFETY: a C string, and a buffer as long as said.
-        let len = unsafe { libc::strftime(item.as_mut_ptr().cast(), item.len(), c_ptr(&spec), &tm) };
+        let len =
+            unsafe { libc::strftime(item.as_mut_ptr().cast(), item.len(), c_ptr(&spec), &tm) };
         out.extend_from_slice(&item[..len]);
     }
     out.extend_from_slice(s);
@@ -245,7 +266,11 @@ fn date_field(cx: Ctx, name: &str, default: c_int, delta: i64) -> LResult<c_int>
     // SAFETY: [GC-LIVE] a field of the argument.
     match unsafe { number::tointeger(v) } {
         Some(n) => {
-            let fits = if n >= 0 { n - delta <= i64::from(c_int::MAX) } else { i64::from(c_int::MIN) + delta <= n };
+            let fits = if n >= 0 {
+                n - delta <= i64::from(c_int::MAX)
+            } else {
+                i64::from(c_int::MIN) + delta <= n
+            };
             if !fits {
                 return Err(cx.error(format_args!("field '{name}' is out-of-bound")));
             }
@@ -271,7 +296,11 @@ fn time(cx: Ctx) -> LResult<usize> {
         tm.tm_min = date_field(cx, "min", 0, 0)?;
         tm.tm_sec = date_field(cx, "sec", 0, 0)?;
         let dst = cx.index(cx.arg(1), cx.str("isdst"))?;
-        tm.tm_isdst = if dst.is_nil() { -1 } else { c_int::from(!dst.is_falsy()) };
+        tm.tm_isdst = if dst.is_nil() {
+            -1
+        } else {
+            c_int::from(!dst.is_falsy())
+        };
         // SAFETY: reads and normalises the local structure.
         let t = unsafe { libc::mktime(&mut tm) };
         set_fields(cx, cx.arg(1), &tm)?;

@@ -36,7 +36,13 @@ const NO_DYNAMIC: &str = "dynamic libraries not enabled; check your Lua installa
 pub fn open(cx: Ctx) -> *mut Table {
     let t = cx.new_table(0, 8);
     let package = Value::ptr(t, Tag::TABLE);
-    cx.set_funcs(t, &[("loadlib", native!(loadlib)), ("searchpath", native!(searchpath_))]);
+    cx.set_funcs(
+        t,
+        &[
+            ("loadlib", native!(loadlib)),
+            ("searchpath", native!(searchpath_)),
+        ],
+    );
     let searchers = cx.new_table(4, 0);
     let all = [
         native!(searcher_preload),
@@ -53,9 +59,21 @@ pub fn open(cx: Ctx) -> *mut Table {
     set_path(cx, t, "path", "LUA_PATH", PATH, env);
     set_path(cx, t, "cpath", "LUA_CPATH", &cpath(), env);
     cx.raw_set_field(t, "config", cx.str("/\n;\n?\n!\n-\n"));
-    cx.raw_set_field(t, "loaded", Value::ptr(cx.registry_table("_LOADED"), Tag::TABLE));
-    cx.raw_set_field(t, "preload", Value::ptr(cx.registry_table("_PRELOAD"), Tag::TABLE));
-    cx.raw_set_field(cx.globals(), "require", cx.new_native("require", native!(require), &[package]));
+    cx.raw_set_field(
+        t,
+        "loaded",
+        Value::ptr(cx.registry_table("_LOADED"), Tag::TABLE),
+    );
+    cx.raw_set_field(
+        t,
+        "preload",
+        Value::ptr(cx.registry_table("_PRELOAD"), Tag::TABLE),
+    );
+    cx.raw_set_field(
+        cx.globals(),
+        "require",
+        cx.new_native("require", native!(require), &[package]),
+    );
     t
 }
 
@@ -117,7 +135,12 @@ fn search_path(name: &[u8], path: &[u8], sep: &[u8], dirsep: &[u8]) -> Result<Ve
             }
         }
     }
-    Err([b"no file '", &replace(&files, b";", b"'\n\tno file '")[..], b"'"].concat())
+    Err([
+        b"no file '",
+        &replace(&files, b";", b"'\n\tno file '")[..],
+        b"'",
+    ]
+    .concat())
 }
 
 fn searchpath_(cx: Ctx) -> LResult<usize> {
@@ -153,7 +176,17 @@ fn find_file(cx: Ctx, name: &[u8], field: &str) -> LResult<Result<Vec<u8>, Vec<u
 }
 
 fn load_failed(cx: Ctx, name: &[u8], file: &[u8], why: &[u8]) -> Throw {
-    cx.error_bytes(&[b"error loading module '", name, b"' from file '", file, b"':\n\t", why].concat())
+    cx.error_bytes(
+        &[
+            b"error loading module '",
+            name,
+            b"' from file '",
+            file,
+            b"':\n\t",
+            why,
+        ]
+        .concat(),
+    )
 }
 
 fn searcher_preload(cx: Ctx) -> LResult<usize> {
@@ -286,7 +319,13 @@ mod tests {
     #[test]
     fn search_messages() {
         let e = search_path(b"a.b", b"/no/?.x;/none/?", b".", b"/");
-        assert_eq!(e, Err(b"no file '/no/a/b.x'\n\tno file '/none/a/b'".to_vec()));
-        assert_eq!(search_path(b"a", b"", b".", b"/"), Err(b"no file ''".to_vec()));
+        assert_eq!(
+            e,
+            Err(b"no file '/no/a/b.x'\n\tno file '/none/a/b'".to_vec())
+        );
+        assert_eq!(
+            search_path(b"a", b"", b".", b"/"),
+            Err(b"no file ''".to_vec())
+        );
     }
 }
