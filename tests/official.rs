@@ -1,0 +1,200 @@
+//! Runs the official test suite of Lua 5.4.8, whose folder `TRACEORUS_TESTES` names. The suite is not part of this repository; `.ci/run`
+//! shows where it comes from.
+//!
+//! Each file runs alone, and then all of them through `all.lua`, once in user mode and once in full mode. Files that need the internal
+//! test library of PUC skip those parts by themselves. Each pass works in a private copy of the folder. Run it with `--release`.
+
+use std::env;
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+#[path = "lua/command.rs"]
+mod command;
+
+/// Runs that are known to fail: file, mode, reason. A listed run that passes is an error too.
+const KNOWN_FAILURES: &[(&str, Mode, &str)] = &[];
+
+/// Parts cut out of the private copy: file, first and last line of the part, reason. A part that is not found is an error.
+const LEFT_OUT: &[(&str, &str, &str, &str)] = &[(
+    "main.lua",
+    "-- test module names with version sufix (\"libs/lib2-v2\")",
+    "checkout(\"true\\n\")",
+    "it loads a C library",
+)];
+
+/// Files that are no tests of their own (`bwcoercion` and `tracegc` are modules), or need gigabytes (`heavy`).
+const NOT_ALONE: &[&str] = &["all.lua", "bwcoercion.lua", "heavy.lua", "tracegc.lua"];
+
+/// Files whose shell commands race with each other; they may try again.
+const RACING: &[&str] = &["main.lua", "all.lua"];
+/// How often a racing file may run.
+const ATTEMPTS: usize = 3;
+/// The longest one run may take.
+const TIMEOUT: Duration = Duration::from_secs(900);
+
+/// How much the suite demands of the system around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// Portable parts only.
+    User,
+    /// Everything: needs a Unix shell and more time.
+    Full,
+}
+
+#[test]
+fn official_suite() {
+    let Some(folder) = env::var_os("TRACEORUS_TESTES") else {
+        return command::skip(
+            "TRACEORUS_TESTES does not name the folder of the official test suite",
+        );
+    };
+    let folder = command::repository().join(folder);
+    let mut failures = String::new();
+    let mut passed = 0;
+    for mode in [Mode::User, Mode::Full] {
+        let copy = private_copy(&folder, mode);
+        let files = test_files(&copy);
+        assert_eq!(
+            files.len(),
+            29,
+            "the suite of Lua 5.4.8 has 29 files besides all.lua, not {files:?}"
+        );
+        for file in files.iter().map(String::as_str).chain(["all.lua"]) {
+            let known = KNOWN_FAILURES.iter().find(|k| (k.0, k.1) == (file, mode));
+            match (run(file, mode, &copy), known) {
+                (Ok(()), None) => passed += 1,
+                (Ok(()), Some(_)) => {
+                    let _ = writeln!(
+                        failures,
+                        "\n--- {file} ({mode:?}) passes and must leave KNOWN_FAILURES"
+                    );
+                }
+                (Err(_), Some((_, _, reason))) => {
+                    eprintln!("{file} ({mode:?}) fails as known: {reason}")
+                }
+                (Err(why), None) => {
+                    let _ = writeln!(failures, "\n--- {file} ({mode:?})\n{}", why.trim_end());
+                }
+            }
+        }
+        fs::remove_dir_all(&copy).expect("the copy can be removed");
+    }
+    eprintln!("official suite: {passed} runs passed");
+    assert!(
+        failures.is_empty(),
+        "official suite: {passed} runs passed, others did not\n{failures}"
+    );
+}
+
+/// Runs one file in the copy. `Err` holds the end of what it printed.
+fn run(file: &str, mode: Mode, copy: &Path) -> Result<(), String> {
+    let attempts = if RACING.contains(&file) { ATTEMPTS } else { 1 };
+    let mut why = String::new();
+    for attempt in 1..=attempts {
+        let mut test = Command::new(command::binary());
+        test.current_dir(copy);
+        if mode == Mode::User {
+            // all.lua derives the other names from _U; a file that runs alone reads them itself
+            test.args(["-e", "_U, _soft, _port, _nomsg = true, true, true, true"]);
+        }
+        if file == "big.lua" {
+            // its last statement yields, except in user mode, where it returns early
+            test.args(["-e", "local r = coroutine.wrap(assert(loadfile('big.lua')))() assert(r == (_soft and 'a' or 'b'))"]);
+        } else {
+            test.arg(file);
+        }
+        let outcome = command::run(&mut test, TIMEOUT).map_err(|e| e.to_string())?;
+        let finished = file != "all.lua" || contains(&outcome.stdout, b"final OK !!!");
+        if outcome.status == Some(0) && finished {
+            return Ok(());
+        }
+        let status = match outcome.status {
+            _ if outcome.timed_out => "took too long and was killed".to_owned(),
+            Some(0) => "ended early with status 0".to_owned(),
+            Some(status) => format!("ended with status {status}"),
+            None => "was ended by a signal".to_owned(),
+        };
+        why = format!(
+            "{status}\n{}\n{}",
+            tail(&outcome.stdout, 6),
+            tail(&outcome.stderr, 14)
+        );
+        if attempt < attempts {
+            eprintln!("{file} ({mode:?}) {status}; trying again");
+        }
+    }
+    Err(why)
+}
+
+/// Makes a fresh copy of the suite for one pass, without the parts that are left out.
+fn private_copy(folder: &Path, mode: Mode) -> PathBuf {
+    let copy = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join(format!("testes-{}-{mode:?}", std::process::id()));
+    copy_folder(folder, &copy).unwrap_or_else(|e| panic!("cannot copy {}: {e}", folder.display()));
+    for (file, first, last, reason) in LEFT_OUT {
+        let path = copy.join(file);
+        let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{file}: {e}"));
+        let mut lines: Vec<&str> = text.lines().collect();
+        let start = lines
+            .iter()
+            .position(|l| l == first)
+            .unwrap_or_else(|| panic!("{file}: no line {first}"));
+        let length = lines[start..]
+            .iter()
+            .position(|l| l == last)
+            .unwrap_or_else(|| panic!("{file}: no line {last}"));
+        // empty lines keep the numbers of the others
+        lines[start..=start + length].fill("");
+        eprintln!(
+            "{file} ({mode:?}): lines {} to {} left out: {reason}",
+            start + 1,
+            start + length + 1
+        );
+        fs::write(&path, lines.join("\n") + "\n").unwrap_or_else(|e| panic!("{file}: {e}"));
+    }
+    copy
+}
+
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
+/// The files that can run alone, sorted.
+fn test_files(folder: &Path) -> Vec<String> {
+    let names = fs::read_dir(folder).expect("a fresh copy").map(|e| {
+        e.expect("readable")
+            .file_name()
+            .to_string_lossy()
+            .into_owned()
+    });
+    let mut names: Vec<String> = names
+        .filter(|n| n.ends_with(".lua") && !NOT_ALONE.contains(&n.as_str()))
+        .collect();
+    names.sort();
+    names
+}
+
+/// The last `count` lines of a text.
+fn tail(text: &[u8], count: usize) -> String {
+    let text = String::from_utf8_lossy(text);
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|w| w == part)
+}
