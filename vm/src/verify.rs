@@ -472,8 +472,8 @@ impl Verifier<'_> {
         if let Some(r) = s.regs[..live].iter().position(|&k| k == UNWRITTEN) {
             return fail(pc, format_args!("{}: R{r} is live but not written on every path", op.mnemonic()));
         }
-        // Closing is what takes pending variables out of the live registers.
-        if let Some(&r) = s.tbc.iter().find(|&&r| (r as usize) >= live && !(op == Close && r as usize >= a)) {
+        // A pending variable stays where the collector sees it until it is closed, be it by this instruction.
+        if let Some(&r) = s.tbc.iter().find(|&&r| r as usize >= live) {
             return fail(pc, format_args!("{}: R{r} is to be closed but not live", op.mnemonic()));
         }
         if !s.tbc.is_empty() && matches!(op, Ret0 | Ret1 | Ret | RetM | TailCall | TailCallM) {
@@ -550,7 +550,7 @@ impl Verifier<'_> {
         }
         // What the collector does not see any more.
         s.kill_from(keep);
-        if let Some(&r) = s.tbc.iter().find(|&&r| r as usize >= keep && op != Close) {
+        if let Some(&r) = s.tbc.iter().find(|&&r| r as usize >= keep) {
             return fail(pc, format_args!("{}: destroys R{r}, which is to be closed", op.mnemonic()));
         }
         match op {

@@ -388,9 +388,15 @@ fn to_be_closed() {
     let mut f = function(4);
     ins(&mut f, 0, LoadNil, 0, 1, 0, &[]);
     ins(&mut f, 1, Tbc, 0, 0, 0, &[]);
-    ins(&mut f, 0, Close, 0, 0, 0, &[]);
+    ins(&mut f, 1, Close, 0, 0, 0, &[]);
     ins(&mut f, 0, Ret0, 0, 0, 0, &[]);
     verify(&chunk(f)).unwrap();
+    refused_for("to be closed but not live", 4, |f| {
+        ins(f, 0, LoadNil, 0, 1, 0, &[]);
+        ins(f, 1, Tbc, 0, 0, 0, &[]);
+        ins(f, 0, Close, 0, 0, 0, &[]);
+        ins(f, 0, Ret0, 0, 0, 0, &[]);
+    });
 }
 
 #[test]
