@@ -9,8 +9,6 @@ use traceorus_vm::{hooks, table};
 
 use crate::cfile;
 
-/// Registry key of the table of hook functions by thread.
-const HOOK_TABLE: &str = "_HOOKKEY";
 /// LUAI_MAXCCALLS, which cannot be changed.
 const C_STACK_LIMIT: i64 = 200;
 
@@ -311,11 +309,11 @@ fn upvaluejoin(cx: Ctx) -> LResult<usize> {
 
 /// The table of hook functions: its keys, the threads, are weak.
 fn hook_table(cx: Ctx) -> *mut Table {
-    let v = cx.registry_get(HOOK_TABLE);
+    let v = cx.registry_get(hooks::HOOK_TABLE);
     if v.tag == Tag::TABLE {
         return v.as_ptr();
     }
-    let t = cx.registry_table(HOOK_TABLE);
+    let t = cx.registry_table(hooks::HOOK_TABLE);
     cx.raw_set_field(t, "__mode", cx.str("k"));
     cx.set_metatable(Value::ptr(t, Tag::TABLE), t);
     t
@@ -354,11 +352,7 @@ fn gethook(cx: Ctx) -> LResult<usize> {
         if (*l).hook == 0 {
             return cx.ret(Value::NIL);
         }
-        let f = if hooks::has_lua_hook(l) {
-            table::table_get(hook_table(cx), Value::ptr(l, Tag::THREAD))
-        } else {
-            cx.str("external hook")
-        };
+        let f = if hooks::has_lua_hook(l) { hooks::lua_hook_function(l) } else { cx.str("external hook") };
         let mut events = String::new();
         for (letter, bit) in [('c', hooks::MASK_CALL), ('r', hooks::MASK_RET), ('l', hooks::MASK_LINE)] {
             if (*l).hook_mask & bit != 0 {

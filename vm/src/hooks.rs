@@ -20,7 +20,7 @@ use crate::ctx::{LResult, Throw};
 use crate::debuginfo::{self, line_at, proto_of, word_index};
 use crate::state::Global;
 use crate::string::str_val;
-use crate::{call, dispatch, throw, verify};
+use crate::{call, dispatch, table, throw, verify};
 
 /// Call events.
 pub const MASK_CALL: u32 = 1;
@@ -113,18 +113,37 @@ pub unsafe fn has_lua_hook(l: *mut Thread) -> bool {
     unsafe { (*l).hook == lua_hook as *const () as u64 }
 }
 
-/// The hook that calls `Thread::hook_value` with the event's name and the line or nil.
+/// Registry key of the table of Lua hook functions by thread (weak keys).
+pub const HOOK_TABLE: &str = "_HOOKKEY";
+
+/// The Lua hook function of a thread, or nil. New coroutines inherit mask and [`lua_hook`] from their maker, as in PUC, but
+/// no function.
+///
+/// # Safety
+/// [GC-LIVE] `l` is a live thread.
+pub unsafe fn lua_hook_function(l: *mut Thread) -> Value {
+    // SAFETY: [GC-LIVE] the registry keeps the table, which keeps the functions of live threads.
+    unsafe {
+        let g = Global::of((*l).global);
+        let key = g.str_new(HOOK_TABLE.as_bytes());
+        let t = table::table_get_str(g.hot.registry, key);
+        if t.tag == Tag::TABLE { table::table_get(t.as_ptr(), Value::ptr(l, Tag::THREAD)) } else { Value::NIL }
+    }
+}
+
+/// The hook that calls the thread's Lua hook function with the event's name and the line or nil.
 ///
 /// # Safety
 /// A [`HookFn`].
 pub unsafe fn lua_hook(l: *mut Thread, event: Event, line: i64) -> LResult<()> {
     // SAFETY: [STACK-STABLE] `run` has made room above the top.
     unsafe {
-        let func = (*l).top;
-        if (*l).hook_value.is_nil() {
+        let f = lua_hook_function(l);
+        if f.is_nil() {
             return Ok(());
         }
-        *func = (*l).hook_value;
+        let func = (*l).top;
+        *func = f;
         *func.add(1) = str_val(Global::of((*l).global).str_new(event.name().as_bytes()));
         *func.add(2) = if line >= 0 { Value::int(line) } else { Value::NIL };
         (*l).top = func.add(3);
