@@ -362,3 +362,6 @@ unsafe fn const_of(v: Value) -> Const {
         _ => Const::Nil,
     }
 }
+
+#[cfg(test)]
+mod tests;
