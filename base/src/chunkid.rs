@@ -9,8 +9,10 @@ const SUFFIX: &[u8] = b"\"]";
 /// The printable form of a chunk's source name: `=x` gives `x`, `@file` gives `file` (its end, if it is long), anything
 /// else is source text and gives `[string "first line..."]`. At most 59 bytes; same result as `luaO_chunkid`.
 pub fn chunkid(source: &[u8]) -> Vec<u8> {
-    // PUC handles the name as a C string.
-    let source = source.split(|&b| b == 0).next().unwrap_or(b"");
+    // PUC handles the name as a C string. Of source text only the beginning matters, however long it is.
+    let named = matches!(source.first(), Some(b'=' | b'@'));
+    let looked_at = if named { source } else { &source[..source.len().min(MAX)] };
+    let source = looked_at.split(|&b| b == 0).next().unwrap_or(b"");
     match source.first() {
         Some(b'=') => source[1..source.len().min(MAX + 1)].to_vec(),
         Some(b'@') if source.len() <= MAX + 1 => source[1..].to_vec(),

@@ -159,7 +159,7 @@ fn getinfo(cx: Ctx) -> LResult<usize> {
     unsafe {
         let info = debuginfo::func_info(function);
         if has(b'S') {
-            set("source", cx.str(&info.source));
+            set("source", cx.str(info.source));
             set("short_src", cx.str(&info.short_src));
             set("linedefined", Value::int(info.line_defined));
             set("lastlinedefined", Value::int(info.last_line_defined));

@@ -46,8 +46,8 @@ impl Name {
 /// What is known of a function from its definition (`getinfo`'s `S` and `u`).
 #[derive(Clone, Debug)]
 pub struct FuncInfo {
-    /// Source with its prefix.
-    pub source: Vec<u8>,
+    /// Source with its prefix. Lives as long as the function.
+    pub source: &'static [u8],
     /// Printable source.
     pub short_src: Vec<u8>,
     /// Line of `function`; -1 for a native function.
@@ -74,7 +74,7 @@ pub unsafe fn func_info(f: Value) -> FuncInfo {
         let h = if f.tag == Tag::FUNCTION { f.as_ptr::<GcHeader>() } else { std::ptr::null_mut() };
         let Some(p) = proto_of(h) else {
             return FuncInfo {
-                source: b"=[C]".to_vec(),
+                source: b"=[C]",
                 short_src: b"[C]".to_vec(),
                 line_defined: -1,
                 last_line_defined: -1,
@@ -86,7 +86,7 @@ pub unsafe fn func_info(f: Value) -> FuncInfo {
         };
         let source = str_bytes((*p).source);
         FuncInfo {
-            source: source.to_vec(),
+            source,
             short_src: chunkid(source),
             line_defined: (*p).line_defined.into(),
             last_line_defined: (*p).last_line_defined.into(),
