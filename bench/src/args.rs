@@ -51,6 +51,10 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = Metric::Wall)]
     pub metric: Metric,
 
+    /// Exit with status 1 also if a peer is missing.
+    #[arg(long)]
+    pub strict: bool,
+
     /// Folder of the programs [default: bench/programs].
     #[arg(long, value_name = "DIR")]
     pub programs: Option<PathBuf>,
