@@ -522,6 +522,36 @@ pub mod thread_status {
 /// Number of small size classes of the collector; see `gc` for their sizes.
 pub const SIZE_CLASSES: usize = 40;
 
+/// Entry of the state's look-up cache: what a key means for tables of a shape. Direct-mapped, see [`lookup_index`].
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct LookupEntry {
+    /// Shape id of the receiver; 0: empty.
+    pub shape: u32,
+    /// 0: the key is an own field, `payload` its slot. Else the entry holds while `GlobalHot::proto_epoch` is this.
+    pub epoch: u32,
+    /// Address of the key (a short string); plus 1 in entries for a store that adds the key: `payload` is then the shape
+    /// afterwards.
+    pub key: u64,
+    /// Slot, payload of a constant found in a prototype, or shape.
+    pub payload: u64,
+    /// Tag of a constant found in a prototype.
+    pub tag: Tag,
+    /// Free.
+    pub spare: u32,
+}
+
+/// Entries of the look-up cache (a power of two).
+pub const LOOKUP_SIZE: usize = 512;
+/// Distance (in entries) between the places for a field and for its addition.
+pub const LOOKUP_ADD: usize = 97;
+
+/// Where the look-up cache keeps `key` for tables of shape `shape`.
+#[inline(always)]
+pub const fn lookup_index(shape: u32, key: u64) -> usize {
+    (shape as u64 * 8).wrapping_add(key >> 4) as usize & (LOOKUP_SIZE - 1)
+}
+
 /// State: hot prefix, read by emitted code. The vm's `Global` starts with it.
 #[repr(C)]
 pub struct GlobalHot {
@@ -561,6 +591,8 @@ pub struct GlobalHot {
     pub code_base: *const u8,
     /// Start of the active (mirror) region.
     pub code_active: *const u8,
+    /// Look-up cache, [`LOOKUP_SIZE`] entries.
+    pub lookup: *mut LookupEntry,
     /// `mode::*` bits that the active region looks at.
     pub mode: u32,
     /// Exit status of the innermost entry: 0 returned, 1 raised.

@@ -427,15 +427,19 @@ pub unsafe fn finish_return(mut l: *mut Thread, mut res: *mut Value, mut n: usiz
     // SAFETY: [STACK-STABLE] frames are well formed; nothing here grows a stack but `coroutine::transfer`, which
     // gives new addresses.
     unsafe {
-        if (*l).hook_mask & hooks::MASK_RET != 0 && (*l).allow_hook != 0 {
-            let off = res.offset_from((*l).stack);
-            if hooks::hook_return(l, res, n).is_err() {
-                return throw::raise(l);
-            }
-            res = (*l).stack.offset(off);
-        }
+        let mut ended = true;
         let mut base = (*l).base;
         loop {
+            // the mask is for the event itself; the line that the caller goes on with matters to others, too
+            if ended && (*l).hook_mask != 0 && (*l).allow_hook != 0 {
+                let off = res.offset_from((*l).stack);
+                if hooks::hook_return(l, res, n).is_err() {
+                    return throw::raise(l);
+                }
+                res = (*l).stack.offset(off);
+                base = (*l).base;
+            }
+            ended = false;
             let func = base.sub(1);
             let w = word_at(func);
             match frame::kind_of(w) {
@@ -470,9 +474,11 @@ pub unsafe fn finish_return(mut l: *mut Thread, mut res: *mut Value, mut n: usiz
                     copy_down(pb.add(1), res, n);
                     *pb = Value::TRUE;
                     (*l).base = pb;
+                    (*l).top = pb.add(n + 1);
                     base = pb;
                     res = pb;
                     n += 1;
+                    ended = true;
                 }
                 kind::ENTRY => {
                     let act = frame::addr_of(w) as *mut Activation;
@@ -497,6 +503,7 @@ pub unsafe fn finish_return(mut l: *mut Thread, mut res: *mut Value, mut n: usiz
                     res = next.1;
                     n = next.2;
                     base = (*l).base;
+                    ended = true;
                 }
                 k => unreachable!("frame kind {k}"),
             }
@@ -526,7 +533,7 @@ pub unsafe fn call_at(l: *mut Thread, func: *mut Value, nargs: usize, nresults: 
     unsafe { enter(l, func, nargs, nresults, 0) }
 }
 
-unsafe fn enter(l: *mut Thread, func: *mut Value, nargs: usize, nresults: i32, akind: u32) -> LResult<usize> {
+pub(crate) unsafe fn enter(l: *mut Thread, func: *mut Value, nargs: usize, nresults: i32, akind: u32) -> LResult<usize> {
     // SAFETY: as in `call_at`; the activation outlives the frame that names it, because the interpreter is left
     // only through that frame's return or through `throw::raise`, which pops it.
     unsafe {

@@ -369,11 +369,11 @@ pub unsafe extern "C" fn native_yield(l: *mut Thread) -> i64 {
         let cx = Ctx::new(l);
         let g = Global::of((*l).global);
         if l == g.hot.main {
-            cx.error("attempt to yield from outside a coroutine");
+            cx.throw(cx.str("attempt to yield from outside a coroutine"));
             return -1;
         }
         if (*l).ncalls >> 16 != 0 {
-            cx.error("attempt to yield across a C-call boundary");
+            cx.throw(cx.str("attempt to yield across a C-call boundary"));
             return -1;
         }
         let n = cx.top();

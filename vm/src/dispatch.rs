@@ -5,6 +5,7 @@
 //! loop, slower and otherwise the same.
 
 use traceorus_base::bytecode::{self, Op};
+use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 
@@ -155,6 +156,7 @@ static TABLE: HelperTable = {
     t[i + 2] = call::native_return as *const u8;
     t[i + 3] = poll_step as *const u8;
     t[i + 4] = header_step as *const u8;
+    t[i + 5] = dict_step as *const u8;
     HelperTable(t)
 };
 
@@ -227,7 +229,26 @@ unsafe fn set_word(pc: *const Instr, i: usize, w: u64) {
     unsafe { *(pc as *mut Instr).add(i) = w }
 }
 
-/// Fills the cache of a GetField or SetField on `t`.
+/// Puts an entry into the look-up cache.
+#[inline]
+unsafe fn lookup_put(g: &mut Global, key: u64, e: LookupEntry) {
+    // SAFETY: the index is below the size.
+    unsafe {
+        let i = lookup_index(e.shape, key & !1) + if key & 1 != 0 { LOOKUP_ADD } else { 0 };
+        *g.hot.lookup.add(i & (LOOKUP_SIZE - 1)) = LookupEntry { key, ..e };
+    }
+}
+
+/// Remembers that `key` is in slot `slot` of tables of a shape.
+unsafe fn lookup_own(g: &mut Global, shape: u32, key: *mut Str, slot: u32) {
+    // SAFETY: as the callers.
+    unsafe {
+        let e = LookupEntry { shape, epoch: 0, key: 0, payload: slot as u64, tag: Tag::NIL, spare: 0 };
+        lookup_put(g, key as u64, e);
+    }
+}
+
+/// Fills the caches for a field of `t`: the one of the GetField or SetField at `pc`, and the look-up cache.
 ///
 /// # Safety
 /// [CODE] `pc` is at such an instruction.
@@ -238,17 +259,103 @@ pub unsafe fn cache_field(g: &mut Global, pc: *const Instr, t: Value) {
             return;
         }
         let p = t.as_ptr::<Table>();
-        if (*p).hdr.flags & (flags::TAB_DICT | flags::TAB_VOLATILE) != 0 {
-            return;
-        }
+        let f = (*p).hdr.flags;
+        let get = op_at(pc) == Op::GetField;
         // stores into prototypes must be seen by the table module
-        if (*p).hdr.flags & flags::TAB_PROTO != 0 && op_at(pc) == Op::SetField {
+        if f & flags::TAB_VOLATILE != 0 || f & flags::TAB_PROTO != 0 && !get {
             return;
         }
         let key = *pc.add(2) as *mut Str;
-        if let Some(slot) = shape::shape_find(g, (*p).shape, key) {
+        if f & flags::TAB_DICT == 0
+            && let Some(slot) = shape::shape_find(g, (*p).shape, key)
+        {
             set_word(pc, 1, (*p).hdr.word as u64 | (slot as u64) << 32);
+            if f & flags::TAB_PROTO == 0 {
+                lookup_own(g, (*p).hdr.word, key, slot);
+            }
+            return;
         }
+        if get && let Some(v) = constant_of(g, t, key) {
+            let e = LookupEntry {
+                shape: (*p).hdr.word,
+                epoch: g.hot.proto_epoch,
+                key: 0,
+                payload: v.payload,
+                tag: v.tag,
+                spare: 0,
+            };
+            lookup_put(g, key as u64, e);
+        }
+    }
+}
+
+/// Remembers the slot of a computed string key of a record.
+///
+/// # Safety
+/// [GC-LIVE]
+pub unsafe fn cache_computed(g: &mut Global, t: Value, k: Value) {
+    // SAFETY: as promised.
+    unsafe {
+        if t.tag != Tag::TABLE || k.tag != Tag::STRING || !crate::string::str_is_short(k.as_ptr()) {
+            return;
+        }
+        let p = t.as_ptr::<Table>();
+        if (*p).hdr.flags & (flags::TAB_DICT | flags::TAB_VOLATILE | flags::TAB_PROTO) != 0 {
+            return;
+        }
+        if let Some(slot) = shape::shape_find(g, (*p).shape, k.as_ptr()) {
+            lookup_own(g, (*p).hdr.word, k.as_ptr(), slot);
+        }
+    }
+}
+
+/// Remembers that the SetField at `pc` has taken `t` from the shape `before` to its present one.
+///
+/// # Safety
+/// [CODE] `pc` is at such an instruction; [GC-LIVE].
+pub unsafe fn cache_addition(g: &mut Global, pc: *const Instr, t: *mut Table, before: *mut Shape) {
+    // SAFETY: as promised.
+    unsafe {
+        let after = (*t).shape;
+        let f = (*t).hdr.flags;
+        if after == before
+            || f & (flags::TAB_DICT | flags::TAB_PROTO | flags::TAB_OWN_ID | flags::TAB_VOLATILE) != 0
+            || (*after).parent != before
+            || (*after).key != *pc.add(2) as *mut Str
+        {
+            return;
+        }
+        let mt = (*t).metatable;
+        if !mt.is_null()
+            && ((*after).shape_flags & shape_flags::UNCACHED_META != 0
+                || !table::table_is_cacheable(mt)
+                || !table::meta_get(g, mt, MetaMethod::NewIndex).is_nil())
+        {
+            return;
+        }
+        let e = LookupEntry {
+            shape: (*before).hdr.word,
+            epoch: g.hot.proto_epoch,
+            key: 0,
+            payload: after as u64,
+            tag: Tag::NIL,
+            spare: 0,
+        };
+        lookup_put(g, (*after).key as u64 | 1, e);
+    }
+}
+
+/// Finds an entry of a dictionary for emitted code: null if there is none.
+///
+/// # Safety
+/// [GC-LIVE] a live table and a live key.
+pub unsafe extern "C" fn dict_step(t: *mut Table, payload: u64, tag: i32) -> *mut DictEntry {
+    // SAFETY: as promised.
+    unsafe {
+        if (*t).hdr.flags & flags::TAB_DICT == 0 {
+            return std::ptr::null_mut();
+        }
+        crate::dict::dict_find((*t).hash as *mut Dict, Value::new(payload, Tag(tag)))
     }
 }
 
@@ -270,7 +377,9 @@ pub unsafe fn cache_global(g: &mut Global, pc: *const Instr, env: Value) {
             return;
         }
         if (*t).hdr.flags & (flags::TAB_OWN_ID | flags::TAB_PROTO) == 0 {
-            table::own_id(g, t);
+            if table::own_id(g, t) == 0 {
+                return;
+            }
         }
         let key = *pc.add(3) as *mut Str;
         if let Some(e) = table::dict_entry(t, key) {
@@ -280,7 +389,54 @@ pub unsafe fn cache_global(g: &mut Global, pc: *const Instr, env: Value) {
     }
 }
 
-/// Fills the cache of a SelfGet on `o`.
+/// The constant that `key` means for `o`, found in its prototypes (a table's own fields do not count), if it can be
+/// relied on while `proto_epoch` stays. The receiver's shape must imply its metatable and the absence of the key.
+unsafe fn constant_of(g: &mut Global, o: Value, key: *mut Str) -> Option<Value> {
+    // SAFETY: [GC-LIVE] as the callers.
+    unsafe {
+        let mut t = std::ptr::null_mut::<Table>();
+        if o.tag == Tag::TABLE {
+            t = o.as_ptr::<Table>();
+            let f = (*t).hdr.flags;
+            if f & flags::TAB_PROTO != 0 {
+                if !table::table_is_cacheable(t) {
+                    return None;
+                }
+            } else if f & (flags::TAB_DICT | flags::TAB_VOLATILE) != 0
+                || (*(*t).shape).shape_flags & shape_flags::UNCACHED_META != 0
+            {
+                return None;
+            }
+        }
+        // walk the prototypes; each must be cacheable and hold what is used in a constant slot
+        for _ in 0..16 {
+            if !t.is_null() {
+                let v = table::table_get_str(t, key);
+                if !v.is_nil() {
+                    let proto = (*t).hdr.flags & flags::TAB_PROTO != 0;
+                    return (proto && table::proto_slot_is_const(g, t, key)).then_some(v);
+                }
+            }
+            let mt = if t.is_null() { g.hot.type_meta[0] } else { (*t).metatable };
+            if mt.is_null() || !table::table_is_cacheable(mt) {
+                return None;
+            }
+            let name = g.hot.meta_names[MetaMethod::Index as usize];
+            let ix = table::table_get_str(mt, name);
+            if ix.tag != Tag::TABLE || !table::proto_slot_is_const(g, mt, name) {
+                return None;
+            }
+            t = ix.as_ptr();
+            table::table_mark_proto(g, t);
+            if !table::table_is_cacheable(t) {
+                return None;
+            }
+        }
+        None
+    }
+}
+
+/// Fills the caches for a SelfGet on `o`.
 ///
 /// # Safety
 /// [CODE] `pc` is at such an instruction.
@@ -288,75 +444,44 @@ pub unsafe fn cache_method(g: &mut Global, pc: *const Instr, o: Value) {
     // SAFETY: as promised; [GC-LIVE].
     unsafe {
         let key = *pc.add(3) as *mut Str;
-        let receiver;
-        let mut t;
+        let mut receiver = STRING_RECEIVER;
         if o.tag == Tag::TABLE {
-            t = o.as_ptr::<Table>();
+            let t = o.as_ptr::<Table>();
             let f = (*t).hdr.flags;
-            if f & (flags::TAB_DICT | flags::TAB_VOLATILE) == 0 {
+            if f & (flags::TAB_DICT | flags::TAB_VOLATILE | flags::TAB_PROTO) == 0 {
                 if let Some(slot) = shape::shape_find(g, (*t).shape, key) {
-                    if f & flags::TAB_PROTO == 0 {
-                        set_word(pc, 1, (*t).hdr.word as u64);
-                        set_word(pc, 2, slot as u64);
+                    set_word(pc, 1, (*t).hdr.word as u64);
+                    set_word(pc, 2, slot as u64);
+                    lookup_own(g, (*t).hdr.word, key, slot);
+                    return;
+                }
+                if (*(*t).shape).shape_flags & shape_flags::UNCACHED_META != 0 && !(*t).metatable.is_null() {
+                    // the only object of its metatable: it gets a shape of its own when it comes here again
+                    if *pc.add(1) != 0 || *pc.add(2) != t as u64 {
+                        set_word(pc, 1, 0);
+                        set_word(pc, 2, t as u64);
                         return;
                     }
-                }
-            }
-            if f & flags::TAB_PROTO != 0 {
-                if !table::table_is_cacheable(t) {
-                    return;
-                }
-            } else if f & flags::TAB_DICT != 0 {
-                return;
-            } else if (*(*t).shape).shape_flags & shape_flags::UNCACHED_META != 0 {
-                // the only object of its metatable: it gets a shape of its own when it comes here again
-                if *pc.add(1) != 0 || *pc.add(2) != t as u64 || (*t).metatable.is_null() {
-                    set_word(pc, 1, 0);
-                    set_word(pc, 2, t as u64);
-                    return;
-                }
-                let mt = (*t).metatable;
-                table::table_set_metatable(g, t, std::ptr::null_mut());
-                table::table_set_metatable(g, t, mt);
-                if (*(*t).shape).shape_flags & shape_flags::UNCACHED_META != 0 {
-                    return;
+                    let mt = (*t).metatable;
+                    table::table_set_metatable(g, t, std::ptr::null_mut());
+                    table::table_set_metatable(g, t, mt);
                 }
             }
             receiver = (*t).hdr.word;
-        } else if o.tag == Tag::STRING {
-            receiver = STRING_RECEIVER;
-            t = std::ptr::null_mut();
-        } else {
+        } else if o.tag != Tag::STRING {
             return;
         }
-        // walk the prototypes; each must be cacheable and hold what is used in a constant slot
-        for depth in 0..16 {
-            if !t.is_null() {
-                let v = table::table_get_str(t, key);
-                if !v.is_nil() {
-                    let proto = (*t).hdr.flags & flags::TAB_PROTO != 0;
-                    if v.tag == Tag::FUNCTION && proto && table::proto_slot_is_const(g, t, key) {
-                        set_word(pc, 1, receiver as u64 | (g.hot.proto_epoch as u64) << 32);
-                        set_word(pc, 2, v.payload);
-                    }
-                    return;
-                }
+        if let Some(v) = constant_of(g, o, key)
+            && v.tag == Tag::FUNCTION
+        {
+            let epoch = g.hot.proto_epoch;
+            set_word(pc, 1, receiver as u64 | (epoch as u64) << 32);
+            set_word(pc, 2, v.payload);
+            if receiver != STRING_RECEIVER {
+                let e =
+                    LookupEntry { shape: receiver, epoch, key: 0, payload: v.payload, tag: v.tag, spare: 0 };
+                lookup_put(g, key as u64, e);
             }
-            let mt = if t.is_null() { g.hot.type_meta[0] } else { (*t).metatable };
-            if mt.is_null() || !table::table_is_cacheable(mt) {
-                return;
-            }
-            let name = g.hot.meta_names[traceorus_base::meta::MetaMethod::Index as usize];
-            let ix = table::table_get_str(mt, name);
-            if ix.tag != Tag::TABLE || !table::proto_slot_is_const(g, mt, name) {
-                return;
-            }
-            t = ix.as_ptr();
-            table::table_mark_proto(g, t);
-            if !table::table_is_cacheable(t) {
-                return;
-            }
-            let _ = depth;
         }
     }
 }

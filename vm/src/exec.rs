@@ -144,7 +144,7 @@ pub unsafe fn index_step(g: &mut Global, t: Value, k: Value) -> Access {
             let mm;
             if t.tag == Tag::TABLE {
                 let p = t.as_ptr::<Table>();
-                let v = table::table_get(p, k);
+                let v = table::table_get_cached(g, p, k);
                 if !v.is_nil() {
                     return Access::Done(v);
                 }
@@ -228,6 +228,12 @@ pub unsafe fn raw_set(l: *mut Thread, t: *mut Table, k: Value, v: Value) -> LRes
 
 /// Pushes function and arguments above everything in use, calls by nested entry, gives the first result.
 unsafe fn nested(l: *mut Thread, args: &[Value]) -> LResult<Value> {
+    // SAFETY: as the callers.
+    unsafe { nested_as(l, args, 0) }
+}
+
+/// As [`nested`]; `akind` is `Activation::kind`.
+unsafe fn nested_as(l: *mut Thread, args: &[Value], akind: u32) -> LResult<Value> {
     // SAFETY: [STACK-STABLE] the slots above `scratch_top` are free.
     unsafe {
         let top = call::scratch_top(l);
@@ -239,7 +245,7 @@ unsafe fn nested(l: *mut Thread, args: &[Value]) -> LResult<Value> {
             *at.add(i) = a;
         }
         let saved_native_top = top_off;
-        let r = call::call_at(l, at, args.len() - 1, 1);
+        let r = call::enter(l, at, args.len() - 1, 1, akind);
         let v = *(*l).stack.offset(off);
         if r.is_err() {
             throw::close_from(l, off as usize);
@@ -449,7 +455,11 @@ pub unsafe fn tostring(l: *mut Thread, v: Value) -> LResult<Value> {
                 } else {
                     v.tag.type_name().as_bytes().to_vec()
                 };
-                s.extend_from_slice(format!(": {:#016x}", v.payload).as_bytes());
+                let mut p = v.payload;
+                if v.tag == Tag::USERDATA {
+                    p += Userdata::block_offset((*v.as_ptr::<GcHeader>()).extra as usize) as u64;
+                }
+                s.extend_from_slice(format!(": {p:#x}").as_bytes());
                 str_val(g.str_new(&s))
             }
         })
@@ -534,7 +544,7 @@ pub unsafe fn run_finalizers(l: *mut Thread) {
                 continue;
             }
             let hooks = std::mem::replace(&mut (*l).allow_hook, 0);
-            let r = nested(l, &[mm, v]);
+            let r = nested_as(l, &[mm, v], crate::hooks::ENTRY_FINALIZER);
             (*l).allow_hook = hooks;
             if r.is_err() {
                 let e = g.hot.error_value;
@@ -598,7 +608,7 @@ fn next(cx: Ctx<'_>) -> LResult<usize> {
             Ok(2)
         }
         Ok(None) => cx.ret(Value::NIL),
-        Err(_) => Err(cx.error("invalid key to 'next'")),
+        Err(_) => Err(cx.throw(cx.str("invalid key to 'next'"))),
     }
 }
 

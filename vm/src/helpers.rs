@@ -505,8 +505,12 @@ helpers! {
     h_setfield(i) {
         let t = *i.a();
         let k = Value::new(i.word(2), Tag::STRING);
+        let before = if t.tag == Tag::TABLE { (*t.as_ptr::<Table>()).shape } else { std::ptr::null_mut() };
         let next = do_set(i, t, k, *i.b(), true, 3);
-        dispatch::cache_field(i.g(), i.pc, t);
+        if t.tag == Tag::TABLE {
+            dispatch::cache_addition(i.g(), i.pc, t.as_ptr(), before);
+            dispatch::cache_field(i.g(), i.pc, t);
+        }
         next
     }
     h_selfget(i) {
@@ -516,8 +520,14 @@ helpers! {
         dispatch::cache_method(i.g(), i.pc, o);
         do_index(i, o, k, 4)
     }
-    h_getindex(i) { do_index(i, *i.b(), *i.c(), 1) }
-    h_setindex(i) { do_set(i, *i.a(), *i.b(), *i.c(), false, 1) }
+    h_getindex(i) {
+        dispatch::cache_computed(i.g(), *i.b(), *i.c());
+        do_index(i, *i.b(), *i.c(), 1)
+    }
+    h_setindex(i) {
+        dispatch::cache_computed(i.g(), *i.a(), *i.b());
+        do_set(i, *i.a(), *i.b(), *i.c(), false, 1)
+    }
     h_getint(i) { do_index(i, *i.b(), Value::int(bytecode::c(i.w) as i16 as i64), 1) }
     h_setint(i) { do_set(i, *i.a(), Value::int(bytecode::b(i.w) as i16 as i64), *i.c(), false, 1) }
     h_newtable(i) {
@@ -812,8 +822,8 @@ unsafe fn set_list(i: Ins, n: usize) -> LResult<()> {
         let t = (*i.a()).as_ptr::<Table>();
         let g = i.g();
         let last = start + n;
-        if last > 1000 {
-            throw::reserve(i.l, 9 * last)?;
+        if last.max(total) > 1000 {
+            throw::reserve(i.l, 9 * last.max(total))?;
         }
         if (*t).arr_cap as usize <= last {
             if table::table_resize(g, t, last.max(total), 0).is_err() {

@@ -32,6 +32,8 @@ pub struct Global {
     pub shapes: ShapeState,
     /// See [`Loader`].
     pub loader: Option<Loader>,
+    /// The look-up cache that `hot.lookup` points to.
+    lookup: Box<[LookupEntry]>,
     /// Called at a safepoint after [`request_interrupt`]; may raise.
     pub interrupt: Option<unsafe fn(Ctx<'_>) -> LResult<()>>,
     /// Warning function: `(ctx, message, to be continued)`.
@@ -76,6 +78,9 @@ pub unsafe fn new(host: HostAlloc) -> *mut Thread {
         std::ptr::write(&raw mut (*raw).heap, Box::new(Heap::new(raw as *mut GlobalHot, hooks, host)));
         std::ptr::write(&raw mut (*raw).strings, StringTable::new(seed()));
         std::ptr::write(&raw mut (*raw).shapes, ShapeState::new());
+        let empty = LookupEntry { shape: 0, epoch: 0, key: 0, payload: 0, tag: Tag::NIL, spare: 0 };
+        std::ptr::write(&raw mut (*raw).lookup, vec![empty; LOOKUP_SIZE].into_boxed_slice());
+        (*raw).hot.lookup = (*raw).lookup.as_mut_ptr();
         std::ptr::write(&raw mut (*raw).loader, None);
         std::ptr::write(&raw mut (*raw).interrupt, None);
         std::ptr::write(&raw mut (*raw).warn, None);

@@ -44,6 +44,8 @@ pub mod extra {
     pub const POLL_STEP: usize = 3;
     /// `precall(l, func, nargs, word) -> pc`
     pub const PRECALL: usize = 4;
+    /// `dict_step(table, key payload, key tag) -> entry or null`
+    pub const DICT_STEP: usize = 5;
 }
 
 /// The generated interpreter.

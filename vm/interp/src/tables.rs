@@ -3,13 +3,16 @@
 use std::mem::offset_of;
 
 use traceorus_asm::operand::{at, at_index};
-use traceorus_asm::{AluOp, Cond, Gpr, Label, Masm, Scale, d};
+use traceorus_asm::{AluOp, BitCond, Cond, Gpr, Label, Masm, Scale, ShiftOp, d};
 use traceorus_base::Tag;
 use traceorus_base::bytecode::Op;
-use traceorus_base::objects::{DictEntry, GcHeader, Str, Table};
+use traceorus_base::objects::{
+    DictEntry, GcHeader, LOOKUP_ADD, LOOKUP_SIZE, LookupEntry, Shape, Str, Table, flags,
+};
 
 use crate::misc::{barrier, upcell};
-use crate::{B8, B32, B64, Gen, NIL, S8To32, S16To64, U32, U64, goff};
+use crate::{B8, B32, B64, Gen, NIL, S8To32, S16To64, U32, U64, extra, goff};
+use traceorus_asm::LoadKind::U8;
 
 const SHAPE: i32 = offset_of!(GcHeader, word) as i32;
 const KIND: i32 = offset_of!(GcHeader, extra) as i32;
@@ -18,6 +21,14 @@ const CAP: i32 = offset_of!(Table, arr_cap) as i32;
 const LEN: i32 = offset_of!(Table, arr_len) as i32;
 const HASH: i32 = offset_of!(Table, hash) as i32;
 const META: i32 = offset_of!(Table, metatable) as i32;
+const FLAGS: i32 = offset_of!(GcHeader, flags) as i32;
+const TABLE_SHAPE: i32 = offset_of!(Table, shape) as i32;
+const FIELD_CAP: i32 = offset_of!(Table, field_cap) as i32;
+const NFIELDS: i32 = offset_of!(Shape, nfields) as i32;
+const EPOCH: i32 = offset_of!(LookupEntry, epoch) as i32;
+const KEY: i32 = offset_of!(LookupEntry, key) as i32;
+const PAYLOAD: i32 = offset_of!(LookupEntry, payload) as i32;
+const TAG: i32 = offset_of!(LookupEntry, tag) as i32;
 const VAL: i32 = offset_of!(DictEntry, val_payload) as i32;
 const VAL_TAG: i32 = offset_of!(DictEntry, val_tag) as i32;
 
@@ -62,8 +73,25 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
             g.expect(M::T2, Tag::TABLE, slow);
             g.m.load(U64, d(M::T4), Gen::<M>::pay(M::T2));
             g.m.load(U32, d(M::T5), at(M::PC, 8));
-            g.m.branch(Cond::Ne, B32, M::T5, at(M::T4, SHAPE), slow);
+            let slot = g.m.new_label();
+            let miss = g.cold(move |g| {
+                g.m.load(U64, d(M::T6), at(M::PC, 16));
+                probe(g, 0, slow);
+                let constant = g.m.new_label();
+                g.m.load(U32, d(M::T5), at(M::T7, EPOCH));
+                g.m.branch(Cond::Ne, B32, M::T5, 0, constant);
+                g.m.load(U32, d(M::T6), at(M::T7, PAYLOAD));
+                g.m.jump(slot);
+                g.m.bind(constant);
+                g.m.branch(Cond::Ne, B32, M::T5, at(M::GLOBAL, goff!(proto_epoch)), slow);
+                g.m.load(U64, d(M::T6), at(M::T7, PAYLOAD));
+                g.m.load(U32, d(M::T7), at(M::T7, TAG));
+                g.put(M::T1, M::T6, M::T7);
+                g.next(3);
+            });
+            g.m.branch(Cond::Ne, B32, M::T5, at(M::T4, SHAPE), miss);
             g.m.load(U32, d(M::T6), at(M::PC, 12));
+            g.m.bind(slot);
             g.m.load(U64, d(M::T5), at(M::T4, HASH));
             get_run(g, M::T5, M::T6, M::T7);
             absent(g, M::T7, M::T4, slow, 3);
@@ -76,9 +104,40 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
             g.expect(M::T1, Tag::TABLE, slow);
             g.m.load(U64, d(M::T4), Gen::<M>::pay(M::T1));
             g.m.load(U32, d(M::T5), at(M::PC, 8));
-            g.m.branch(Cond::Ne, B32, M::T5, at(M::T4, SHAPE), slow);
             barrier(g, M::T4, slow);
+            let slot = g.m.new_label();
+            let miss = g.cold(move |g| {
+                let add = g.m.new_label();
+                g.m.load(U64, d(M::T6), at(M::PC, 16));
+                probe(g, 0, add);
+                g.m.branch_mem(Cond::Ne, B32, at(M::T7, EPOCH), 0, slow);
+                g.m.load(U32, d(M::T6), at(M::T7, PAYLOAD));
+                g.m.jump(slot);
+                // a key that the table does not have yet: the entry says which shape it gets
+                g.m.bind(add);
+                g.m.load(U64, d(M::T6), at(M::PC, 16));
+                probe(g, 1, slow);
+                g.m.load(U32, d(M::T5), at(M::T7, EPOCH));
+                g.m.branch(Cond::Ne, B32, M::T5, at(M::GLOBAL, goff!(proto_epoch)), slow);
+                g.m.load(U64, d(M::T3), at(M::T7, PAYLOAD));
+                g.m.load(U32, d(M::T6), at(M::T3, NFIELDS));
+                g.m.branch(Cond::Above, B32, M::T6, at(M::T4, FIELD_CAP), slow);
+                g.m.load(U32, d(M::T7), Gen::<M>::tag(M::T2));
+                g.m.branch(Cond::Eq, B32, M::T7, NIL, slow);
+                g.m.load(U32, d(M::T5), at(M::T3, SHAPE));
+                g.m.store(B64, at(M::T4, TABLE_SHAPE), M::T3);
+                g.m.store(B32, at(M::T4, SHAPE), M::T5);
+                g.m.load(U64, d(M::T5), at(M::T4, HASH));
+                g.m.load(U64, d(M::T4), Gen::<M>::pay(M::T2));
+                // slot number nfields - 1
+                g.m.neg(B64, d(M::T3), M::T6);
+                g.m.store(B8, at_index(M::T5, M::T3, Scale::S1, 0), M::T7);
+                g.m.store(B64, at_index(M::T5, M::T6, Scale::S8, -8), M::T4);
+                g.next(3);
+            });
+            g.m.branch(Cond::Ne, B32, M::T5, at(M::T4, SHAPE), miss);
             g.m.load(U32, d(M::T6), at(M::PC, 12));
+            g.m.bind(slot);
             g.m.load(U64, d(M::T5), at(M::T4, HASH));
             g.m.load(U64, d(M::T4), Gen::<M>::pay(M::T2));
             g.m.load(U32, d(M::T7), Gen::<M>::tag(M::T2));
@@ -93,10 +152,11 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
             g.dec_abc();
             let slow = g.slow();
             g.expect(M::T2, Tag::TABLE, slow);
-            g.expect(M::T3, Tag::INT, slow);
             g.m.load(U64, d(M::T4), Gen::<M>::pay(M::T2));
             g.m.load(U64, d(M::T6), Gen::<M>::pay(M::T3));
-            get_element(g, slow);
+            let other = get_other(g, slow);
+            g.expect(M::T3, Tag::INT, other);
+            get_element(g, other);
         }
         Op::GetInt => {
             g.dec_ab();
@@ -110,10 +170,11 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
             g.dec_abc();
             let slow = g.slow();
             g.expect(M::T1, Tag::TABLE, slow);
-            g.expect(M::T2, Tag::INT, slow);
             g.m.load(U64, d(M::T4), Gen::<M>::pay(M::T1));
             g.m.load(U64, d(M::T6), Gen::<M>::pay(M::T2));
-            set_element(g, slow);
+            let other = set_other(g, slow);
+            g.expect(M::T2, Tag::INT, other);
+            set_element(g, slow, other);
         }
         Op::SetInt => {
             g.dec_a();
@@ -122,7 +183,7 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
             g.expect(M::T1, Tag::TABLE, slow);
             g.m.load(U64, d(M::T4), Gen::<M>::pay(M::T1));
             g.m.load(S16To64, d(M::T6), at(M::PC, 4));
-            set_element(g, slow);
+            set_element(g, slow, slow);
         }
         Op::Len => {
             g.dec_ab();
@@ -182,10 +243,99 @@ fn absent<M: Masm>(g: &mut Gen<M>, tag: Gpr, t: Gpr, slow: Label, words: i32) {
     g.m.branch(Cond::Eq, B32, tag, NIL, nil);
 }
 
+/// T7 = the look-up cache's entry for the table T4 and the key T6 (`add`: 1 for the addition of the key); T5 = the shape
+/// id. Branches to `miss` if there is none.
+fn probe<M: Masm>(g: &mut Gen<M>, add: i32, miss: Label) {
+    g.m.load(U32, d(M::T5), at(M::T4, SHAPE));
+    g.m.shift(ShiftOp::Shr, B64, d(M::T7), M::T6, 4);
+    let far = if add != 0 { LOOKUP_ADD as i32 } else { 0 };
+    g.m.lea(d(M::T7), at_index(M::T7, M::T5, Scale::S8, 0));
+    if far != 0 {
+        g.m.alu(AluOp::Add, B64, d(M::T7), M::T7, i64::from(far));
+        g.m.alu(AluOp::Add, B64, d(M::T6), M::T6, 1);
+    }
+    g.m.alu(AluOp::And, B32, d(M::T7), M::T7, (LOOKUP_SIZE - 1) as i64);
+    g.m.shift(ShiftOp::Shl, B64, d(M::T7), M::T7, 5);
+    g.m.alu(AluOp::Add, B64, d(M::T7), M::T7, at(M::GLOBAL, goff!(lookup)));
+    g.m.branch(Cond::Ne, B32, M::T5, at(M::T7, 0), miss);
+    g.m.branch(Cond::Ne, B64, M::T6, at(M::T7, KEY), miss);
+}
+
+/// T0 = the entry of the key T6 (tag in T5) in the dictionary of the table T4, `slow` if there is none. Temporaries are lost.
+fn dict_entry<M: Masm>(g: &mut Gen<M>, slow: Label) {
+    g.m.load(U64, d(M::T7), at(M::GLOBAL, goff!(helpers)));
+    g.m.load(U64, d(M::T7), at(M::T7, 8 * (Op::ALL.len() + extra::DICT_STEP) as i32));
+    g.m.move_args(&[M::T4.into(), M::T6.into(), M::T5.into()]);
+    g.m.call_reg(M::T7);
+    g.m.mov(d(M::T0), M::RET0);
+    g.m.branch(Cond::Eq, B64, M::T0, 0, slow);
+}
+
+/// GetIndex with the table T4 and a key T6 that is no index into the array part.
+fn get_other<M: Masm>(g: &mut Gen<M>, slow: Label) -> Label {
+    g.cold(move |g| {
+        let dict = g.m.new_label();
+        g.m.load(U8, d(M::T5), at(M::T4, FLAGS));
+        g.m.branch_bits(BitCond::NonZero, B32, M::T5, i64::from(flags::TAB_DICT), dict);
+        g.expect(M::T3, Tag::STRING, slow);
+        probe(g, 0, slow);
+        g.m.branch_mem(Cond::Ne, B32, at(M::T7, EPOCH), 0, slow);
+        g.m.load(U32, d(M::T6), at(M::T7, PAYLOAD));
+        g.m.load(U64, d(M::T5), at(M::T4, HASH));
+        get_run(g, M::T5, M::T6, M::T7);
+        g.m.branch(Cond::Eq, B32, M::T7, NIL, slow);
+        g.put(M::T1, M::T6, M::T7);
+        g.next(1);
+        g.m.bind(dict);
+        g.m.load(U32, d(M::T5), Gen::<M>::tag(M::T3));
+        dict_entry(g, slow);
+        g.dec_a();
+        g.m.load(U32, d(M::T5), at(M::T0, VAL_TAG));
+        g.m.branch(Cond::Eq, B32, M::T5, NIL, slow);
+        g.m.load(U64, d(M::T6), at(M::T0, VAL));
+        g.put(M::T1, M::T6, M::T5);
+        g.next(1);
+    })
+}
+
+/// SetIndex with the table T4 and a key T6 that is no index into the array part: stores to keys that are there.
+fn set_other<M: Masm>(g: &mut Gen<M>, slow: Label) -> Label {
+    g.cold(move |g| {
+        let dict = g.m.new_label();
+        barrier(g, M::T4, slow);
+        g.m.load(U8, d(M::T5), at(M::T4, FLAGS));
+        g.m.branch_bits(BitCond::NonZero, B32, M::T5, i64::from(flags::TAB_PROTO), slow);
+        g.m.branch_bits(BitCond::NonZero, B32, M::T5, i64::from(flags::TAB_DICT), dict);
+        g.expect(M::T2, Tag::STRING, slow);
+        probe(g, 0, slow);
+        g.m.branch_mem(Cond::Ne, B32, at(M::T7, EPOCH), 0, slow);
+        g.m.load(U32, d(M::T6), at(M::T7, PAYLOAD));
+        g.m.load(U64, d(M::T5), at(M::T4, HASH));
+        g.m.not(B64, d(M::T2), M::T6);
+        g.m.branch_mem(Cond::Eq, B8, at_index(M::T5, M::T2, Scale::S1, 0), NIL, slow);
+        g.m.load(U64, d(M::T4), Gen::<M>::pay(M::T3));
+        g.m.load(U32, d(M::T7), Gen::<M>::tag(M::T3));
+        g.m.store(B8, at_index(M::T5, M::T2, Scale::S1, 0), M::T7);
+        g.m.store(B64, at_index(M::T5, M::T6, Scale::S8, 0), M::T4);
+        g.next(1);
+        g.m.bind(dict);
+        g.m.load(U32, d(M::T5), Gen::<M>::tag(M::T2));
+        dict_entry(g, slow);
+        g.dec_c();
+        g.m.branch_mem(Cond::Eq, B32, at(M::T0, VAL_TAG), NIL, slow);
+        g.m.load(U64, d(M::T4), Gen::<M>::pay(M::T3));
+        g.m.load(U32, d(M::T5), Gen::<M>::tag(M::T3));
+        g.m.store(B64, at(M::T0, VAL), M::T4);
+        g.m.store(B32, at(M::T0, VAL_TAG), M::T5);
+        g.next(1);
+    })
+}
+
 /// Register T1 = element T6 of the table T4.
-fn get_element<M: Masm>(g: &mut Gen<M>, slow: Label) {
+fn get_element<M: Masm>(g: &mut Gen<M>, outside: Label) {
+    let slow = g.slow();
     g.m.load(U32, d(M::T5), at(M::T4, CAP));
-    g.m.branch(Cond::AboveEq, B64, M::T6, M::T5, slow);
+    g.m.branch(Cond::AboveEq, B64, M::T6, M::T5, outside);
     g.m.load(U64, d(M::T5), at(M::T4, ARRAY));
     get_run(g, M::T5, M::T6, M::T7);
     absent(g, M::T7, M::T4, slow, 1);
@@ -194,9 +344,9 @@ fn get_element<M: Masm>(g: &mut Gen<M>, slow: Label) {
 }
 
 /// Element T6 of the table T4 = register T3.
-fn set_element<M: Masm>(g: &mut Gen<M>, slow: Label) {
+fn set_element<M: Masm>(g: &mut Gen<M>, slow: Label, outside: Label) {
     g.m.load(U32, d(M::T5), at(M::T4, CAP));
-    g.m.branch(Cond::AboveEq, B64, M::T6, M::T5, slow);
+    g.m.branch(Cond::AboveEq, B64, M::T6, M::T5, outside);
     barrier(g, M::T4, slow);
     g.m.load(U32, d(M::T7), Gen::<M>::tag(M::T3));
     g.m.load(S8To32, d(M::T5), at(M::T4, KIND));
@@ -242,11 +392,29 @@ fn self_get<M: Masm>(g: &mut Gen<M>) {
         g.m.jump(found);
     });
     g.m.branch(Cond::Ne, B32, M::T5, i64::from(Tag::TABLE.0), string);
-    g.m.branch(Cond::Ne, B32, M::T6, at(M::T4, SHAPE), slow);
+    let slot = g.m.new_label();
+    let done = g.m.new_label();
+    let miss = g.cold(move |g| {
+        let own = g.m.new_label();
+        g.m.load(U64, d(M::T6), at(M::PC, 24));
+        probe(g, 0, slow);
+        g.m.load(U32, d(M::T5), at(M::T7, EPOCH));
+        g.m.load(U64, d(M::T6), at(M::T7, PAYLOAD));
+        g.m.branch(Cond::Eq, B32, M::T5, 0, own);
+        g.m.branch(Cond::Ne, B32, M::T5, at(M::GLOBAL, goff!(proto_epoch)), slow);
+        g.m.branch_mem(Cond::Ne, B32, at(M::T7, TAG), i64::from(Tag::FUNCTION.0), slow);
+        g.m.mov_imm(d(M::T5), i64::from(Tag::TABLE.0));
+        g.m.jump(done);
+        g.m.bind(own);
+        g.m.mov_imm(d(M::T5), i64::from(Tag::TABLE.0));
+        g.m.jump(slot);
+    });
+    g.m.branch(Cond::Ne, B32, M::T6, at(M::T4, SHAPE), miss);
     g.m.load(U32, d(M::T6), at(M::PC, 12));
     let own = g.cold(move |g| {
         g.m.branch(Cond::Ne, B32, M::T6, 0, slow);
         g.m.load(U64, d(M::T6), at(M::PC, 16));
+        g.m.bind(slot);
         g.m.load(U64, d(M::T7), at(M::T4, HASH));
         get_run(g, M::T7, M::T6, M::T3);
         g.m.branch(Cond::Eq, B32, M::T3, NIL, slow);
@@ -258,6 +426,7 @@ fn self_get<M: Masm>(g: &mut Gen<M>) {
     g.m.branch(Cond::Ne, B32, M::T6, at(M::GLOBAL, goff!(proto_epoch)), own);
     g.m.bind(found);
     g.m.load(U64, d(M::T6), at(M::PC, 16));
+    g.m.bind(done);
     g.m.store(B64, Gen::<M>::reg(M::T1, 16), M::T4);
     g.m.store(B32, Gen::<M>::reg(M::T1, 24), M::T5);
     g.m.store(B64, Gen::<M>::pay(M::T1), M::T6);
