@@ -416,7 +416,7 @@ impl Heap {
     fn charge(&mut self, bytes: usize) {
         self.used += bytes;
         self.debt += bytes as isize;
-        if self.debt > 0 && self.may_run() {
+        if (self.debt > 0 && self.may_run()) || self.used > self.limit {
             self.raise();
         }
     }

@@ -498,6 +498,15 @@ pub unsafe fn safepoint(l: *mut Thread) -> LResult<()> {
                 .fetch_and(!poll::HOOKS, std::sync::atomic::Ordering::Relaxed);
         }
         if g.hot.poll & poll::GC != 0 {
+            // what was allocated without `reserve` counts, too
+            if let Some(limit) = g.heap.memory_limit()
+                && g.heap.used_bytes() > limit
+            {
+                g.heap.full(true);
+                if g.heap.used_bytes() > limit {
+                    return Err(throw::out_of_memory(l));
+                }
+            }
             g.heap.step();
         }
         if g.hot.poll & poll::FINALIZERS != 0 {

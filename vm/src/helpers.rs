@@ -362,6 +362,11 @@ unsafe fn tail_call(i: Ins, nargs: usize) -> *const Instr {
             *f = mm;
             return tail_call(i, nargs + 1);
         }
+        if (*(*f).as_ptr::<GcHeader>()).kind == ObjKind::NativeClosure as u8 {
+            // as in PUC, the frame stays below a native function: it is called, and its results are returned
+            let delta = f.offset_from((*l).base) as u64 + 1;
+            return call::precall(l, f, nargs, frame::word(kind::CONT, i.pc as u64, delta));
+        }
         // room first: once the frame is given up nothing may fail
         let off = f.offset_from((*l).stack);
         if call::need(l, f, nargs + 256 + call::MIN_NATIVE).is_err() {
@@ -430,6 +435,7 @@ pub unsafe fn finish_op(l: *mut Thread, pc: *const Instr, res: *mut Value, n: us
                 }
                 h_retc(l, pc)
             }
+            Op::TailCall | Op::TailCallM => call::finish_return(l, res, n),
             Op::ContClose => throw::continue_close(l),
             Op::ContPass => {
                 let mut n = n;

@@ -169,6 +169,7 @@ pub unsafe fn close(l: *mut Thread) {
         let g = Global::of((*l).global);
         let l = g.hot.main;
         g.closing = true;
+        g.in_finalizers = false;
         g.hot.current = l;
         throw::close_all(l);
         (*l).base = (*l).stack.add(1);
