@@ -15,7 +15,7 @@ check("arguments", function(...) local function f(...) return f(1, ...) + 1 end 
 local function through() return (pcall(through)) end
 check("through pcall", function() return 1 + (function() local function f() local ok, e = pcall(f) if not ok then error(e, 0) end return e end return f() end)() end)
 local mt = {}
-mt.__index = function(t, k) return t[k .. "x"] end
+mt.__index = function(t, k) return (t[k]) end
 check("__index", function() return setmetatable({}, mt).a end)
 mt.__newindex = function(t, k, v) t[k] = v end
 check("__newindex", function() setmetatable({}, mt).a = 1 end)
