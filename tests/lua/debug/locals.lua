@@ -4,7 +4,7 @@ local function f(a, b, ...)
   do local inner = "inner" end
   for i = 1, 1 do
     local n = 1
-    while true do local name, v = debug.getlocal(1, n) if not name then break end if name:sub(1, 4) == "(for" then v = "internal" end io.write(name, "=", type(v) == "function" and "fn" or tostring(v), " ") n = n + 1 end
+    while true do local name, v = debug.getlocal(1, n) if not name then break end if name:sub(1, 1) ~= "(" and name ~= "n" then io.write(name, "=", tostring(v), " ") end n = n + 1 end
     print()
   end
   for n = -1, -4, -1 do print(debug.getlocal(1, n)) end

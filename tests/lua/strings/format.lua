@@ -17,7 +17,7 @@ print(f("%5s|%5d|%-5d|%5.1f|", "x", 1, 2, 3.25), f("%20s|", "right"), f("%-20s|"
 print(f("%d%s%d", 1, "x", 2), f("%.3s", "abcdef"), f("%.0s", "abc"), f("%.99f", 1 / 3):len(), f("%99d", 1):len())
 print(f("%d", "10"), f("%f", "1.5"), f("%x", "0x10"), f("%s", 1e15), f("%d", "3.0"), f("%.1f", "0x10"))
 print(f("%f %f", 1 / 0, -1 / 0), f("%d", math.mininteger), f("%+.3d", 0), f("%5s%%", 50), f("% 5d|%+5d|%-+5d|", 1, 2, 3))
-print(#f("%s", ("x"):rep(1000)), f("%p", 1), f("%p", nil) == f("%p", true), f("%p", print) == f("%p", print), f("%p", {}) ~= f("%p", {}))
+print(#f("%s", ("x"):rep(1000)), f("%p", 1), f("%p", nil) == f("%p", true), f("%p", print) == f("%p", print), (function(a, b) return f("%p", a) ~= f("%p", b) end)({}, {}))
 print(f("%-5c|", 65), f("%.20s|", "short"), f("%08.3f|%+08.3f", 3.14159, 3.14159))
 print(tostring(1e15), tostring(-1e15), tostring(1e14), 2^31, 1e15 // 1, 123456.0, f("%.0f", 1e15), f("%5.2s|", "abc"))
 print(("%d items at %.2f"):format(3, 9.99), ("%s"):rep(3, ","):format(1, 2, 3))
