@@ -135,12 +135,12 @@ pub struct Table {
 }
 
 impl Table {
-    /// A fields run of up to [`Table::INLINE_MAX`] slots may follow the header in the same block: its pointer
-    /// is then `self + INLINE_FIELDS`.
+    /// A fields run of up to [`Table::INLINE_MAX`] slots, or in its place an array part, may follow the header in
+    /// the same block: its pointer is then `self + INLINE_FIELDS`. The block keeps its size when the run moves out.
     pub const INLINE_FIELDS: usize = core::mem::size_of::<Table>() + 8;
-    /// Most inline fields.
+    /// Most inline slots.
     pub const INLINE_MAX: usize = 8;
-    /// Size of the object with room for `n` inline fields (no room, if 0).
+    /// Size of the object with room for `n` inline slots (no room, if 0).
     pub const fn size_for(n: usize) -> usize {
         if n == 0 {
             core::mem::size_of::<Table>()
@@ -522,6 +522,14 @@ pub mod thread_status {
 /// Number of small size classes of the collector; see `gc` for their sizes.
 pub const SIZE_CLASSES: usize = 40;
 
+/// Size class of an object of up to [`SMALL_STEP_MAX`] bytes (the vm checks it against the collector's table).
+pub const fn small_class(bytes: usize) -> usize {
+    assert!(bytes > 0 && bytes <= SMALL_STEP_MAX);
+    bytes.div_ceil(16) - 1
+}
+/// Up to here the size classes are the multiples of 16.
+pub const SMALL_STEP_MAX: usize = 160;
+
 /// Entry of the state's look-up cache: what a key means for tables of a shape. Direct-mapped, see [`lookup_index`].
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -531,7 +539,7 @@ pub struct LookupEntry {
     /// 0: the key is an own field, `payload` its slot. Else the entry holds while `GlobalHot::proto_epoch` is this.
     pub epoch: u32,
     /// Address of the key (a short string); plus 1 in entries for a store that adds the key: `payload` is then the shape
-    /// afterwards.
+    /// afterwards; plus 2 in entries that say what an own field means whose value is nil.
     pub key: u64,
     /// Slot, payload of a constant found in a prototype, or shape.
     pub payload: u64,
@@ -543,7 +551,7 @@ pub struct LookupEntry {
 
 /// Entries of the look-up cache (a power of two).
 pub const LOOKUP_SIZE: usize = 512;
-/// Distance (in entries) between the places for a field and for its addition.
+/// Distance (in entries) between the places for the keys plus 0, 1 and 2.
 pub const LOOKUP_ADD: usize = 97;
 
 /// Where the look-up cache keeps `key` for tables of shape `shape`.

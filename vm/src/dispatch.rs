@@ -234,7 +234,7 @@ unsafe fn set_word(pc: *const Instr, i: usize, w: u64) {
 unsafe fn lookup_put(g: &mut Global, key: u64, e: LookupEntry) {
     // SAFETY: the index is below the size.
     unsafe {
-        let i = lookup_index(e.shape, key & !1) + if key & 1 != 0 { LOOKUP_ADD } else { 0 };
+        let i = lookup_index(e.shape, key & !3) + (key & 3) as usize * LOOKUP_ADD;
         *g.hot.lookup.add(i & (LOOKUP_SIZE - 1)) = LookupEntry { key, ..e };
     }
 }
@@ -270,22 +270,32 @@ pub unsafe fn cache_field(g: &mut Global, pc: *const Instr, t: Value) {
             && let Some(slot) = shape::shape_find(g, (*p).shape, key)
         {
             set_word(pc, 1, (*p).hdr.word as u64 | (slot as u64) << 32);
-            if f & flags::TAB_PROTO == 0 {
-                lookup_own(g, (*p).hdr.word, key, slot);
+            if f & flags::TAB_PROTO != 0 {
+                return;
+            }
+            lookup_own(g, (*p).hdr.word, key, slot);
+            // what the prototypes say where the field is nil
+            if get
+                && !(*p).metatable.is_null()
+                && run_get((*p).hash as *const u64, slot as usize).is_nil()
+                && let Some(v) = constant_of(g, t, key)
+            {
+                lookup_constant(g, (*p).hdr.word, key as u64 | 2, v);
             }
             return;
         }
         if get && let Some(v) = constant_of(g, t, key) {
-            let e = LookupEntry {
-                shape: (*p).hdr.word,
-                epoch: g.hot.proto_epoch,
-                key: 0,
-                payload: v.payload,
-                tag: v.tag,
-                spare: 0,
-            };
-            lookup_put(g, key as u64, e);
+            lookup_constant(g, (*p).hdr.word, key as u64, v);
         }
+    }
+}
+
+/// Remembers what `key` means in the prototypes of tables of a shape.
+unsafe fn lookup_constant(g: &mut Global, shape: u32, key: u64, v: Value) {
+    // SAFETY: as the callers.
+    unsafe {
+        let e = LookupEntry { shape, epoch: g.hot.proto_epoch, key: 0, payload: v.payload, tag: v.tag, spare: 0 };
+        lookup_put(g, key, e);
     }
 }
 
@@ -389,7 +399,7 @@ pub unsafe fn cache_global(g: &mut Global, pc: *const Instr, env: Value) {
     }
 }
 
-/// The constant that `key` means for `o`, found in its prototypes (a table's own fields do not count), if it can be
+/// The constant (nil, too) that `key` means for `o`, found in its prototypes (a table's own fields do not count), if it can be
 /// relied on while `proto_epoch` stays. The receiver's shape must imply its metatable and the absence of the key.
 unsafe fn constant_of(g: &mut Global, o: Value, key: *mut Str) -> Option<Value> {
     // SAFETY: [GC-LIVE] as the callers.
@@ -418,11 +428,18 @@ unsafe fn constant_of(g: &mut Global, o: Value, key: *mut Str) -> Option<Value> 
                 }
             }
             let mt = if t.is_null() { g.hot.type_meta[0] } else { (*t).metatable };
-            if mt.is_null() || !table::table_is_cacheable(mt) {
+            if mt.is_null() {
+                // the end of the chain
+                return (!t.is_null()).then_some(Value::NIL);
+            }
+            if !table::table_is_cacheable(mt) {
                 return None;
             }
             let name = g.hot.meta_names[MetaMethod::Index as usize];
             let ix = table::table_get_str(mt, name);
+            if ix.is_nil() {
+                return Some(Value::NIL);
+            }
             if ix.tag != Tag::TABLE || !table::proto_slot_is_const(g, mt, name) {
                 return None;
             }

@@ -6,6 +6,7 @@ use traceorus_asm::operand::{at, at_index};
 use traceorus_asm::{AluOp, BitCond, Cond, Gpr, Label, Masm, Scale, ShiftOp, d};
 use traceorus_base::Tag;
 use traceorus_base::bytecode::Op;
+use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::{
     DictEntry, GcHeader, LOOKUP_ADD, LOOKUP_SIZE, LookupEntry, Shape, Str, Table, flags,
 };
@@ -29,6 +30,7 @@ const EPOCH: i32 = offset_of!(LookupEntry, epoch) as i32;
 const KEY: i32 = offset_of!(LookupEntry, key) as i32;
 const PAYLOAD: i32 = offset_of!(LookupEntry, payload) as i32;
 const TAG: i32 = offset_of!(LookupEntry, tag) as i32;
+const ABSENT: i32 = offset_of!(Table, meta_absent) as i32;
 const VAL: i32 = offset_of!(DictEntry, val_payload) as i32;
 const VAL_TAG: i32 = offset_of!(DictEntry, val_tag) as i32;
 
@@ -94,7 +96,17 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
             g.m.bind(slot);
             g.m.load(U64, d(M::T5), at(M::T4, HASH));
             get_run(g, M::T5, M::T6, M::T7);
-            absent(g, M::T7, M::T4, slow, 3);
+            let inherited = g.cold(move |g| {
+                g.m.load(U64, d(M::T6), at(M::PC, 16));
+                probe(g, 2, slow);
+                g.m.load(U32, d(M::T5), at(M::T7, EPOCH));
+                g.m.branch(Cond::Ne, B32, M::T5, at(M::GLOBAL, goff!(proto_epoch)), slow);
+                g.m.load(U64, d(M::T6), at(M::T7, PAYLOAD));
+                g.m.load(U32, d(M::T7), at(M::T7, TAG));
+                g.put(M::T1, M::T6, M::T7);
+                g.next(3);
+            });
+            absent(g, M::T7, M::T4, inherited, 3);
             g.put(M::T1, M::T6, M::T7);
             g.next(3);
         }
@@ -142,7 +154,13 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
             g.m.load(U64, d(M::T4), Gen::<M>::pay(M::T2));
             g.m.load(U32, d(M::T7), Gen::<M>::tag(M::T2));
             g.m.not(B64, d(M::T3), M::T6);
-            g.m.branch_mem(Cond::Eq, B8, at_index(M::T5, M::T3, Scale::S1, 0), NIL, slow);
+            let store = g.m.new_label();
+            let fresh = g.cold(move |g| {
+                g.m.load(U64, d(M::T0), Gen::<M>::pay(M::T1));
+                no_newindex(g, M::T0, store, slow);
+            });
+            g.m.branch_mem(Cond::Eq, B8, at_index(M::T5, M::T3, Scale::S1, 0), NIL, fresh);
+            g.m.bind(store);
             g.m.store(B8, at_index(M::T5, M::T3, Scale::S1, 0), M::T7);
             g.m.store(B64, at_index(M::T5, M::T6, Scale::S8, 0), M::T4);
             g.next(3);
@@ -243,16 +261,16 @@ fn absent<M: Masm>(g: &mut Gen<M>, tag: Gpr, t: Gpr, slow: Label, words: i32) {
     g.m.branch(Cond::Eq, B32, tag, NIL, nil);
 }
 
-/// T7 = the look-up cache's entry for the table T4 and the key T6 (`add`: 1 for the addition of the key); T5 = the shape
+/// T7 = the look-up cache's entry for the table T4 and the key T6 (`add`: see `LookupEntry::key`); T5 = the shape
 /// id. Branches to `miss` if there is none.
 fn probe<M: Masm>(g: &mut Gen<M>, add: i32, miss: Label) {
     g.m.load(U32, d(M::T5), at(M::T4, SHAPE));
     g.m.shift(ShiftOp::Shr, B64, d(M::T7), M::T6, 4);
-    let far = if add != 0 { LOOKUP_ADD as i32 } else { 0 };
+    let far = add * LOOKUP_ADD as i32;
     g.m.lea(d(M::T7), at_index(M::T7, M::T5, Scale::S8, 0));
     if far != 0 {
         g.m.alu(AluOp::Add, B64, d(M::T7), M::T7, i64::from(far));
-        g.m.alu(AluOp::Add, B64, d(M::T6), M::T6, 1);
+        g.m.alu(AluOp::Add, B64, d(M::T6), M::T6, i64::from(add));
     }
     g.m.alu(AluOp::And, B32, d(M::T7), M::T7, (LOOKUP_SIZE - 1) as i64);
     g.m.shift(ShiftOp::Shl, B64, d(M::T7), M::T7, 5);
@@ -349,31 +367,52 @@ fn set_element<M: Masm>(g: &mut Gen<M>, slow: Label, outside: Label) {
     g.m.branch(Cond::AboveEq, B64, M::T6, M::T5, outside);
     barrier(g, M::T4, slow);
     g.m.load(U32, d(M::T7), Gen::<M>::tag(M::T3));
-    g.m.load(S8To32, d(M::T5), at(M::T4, KIND));
-    let kind_ok = g.m.new_label();
-    let any = g.cold(move |g| {
-        g.m.branch(Cond::Ne, B32, M::T5, i64::from(Tag::ANY.0), slow);
-        g.m.jump(kind_ok);
-    });
-    g.m.branch(Cond::Ne, B32, M::T5, M::T7, any);
-    g.m.bind(kind_ok);
     g.m.load(U64, d(M::T5), at(M::T4, ARRAY));
     g.m.not(B64, d(M::T2), M::T6);
-    let store = g.m.new_label();
-    let fresh = g.cold(move |g| {
-        g.m.branch_mem(Cond::Ne, B64, at(M::T4, META), 0, slow);
+    let (same, store) = (g.m.new_label(), g.m.new_label());
+    // an element of the same type is there: only the payload changes
+    let other = g.cold(move |g| {
+        // the array's kind must allow the new type
+        g.m.load(S8To32, d(M::T0), at(M::T4, KIND));
+        let kind_ok = g.m.new_label();
+        g.m.branch(Cond::Eq, B32, M::T0, M::T7, kind_ok);
+        g.m.branch(Cond::Ne, B32, M::T0, i64::from(Tag::ANY.0), slow);
+        g.m.bind(kind_ok);
+        g.m.branch_mem(Cond::Ne, B8, at_index(M::T5, M::T2, Scale::S1, 0), NIL, store);
+        let fresh = g.m.new_label();
+        no_newindex(g, M::T4, fresh, slow);
+        g.m.bind(fresh);
         // appending moves the border hint along
         g.m.alu(AluOp::Sub, B64, d(M::T0), M::T6, 1);
         g.m.branch(Cond::Ne, B32, M::T0, at(M::T4, LEN), store);
         g.m.store(B32, at(M::T4, LEN), M::T6);
-        g.m.jump(store);
+        g.m.bind(store);
+        g.m.store(B8, at_index(M::T5, M::T2, Scale::S1, 0), M::T7);
+        g.m.jump(same);
     });
-    g.m.branch_mem(Cond::Eq, B8, at_index(M::T5, M::T2, Scale::S1, 0), NIL, fresh);
-    g.m.bind(store);
-    g.m.store(B8, at_index(M::T5, M::T2, Scale::S1, 0), M::T7);
+    let nil = g.cold(move |g| {
+        let over = g.m.new_label();
+        g.m.branch_mem(Cond::Ne, B8, at_index(M::T5, M::T2, Scale::S1, 0), NIL, over);
+        no_newindex(g, M::T4, over, slow);
+        g.m.bind(over);
+        g.m.store(B8, at_index(M::T5, M::T2, Scale::S1, 0), M::T7);
+        g.next(1);
+    });
+    g.m.branch(Cond::Eq, B32, M::T7, NIL, nil);
+    g.m.branch_mem(Cond::Ne, B8, at_index(M::T5, M::T2, Scale::S1, 0), M::T7, other);
+    g.m.bind(same);
     g.m.load(U64, d(M::T7), Gen::<M>::pay(M::T3));
     g.m.store(B64, at_index(M::T5, M::T6, Scale::S8, 0), M::T7);
     g.next(1);
+}
+
+/// Goes on at `ok` if a store to a nil slot of the table `t` calls no `__newindex`: no metatable, or one that is known to
+/// lack it. Destroys T0.
+fn no_newindex<M: Masm>(g: &mut Gen<M>, t: Gpr, ok: Label, slow: Label) {
+    g.m.load(U64, d(M::T0), at(t, META));
+    g.m.branch(Cond::Eq, B64, M::T0, 0, ok);
+    g.m.branch_bits_mem(BitCond::Zero, B32, at(M::T0, ABSENT), 1i64 << MetaMethod::NewIndex as u32, slow);
+    g.m.jump(ok);
 }
 
 /// Caches: word 1 = u32 shape, u32 epoch (0: word 2 is the slot of an own field); word 2 = the function.
