@@ -9,6 +9,7 @@
 //! * both operands integers: `ta + tb == 0`; both floats: `== 2`; one of each: `== 1`. No other pair of
 //!   tags has a sum of 0, 1 or 2 (asserted by a test below);
 //! * number: `tag as u32 <= 5`; collectable: `tag < 0`; falsy: `tag >= 0x7e` (signed).
+//!
 //! Every tag fits a sign-extended byte, which is how arrays, fields and dictionaries store it.
 
 /// Type tag of a [`Value`].

@@ -52,6 +52,10 @@ macro_rules! native {
     }};
 }
 
+#[allow(
+    clippy::not_unsafe_ptr_arg_deref,
+    reason = "[NATIVE-FRAME]: a table pointer that a native function holds is of a value in its frame"
+)]
 impl<'c> Ctx<'c> {
     /// The frame that runs on `l`.
     ///

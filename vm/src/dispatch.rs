@@ -168,10 +168,12 @@ pub unsafe extern "C" fn active_step(l: *mut Thread, pc: *const Instr) -> *const
     // SAFETY: as promised.
     unsafe {
         let op = op_at(pc);
-        if op < Op::FuncF && (*l).allow_hook != 0 && (*l).hook_mask & (hooks::MASK_LINE | hooks::MASK_COUNT) != 0 {
-            if let Err(Throw) = hooks::hook_instr(l, pc) {
-                return throw::raise(l);
-            }
+        if op < Op::FuncF
+            && (*l).allow_hook != 0
+            && (*l).hook_mask & (hooks::MASK_LINE | hooks::MASK_COUNT) != 0
+            && let Err(Throw) = hooks::hook_instr(l, pc)
+        {
+            return throw::raise(l);
         }
         HELPERS[op as usize](l, pc)
     }
@@ -386,10 +388,8 @@ pub unsafe fn cache_global(g: &mut Global, pc: *const Instr, env: Value) {
         if (*t).hdr.flags & flags::TAB_PROTO != 0 && op_at(pc) == Op::SetGlobal {
             return;
         }
-        if (*t).hdr.flags & (flags::TAB_OWN_ID | flags::TAB_PROTO) == 0 {
-            if table::own_id(g, t) == 0 {
-                return;
-            }
+        if (*t).hdr.flags & (flags::TAB_OWN_ID | flags::TAB_PROTO) == 0 && table::own_id(g, t) == 0 {
+            return;
         }
         let key = *pc.add(3) as *mut Str;
         if let Some(e) = table::dict_entry(t, key) {
