@@ -188,15 +188,14 @@ fn getinfo(cx: Ctx) -> LResult<usize> {
         if has(b't') {
             set("istailcall", Value::bool(frame.is_some_and(|f| f.tail)));
         }
-        if has(b'L') {
-            if function.tag == Tag::FUNCTION
-                && let Some(p) = debuginfo::proto_of(function.as_ptr())
-            {
-                let lines = cx.new_table(0, 0);
-                set("activelines", Value::ptr(lines, Tag::TABLE));
-                for n in debuginfo::active_lines(p) {
-                    table::table_set_int(cx.g(), lines, n.into(), Value::TRUE);
-                }
+        if has(b'L')
+            && function.tag == Tag::FUNCTION
+            && let Some(p) = debuginfo::proto_of(function.as_ptr())
+        {
+            let lines = cx.new_table(0, 0);
+            set("activelines", Value::ptr(lines, Tag::TABLE));
+            for n in debuginfo::active_lines(p) {
+                table::table_set_int(cx.g(), lines, n.into(), Value::TRUE);
             }
         }
         if has(b'f') {
