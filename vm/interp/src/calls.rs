@@ -7,13 +7,13 @@
 use std::mem::offset_of;
 
 use traceorus_asm::operand::{at, at_index};
-use traceorus_asm::{AluCond, AluOp, BitCond, Cond, Masm, Scale, ShiftOp, d};
+use traceorus_asm::{AluCond, AluOp, BitCond, Cond, Gpr, Label, LoadKind, Masm, Scale, ShiftOp, d};
 use traceorus_base::Tag;
 use traceorus_base::bytecode::{MULTI, Op};
-use traceorus_base::frame::kind;
-use traceorus_base::objects::{LuaClosure, NativeClosure};
+use traceorus_base::frame::{self, kind};
+use traceorus_base::objects::{GcHeader, LuaClosure, NativeClosure, ObjKind, Proto};
 
-use crate::{B16, B32, B64, Gen, NIL, U16, U32, U64, extra, goff, toff};
+use crate::{B8, B16, B32, B64, Gen, NIL, U16, U32, U64, extra, goff, toff};
 
 /// Slots that a native function may count on (ORDER: `vm::call::MIN_NATIVE`).
 const MIN_NATIVE: i32 = 20;
@@ -32,16 +32,25 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
             g.dec_a();
             let slow = g.slow();
             g.expect(M::T1, Tag::FUNCTION, slow);
-            // arguments up to the top
-            g.m.lea(d(M::T2), at_index(M::BASE, M::T1, Scale::S1, 16));
-            g.m.load(U64, d(M::T4), at(M::THREAD, toff!(top)));
-            g.m.alu(AluOp::Sub, B64, d(M::T4), M::T4, M::T2);
-            g.m.shift(ShiftOp::Shr, B64, d(M::T4), M::T4, 4);
+            open_args(g);
             g.m.load(U64, d(M::T0), Gen::<M>::pay(M::T1));
-            // the count has more than the 16 bits that are compared below
-            let slow = g.slow();
-            g.m.branch(Cond::AboveEq, B64, M::T4, 0xFFFE, slow);
             enter(g);
+        }
+        Op::TailCall => {
+            g.dec_a();
+            let slow = g.slow();
+            g.expect(M::T1, Tag::FUNCTION, slow);
+            g.m.load(U16, d(M::T4), at(M::PC, 4));
+            g.m.load(U64, d(M::T0), Gen::<M>::pay(M::T1));
+            tail_call(g);
+        }
+        Op::TailCallM => {
+            g.dec_a();
+            let slow = g.slow();
+            g.expect(M::T1, Tag::FUNCTION, slow);
+            open_args(g);
+            g.m.load(U64, d(M::T0), Gen::<M>::pay(M::T1));
+            tail_call(g);
         }
         Op::TForCall => {
             // a general iterator: copies of iterator, state, control, then a call with two arguments
@@ -64,23 +73,22 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
         Op::Ret0 => {
             let slow = g.slow();
             g.m.load(U64, d(M::T5), at(M::BASE, -8));
-            g.m.branch_bits(BitCond::NonZero, B32, M::T5, kind::MASK as i64, slow);
+            let other = g.cold(move |g| {
+                g.m.mov(d(M::T2), M::BASE);
+                g.m.mov(d(M::T3), M::BASE);
+                g.m.mov_imm(d(M::T4), 0);
+                finish(g, slow);
+            });
+            g.m.branch_bits(BitCond::NonZero, B32, M::T5, kind::MASK as i64, other);
             g.m.load(U16, d(M::T6), at(M::T5, 6));
             g.m.load(U16, d(M::T1), at(M::T5, 2));
             let some = g.cold(move |g| {
-                let one = g.m.new_label();
-                g.m.branch(Cond::Eq, B32, M::T6, 1, one);
-                g.m.branch(Cond::Ne, B32, M::T6, i64::from(MULTI), slow);
-                // no results: the top is the function slot
-                g.m.lea(d(M::T4), at(M::BASE, -16));
-                g.m.store(B64, at(M::THREAD, toff!(top)), M::T4);
-                leave(g);
-                g.m.bind(one);
+                g.m.branch(Cond::Ne, B32, M::T6, 1, other);
                 g.m.store_imm(B32, at(M::BASE, -8), NIL as i32);
-                leave(g);
+                leave(g, M::BASE);
             });
             g.m.branch(Cond::Ne, B32, M::T6, 0, some);
-            leave(g);
+            leave(g, M::BASE);
         }
         Op::Ret1 => {
             g.dec_a();
@@ -88,32 +96,243 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
             g.m.load(U64, d(M::T5), at(M::BASE, -8));
             g.m.load(U64, d(M::T3), Gen::<M>::pay(M::T1));
             g.m.load(U32, d(M::T4), Gen::<M>::tag(M::T1));
-            g.m.branch_bits(BitCond::NonZero, B32, M::T5, kind::MASK as i64, slow);
+            // T1 = A, T2 = base of the frame to end
+            let any = g.cold(move |g| {
+                g.m.lea(d(M::T3), at_index(M::BASE, M::T1, Scale::S1, 0));
+                g.m.mov_imm(d(M::T4), 1);
+                finish(g, slow);
+            });
+            let other = g.cold(move |g| {
+                let (tail, lua) = (g.m.new_label(), g.m.new_label());
+                g.m.mov(d(M::T2), M::BASE);
+                g.m.alu(AluOp::And, B32, d(M::T6), M::T5, kind::MASK as i64);
+                g.m.branch(Cond::Eq, B32, M::T6, kind::TAIL as i64, tail);
+                g.m.branch(Cond::Ne, B32, M::T6, kind::VARARG as i64, any);
+                below_vararg(g);
+                g.m.branch(Cond::Eq, B32, M::T6, 0, lua);
+                g.m.branch(Cond::Ne, B32, M::T6, kind::TAIL as i64, any);
+                g.m.bind(tail);
+                g.m.alu(AluOp::Sub, B64, d(M::T5), M::T5, kind::TAIL as i64);
+                g.m.bind(lua);
+                g.m.load(U16, d(M::T6), at(M::T5, 6));
+                g.m.branch(Cond::Above, B32, M::T6, 1, any);
+                g.m.load(U16, d(M::T1), at(M::T5, 2));
+                g.m.store(B64, at(M::T2, -16), M::T3);
+                g.m.store(B32, at(M::T2, -8), M::T4);
+                leave(g, M::T2);
+            });
+            g.m.branch_bits(BitCond::NonZero, B32, M::T5, kind::MASK as i64, other);
             g.m.load(U16, d(M::T6), at(M::T5, 6));
             let multi = g.cold(move |g| {
-                g.m.branch(Cond::Ne, B32, M::T6, i64::from(MULTI), slow);
+                g.m.mov(d(M::T2), M::BASE);
+                g.m.branch(Cond::Ne, B32, M::T6, i64::from(MULTI), any);
                 g.m.store(B64, at(M::THREAD, toff!(top)), M::BASE);
                 g.m.store(B64, at(M::BASE, -16), M::T3);
                 g.m.store(B32, at(M::BASE, -8), M::T4);
                 g.m.load(U16, d(M::T1), at(M::T5, 2));
-                leave(g);
+                leave(g, M::BASE);
             });
             g.m.branch(Cond::Above, B32, M::T6, 1, multi);
             g.m.load(U16, d(M::T1), at(M::T5, 2));
             g.m.store(B64, at(M::BASE, -16), M::T3);
             g.m.store(B32, at(M::BASE, -8), M::T4);
-            leave(g);
+            leave(g, M::BASE);
+        }
+        Op::Ret => {
+            g.dec_a();
+            let slow = g.slow();
+            g.m.load(U16, d(M::T4), at(M::PC, 4));
+            g.m.lea(d(M::T3), at_index(M::BASE, M::T1, Scale::S1, 0));
+            g.m.mov(d(M::T2), M::BASE);
+            finish(g, slow);
+        }
+        Op::RetM => {
+            g.dec_a();
+            let slow = g.slow();
+            g.m.lea(d(M::T3), at_index(M::BASE, M::T1, Scale::S1, 0));
+            g.m.load(U64, d(M::T4), at(M::THREAD, toff!(top)));
+            g.m.alu(AluOp::Sub, B64, d(M::T4), M::T4, M::T3);
+            g.m.shift(ShiftOp::Shr, B64, d(M::T4), M::T4, 4);
+            g.m.mov(d(M::T2), M::BASE);
+            finish(g, slow);
+        }
+        Op::Vararg => {
+            g.dec_ab();
+            g.m.mov(d(M::T6), M::T2);
+            g.m.lea(d(M::T2), at_index(M::BASE, M::T1, Scale::S1, 0));
+            extra_args(g);
+            copy(g);
+            g.next(1);
+        }
+        Op::VarargM => {
+            g.dec_a();
+            let slow = g.slow();
+            g.m.lea(d(M::T2), at_index(M::BASE, M::T1, Scale::S1, 0));
+            extra_args(g);
+            g.m.shift(ShiftOp::Shl, B64, d(M::T5), M::T4, 4);
+            g.m.alu(AluOp::Add, B64, d(M::T5), M::T5, M::T2);
+            g.m.lea(d(M::T6), at(M::T5, 16));
+            g.m.branch(Cond::Above, B64, M::T6, at(M::THREAD, toff!(limit)), slow);
+            g.m.store(B64, at(M::THREAD, toff!(top)), M::T5);
+            let done = g.m.new_label();
+            g.m.branch(Cond::Eq, B64, M::T4, 0, done);
+            copy_some(g);
+            g.m.bind(done);
+            g.next(1);
         }
         _ => return false,
     }
     true
 }
 
-/// Ends a frame: T5 = the caller's pc, T1 = operand A there.
-fn leave<M: Masm>(g: &mut Gen<M>) {
-    g.m.alu(AluOp::Sub, B64, d(M::BASE), M::BASE, M::T1);
+/// T4 = number of arguments of a call with function slot T1 and arguments up to the top.
+fn open_args<M: Masm>(g: &mut Gen<M>) {
+    let slow = g.slow();
+    g.m.lea(d(M::T2), at_index(M::BASE, M::T1, Scale::S1, 16));
+    g.m.load(U64, d(M::T4), at(M::THREAD, toff!(top)));
+    g.m.alu(AluOp::Sub, B64, d(M::T4), M::T4, M::T2);
+    g.m.shift(ShiftOp::Shr, B64, d(M::T4), M::T4, 4);
+    // the count has more than the 16 bits that are compared with the callee's
+    g.m.branch(Cond::AboveEq, B64, M::T4, 0xFFFE, slow);
+}
+
+/// T3 = first extra argument of the running vararg function, T4 = how many there are. Destroys T5.
+fn extra_args<M: Masm>(g: &mut Gen<M>) {
+    g.m.load(U64, d(M::T5), at(M::BASE, -16));
+    g.m.load(U64, d(M::T4), at(M::BASE, -8));
+    g.m.load(U64, d(M::T5), at(M::T5, offset_of!(LuaClosure, proto) as i32));
+    g.m.load(LoadKind::U8, d(M::T5), at(M::T5, offset_of!(Proto, nparams) as i32));
+    // delta = parameters + extra ones + 1
+    g.m.shift(ShiftOp::Shr, B64, d(M::T4), M::T4, 3);
+    g.m.alu(AluOp::Sub, B64, d(M::T4), M::T4, M::T5);
+    g.m.shift(ShiftOp::Shl, B64, d(M::T5), M::T4, 4);
+    g.m.alu(AluOp::Sub, B64, d(M::T3), M::BASE, M::T5);
+    g.m.alu(AluOp::Sub, B64, d(M::T4), M::T4, 1);
+}
+
+/// Copies T4 values (at least one) from T3 up to T2 up, ascending. T2, T3 end above them; destroys T0, T1, T4.
+fn copy_some<M: Masm>(g: &mut Gen<M>) {
+    let again = g.m.here();
+    g.m.load(U64, d(M::T0), at(M::T3, 0));
+    g.m.load(U32, d(M::T1), at(M::T3, 8));
+    g.m.store(B64, at(M::T2, 0), M::T0);
+    g.m.store(B32, at(M::T2, 8), M::T1);
+    g.m.alu(AluOp::Add, B64, d(M::T3), M::T3, 16);
+    g.m.alu(AluOp::Add, B64, d(M::T2), M::T2, 16);
+    g.m.alu_branch(AluOp::Sub, B64, d(M::T4), M::T4, 1, AluCond::NonZero, again);
+}
+
+/// Makes T4 values at T3 into T6 values at T2 (cut, or filled with nil). Destroys T0 to T6 but T5.
+fn copy<M: Masm>(g: &mut Gen<M>) {
+    let (enough, nils, done) = (g.m.new_label(), g.m.new_label(), g.m.new_label());
+    g.m.branch(Cond::BelowEq, B64, M::T4, M::T6, enough);
+    g.m.mov(d(M::T4), M::T6);
+    g.m.bind(enough);
+    g.m.alu(AluOp::Sub, B64, d(M::T6), M::T6, M::T4);
+    g.m.branch(Cond::Eq, B64, M::T4, 0, nils);
+    copy_some(g);
+    g.m.bind(nils);
+    g.m.branch(Cond::Eq, B64, M::T6, 0, done);
+    let again = g.m.here();
+    g.m.store_imm(B32, at(M::T2, 8), NIL as i32);
+    g.m.alu(AluOp::Add, B64, d(M::T2), M::T2, 16);
+    g.m.alu_branch(AluOp::Sub, B64, d(M::T6), M::T6, 1, AluCond::NonZero, again);
+    g.m.bind(done);
+}
+
+/// Ends the frame with base `base`: T5 = the caller's pc, T1 = operand A there.
+fn leave<M: Masm>(g: &mut Gen<M>, base: Gpr) {
+    g.m.alu(AluOp::Sub, B64, d(M::BASE), base, M::T1);
     g.m.lea(d(M::BASE), at(M::BASE, -16));
     g.m.lea(d(M::PC), at(M::T5, 8));
+    g.reload_code();
+    g.next(0);
+}
+
+/// From a vararg frame with base T2 and word T5 to the real one: T2 = its base, T5 = its word, T6 = its kind.
+fn below_vararg<M: Masm>(g: &mut Gen<M>) {
+    g.m.alu(AluOp::Sub, B64, d(M::T5), M::T5, kind::VARARG as i64);
+    g.m.shift(ShiftOp::Shl, B64, d(M::T5), M::T5, 1);
+    g.m.alu(AluOp::Sub, B64, d(M::T2), M::T2, M::T5);
+    g.m.load(U64, d(M::T5), at(M::T2, -8));
+    g.m.alu(AluOp::And, B32, d(M::T6), M::T5, kind::MASK as i64);
+}
+
+/// Ends the frame with base T2 with the T4 results at T3, whatever its caller wants, if it is of a kind that returns to a
+/// Lua frame, directly or through pcall; else leaves for `slow` with nothing changed but temporaries (T4 is kept).
+fn finish<M: Masm>(g: &mut Gen<M>, slow: Label) {
+    let (again, lua, results) = (g.m.new_label(), g.m.new_label(), g.m.new_label());
+    g.m.bind(again);
+    g.m.load(U64, d(M::T5), at(M::T2, -8));
+    let other = g.cold(move |g| {
+        let (tail, pcall) = (g.m.new_label(), g.m.new_label());
+        g.m.alu(AluOp::And, B32, d(M::T6), M::T5, kind::MASK as i64);
+        g.m.branch(Cond::Eq, B32, M::T6, kind::TAIL as i64, tail);
+        g.m.branch(Cond::Eq, B32, M::T6, kind::PCALL as i64, pcall);
+        g.m.branch(Cond::Ne, B32, M::T6, kind::VARARG as i64, slow);
+        below_vararg(g);
+        g.m.jump(again);
+        g.m.bind(tail);
+        g.m.alu(AluOp::Sub, B64, d(M::T5), M::T5, kind::TAIL as i64);
+        g.m.jump(lua);
+        // T6 = base of pcall's own frame, T0 = its caller's pc
+        g.m.bind(pcall);
+        g.m.shift(ShiftOp::Shr, B64, d(M::T6), M::T5, i64::from(frame::DELTA_SHIFT));
+        g.m.alu(AluOp::And, B32, d(M::T6), M::T6, frame::MAX_DELTA as i64);
+        g.m.shift(ShiftOp::Shl, B64, d(M::T6), M::T6, 4);
+        g.m.alu(AluOp::Sub, B64, d(M::T6), M::T2, M::T6);
+        g.m.load(U64, d(M::T0), at(M::T6, -8));
+        g.m.alu(AluOp::And, B32, d(M::T1), M::T0, kind::MASK as i64);
+        let ours = g.m.new_label();
+        g.m.branch(Cond::Eq, B32, M::T1, 0, ours);
+        g.m.branch(Cond::Ne, B32, M::T1, kind::TAIL as i64, slow);
+        g.m.alu(AluOp::Sub, B64, d(M::T0), M::T0, kind::TAIL as i64);
+        g.m.bind(ours);
+        // the depth before the call is in the word
+        g.m.shift(ShiftOp::Shr, B64, d(M::T5), M::T5, 3);
+        g.m.store(B32, at(M::THREAD, toff!(pcall_depth)), M::T5);
+        g.m.mov(d(M::T2), M::T6);
+        g.m.load(U16, d(M::T6), at(M::T0, 6));
+        g.m.load(U16, d(M::T1), at(M::T0, 2));
+        g.m.lea(d(M::PC), at(M::T0, 8));
+        g.m.alu(AluOp::Sub, B64, d(M::BASE), M::T2, M::T1);
+        g.m.lea(d(M::BASE), at(M::BASE, -16));
+        // true, and the rest
+        g.m.store_imm(B64, at(M::T2, -16), 0);
+        g.m.store_imm(B32, at(M::T2, -8), Tag::TRUE.0);
+        let (fixed, none) = (g.m.new_label(), g.m.new_label());
+        g.m.branch(Cond::Ne, B32, M::T6, i64::from(MULTI), fixed);
+        g.m.mov(d(M::T6), M::T4);
+        g.m.shift(ShiftOp::Shl, B64, d(M::T1), M::T4, 4);
+        g.m.alu(AluOp::Add, B64, d(M::T1), M::T1, M::T2);
+        g.m.store(B64, at(M::THREAD, toff!(top)), M::T1);
+        g.m.jump(results);
+        g.m.bind(fixed);
+        g.m.branch(Cond::Eq, B32, M::T6, 0, none);
+        g.m.alu(AluOp::Sub, B64, d(M::T6), M::T6, 1);
+        g.m.jump(results);
+        g.m.bind(none);
+        g.reload_code();
+        g.next(0);
+    });
+    g.m.branch_bits(BitCond::NonZero, B32, M::T5, kind::MASK as i64, other);
+    g.m.bind(lua);
+    g.m.load(U16, d(M::T6), at(M::T5, 6));
+    g.m.load(U16, d(M::T1), at(M::T5, 2));
+    g.m.lea(d(M::PC), at(M::T5, 8));
+    g.m.alu(AluOp::Sub, B64, d(M::BASE), M::T2, M::T1);
+    g.m.lea(d(M::BASE), at(M::BASE, -16));
+    g.m.alu(AluOp::Sub, B64, d(M::T2), M::T2, 16);
+    let all = g.cold(move |g| {
+        g.m.mov(d(M::T6), M::T4);
+        g.m.shift(ShiftOp::Shl, B64, d(M::T1), M::T4, 4);
+        g.m.alu(AluOp::Add, B64, d(M::T1), M::T1, M::T2);
+        g.m.store(B64, at(M::THREAD, toff!(top)), M::T1);
+        g.m.jump(results);
+    });
+    g.m.branch(Cond::Eq, B32, M::T6, i64::from(MULTI), all);
+    g.m.bind(results);
+    copy(g);
     g.reload_code();
     g.next(0);
 }
@@ -136,10 +355,109 @@ fn enter<M: Masm>(g: &mut Gen<M>) {
     g.reload_code();
     g.next(0);
     g.m.bind(header);
+    to_header(g);
+}
+
+/// Goes to the header handler of the callee (see the module).
+fn to_header<M: Masm>(g: &mut Gen<M>) {
     g.m.load(U16, d(M::T5), at(M::T3, -8));
     g.m.load(U64, d(M::T6), at(M::GLOBAL, goff!(code_base)));
     g.m.lea(d(M::T5), at_index(M::T6, M::T5, Scale::S8, 0));
     g.m.jump_reg(M::T5);
+}
+
+/// T0 = closure, T1 = A, T4 = number of arguments: the callee takes the place of the running frame. Nothing may fail once
+/// that is given up, so room is made sure of first.
+fn tail_call<M: Masm>(g: &mut Gen<M>) {
+    let slow = g.slow();
+    g.m.load(U64, d(M::T3), at(M::T0, offset_of!(LuaClosure, pc) as i32));
+    g.m.load(U64, d(M::T5), at(M::BASE, -8));
+    g.m.mov(d(M::T2), M::BASE);
+    let ours = g.m.new_label();
+    let other = g.cold(move |g| {
+        g.m.alu(AluOp::And, B32, d(M::T6), M::T5, kind::MASK as i64);
+        g.m.branch(Cond::Eq, B32, M::T6, kind::TAIL as i64, ours);
+        g.m.branch(Cond::Ne, B32, M::T6, kind::VARARG as i64, slow);
+        below_vararg(g);
+        g.m.branch(Cond::Eq, B32, M::T6, 0, ours);
+        g.m.branch(Cond::Eq, B32, M::T6, kind::TAIL as i64, ours);
+        g.m.jump(slow);
+    });
+    g.m.branch_bits(BitCond::NonZero, B32, M::T5, kind::MASK as i64, other);
+    g.m.bind(ours);
+    // T2 = base of the real frame, T5 = its word
+    const { assert!(kind::LUA == 0) };
+    g.m.alu(AluOp::Or, B64, d(M::T5), M::T5, kind::TAIL as i64);
+    // a native function: as in PUC, the frame stays below it; it is called, and its results are returned
+    let native = g.cold(move |g| {
+        g.m.lea(d(M::T2), at_index(M::BASE, M::T1, Scale::S1, 16));
+        g.m.shift(ShiftOp::Shl, B64, d(M::T5), M::T4, 4);
+        g.m.alu(AluOp::Add, B64, d(M::T5), M::T5, M::T2);
+        g.m.lea(d(M::T6), at(M::T5, 16 * MIN_NATIVE));
+        g.m.branch(Cond::Above, B64, M::T6, at(M::THREAD, toff!(limit)), slow);
+        // word(CONT, pc, A + 1), A being scaled
+        g.m.shift(ShiftOp::Shl, B64, d(M::T1), M::T1, i64::from(frame::DELTA_SHIFT) - 4);
+        g.m.mov_imm(d(M::T6), frame::word(kind::CONT, 0, 1) as i64);
+        g.m.alu(AluOp::Add, B64, d(M::T1), M::T1, M::T6);
+        g.m.alu(AluOp::Add, B64, d(M::T1), M::T1, M::PC);
+        g.m.store(B64, at(M::T2, -8), M::T1);
+        native_call(g);
+        let general = native_return(g);
+        g.m.branch_mem(Cond::Ne, B32, at(M::GLOBAL, goff!(poll)), 0, general);
+        g.m.load(U64, d(M::T2), at(M::THREAD, toff!(base)));
+        g.m.load(U64, d(M::T3), at(M::THREAD, toff!(top)));
+        g.m.load(U16, d(M::T1), at(M::PC, 2));
+        g.m.shift(ShiftOp::Shl, B64, d(M::T5), M::T4, 4);
+        g.m.alu(AluOp::Sub, B64, d(M::T3), M::T3, M::T5);
+        g.m.alu(AluOp::Sub, B64, d(M::T2), M::T2, M::T1);
+        g.m.alu(AluOp::Sub, B64, d(M::T2), M::T2, 16);
+        finish(g, general);
+    });
+    let header = g.cold(move |g| {
+        let kind_at = offset_of!(GcHeader, kind) as i32;
+        g.m.branch_mem(Cond::Ne, B8, at(M::T0, kind_at), ObjKind::LuaClosure as i64, native);
+        // the largest frame on top of arguments and parameters: no header handler leaves for the slow path then
+        g.m.shift(ShiftOp::Shl, B64, d(M::T6), M::T4, 4);
+        g.m.alu(AluOp::Add, B64, d(M::T6), M::T6, M::T2);
+        g.m.lea(d(M::T6), at(M::T6, 16 * 512));
+        g.m.branch(Cond::Above, B64, M::T6, at(M::THREAD, toff!(limit)), slow);
+        g.m.store(B64, at(M::T2, -16), M::T0);
+        // what header handlers take for the frame word
+        g.m.mov(d(M::PC), M::T5);
+        args_down(g);
+        to_header(g);
+    });
+    g.m.branch(Cond::Ne, B16, M::T4, at(M::T3, -2), header);
+    g.m.load(U16, d(M::T6), at(M::T3, -4));
+    g.m.shift(ShiftOp::Shl, B64, d(M::T6), M::T6, 4);
+    g.m.alu(AluOp::Add, B64, d(M::T6), M::T6, M::T2);
+    g.m.branch(Cond::Above, B64, M::T6, at(M::THREAD, toff!(limit)), slow);
+    g.m.store(B64, at(M::T2, -16), M::T0);
+    g.m.store(B64, at(M::T2, -8), M::T5);
+    args_down(g);
+    g.m.mov(d(M::BASE), M::T2);
+    g.m.mov(d(M::PC), M::T3);
+    g.reload_code();
+    g.next(0);
+}
+
+/// Moves T4 arguments above the function slot T1 down to T2. Destroys T1, T5, T6, T7.
+fn args_down<M: Masm>(g: &mut Gen<M>) {
+    let done = g.m.new_label();
+    g.m.branch(Cond::Eq, B64, M::T4, 0, done);
+    g.m.lea(d(M::T1), at_index(M::BASE, M::T1, Scale::S1, 16));
+    g.m.shift(ShiftOp::Shl, B64, d(M::T6), M::T4, 4);
+    g.m.alu(AluOp::Add, B64, d(M::T6), M::T6, M::T1);
+    // distance
+    g.m.alu(AluOp::Sub, B64, d(M::T5), M::T2, M::T1);
+    let again = g.m.here();
+    g.m.load(U64, d(M::T7), at(M::T1, 0));
+    g.m.store(B64, at_index(M::T1, M::T5, Scale::S1, 0), M::T7);
+    g.m.load(U32, d(M::T7), at(M::T1, 8));
+    g.m.store(B32, at_index(M::T1, M::T5, Scale::S1, 8), M::T7);
+    g.m.alu(AluOp::Add, B64, d(M::T1), M::T1, 16);
+    g.m.branch(Cond::Ne, B64, M::T1, M::T6, again);
+    g.m.bind(done);
 }
 
 /// Leaves a header handler for the slow path of the call instruction at PC (nothing was written).
@@ -192,18 +510,25 @@ fn nil_fill<M: Masm>(g: &mut Gen<M>) {
 fn func_vararg<M: Masm>(g: &mut Gen<M>) {
     let slow = generic(g);
     // the prototype knows the number of fixed parameters: the header's C says "vararg"
-    let np = offset_of!(traceorus_base::objects::Proto, nparams) as i32;
+    let np = offset_of!(Proto, nparams) as i32;
     g.m.load(U64, d(M::T7), at(M::T0, offset_of!(LuaClosure, proto) as i32));
-    g.m.load(traceorus_asm::LoadKind::U8, d(M::T7), at(M::T7, np));
-    // fewer arguments than parameters, or absurdly many: the helper
-    g.m.branch(Cond::Below, B64, M::T4, M::T7, slow);
+    g.m.load(LoadKind::U8, d(M::T7), at(M::T7, np));
+    g.m.csel(Cond::Below, B64, M::T4, M::T7, d(M::T6), M::T7, M::T4);
     g.m.load(U16, d(M::T5), at(M::T3, -4));
-    g.m.alu(AluOp::Add, B64, d(M::T5), M::T5, M::T4);
+    g.m.alu(AluOp::Add, B64, d(M::T5), M::T5, M::T6);
     g.m.alu(AluOp::Add, B64, d(M::T5), M::T5, 1);
     g.m.shift(ShiftOp::Shl, B64, d(M::T5), M::T5, 4);
     g.m.alu(AluOp::Add, B64, d(M::T5), M::T5, M::T2);
     g.m.branch(Cond::Above, B64, M::T5, at(M::THREAD, toff!(limit)), slow);
     g.m.store(B64, at(M::T2, -8), M::PC);
+    let enough = g.m.new_label();
+    let fewer = g.cold(move |g| {
+        nil_fill(g);
+        g.m.mov(d(M::T4), M::T7);
+        g.m.jump(enough);
+    });
+    g.m.branch(Cond::Below, B64, M::T4, M::T7, fewer);
+    g.m.bind(enough);
     // T5 = new base
     g.m.shift(ShiftOp::Shl, B64, d(M::T5), M::T4, 4);
     g.m.lea(d(M::T5), at_index(M::T5, M::T2, Scale::S1, 16));
@@ -238,6 +563,37 @@ fn func_native<M: Masm>(g: &mut Gen<M>) {
     g.m.lea(d(M::T6), at(M::T5, 16 * MIN_NATIVE));
     g.m.branch(Cond::Above, B64, M::T6, at(M::THREAD, toff!(limit)), slow);
     g.m.store(B64, at(M::T2, -8), M::PC);
+    native_call(g);
+    let general = native_return(g);
+    g.m.branch_mem(Cond::Ne, B32, at(M::GLOBAL, goff!(poll)), 0, general);
+    g.m.load(U64, d(M::BASE), at(M::THREAD, toff!(base)));
+    g.m.load(U64, d(M::T3), at(M::THREAD, toff!(top)));
+    g.m.load(U16, d(M::T6), at(M::PC, 6));
+    g.m.load(U16, d(M::T1), at(M::PC, 2));
+    let back = g.m.new_label();
+    let other = g.cold(move |g| {
+        g.m.branch(Cond::Eq, B32, M::T6, 0, back);
+        g.m.mov(d(M::T2), M::BASE);
+        g.m.shift(ShiftOp::Shl, B64, d(M::T5), M::T4, 4);
+        g.m.alu(AluOp::Sub, B64, d(M::T3), M::T3, M::T5);
+        finish(g, general);
+    });
+    g.m.branch(Cond::Ne, B32, M::T6, 1, other);
+    // one wanted, one there
+    g.m.branch(Cond::Ne, B64, M::T4, 1, other);
+    g.m.load(U64, d(M::T4), at(M::T3, -16));
+    g.m.load(U32, d(M::T5), at(M::T3, -8));
+    g.m.store(B64, at(M::BASE, -16), M::T4);
+    g.m.store(B32, at(M::BASE, -8), M::T5);
+    g.m.bind(back);
+    g.m.alu(AluOp::Sub, B64, d(M::BASE), M::BASE, M::T1);
+    g.m.lea(d(M::BASE), at(M::BASE, -16));
+    g.reload_code();
+    g.next(1);
+}
+
+/// Calls the native function T0 with base T2 and top T5, whose frame word is written. T4 = number of its results.
+fn native_call<M: Masm>(g: &mut Gen<M>) {
     g.m.store(B64, at(M::THREAD, toff!(base)), M::T2);
     g.m.store(B64, at(M::THREAD, toff!(top)), M::T5);
     g.m.store(B64, at(M::THREAD, toff!(pc)), M::PC);
@@ -262,46 +618,17 @@ fn func_native<M: Masm>(g: &mut Gen<M>) {
         g.m.jump(resume);
     });
     g.m.branch(Cond::Lt, B64, M::T0, 0, special);
-    let general = g.cold(|g| {
+    g.m.mov(d(M::T4), M::T0);
+}
+
+/// The complete return of a native function with T4 results.
+fn native_return<M: Masm>(g: &mut Gen<M>) -> Label {
+    g.cold(|g| {
         g.m.load(U64, d(M::T7), at(M::GLOBAL, goff!(helpers)));
         g.m.load(U64, d(M::T7), at(M::T7, 8 * (Op::ALL.len() + extra::NATIVE_RETURN) as i32));
-        g.m.move_args(&[M::THREAD.into(), M::T0.into()]);
+        g.m.move_args(&[M::THREAD.into(), M::T4.into()]);
         g.m.call_reg(M::T7);
         let resume = g.resume;
         g.m.jump(resume);
-    });
-    g.m.branch_mem(Cond::Ne, B32, at(M::GLOBAL, goff!(poll)), 0, general);
-    g.m.load(U64, d(M::BASE), at(M::THREAD, toff!(base)));
-    g.m.load(U64, d(M::T2), at(M::THREAD, toff!(top)));
-    g.m.load(U16, d(M::T6), at(M::PC, 6));
-    g.m.load(U16, d(M::T1), at(M::PC, 2));
-    // the frame word may have been rewritten only by a call that does not come here
-    let none = g.cold(move |g| {
-        let finish = g.m.new_label();
-        g.m.branch(Cond::Eq, B32, M::T6, 0, finish);
-        // one result for "all" is common, too
-        g.m.branch(Cond::Ne, B32, M::T6, i64::from(MULTI), general);
-        g.m.branch(Cond::Ne, B64, M::T0, 1, general);
-        g.m.store(B64, at(M::THREAD, toff!(top)), M::BASE);
-        g.m.load(U64, d(M::T4), at(M::T2, -16));
-        g.m.load(U32, d(M::T5), at(M::T2, -8));
-        g.m.store(B64, at(M::BASE, -16), M::T4);
-        g.m.store(B32, at(M::BASE, -8), M::T5);
-        g.m.bind(finish);
-        g.m.alu(AluOp::Sub, B64, d(M::BASE), M::BASE, M::T1);
-        g.m.lea(d(M::BASE), at(M::BASE, -16));
-        g.reload_code();
-        g.next(1);
-    });
-    g.m.branch(Cond::Ne, B32, M::T6, 1, none);
-    // one wanted: the first result, or nil
-    g.m.branch(Cond::Ne, B64, M::T0, 1, general);
-    g.m.load(U64, d(M::T4), at(M::T2, -16));
-    g.m.load(U32, d(M::T5), at(M::T2, -8));
-    g.m.store(B64, at(M::BASE, -16), M::T4);
-    g.m.store(B32, at(M::BASE, -8), M::T5);
-    g.m.alu(AluOp::Sub, B64, d(M::BASE), M::BASE, M::T1);
-    g.m.lea(d(M::BASE), at(M::BASE, -16));
-    g.reload_code();
-    g.next(1);
+    })
 }
