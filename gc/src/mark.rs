@@ -125,10 +125,10 @@ pub(crate) fn run_start(p: *mut u64, cap: usize) -> *mut u8 {
     p.cast::<u8>().wrapping_sub((cap + 7) & !7)
 }
 
-/// Whether the fields lie in the table's own cell.
+/// Whether a run (fields or array part) lies in the table's own cell.
 #[inline(always)]
-pub(crate) fn inline_fields(t: *mut Table, fields: *mut u8) -> bool {
-    fields == t.cast::<u8>().wrapping_add(Table::INLINE_FIELDS)
+pub(crate) fn inline_run(t: *mut Table, run: *mut u8) -> bool {
+    run == t.cast::<u8>().wrapping_add(Table::INLINE_FIELDS)
 }
 
 /// Whether elements of an array part of this kind need no look.
@@ -493,7 +493,7 @@ impl Heap {
         unsafe {
             self.mark((*t).metatable);
             self.mark((*t).shape);
-            if (*t).arr_cap > 0 {
+            if (*t).arr_cap > 0 && !inline_run(t, (*t).array.cast()) {
                 let cap = (*t).arr_cap as usize;
                 self.mark_run(run_start((*t).array, cap), tagged_run_size(cap).0);
             }
@@ -503,7 +503,7 @@ impl Heap {
                     self.mark_only(d);
                     self.mark_dict_runs(d);
                 }
-            } else if (*t).field_cap > 0 && !inline_fields(t, (*t).hash) {
+            } else if (*t).field_cap > 0 && !inline_run(t, (*t).hash) {
                 let cap = (*t).field_cap as usize;
                 self.mark_run(run_start((*t).hash.cast(), cap), tagged_run_size(cap).0);
             }

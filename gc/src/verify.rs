@@ -8,7 +8,7 @@
 //! 4. in the sweep phase, nothing reachable is condemned.
 
 use crate::arena::*;
-use crate::mark::{Root, inline_fields, plain_kind, run_start, walk_frames};
+use crate::mark::{Root, inline_run, plain_kind, run_start, walk_frames};
 use crate::sizeclass::*;
 use crate::{Heap, Phase, WeakMode};
 use std::collections::HashSet;
@@ -343,10 +343,12 @@ impl Heap {
             };
             let cap = (*t).arr_cap as usize;
             if cap > 0 {
-                f(Edge::Run(
-                    run_start((*t).array, cap),
-                    tagged_run_size(cap).0,
-                ));
+                if !inline_run(t, (*t).array.cast()) {
+                    f(Edge::Run(
+                        run_start((*t).array, cap),
+                        tagged_run_size(cap).0,
+                    ));
+                }
                 for i in 0..cap {
                     let v = run_get((*t).array, i);
                     let kind = (*t).hdr.extra;
@@ -364,7 +366,7 @@ impl Heap {
                 return;
             }
             let cap = (*t).field_cap as usize;
-            if cap > 0 && !inline_fields(t, (*t).hash) {
+            if cap > 0 && !inline_run(t, (*t).hash) {
                 f(Edge::Run(
                     run_start((*t).hash.cast(), cap),
                     tagged_run_size(cap).0,

@@ -20,6 +20,15 @@ use crate::number::{ForError, ForPrep};
 use crate::state::Global;
 use crate::{dispatch, number, string, table, throw};
 
+// emitted allocation finds its free lists by `small_class`
+const _: () = {
+    let mut n = 1;
+    while n <= SMALL_STEP_MAX {
+        assert!(small_class(n) == traceorus_gc::const_size_class(n));
+        n += 1;
+    }
+};
+
 /// A helper; see the module.
 pub type Helper = unsafe extern "C" fn(*mut Thread, *const Instr) -> *const Instr;
 
@@ -831,13 +840,11 @@ unsafe fn set_list(i: Ins, n: usize) -> LResult<()> {
         if last.max(total) > 1000 {
             throw::reserve(i.l, 9 * last.max(total))?;
         }
-        if (*t).arr_cap as usize <= last {
-            if table::table_resize(g, t, last.max(total), 0).is_err() {
-                return Err(throw::run_error(i.l, "table overflow"));
-            }
+        if (*t).arr_cap as usize <= last && table::table_resize(g, t, last.max(total), 0).is_err() {
+            return Err(throw::run_error(i.l, "table overflow"));
         }
         for k in 0..n {
-            let _ = table::table_set_int(g, t, (start + k + 1) as i64, *i.a().add(1 + k));
+            table::table_set_int(g, t, (start + k + 1) as i64, *i.a().add(1 + k));
         }
         Ok(())
     }

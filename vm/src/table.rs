@@ -95,11 +95,7 @@ pub unsafe fn table_new(g: &mut Global, narr: usize, nrec: usize) -> *mut Table 
     // SAFETY: a fresh object, completely written before anything else happens.
     unsafe {
         let nrec_shape = if nrec > MAX_FIELDS as usize { 0 } else { nrec };
-        let t = table_alloc(g, nrec_shape);
-        if narr != 0 {
-            array_alloc(g, t, narr.min(MAX_ARRAY as usize - 1) as u32 + 1);
-            (*t).arr_len = (*t).arr_cap - 1;
-        }
+        let t = table_alloc(g, nrec_shape, narr);
         if nrec > nrec_shape {
             let d = dict_new(g, nrec.min(MAX_CAP as usize) as u32);
             (*t).hash = d.cast();
@@ -140,11 +136,14 @@ pub fn table_new_bytes(narr: usize, nrec: usize) -> usize {
         }
 }
 
-unsafe fn table_alloc(g: &mut Global, nrec: usize) -> *mut Table {
+unsafe fn table_alloc(g: &mut Global, nrec: usize, narr: usize) -> *mut Table {
     // SAFETY: a fresh object of the right size, completely written.
     unsafe {
-        // Cells are multiples of 16 bytes, so inline fields come in pairs.
-        let inline = if nrec <= Table::INLINE_MAX {
+        // Cells are multiples of 16 bytes, so inline slots come in pairs: of the fields or else of the array.
+        let inline_array = nrec == 0 && narr != 0 && narr < Table::INLINE_MAX;
+        let inline = if inline_array {
+            (narr + 2) & !1
+        } else if nrec <= Table::INLINE_MAX {
             (nrec + 1) & !1
         } else {
             0
@@ -155,26 +154,37 @@ unsafe fn table_alloc(g: &mut Global, nrec: usize) -> *mut Table {
         (*t).arr_cap = 0;
         (*t).arr_len = 0;
         (*t).metatable = null_mut();
-        (*t).field_cap = inline as u32;
+        (*t).hash = null_mut();
+        (*t).field_cap = 0;
         (*t).meta_absent = 0;
         set_shape(t, g.hot.empty_shape);
         if inline != 0 {
-            let fields = inline_fields(t);
-            nil_tags(fields.cast(), 0, inline);
-            (*t).hash = fields;
-        } else {
-            (*t).hash = null_mut();
-            if nrec != 0 {
-                (*t).hash = tagged_alloc(g, nrec).cast();
-                (*t).field_cap = nrec as u32;
-            }
+            nil_tags(inline_run(t).cast(), 0, inline);
+        }
+        if inline_array {
+            (*t).array = inline_run(t).cast();
+            (*t).arr_cap = narr as u32 + 1;
+            (*t).arr_len = narr as u32;
+            return t;
+        }
+        if inline != 0 {
+            (*t).hash = inline_run(t);
+            (*t).field_cap = inline as u32;
+        } else if nrec != 0 {
+            (*t).hash = tagged_alloc(g, nrec).cast();
+            (*t).field_cap = nrec as u32;
+        }
+        if narr != 0 {
+            array_alloc(g, t, narr.min(MAX_ARRAY as usize - 1) as u32 + 1);
+            (*t).arr_len = (*t).arr_cap - 1;
         }
         t
     }
 }
 
+/// Where a run in the table's own cell is.
 #[inline(always)]
-fn inline_fields(t: *mut Table) -> *mut u8 {
+fn inline_run(t: *mut Table) -> *mut u8 {
     (t as *mut u8).wrapping_add(Table::INLINE_FIELDS)
 }
 
@@ -884,7 +894,7 @@ unsafe fn tagged_copy(from: *mut u64, to: *mut u64, n: usize) {
 unsafe fn fields_free(g: &mut Global, t: *mut Table) {
     // SAFETY: [GC-LIVE]; the run belongs to the table.
     unsafe {
-        if (*t).field_cap != 0 && (*t).hash != inline_fields(t) {
+        if (*t).field_cap != 0 && (*t).hash != inline_run(t) {
             tagged_free(g, (*t).hash.cast(), (*t).field_cap as usize);
         }
     }
@@ -1334,7 +1344,7 @@ unsafe fn array_resize(g: &mut Global, t: *mut Table, cap: u32, room: u32) {
         if (*t).arr_len >= cap {
             (*t).arr_len = cap.saturating_sub(1);
         }
-        if old_cap != 0 {
+        if old_cap != 0 && old.cast() != inline_run(t) {
             tagged_free(g, old, old_cap as usize);
         }
         // What comes in from the dictionary.

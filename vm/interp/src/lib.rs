@@ -14,6 +14,7 @@
 
 #![forbid(unsafe_code)]
 
+mod alloc;
 mod arith;
 mod calls;
 mod compare;
@@ -252,6 +253,7 @@ impl<M: Masm> Gen<M> {
             || arith::emit(self, op)
             || compare::emit(self, op)
             || tables::emit(self, op)
+            || alloc::emit(self, op)
             || loops::emit(self, op)
             || calls::emit(self, op);
         if !done {
