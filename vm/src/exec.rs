@@ -597,7 +597,13 @@ pub unsafe fn gc_step(l: *mut Thread, kb: usize) -> bool {
     // SAFETY: as promised.
     unsafe {
         let g = Global::of((*l).global);
-        let done = g.heap.step_bytes(kb);
+        // a step of generational mode is a whole (young) collection
+        let done = if g.heap.mode() == traceorus_gc::Mode::Generational {
+            g.heap.full(false);
+            true
+        } else {
+            g.heap.step_bytes(kb)
+        };
         run_finalizers(l);
         done
     }
