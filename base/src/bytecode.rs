@@ -251,6 +251,10 @@ macro_rules! for_each_bytecode {
             FuncV(_ n n;)
             /// Function header, native function
             FuncN(_ n n;)
+            /// Function header of `pcall`
+            FfPcall(_ n n;)
+            /// Function header of `xpcall`
+            FfXpcall(_ n n;)
             /// Frame-private continuation: goes on closing after an error (never in chunks)
             ContClose(_ _ _;)
             /// Frame-private continuation: passes C results (0xFFFF: all) on as those of a native frame (never in chunks)

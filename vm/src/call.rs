@@ -707,7 +707,13 @@ pub unsafe fn native_closure(g: &mut Global, name: &'static str, f: NativeFn, up
         (*c).cfunc = 0;
         (*c).name = name.as_ptr();
         (*c).name_len = name.len() as u64;
-        (*c).header = bytecode::pack(dispatch::handler_of(Op::FuncN), 0, MIN_NATIVE as u16, 0xFFFF);
+        // the two have emitted paths of their own
+        let op = match f as usize {
+            f if f == native_pcall as *const () as usize => Op::FfPcall,
+            f if f == native_xpcall as *const () as usize => Op::FfXpcall,
+            _ => Op::FuncN,
+        };
+        (*c).header = bytecode::pack(dispatch::handler_of(op), 0, MIN_NATIVE as u16, 0xFFFF);
         (*c).pc = (&raw const (*c).header).add(1);
         let up = (c as *mut u8).add(NativeClosure::UPVALS) as *mut Value;
         for (i, &v) in upvalues.iter().enumerate() {

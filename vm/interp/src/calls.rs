@@ -2,7 +2,8 @@
 //!
 //! A Call has T0 = closure, T1 = A, T2 = the callee's base, T3 = its first pc, T4 = number of arguments when it leaves
 //! for the header handler of its callee (FuncF, FuncV, FuncN), which is dispatched like an instruction, from the normal
-//! region. Nothing has been written by then.
+//! region. Nothing has been written by then. PC is the frame word; other ways into Lua functions (tail calls, pcall) have
+//! made sure of the room and come with another word there.
 
 use std::mem::offset_of;
 
@@ -70,6 +71,8 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
         Op::FuncF => func_fixed(g),
         Op::FuncV => func_vararg(g),
         Op::FuncN => func_native(g),
+        Op::FfPcall => func_pcall(g, 1),
+        Op::FfXpcall => func_pcall(g, 2),
         Op::Ret0 => {
             let slow = g.slow();
             g.m.load(U64, d(M::T5), at(M::BASE, -8));
@@ -416,10 +419,7 @@ fn tail_call<M: Masm>(g: &mut Gen<M>) {
     let header = g.cold(move |g| {
         let kind_at = offset_of!(GcHeader, kind) as i32;
         g.m.branch_mem(Cond::Ne, B8, at(M::T0, kind_at), ObjKind::LuaClosure as i64, native);
-        // the largest frame on top of arguments and parameters: no header handler leaves for the slow path then
-        g.m.shift(ShiftOp::Shl, B64, d(M::T6), M::T4, 4);
-        g.m.alu(AluOp::Add, B64, d(M::T6), M::T6, M::T2);
-        g.m.lea(d(M::T6), at(M::T6, 16 * 512));
+        room_for_any(g);
         g.m.branch(Cond::Above, B64, M::T6, at(M::THREAD, toff!(limit)), slow);
         g.m.store(B64, at(M::T2, -16), M::T0);
         // what header handlers take for the frame word
@@ -439,6 +439,16 @@ fn tail_call<M: Masm>(g: &mut Gen<M>) {
     g.m.mov(d(M::PC), M::T3);
     g.reload_code();
     g.next(0);
+}
+
+/// T6 = end of the slots that a Lua function with first pc T3, base T2 and T4 arguments can need, whatever its header: if
+/// there is room, no header handler leaves for the slow path.
+fn room_for_any<M: Masm>(g: &mut Gen<M>) {
+    // its frame above the larger of arguments and parameters, which are no more than the frame, and the moved function slot
+    g.m.load(U16, d(M::T6), at(M::T3, -4));
+    g.m.lea(d(M::T6), at_index(M::T4, M::T6, Scale::S2, 1));
+    g.m.shift(ShiftOp::Shl, B64, d(M::T6), M::T6, 4);
+    g.m.alu(AluOp::Add, B64, d(M::T6), M::T6, M::T2);
 }
 
 /// Moves T4 arguments above the function slot T1 down to T2. Destroys T1, T5, T6, T7.
@@ -553,6 +563,83 @@ fn func_vararg<M: Masm>(g: &mut Gen<M>) {
     g.m.bind(done);
     g.reload_code();
     g.next(0);
+}
+
+/// pcall (`delta` 1) or xpcall (2) of a function.
+fn func_pcall<M: Masm>(g: &mut Gen<M>, delta: i32) {
+    // ORDER: `vm::call::MAX_CCALLS`
+    const MAX_DEPTH: i64 = 200;
+    // the function itself: nothing has been written, T0, T2, T4 are kept
+    let plain = g.entry[Op::FuncN as usize];
+    g.m.branch(Cond::Below, B64, M::T4, i64::from(delta), plain);
+    for i in 0..delta {
+        g.m.branch_mem(Cond::Ne, B32, at(M::T2, 16 * i + 8), i64::from(Tag::FUNCTION.0), plain);
+    }
+    g.m.load(U32, d(M::T7), at(M::THREAD, toff!(pcall_depth)));
+    g.m.branch(Cond::AboveEq, B32, M::T7, MAX_DEPTH, plain);
+    g.m.load(U64, d(M::T5), at(M::T2, 0));
+    g.m.alu(AluOp::Sub, B64, d(M::T1), M::T4, i64::from(delta));
+    g.m.load(U64, d(M::T3), at(M::T5, offset_of!(LuaClosure, pc) as i32));
+    let native = g.cold(move |g| {
+        g.m.shift(ShiftOp::Shl, B64, d(M::T6), M::T4, 4);
+        g.m.alu(AluOp::Add, B64, d(M::T6), M::T6, M::T2);
+        g.m.lea(d(M::T3), at(M::T6, 16 * MIN_NATIVE));
+        g.m.branch(Cond::Above, B64, M::T3, at(M::THREAD, toff!(limit)), plain);
+        pcall_frames(g, delta);
+        g.m.mov(d(M::T0), M::T5);
+        g.m.mov(d(M::T5), M::T6);
+        native_call(g);
+        let general = native_return(g);
+        g.m.branch_mem(Cond::Ne, B32, at(M::GLOBAL, goff!(poll)), 0, general);
+        g.m.load(U64, d(M::T2), at(M::THREAD, toff!(base)));
+        g.m.load(U64, d(M::T3), at(M::THREAD, toff!(top)));
+        g.m.shift(ShiftOp::Shl, B64, d(M::T5), M::T4, 4);
+        g.m.alu(AluOp::Sub, B64, d(M::T3), M::T3, M::T5);
+        finish(g, general);
+    });
+    let header = g.cold(move |g| {
+        let kind_at = offset_of!(GcHeader, kind) as i32;
+        g.m.branch_mem(Cond::Ne, B8, at(M::T5, kind_at), ObjKind::LuaClosure as i64, native);
+        room_for_any(g);
+        g.m.branch(Cond::Above, B64, M::T6, at(M::THREAD, toff!(limit)), plain);
+        g.m.mov(d(M::T4), M::T1);
+        pcall_frames(g, delta);
+        // what header handlers take for the frame word
+        g.m.load(U64, d(M::PC), at(M::T2, -8));
+        g.m.mov(d(M::T0), M::T5);
+        to_header(g);
+    });
+    g.m.branch(Cond::Ne, B16, M::T1, at(M::T3, -2), header);
+    g.m.load(U16, d(M::T6), at(M::T3, -4));
+    g.m.alu(AluOp::Add, B64, d(M::T6), M::T6, i64::from(delta));
+    g.m.shift(ShiftOp::Shl, B64, d(M::T6), M::T6, 4);
+    g.m.alu(AluOp::Add, B64, d(M::T6), M::T6, M::T2);
+    g.m.branch(Cond::Above, B64, M::T6, at(M::THREAD, toff!(limit)), plain);
+    pcall_frames(g, delta);
+    g.m.mov(d(M::BASE), M::T2);
+    g.m.mov(d(M::PC), M::T3);
+    g.reload_code();
+    g.next(0);
+}
+
+/// Writes the words of pcall's own frame (base T2) and of the one that it calls (function T5, depth T7), which gets T2.
+/// Destroys T1, T7.
+fn pcall_frames<M: Masm>(g: &mut Gen<M>, delta: i32) {
+    let up = 16 * delta;
+    g.m.store(B64, at(M::T2, -8), M::PC);
+    if delta == 2 {
+        // xpcall keeps its handler below the function; both have the same tag
+        g.m.load(U64, d(M::T1), at(M::T2, 16));
+        g.m.store(B64, at(M::T2, 16), M::T5);
+        g.m.store(B64, at(M::T2, 0), M::T1);
+    }
+    g.m.alu(AluOp::Add, B64, d(M::T2), M::T2, i64::from(up));
+    g.m.shift(ShiftOp::Shl, B64, d(M::T1), M::T7, 3);
+    g.m.alu(AluOp::Add, B32, d(M::T7), M::T7, 1);
+    g.m.store(B32, at(M::THREAD, toff!(pcall_depth)), M::T7);
+    g.m.mov_imm(d(M::T7), frame::word(kind::PCALL, 0, delta as u64) as i64);
+    g.m.alu(AluOp::Add, B64, d(M::T1), M::T1, M::T7);
+    g.m.store(B64, at(M::T2, -8), M::T1);
 }
 
 /// A native function: calls it and returns its results.
