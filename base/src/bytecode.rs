@@ -251,10 +251,66 @@ macro_rules! for_each_bytecode {
             FuncV(_ n n;)
             /// Function header, native function
             FuncN(_ n n;)
+            /// Function header, native function `math.floor` performed without a frame where it is simple
+            FfFloor(_ n n;)
+            /// Function header, native function `math.ceil` performed without a frame where it is simple
+            FfCeil(_ n n;)
+            /// Function header, native function `math.abs` performed without a frame where it is simple
+            FfAbs(_ n n;)
+            /// Function header, native function `math.sqrt` performed without a frame where it is simple
+            FfSqrt(_ n n;)
+            /// Function header, native function `math.max` performed without a frame where it is simple
+            FfMax(_ n n;)
+            /// Function header, native function `math.min` performed without a frame where it is simple
+            FfMin(_ n n;)
+            /// Function header, native function `string.byte` performed without a frame where it is simple
+            FfByte(_ n n;)
+            /// Function header, native function `string.char` performed without a frame where it is simple
+            FfChar(_ n n;)
+            /// Function header, native function `string.len` performed without a frame where it is simple
+            FfLen(_ n n;)
+            /// Function header, native function `string.sub` performed without a frame where it is simple
+            FfSub(_ n n;)
+            /// Function header, native function `type` performed without a frame where it is simple
+            FfType(_ n n;)
+            /// Function header, native function `select` performed without a frame where it is simple
+            FfSelect(_ n n;)
+            /// Function header, native function `assert` performed without a frame where it is simple
+            FfAssert(_ n n;)
+            /// Function header, native function `tonumber` performed without a frame where it is simple
+            FfToNumber(_ n n;)
+            /// Function header, native function `tostring` performed without a frame where it is simple
+            FfToString(_ n n;)
+            /// Function header, native function `getmetatable` performed without a frame where it is simple
+            FfGetMeta(_ n n;)
+            /// Function header, native function `setmetatable` performed without a frame where it is simple
+            FfSetMeta(_ n n;)
+            /// Function header, native function `rawget` performed without a frame where it is simple
+            FfRawGet(_ n n;)
+            /// Function header, native function `rawequal` performed without a frame where it is simple
+            FfRawEqual(_ n n;)
+            /// Function header, native function `rawlen` performed without a frame where it is simple
+            FfRawLen(_ n n;)
+            /// Function header, native function `next` performed without a frame where it is simple
+            FfNext(_ n n;)
+            /// Function header, native function `pairs` performed without a frame where it is simple
+            FfPairs(_ n n;)
+            /// Function header, native function `ipairs` performed without a frame where it is simple
+            FfIpairs(_ n n;)
+            /// Function header, native function `table.insert` performed without a frame where it is simple
+            FfInsert(_ n n;)
+            /// Function header, native function `table.remove` performed without a frame where it is simple
+            FfRemove(_ n n;)
             /// Function header of `pcall`
             FfPcall(_ n n;)
             /// Function header of `xpcall`
             FfXpcall(_ n n;)
+            /// Function header of `coroutine.resume`
+            FfResume(_ n n;)
+            /// Function header of the functions that `coroutine.wrap` makes
+            FfWrapped(_ n n;)
+            /// Function header of `coroutine.yield`
+            FfYield(_ n n;)
             /// Frame-private continuation: goes on closing after an error (never in chunks)
             ContClose(_ _ _;)
             /// Frame-private continuation: passes C results (0xFFFF: all) on as those of a native frame (never in chunks)

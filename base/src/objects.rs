@@ -85,6 +85,10 @@ pub mod flags {
     pub const CELL_READONLY: u8 = 1;
     /// Native closure that may be called by emitted code without a frame being visible (reserved).
     pub const NATIVE_FAST: u8 = 1;
+    /// Native closure: the basic library's `next`. No other closure has this bit.
+    pub const NATIVE_NEXT: u8 = 2;
+    /// Native closure: the iterator of `ipairs`. No other closure has this bit.
+    pub const NATIVE_IPAIRS: u8 = 4;
 }
 
 /// String. Bytes follow, then a NUL.

@@ -46,7 +46,9 @@ pub fn open_some(cx: Ctx, mut wanted: impl FnMut(&str) -> bool) {
     let loaded = cx.registry_table("_LOADED");
     for (name, open) in LIBRARIES {
         if wanted(name) {
-            let lib = Value::ptr(open(cx), Tag::TABLE);
+            let lib = open(cx);
+            traceorus_vm::fastfn::install(cx, name, lib);
+            let lib = Value::ptr(lib, Tag::TABLE);
             cx.raw_set_field(loaded, name, lib);
             cx.raw_set_field(cx.globals(), name, lib);
         }

@@ -10,6 +10,7 @@ use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 
 use crate::ctx::Throw;
+use crate::fastfn::LEAN;
 use crate::helpers::HELPERS;
 use crate::state::Global;
 use crate::{call, hooks, shape, table, throw};
@@ -129,7 +130,8 @@ pub fn install(g: &mut Global) {
     g.hot.helpers = TABLE.as_ptr() as *const u64;
 }
 
-/// What emitted code calls through `GlobalHot::helpers`: the helpers by op number, then the extra ones.
+/// What emitted code calls through `GlobalHot::helpers`: the helpers by op number (lean functions for headers), then the
+/// extra ones.
 #[repr(C)]
 struct HelperTable([*const u8; Op::ALL.len() + EXTRA_HELPERS]);
 // SAFETY: immutable addresses of functions.
@@ -150,6 +152,11 @@ static TABLE: HelperTable = {
     while i < Op::ALL.len() {
         t[i] = HELPERS[i] as *const u8;
         i += 1;
+    }
+    let mut k = 0;
+    while k < LEAN.len() {
+        t[LEAN[k].0 as usize] = LEAN[k].1 as *const u8;
+        k += 1;
     }
     t[i] = active_step as *const u8;
     t[i + 1] = throw::raise as *const u8;

@@ -15,6 +15,7 @@ pub mod coroutine;
 pub mod ctx;
 pub mod dispatch;
 pub mod exec;
+pub mod fastfn;
 pub mod dump;
 pub mod helpers;
 pub mod load;

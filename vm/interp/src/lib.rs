@@ -18,6 +18,7 @@ mod alloc;
 mod arith;
 mod calls;
 mod compare;
+mod fastfn;
 mod loops;
 mod misc;
 mod tables;
@@ -255,6 +256,7 @@ impl<M: Masm> Gen<M> {
             || tables::emit(self, op)
             || alloc::emit(self, op)
             || loops::emit(self, op)
+            || fastfn::emit(self, op)
             || calls::emit(self, op);
         if !done {
             let slow = self.slow();

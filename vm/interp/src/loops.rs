@@ -1,11 +1,14 @@
 //! Back edges and loop instructions.
 
-use traceorus_asm::operand::{at, at_index};
-use traceorus_asm::{AluOp, Cond, FAlu, FCond, Masm, Scale, d};
+use std::mem::offset_of;
+
+use traceorus_asm::operand::{RegImm, at, at_index};
+use traceorus_asm::{AluOp, BitCond, Cond, FAlu, FCond, Label, Masm, Scale, d};
 use traceorus_base::Tag;
 use traceorus_base::bytecode::Op;
+use traceorus_base::objects::{GcHeader, Table, flags};
 
-use crate::{B32, B64, Gen, NIL, S16To64, S32To64, U64};
+use crate::{B8, B32, B64, Gen, NIL, S8To32, S16To64, S32To64, U16, U32, U64, goff};
 
 pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
     match op {
@@ -67,6 +70,12 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
             g.m.fcmp_branch(FCond::Le, M::F2, M::F0, go);
             g.m.jump(done);
         }
+        Op::TForCall => {
+            let generic = g.m.new_label();
+            iterate(g, generic);
+            g.m.bind(generic);
+            return crate::calls::emit(g, op);
+        }
         Op::TForLoop => {
             g.dec_a();
             let done = g.m.new_label();
@@ -87,6 +96,89 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
         _ => return false,
     }
     true
+}
+
+/// A TForCall for one or two variables whose iterator is `next`, or that of `ipairs`, of a table: the next entry without
+/// a call. Everything else goes to `generic`, nothing having been changed.
+fn iterate<M: Masm>(g: &mut Gen<M>, generic: Label) {
+    const ARRAY: i32 = offset_of!(Table, array) as i32;
+    const CAP: i32 = offset_of!(Table, arr_cap) as i32;
+    const FLAGS: i32 = offset_of!(GcHeader, flags) as i32;
+    g.dec_a();
+    g.m.branch_mem(Cond::Ne, B32, Gen::<M>::reg(M::T1, -56), i64::from(Tag::FUNCTION.0), generic);
+    g.m.branch_mem(Cond::Ne, B32, Gen::<M>::reg(M::T1, -40), i64::from(Tag::TABLE.0), generic);
+    g.m.load(U64, d(M::T0), Gen::<M>::reg(M::T1, -64));
+    g.m.load(U64, d(M::T4), Gen::<M>::reg(M::T1, -48));
+    g.m.load(U16, d(M::T7), at(M::PC, 6));
+    g.m.branch(Cond::Above, B32, M::T7, 2, generic);
+    g.m.load(U64, d(M::T5), Gen::<M>::reg(M::T1, -32));
+    g.m.load(U32, d(M::T6), Gen::<M>::reg(M::T1, -24));
+    g.m.load(U32, d(M::T7), at(M::T4, CAP));
+    let found = g.m.new_label();
+    let end = g.cold(|g| {
+        g.m.store_imm(B32, Gen::<M>::reg(M::T1, 8), NIL as i32);
+        g.m.store_imm(B32, Gen::<M>::reg(M::T1, 24), NIL as i32);
+        g.next(1);
+    });
+    let ipairs = g.cold(move |g| {
+        let absent = g.m.new_label();
+        g.m.branch_bits_mem(BitCond::Zero, B8, at(M::T0, FLAGS), i64::from(flags::NATIVE_IPAIRS), generic);
+        g.m.branch(Cond::Ne, B32, M::T6, i64::from(Tag::INT.0), generic);
+        g.m.alu(AluOp::Add, B64, d(M::T5), M::T5, 1);
+        let beyond = g.m.new_label();
+        g.m.branch(Cond::AboveEq, B64, M::T5, M::T7, beyond);
+        g.m.load(U64, d(M::T6), at(M::T4, ARRAY));
+        g.m.not(B64, d(M::T7), M::T5);
+        g.m.load(S8To32, d(M::T7), at_index(M::T6, M::T7, Scale::S1, 0));
+        g.m.branch(Cond::Ne, B32, M::T7, NIL, found);
+        g.m.bind(absent);
+        g.m.branch_mem(Cond::Ne, B64, at(M::T4, offset_of!(Table, metatable) as i32), 0, generic);
+        g.m.jump(end);
+        g.m.bind(beyond);
+        g.m.branch_bits_mem(BitCond::Zero, B8, at(M::T4, FLAGS), i64::from(flags::TAB_DICT), absent);
+        g.m.jump(generic);
+    });
+    g.m.branch_bits_mem(BitCond::Zero, B8, at(M::T0, FLAGS), i64::from(flags::NATIVE_NEXT), ipairs);
+    // the array part needs no hint
+    let (first, scan, step) = (g.m.new_label(), g.m.new_label(), g.m.new_label());
+    g.m.branch(Cond::Ne, B32, M::T6, i64::from(Tag::INT.0), first);
+    g.m.branch(Cond::AboveEq, B64, M::T5, M::T7, step);
+    g.m.alu(AluOp::Add, B64, d(M::T5), M::T5, 1);
+    g.m.bind(scan);
+    g.m.load(U64, d(M::T6), at(M::T4, ARRAY));
+    let again = g.m.here();
+    g.m.branch(Cond::AboveEq, B64, M::T5, M::T7, step);
+    g.m.not(B64, d(M::T0), M::T5);
+    g.m.load(S8To32, d(M::T0), at_index(M::T6, M::T0, Scale::S1, 0));
+    let hole = g.cold(move |g| {
+        g.m.alu(AluOp::Add, B64, d(M::T5), M::T5, 1);
+        g.m.jump(again);
+    });
+    g.m.branch(Cond::Eq, B32, M::T0, NIL, hole);
+    g.m.mov(d(M::T7), M::T0);
+    g.m.bind(found);
+    // element T5 of the array T6 has the tag T7
+    g.m.load(U64, d(M::T6), at_index(M::T6, M::T5, Scale::S8, 0));
+    g.m.store(B64, Gen::<M>::pay(M::T1), M::T5);
+    g.m.store_imm(B64, Gen::<M>::tag(M::T1), Tag::INT.0);
+    g.m.store(B64, Gen::<M>::reg(M::T1, 16), M::T6);
+    g.m.store(B32, Gen::<M>::reg(M::T1, 24), M::T7);
+    g.next(1);
+    g.m.bind(first);
+    g.m.branch(Cond::Ne, B32, M::T6, NIL, step);
+    g.m.mov_imm(d(M::T5), 0);
+    g.m.jump(scan);
+    // fields and entries
+    g.m.bind(step);
+    g.m.load(U64, d(M::T7), at(M::GLOBAL, goff!(helpers)));
+    g.m.load(U64, d(M::T7), at(M::T7, 8 * Op::FfNext as i32));
+    g.m.lea(d(M::T5), Gen::<M>::reg(M::T1, -48));
+    g.m.lea(d(M::T6), Gen::<M>::pay(M::T1));
+    g.m.move_args(&[M::THREAD.into(), M::T5.into(), RegImm::Imm(2), M::T6.into()]);
+    g.m.call_reg(M::T7);
+    g.m.mov(d(M::T0), M::RET0);
+    g.m.branch(Cond::Lt, B64, M::T0, 0, generic);
+    g.next(1);
 }
 
 /// Takes the back edge by C.
