@@ -707,10 +707,13 @@ pub unsafe fn native_closure(g: &mut Global, name: &'static str, f: NativeFn, up
         (*c).cfunc = 0;
         (*c).name = name.as_ptr();
         (*c).name_len = name.len() as u64;
-        // the two have emitted paths of their own
+        // these have emitted paths of their own
         let op = match f as usize {
             f if f == native_pcall as *const () as usize => Op::FfPcall,
             f if f == native_xpcall as *const () as usize => Op::FfXpcall,
+            f if f == coroutine::native_resume as *const () as usize => Op::FfResume,
+            f if f == coroutine::native_wrapped as *const () as usize => Op::FfWrapped,
+            f if f == coroutine::native_yield as *const () as usize => Op::FfYield,
             _ => Op::FuncN,
         };
         (*c).header = bytecode::pack(dispatch::handler_of(op), 0, MIN_NATIVE as u16, 0xFFFF);

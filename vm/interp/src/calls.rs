@@ -12,7 +12,7 @@ use traceorus_asm::{AluCond, AluOp, BitCond, Cond, Gpr, Label, LoadKind, Masm, S
 use traceorus_base::Tag;
 use traceorus_base::bytecode::{MULTI, Op};
 use traceorus_base::frame::{self, kind};
-use traceorus_base::objects::{GcHeader, LuaClosure, NativeClosure, ObjKind, Proto};
+use traceorus_base::objects::{GcHeader, LuaClosure, NativeClosure, ObjKind, Proto, thread_status};
 
 use crate::{B8, B16, B32, B64, Gen, NIL, U16, U32, U64, extra, goff, toff};
 
@@ -73,6 +73,9 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
         Op::FuncN => func_native(g),
         Op::FfPcall => func_pcall(g, 1),
         Op::FfXpcall => func_pcall(g, 2),
+        Op::FfResume => func_resume(g, false),
+        Op::FfWrapped => func_resume(g, true),
+        Op::FfYield => func_yield(g),
         Op::Ret0 => {
             let slow = g.slow();
             g.m.load(U64, d(M::T5), at(M::BASE, -8));
@@ -264,7 +267,7 @@ fn below_vararg<M: Masm>(g: &mut Gen<M>) {
 /// Ends the frame with base T2 with the T4 results at T3, whatever its caller wants, if it is of a kind that returns to a
 /// Lua frame, directly or through pcall; else leaves for `slow` with nothing changed but temporaries (T4 is kept).
 fn finish<M: Masm>(g: &mut Gen<M>, slow: Label) {
-    let (again, lua, results) = (g.m.new_label(), g.m.new_label(), g.m.new_label());
+    let (again, lua) = (g.m.new_label(), g.m.new_label());
     g.m.bind(again);
     g.m.load(U64, d(M::T5), at(M::T2, -8));
     let other = g.cold(move |g| {
@@ -295,49 +298,61 @@ fn finish<M: Masm>(g: &mut Gen<M>, slow: Label) {
         g.m.shift(ShiftOp::Shr, B64, d(M::T5), M::T5, 3);
         g.m.store(B32, at(M::THREAD, toff!(pcall_depth)), M::T5);
         g.m.mov(d(M::T2), M::T6);
-        g.m.load(U16, d(M::T6), at(M::T0, 6));
-        g.m.load(U16, d(M::T1), at(M::T0, 2));
-        g.m.lea(d(M::PC), at(M::T0, 8));
-        g.m.alu(AluOp::Sub, B64, d(M::BASE), M::T2, M::T1);
-        g.m.lea(d(M::BASE), at(M::BASE, -16));
-        // true, and the rest
-        g.m.store_imm(B64, at(M::T2, -16), 0);
-        g.m.store_imm(B32, at(M::T2, -8), Tag::TRUE.0);
-        let (fixed, none) = (g.m.new_label(), g.m.new_label());
-        g.m.branch(Cond::Ne, B32, M::T6, i64::from(MULTI), fixed);
-        g.m.mov(d(M::T6), M::T4);
-        g.m.shift(ShiftOp::Shl, B64, d(M::T1), M::T4, 4);
-        g.m.alu(AluOp::Add, B64, d(M::T1), M::T1, M::T2);
-        g.m.store(B64, at(M::THREAD, toff!(top)), M::T1);
-        g.m.jump(results);
-        g.m.bind(fixed);
-        g.m.branch(Cond::Eq, B32, M::T6, 0, none);
-        g.m.alu(AluOp::Sub, B64, d(M::T6), M::T6, 1);
-        g.m.jump(results);
-        g.m.bind(none);
-        g.reload_code();
-        g.next(0);
+        g.m.mov(d(M::T5), M::T0);
+        give_true(g);
     });
     g.m.branch_bits(BitCond::NonZero, B32, M::T5, kind::MASK as i64, other);
     g.m.bind(lua);
+    give(g);
+}
+
+/// Ends the frame with base T2 with the T4 results at T3: T5 = the caller's pc.
+fn give<M: Masm>(g: &mut Gen<M>) {
     g.m.load(U16, d(M::T6), at(M::T5, 6));
     g.m.load(U16, d(M::T1), at(M::T5, 2));
     g.m.lea(d(M::PC), at(M::T5, 8));
     g.m.alu(AluOp::Sub, B64, d(M::BASE), M::T2, M::T1);
     g.m.lea(d(M::BASE), at(M::BASE, -16));
     g.m.alu(AluOp::Sub, B64, d(M::T2), M::T2, 16);
-    let all = g.cold(move |g| {
-        g.m.mov(d(M::T6), M::T4);
-        g.m.shift(ShiftOp::Shl, B64, d(M::T1), M::T4, 4);
-        g.m.alu(AluOp::Add, B64, d(M::T1), M::T1, M::T2);
-        g.m.store(B64, at(M::THREAD, toff!(top)), M::T1);
-        g.m.jump(results);
-    });
+    let results = g.m.new_label();
+    let all = all_wanted(g, results);
     g.m.branch(Cond::Eq, B32, M::T6, i64::from(MULTI), all);
     g.m.bind(results);
     copy(g);
     g.reload_code();
     g.next(0);
+}
+
+/// As [`give`], with `true` in front of the results.
+fn give_true<M: Masm>(g: &mut Gen<M>) {
+    g.m.load(U16, d(M::T6), at(M::T5, 6));
+    g.m.load(U16, d(M::T1), at(M::T5, 2));
+    g.m.lea(d(M::PC), at(M::T5, 8));
+    g.m.alu(AluOp::Sub, B64, d(M::BASE), M::T2, M::T1);
+    g.m.lea(d(M::BASE), at(M::BASE, -16));
+    g.m.store_imm(B64, at(M::T2, -16), 0);
+    g.m.store_imm(B32, at(M::T2, -8), Tag::TRUE.0);
+    let (results, none) = (g.m.new_label(), g.m.new_label());
+    let all = all_wanted(g, results);
+    g.m.branch(Cond::Eq, B32, M::T6, i64::from(MULTI), all);
+    g.m.branch(Cond::Eq, B32, M::T6, 0, none);
+    g.m.alu(AluOp::Sub, B64, d(M::T6), M::T6, 1);
+    g.m.bind(results);
+    copy(g);
+    g.m.bind(none);
+    g.reload_code();
+    g.next(0);
+}
+
+/// All T4 results are wanted: sets the top above their places at T2, and T6 to their number.
+fn all_wanted<M: Masm>(g: &mut Gen<M>, results: Label) -> Label {
+    g.cold(move |g| {
+        g.m.mov(d(M::T6), M::T4);
+        g.m.shift(ShiftOp::Shl, B64, d(M::T1), M::T4, 4);
+        g.m.alu(AluOp::Add, B64, d(M::T1), M::T1, M::T2);
+        g.m.store(B64, at(M::THREAD, toff!(top)), M::T1);
+        g.m.jump(results);
+    })
 }
 
 /// T0 = closure, T1 = A, T4 = number of arguments: enters the callee.
@@ -640,6 +655,87 @@ fn pcall_frames<M: Masm>(g: &mut Gen<M>, delta: i32) {
     g.m.mov_imm(d(M::T7), frame::word(kind::PCALL, 0, delta as u64) as i64);
     g.m.alu(AluOp::Add, B64, d(M::T1), M::T1, M::T7);
     g.m.store(B64, at(M::T2, -8), M::T1);
+}
+
+/// Leaves for `plain` unless the other thread T1 can be switched to without ado: T3 = base of the native frame in which it
+/// waits, T5 = the pc in its word, of kind LUA. Room is made sure of for as many values as the running call has, and one.
+fn switchable<M: Masm>(g: &mut Gen<M>, plain: Label) {
+    crate::misc::barrier(g, M::T1, plain);
+    g.m.branch_mem(Cond::Ne, B32, at(M::T1, toff!(hook_mask)), 0, plain);
+    g.m.load(U64, d(M::T3), at(M::T1, toff!(base)));
+    g.m.load(U64, d(M::T5), at(M::T3, -8));
+    g.m.branch_bits(BitCond::NonZero, B32, M::T5, kind::MASK as i64, plain);
+    g.m.shift(ShiftOp::Shl, B64, d(M::T7), M::T4, 4);
+    g.m.lea(d(M::T7), at_index(M::T3, M::T7, Scale::S1, 16));
+    g.m.branch(Cond::Above, B64, M::T7, at(M::T1, toff!(limit)), plain);
+}
+
+/// coroutine.resume, or a function that coroutine.wrap made, of a coroutine that waits in a yield called by a Lua function.
+fn func_resume<M: Masm>(g: &mut Gen<M>, wrapped: bool) {
+    // ORDER: `vm::call::MAX_CCALLS`, less one
+    const MAX_DEPTH: i64 = 199;
+    let plain = g.entry[Op::FuncN as usize];
+    if wrapped {
+        g.m.load(U64, d(M::T1), at(M::T0, NativeClosure::UPVALS as i32));
+    } else {
+        g.m.branch(Cond::Eq, B64, M::T4, 0, plain);
+        g.m.branch_mem(Cond::Ne, B32, at(M::T2, 8), i64::from(Tag::THREAD.0), plain);
+        g.m.load(U64, d(M::T1), at(M::T2, 0));
+    }
+    g.m.branch_mem(Cond::Ne, B32, at(M::T1, toff!(status)), i64::from(thread_status::SUSPENDED), plain);
+    g.m.load(U16, d(M::T6), at(M::THREAD, toff!(ncalls)));
+    g.m.branch(Cond::AboveEq, B32, M::T6, MAX_DEPTH, plain);
+    switchable(g, plain);
+    // the frame of resume stays while the other thread runs
+    g.m.store(B64, at(M::T2, -8), M::PC);
+    g.m.shift(ShiftOp::Shl, B64, d(M::T7), M::T4, 4);
+    g.m.alu(AluOp::Add, B64, d(M::T7), M::T7, M::T2);
+    g.m.store(B64, at(M::THREAD, toff!(base)), M::T2);
+    g.m.store(B64, at(M::THREAD, toff!(top)), M::T7);
+    g.m.store(B64, at(M::THREAD, toff!(pc)), M::PC);
+    g.m.store_imm(B32, at(M::THREAD, toff!(status)), thread_status::NORMAL as i32);
+    g.m.store_imm(B32, at(M::T1, toff!(status)), thread_status::RUNNING as i32);
+    g.m.store(B64, at(M::T1, toff!(resumer)), M::THREAD);
+    g.m.store_imm(B32, at(M::T1, toff!(resume_kind)), wrapped.into());
+    g.m.alu(AluOp::Add, B32, d(M::T6), M::T6, 1);
+    g.m.store(B32, at(M::T1, toff!(ncalls)), M::T6);
+    g.m.store(B64, at(M::GLOBAL, goff!(current)), M::T1);
+    g.m.mov(d(M::THREAD), M::T1);
+    g.m.mov(d(M::T7), M::T2);
+    g.m.mov(d(M::T2), M::T3);
+    if wrapped {
+        g.m.mov(d(M::T3), M::T7);
+    } else {
+        g.m.lea(d(M::T3), at(M::T7, 16));
+        g.m.alu(AluOp::Sub, B64, d(M::T4), M::T4, 1);
+    }
+    give(g);
+}
+
+/// coroutine.yield to a resume called by a Lua function.
+fn func_yield<M: Masm>(g: &mut Gen<M>) {
+    let plain = g.entry[Op::FuncN as usize];
+    g.m.branch(Cond::Eq, B64, M::THREAD, at(M::GLOBAL, goff!(main)), plain);
+    g.m.branch_mem(Cond::Ne, B16, at(M::THREAD, toff!(ncalls) + 2), 0, plain);
+    g.m.load(U32, d(M::T6), at(M::THREAD, toff!(resume_kind)));
+    g.m.branch(Cond::Above, B32, M::T6, 1, plain);
+    g.m.load(U64, d(M::T1), at(M::THREAD, toff!(resumer)));
+    switchable(g, plain);
+    g.m.store(B64, at(M::T2, -8), M::PC);
+    g.m.store(B64, at(M::THREAD, toff!(base)), M::T2);
+    g.m.store(B64, at(M::THREAD, toff!(top)), M::T2);
+    g.m.store(B64, at(M::THREAD, toff!(pc)), M::PC);
+    g.m.store_imm(B32, at(M::THREAD, toff!(status)), thread_status::SUSPENDED as i32);
+    g.m.store_imm(B64, at(M::THREAD, toff!(resumer)), 0);
+    g.m.store_imm(B32, at(M::T1, toff!(status)), thread_status::RUNNING as i32);
+    g.m.store(B64, at(M::GLOBAL, goff!(current)), M::T1);
+    g.m.mov(d(M::THREAD), M::T1);
+    g.m.mov(d(M::T7), M::T2);
+    g.m.mov(d(M::T2), M::T3);
+    g.m.mov(d(M::T3), M::T7);
+    let wrapped = g.cold(|g| give(g));
+    g.m.branch(Cond::Ne, B32, M::T6, 0, wrapped);
+    give_true(g);
 }
 
 /// A native function: calls it and returns its results.
