@@ -311,8 +311,6 @@ macro_rules! for_each_bytecode {
             FfWrapped(_ n n;)
             /// Function header of `coroutine.yield`
             FfYield(_ n n;)
-            /// Frame-private continuation: goes on closing after an error (never in chunks)
-            ContClose(_ _ _;)
             /// Frame-private continuation: passes C results (0xFFFF: all) on as those of a native frame (never in chunks)
             ContPass(_ _ n;)
         }

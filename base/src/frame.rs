@@ -18,7 +18,7 @@
 //! | ENTRY | address of the `Activation` by which native code entered | by the record |
 //! | BASE | 0; bottom of a thread | none |
 //! | TAIL | as LUA; the function was entered by a tail call | `base - A - 16` |
-//! | RECORD | continuation record of compiled code or of the recorder (reserved) | by the record |
+//! | CLOSING | the delta (as VARARG); the previous frame is that of a pcall which closes variables after an error | `base - delta` slots |
 //!
 //! In words of the other kinds bit 63 ([`TAIL_BIT`]) says that the function was entered by a tail call.
 //!
@@ -43,8 +43,9 @@ pub mod kind {
     pub const BASE: u64 = 5;
     /// As LUA, entered by a tail call.
     pub const TAIL: u64 = 6;
-    /// Continuation record of compiled code or the recorder (reserved).
-    pub const RECORD: u64 = 7;
+    /// `__close` called on behalf of a pcall that caught an error. (Continuation records of compiled code will be words of
+    /// kind BASE with an address.)
+    pub const CLOSING: u64 = 7;
     /// Mask of the kind bits.
     pub const MASK: u64 = 7;
 }
@@ -78,7 +79,12 @@ pub const fn addr_of(w: u64) -> u64 {
 /// The delta of a frame word, in slots (of a VARARG frame too).
 #[inline(always)]
 pub const fn delta_of(w: u64) -> u64 {
-    if kind_of(w) == kind::VARARG { addr_of(w) >> 3 } else { w >> DELTA_SHIFT & MAX_DELTA }
+    if matches!(kind_of(w), kind::VARARG | kind::CLOSING) { addr_of(w) >> 3 } else { w >> DELTA_SHIFT & MAX_DELTA }
+}
+/// Word of the frame of a `__close` called by a pcall `delta` slots below.
+#[inline(always)]
+pub const fn closing_word(delta: u64) -> u64 {
+    delta << 3 | kind::CLOSING
 }
 /// Word of a vararg frame that was moved up by `delta` slots.
 #[inline(always)]

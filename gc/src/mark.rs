@@ -766,7 +766,7 @@ pub(crate) unsafe fn walk_frames(t: *mut Thread, f: &mut dyn FnMut(Value)) -> us
                     pc = core::ptr::with_exposed_provenance(addr);
                     base = func.add(1).sub(frame::delta_of(word) as usize);
                 }
-                frame::kind::PCALL => {
+                frame::kind::PCALL | frame::kind::CLOSING => {
                     pc = core::ptr::null();
                     base = func.add(1).sub(frame::delta_of(word) as usize);
                 }

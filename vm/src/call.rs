@@ -343,10 +343,11 @@ pub unsafe fn run_native(l: *mut Thread, nc: *mut NativeClosure) -> *const Instr
 pub unsafe extern "C" fn native_return(l: *mut Thread, n: usize) -> *const Instr {
     // SAFETY: [NATIVE-FRAME] as promised.
     unsafe {
-        let pc = finish_return(l, (*l).top.sub(n), n);
         let g = (*l).global;
+        let pc = finish_return(l, (*l).top.sub(n), n);
         if (*g).poll != 0 && !pc.is_null() {
-            return poll_at(l, pc);
+            // the end of a coroutine's body has gone on in another thread
+            return poll_at((*g).current, pc);
         }
         pc
     }
@@ -479,6 +480,10 @@ pub unsafe fn finish_return(mut l: *mut Thread, mut res: *mut Value, mut n: usiz
                     res = pb;
                     n += 1;
                     ended = true;
+                }
+                kind::CLOSING => {
+                    (*l).base = base.sub(frame::delta_of(w) as usize);
+                    return throw::continue_close(l);
                 }
                 kind::ENTRY => {
                     let act = frame::addr_of(w) as *mut Activation;

@@ -76,7 +76,7 @@ fn running_fn(cx: Ctx<'_>) -> LResult<usize> {
 }
 
 fn isyieldable_fn(cx: Ctx<'_>) -> LResult<usize> {
-    let co = if cx.arg(1).tag == Tag::THREAD { cx.arg(1).as_ptr() } else { cx.l };
+    let co = if cx.is_none(1) { cx.l } else { check_thread(cx, 1)? };
     // SAFETY: [GC-LIVE] an argument or the running thread.
     let y = unsafe { co != cx.g().hot.main && (*co).ncalls >> 16 == 0 };
     cx.ret(Value::bool(y))
@@ -221,10 +221,12 @@ unsafe fn resume(l: *mut Thread, co: *mut Thread, first: usize, rkind: u32) -> i
         }
         let n = (cx.top() + 1).saturating_sub(first);
         let fresh = (*co).status == thread_status::FRESH;
-        call::ensure_slots(co, n + call::MIN_NATIVE);
+        // what runs there makes sure of its own room
+        call::ensure_slots(co, n);
         let args = (*co).top;
+        let from = (*l).base.add(first - 1);
         for i in 0..n {
-            *args.add(i) = *(*l).base.add(first - 1 + i);
+            *args.add(i) = *from.add(i);
         }
         (*co).top = args.add(n);
         (*l).status = thread_status::NORMAL;
@@ -272,8 +274,9 @@ unsafe fn transfer(co: *mut Thread, res: *mut Value, n: usize) -> (*mut Thread, 
         if k == 1 {
             *to = Value::TRUE;
         }
+        let rest = to.add(k);
         for i in 0..n {
-            *to.add(k + i) = *res.add(i);
+            *rest.add(i) = *res.add(i);
         }
         (*r).top = to.add(n + k);
         (r, to, n + k)

@@ -15,9 +15,6 @@ use crate::helpers::HELPERS;
 use crate::state::Global;
 use crate::{call, hooks, shape, table, throw};
 
-/// The continuation instruction of a pcall frame that is closing variables.
-static CONT_CLOSE: [Instr; 2] = [bytecode::pack(handler_of(Op::ContClose), 0, 0, 0), 0];
-
 /// Continuations that pass results on: three of them, all of them.
 static CONT_PASS: [Instr; 4] = [
     bytecode::pack(handler_of(Op::ContPass), 0, 0, 3),
@@ -30,16 +27,6 @@ static CONT_PASS: [Instr; 4] = [
 pub fn cont_pass(n: Option<u16>) -> *const Instr {
     debug_assert!(matches!(n, None | Some(3)));
     &CONT_PASS[if n.is_some() { 0 } else { 2 }]
-}
-
-/// Address of the static instruction that goes on closing variables after an error.
-pub fn cont_close() -> *const Instr {
-    CONT_CLOSE.as_ptr()
-}
-
-/// See [`cont_close`].
-pub fn is_cont_close(pc: *const Instr) -> bool {
-    pc == cont_close()
 }
 
 #[cfg(not(generated_interpreter))]

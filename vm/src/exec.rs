@@ -266,7 +266,7 @@ pub unsafe fn index(l: *mut Thread, t: Value, k: Value) -> LResult<Value> {
             Access::Done(v) => Ok(v),
             Access::Call(f, o) => nested(l, &[f, o, k]),
             Access::NotIndexable(o) => Err(debuginfo::op_error(l, std::ptr::null(), ErrKind::Index, o, k)),
-            Access::Loop => Err(throw::run_error(l, "'__index' chain too long; possibly a loop")),
+            Access::Loop => Err(throw::run_error(l, "'__index' chain too long; possible loop")),
         }
     }
 }
@@ -282,7 +282,7 @@ pub unsafe fn set_index(l: *mut Thread, t: Value, k: Value, v: Value) -> LResult
             Access::Done(_) => Ok(()),
             Access::Call(f, o) => nested(l, &[f, o, k, v]).map(|_| ()),
             Access::NotIndexable(o) => Err(debuginfo::op_error(l, std::ptr::null(), ErrKind::Index, o, k)),
-            Access::Loop => Err(throw::run_error(l, "'__newindex' chain too long; possibly a loop")),
+            Access::Loop => Err(throw::run_error(l, "'__newindex' chain too long; possible loop")),
         }
     }
 }

@@ -169,7 +169,7 @@ unsafe fn do_index(i: Ins, t: Value, k: Value, words: usize) -> *const Instr {
             Access::Call(f, o) => i.meta(&[f, o, k]),
             Access::NotIndexable(o) => i.op_error(ErrKind::Index, o, k),
             Access::Loop => {
-                throw::run_error(i.l, "'__index' chain too long; possibly a loop");
+                throw::run_error(i.l, "'__index' chain too long; possible loop");
                 i.raise()
             }
         }
@@ -184,7 +184,7 @@ unsafe fn do_set(i: Ins, t: Value, k: Value, v: Value, field: bool, words: usize
             Ok(Access::Call(f, o)) => i.meta(&[f, o, k, v]),
             Ok(Access::NotIndexable(o)) => i.op_error(ErrKind::Index, o, k),
             Ok(Access::Loop) => {
-                throw::run_error(i.l, "'__newindex' chain too long; possibly a loop");
+                throw::run_error(i.l, "'__newindex' chain too long; possible loop");
                 i.raise()
             }
             Err(Throw) => i.raise(),
@@ -445,7 +445,6 @@ pub unsafe fn finish_op(l: *mut Thread, pc: *const Instr, res: *mut Value, n: us
                 h_retc(l, pc)
             }
             Op::TailCall | Op::TailCallM => call::finish_return(l, res, n),
-            Op::ContClose => throw::continue_close(l),
             Op::ContPass => {
                 let mut n = n;
                 if bytecode::c(i.w) != MULTI {
@@ -808,7 +807,6 @@ helpers! {
         i.next(1)
     }
     h_private(i) { unreachable!("op {:?} is never executed", dispatch::op_at(i.pc)) }
-    h_contclose(i) { throw::continue_close(i.l) }
 }
 
 /// Calls `__close(v, nil)` from a frame that runs on; the instruction is executed again afterwards.
@@ -902,7 +900,6 @@ pub static HELPERS: [Helper; Op::ALL.len()] = {
         Call => h_call, CallM => h_callm, TailCall => h_tailcall, TailCallM => h_tailcallm,
         Ret0 => h_ret0, Ret1 => h_ret1, Ret => h_ret, RetM => h_retm, RetC => h_retc,
         Vararg => h_vararg, VarargM => h_varargm, Closure => h_closure, Tbc => h_tbc, Close => h_close,
-        ContClose => h_contclose,
     }
     t
 };

@@ -7,7 +7,7 @@
 //!    interpreter is left and the native caller gets `Err`), or the bottom of a coroutine (it dies, its resumer gets the
 //!    error);
 //! 3. at a pcall frame, calls `__close` of the variables above it one by one, each as a frame whose return continues
-//!    the closing (`Op::ContClose`), so that they may yield; an error in one replaces the error;
+//!    the closing (kind CLOSING), so that they may yield; an error in one replaces the error;
 //! 4. returns `false, error` from pcall.
 
 use traceorus_base::bytecode;
@@ -19,7 +19,7 @@ use traceorus_base::Value;
 use crate::call::{self, word_at};
 use crate::ctx::{LResult, Throw};
 use crate::state::Global;
-use crate::{coroutine, debuginfo, dispatch, exec, string};
+use crate::{coroutine, debuginfo, exec, string};
 
 /// Registers an error value: 2 run, 3 syntax, 4 memory, 5 in error handling.
 ///
@@ -112,7 +112,7 @@ unsafe fn below(mut base: *mut Value) -> Below {
                     base = base.sub(delta);
                     continue;
                 }
-                kind::CONT if dispatch::is_cont_close(frame::addr_of(w) as *const Instr) => Below::Closing(base.sub(delta)),
+                kind::CLOSING => Below::Closing(base.sub(delta)),
                 kind::CONT => Below::Frame(base.sub(delta)),
                 kind::PCALL => Below::Pcall(base.sub(delta), delta == 2, (frame::addr_of(w) >> 3) as u32),
                 kind::ENTRY => Below::Entry(frame::addr_of(w) as *mut Activation),
@@ -360,7 +360,7 @@ pub unsafe fn continue_close(l: *mut Thread) -> *const Instr {
         *func.add(2) = err;
         (*l).top = func;
         let delta = (off + 2 - base_off) as u64;
-        call::precall(l, func, 2, frame::word(kind::CONT, dispatch::cont_close() as u64, delta))
+        call::precall(l, func, 2, frame::closing_word(delta))
     }
 }
 

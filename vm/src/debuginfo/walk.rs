@@ -6,7 +6,7 @@ use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 
 use crate::call::word_at;
-use crate::{dispatch, hooks};
+use crate::hooks;
 
 /// By what a function was called.
 #[derive(Clone, Copy, Debug)]
@@ -190,11 +190,9 @@ impl Frames {
                 kind::CONT => {
                     self.base = real.sub(frame::delta_of(w) as usize);
                     self.full = w & frame::FULL_BIT != 0;
-                    let pc = frame::addr_of(w) as *const Instr;
-                    if !dispatch::is_cont_close(pc) {
-                        self.pc = pc;
-                    }
+                    self.pc = frame::addr_of(w) as *const Instr;
                 }
+                kind::CLOSING => self.base = real.sub(frame::delta_of(w) as usize),
                 kind::PCALL => self.base = real.sub(frame::delta_of(w) as usize),
                 kind::ENTRY => {
                     let act = frame::addr_of(w) as *const Activation;
