@@ -31,7 +31,7 @@ unsafe fn status_name(l: *mut Thread, co: *mut Thread) -> &'static str {
 
 fn check_thread(cx: Ctx<'_>, i: usize) -> LResult<*mut Thread> {
     let v = cx.arg(i);
-    if v.tag == Tag::THREAD { Ok(v.as_ptr()) } else { Err(cx.type_error(i, "coroutine")) }
+    if v.tag == Tag::THREAD { Ok(v.as_ptr()) } else { Err(cx.type_error(i, "thread")) }
 }
 
 fn create(cx: Ctx<'_>) -> LResult<*mut Thread> {
