@@ -144,6 +144,8 @@ impl Table {
     pub const INLINE_FIELDS: usize = core::mem::size_of::<Table>() + 8;
     /// Most inline slots.
     pub const INLINE_MAX: usize = 8;
+    /// Fewest slots that there is room for when the array part is inline.
+    pub const INLINE_ARRAY_MIN: usize = 4;
     /// Size of the object with room for `n` inline slots (no room, if 0).
     pub const fn size_for(n: usize) -> usize {
         if n == 0 {

@@ -46,8 +46,19 @@ const FUNCTIONS: &[(&str, &[(&str, Op)])] = &[
             ("sqrt", Op::FfSqrt),
         ],
     ),
-    ("string", &[("byte", Op::FfByte), ("char", Op::FfChar), ("len", Op::FfLen), ("sub", Op::FfSub)]),
-    ("table", &[("insert", Op::FfInsert), ("remove", Op::FfRemove)]),
+    (
+        "string",
+        &[
+            ("byte", Op::FfByte),
+            ("char", Op::FfChar),
+            ("len", Op::FfLen),
+            ("sub", Op::FfSub),
+        ],
+    ),
+    (
+        "table",
+        &[("insert", Op::FfInsert), ("remove", Op::FfRemove)],
+    ),
 ];
 
 /// Gives the functions of a library that was just opened their headers.
@@ -77,7 +88,8 @@ pub fn install(cx: Ctx<'_>, name: &str, lib: *mut Table) {
 fn native(f: Value) -> Option<*mut NativeClosure> {
     let c = f.as_ptr::<NativeClosure>();
     // SAFETY: [GC-LIVE] functions are closures of one kind or the other.
-    (f.tag == Tag::FUNCTION && unsafe { (*c).hdr.kind } == ObjKind::NativeClosure as u8).then_some(c)
+    (f.tag == Tag::FUNCTION && unsafe { (*c).hdr.kind } == ObjKind::NativeClosure as u8)
+        .then_some(c)
 }
 
 /// Longest string that is made without asking for memory first.

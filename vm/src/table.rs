@@ -142,7 +142,7 @@ unsafe fn table_alloc(g: &mut Global, nrec: usize, narr: usize) -> *mut Table {
         // Cells are multiples of 16 bytes, so inline slots come in pairs: of the fields or else of the array.
         let inline_array = nrec == 0 && narr != 0 && narr < Table::INLINE_MAX;
         let inline = if inline_array {
-            (narr + 2) & !1
+            inline_room(narr as u32 + 1) as usize
         } else if nrec <= Table::INLINE_MAX {
             (nrec + 1) & !1
         } else {
@@ -180,6 +180,12 @@ unsafe fn table_alloc(g: &mut Global, nrec: usize, narr: usize) -> *mut Table {
         }
         t
     }
+}
+
+/// Slots that the cell of a table with an inline array part of `cap` slots has room for, at least.
+#[inline(always)]
+fn inline_room(cap: u32) -> u32 {
+    ((cap + 1) & !1).max(Table::INLINE_ARRAY_MIN as u32)
 }
 
 /// Where a run in the table's own cell is.
@@ -469,7 +475,7 @@ unsafe fn proto_changed(g: &mut Global, t: *mut Table, quarters: u8, fresh: bool
         let observed = (*s).shape_flags & OBSERVED != 0;
         if observed {
             (*s).shape_flags &= !OBSERVED;
-            g.hot.proto_epoch = g.hot.proto_epoch.wrapping_add(1);
+            g.hot.proto_epoch = g.hot.proto_epoch.wrapping_add(1).max(1);
             (*s).hdr.extra = (*s).hdr.extra.saturating_add(quarters);
             if (*s).hdr.extra >= MAX_CHANGES {
                 (*t).hdr.flags |= flags::TAB_VOLATILE;
@@ -555,6 +561,8 @@ pub unsafe fn table_mark_proto(g: &mut Global, t: *mut Table) {
         (*t).hdr.flags |= flags::TAB_PROTO;
         if (*t).hdr.flags & flags::TAB_OWN_ID != 0 {
             (*(*t).shape).shape_flags |= shape_flags::PROTO;
+            // caches that store past the prototype's bookkeeping end here
+            renew_id(g, t);
             return;
         }
         let s = if is_dict(t) {
@@ -1129,7 +1137,21 @@ unsafe fn set_int_beyond(
         let cap = (*t).arr_cap;
         if (0..i64::from(FIRST_ARRAY)).contains(&i) {
             // A first array costs less than a dictionary.
-            array_resize(g, t, FIRST_ARRAY, 0);
+            let room = if cap != 0 && (*t).array.cast() == inline_run(t) {
+                inline_room(cap)
+            } else {
+                0
+            };
+            array_resize(
+                g,
+                t,
+                if i < i64::from(room) {
+                    room
+                } else {
+                    FIRST_ARRAY
+                },
+                0,
+            );
             array_store(g, t, i as usize, v);
             return Ok(());
         }
@@ -1329,6 +1351,12 @@ unsafe fn array_resize(g: &mut Global, t: *mut Table, cap: u32, room: u32) {
         if cap == 0 {
             (*t).array = null_mut();
             (*t).hdr.extra = Tag::NIL.0 as u8;
+        } else if old_cap != 0
+            && old.cast() == inline_run(t)
+            && cap >= old_cap
+            && cap <= inline_room(old_cap)
+        {
+            nil_tags(old, old_cap as usize, cap as usize);
         } else {
             let new = tagged_alloc(g, cap as usize);
             let n = cap.min(old_cap) as usize;

@@ -10,11 +10,12 @@ use traceorus_asm::{AluCond, AluOp, BitCond, Cond, Gpr, Masm, Scale, ShiftOp, d}
 use traceorus_base::Tag;
 use traceorus_base::bytecode::Op;
 use traceorus_base::objects::{
-    Cell, GcHeader, LuaClosure, ObjKind, Proto, Shape, Table, UpvalDesc, shape_flags, small_class,
+    Cell, GcHeader, LuaClosure, ObjKind, Proto, Shape, Table, UpvalDesc, flags, shape_flags,
+    small_class,
 };
 
 use crate::misc::CELL;
-use crate::{B8, B32, B64, Gen, LoadKind, NIL, U16, U32, U64, goff};
+use crate::{B8, B32, B64, Gen, LoadKind, NIL, U16, U32, U64, goff, toff};
 
 /// Offset of a field of a table.
 macro_rules! tab {
@@ -45,7 +46,7 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
         Op::Closure => closure(g),
         Op::NewTable => new_table(g),
         Op::NewRecord => new_record(g),
-        Op::SetList => set_list(g),
+        Op::SetList | Op::SetListM => set_list(g, op),
         _ => return false,
     }
     true
@@ -82,12 +83,19 @@ fn closure<M: Masm>(g: &mut Gen<M>) {
     let slow = g.slow();
     g.dec_a();
     g.m.load(U64, d(M::T5), at(M::PC, 8));
-    g.m.load(LoadKind::U8, d(M::T6), at(M::T5, offset_of!(Proto, nupvals) as i32));
+    g.m.load(
+        LoadKind::U8,
+        d(M::T6),
+        at(M::T5, offset_of!(Proto, nupvals) as i32),
+    );
     g.m.branch(Cond::Above, B32, M::T6, MAX_UPVALS, slow);
     // the class of `n` upvalues is `(8n + 23) / 16`
     g.m.lea(d(M::T7), at_index(M::T6, M::T6, Scale::S1, 0));
     g.m.lea(d(M::T7), at_index(M::T7, M::T6, Scale::S2, 0));
-    g.m.lea(d(M::T7), at_index(M::T7, M::T6, Scale::S4, LuaClosure::UPVALS as i32 - 1));
+    g.m.lea(
+        d(M::T7),
+        at_index(M::T7, M::T6, Scale::S4, LuaClosure::UPVALS as i32 - 1),
+    );
     g.m.shift(ShiftOp::Shr, B32, d(M::T7), M::T7, 4);
     let head = at_index(M::GLOBAL, M::T7, Scale::S8, goff!(free));
     g.m.load(U64, d(M::T4), head);
@@ -112,11 +120,25 @@ fn closure<M: Masm>(g: &mut Gen<M>) {
     g.m.load(U64, d(M::T5), at(M::T5, offset_of!(Proto, upvals) as i32));
     g.m.lea(d(M::T3), at(M::T4, LuaClosure::UPVALS as i32));
     g.m.bind(again);
-    g.m.load(LoadKind::U8, d(M::T0), at(M::T5, offset_of!(UpvalDesc, index) as i32));
+    g.m.load(
+        LoadKind::U8,
+        d(M::T0),
+        at(M::T5, offset_of!(UpvalDesc, index) as i32),
+    );
     let (stack, store) = (g.m.new_label(), g.m.new_label());
-    g.m.branch_mem(Cond::Ne, B8, at(M::T5, offset_of!(UpvalDesc, in_stack) as i32), 0, stack);
+    g.m.branch_mem(
+        Cond::Ne,
+        B8,
+        at(M::T5, offset_of!(UpvalDesc, in_stack) as i32),
+        0,
+        stack,
+    );
     g.m.load(U64, d(M::T2), at(M::BASE, -16));
-    g.m.load(U64, d(M::T2), at_index(M::T2, M::T0, Scale::S8, LuaClosure::UPVALS as i32));
+    g.m.load(
+        U64,
+        d(M::T2),
+        at_index(M::T2, M::T0, Scale::S8, LuaClosure::UPVALS as i32),
+    );
     g.m.jump(store);
     g.m.bind(stack);
     g.m.shift(ShiftOp::Shl, B64, d(M::T0), M::T0, 4);
@@ -124,7 +146,13 @@ fn closure<M: Masm>(g: &mut Gen<M>) {
     g.m.bind(store);
     g.m.store(B64, at(M::T3, 0), M::T2);
     g.m.alu(AluOp::Add, B64, d(M::T3), M::T3, 8);
-    g.m.alu(AluOp::Add, B64, d(M::T5), M::T5, size_of::<UpvalDesc>() as i64);
+    g.m.alu(
+        AluOp::Add,
+        B64,
+        d(M::T5),
+        M::T5,
+        size_of::<UpvalDesc>() as i64,
+    );
     g.m.alu_branch(AluOp::Sub, B32, d(M::T6), M::T6, 1, AluCond::NonZero, again);
     g.m.bind(end);
     done(g, Tag::FUNCTION, 2);
@@ -150,7 +178,12 @@ fn pop_table<M: Masm>(g: &mut Gen<M>, slots: Gpr, tmp: Gpr) {
         }
     };
     let slow = g.slow();
-    let head = at_index(M::GLOBAL, slots, Scale::S4, goff!(free) + 8 * small_class(Table::size_for(0)) as i32);
+    let head = at_index(
+        M::GLOBAL,
+        slots,
+        Scale::S4,
+        goff!(free) + 8 * small_class(Table::size_for(0)) as i32,
+    );
     g.m.load(U64, d(M::T4), head);
     g.m.branch(Cond::Eq, B64, M::T4, 0, slow);
     g.m.load(U64, d(tmp), at(M::T4, 0));
@@ -172,6 +205,16 @@ fn new_table<M: Masm>(g: &mut Gen<M>) {
         g.m.branch(Cond::AboveEq, B32, M::T5, Table::INLINE_MAX as i64, slow);
         g.m.alu(AluOp::Add, B32, d(M::T6), M::T5, 2);
         g.m.alu(AluOp::And, B32, d(M::T6), M::T6, -2);
+        let enough = g.m.new_label();
+        g.m.branch(
+            Cond::AboveEq,
+            B32,
+            M::T6,
+            Table::INLINE_ARRAY_MIN as i64,
+            enough,
+        );
+        g.m.mov_imm(d(M::T6), Table::INLINE_ARRAY_MIN as i64);
+        g.m.bind(enough);
         pop_table(g, M::T6, M::T7);
         g.m.load(U64, d(M::T0), at(M::GLOBAL, goff!(empty_shape)));
         table_frame(g, M::T0, M::T7);
@@ -235,7 +278,13 @@ fn new_record<M: Masm>(g: &mut Gen<M>) {
         i64::from(shape_flags::DICT),
         slow,
     );
-    g.m.branch(Cond::Ne, B32, M::T6, at(M::T5, offset_of!(Shape, nfields) as i32), slow);
+    g.m.branch(
+        Cond::Ne,
+        B32,
+        M::T6,
+        at(M::T5, offset_of!(Shape, nfields) as i32),
+        slow,
+    );
     inline_fields(g);
     table_frame(g, M::T5, M::T0);
     g.dec_ab();
@@ -255,17 +304,53 @@ fn new_record<M: Masm>(g: &mut Gen<M>) {
 }
 
 /// Elements into an array part that has room for them.
-fn set_list<M: Masm>(g: &mut Gen<M>) {
+fn set_list<M: Masm>(g: &mut Gen<M>, op: Op) {
     let slow = g.slow();
     g.dec_a();
-    g.m.load(U16, d(M::T6), at(M::PC, 4));
-    g.m.branch(Cond::Eq, B32, M::T6, 0, slow);
+    if op == Op::SetList {
+        g.m.load(U16, d(M::T6), at(M::PC, 4));
+    } else {
+        g.m.load(U64, d(M::T6), at(M::THREAD, toff!(top)));
+        g.m.alu(AluOp::Sub, B64, d(M::T6), M::T6, M::BASE);
+        g.m.alu(AluOp::Sub, B64, d(M::T6), M::T6, M::T1);
+        g.m.shift(ShiftOp::Shr, B64, d(M::T6), M::T6, 4);
+        g.m.alu(AluOp::Sub, B64, d(M::T6), M::T6, 1);
+    }
+    g.m.branch(Cond::Eq, B64, M::T6, 0, slow);
     g.m.load(U64, d(M::T4), Gen::<M>::pay(M::T1));
     crate::misc::barrier(g, M::T4, slow);
     g.m.load(U32, d(M::T5), at(M::PC, 8));
     g.m.alu(AluOp::Add, B64, d(M::T7), M::T5, M::T6);
     g.m.load(U32, d(M::T0), at(M::T4, tab!(arr_cap)));
-    g.m.branch(Cond::AboveEq, B64, M::T7, M::T0, slow);
+    let fits = g.m.new_label();
+    // an inline array part may have room that is not counted yet
+    let grow = g.cold(move |g| {
+        g.m.branch(
+            Cond::AboveEq,
+            B64,
+            M::T7,
+            Table::INLINE_ARRAY_MIN as i64,
+            slow,
+        );
+        g.m.lea(d(M::T0), at(M::T4, Table::INLINE_FIELDS as i32));
+        g.m.branch(Cond::Ne, B64, M::T0, at(M::T4, tab!(array)), slow);
+        g.m.branch_mem(Cond::Above, B32, at(M::PC, 12), M::T7, slow);
+        // integer keys of a dictionary would have to move
+        let flags_at = offset_of!(GcHeader, flags) as i32;
+        g.m.branch_bits_mem(
+            BitCond::NonZero,
+            B8,
+            at(M::T4, flags_at),
+            i64::from(flags::TAB_DICT),
+            slow,
+        );
+        g.m.store(B32, at(M::T4, tab!(arr_len)), M::T7);
+        g.m.lea(d(M::T0), at(M::T7, 1));
+        g.m.store(B32, at(M::T4, tab!(arr_cap)), M::T0);
+        g.m.jump(fits);
+    });
+    g.m.branch(Cond::AboveEq, B64, M::T7, M::T0, grow);
+    g.m.bind(fits);
     g.m.lea(d(M::T3), at_index(M::BASE, M::T1, Scale::S1, 16));
     // payloads go up from T5, tags down from T1; the kind is in T7
     g.m.load(U64, d(M::T0), at(M::T4, tab!(array)));

@@ -8,7 +8,9 @@
 use std::mem::offset_of;
 
 use traceorus_asm::operand::{at, at_index};
-use traceorus_asm::{AluCond, AluOp, BitCond, Cond, FCond, Gpr, Label, LoadKind, Masm, Scale, ShiftOp, d};
+use traceorus_asm::{
+    AluCond, AluOp, BitCond, Cond, FCond, Gpr, Label, LoadKind, Masm, Scale, ShiftOp, d,
+};
 use traceorus_base::Tag;
 use traceorus_base::bytecode::{MULTI, Op};
 use traceorus_base::meta::MetaMethod;
@@ -120,7 +122,13 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
             let (positive, have) = (g.m.new_label(), g.m.new_label());
             g.m.mov_imm(d(M::T6), 1);
             at_least(g, 1, generic);
-            g.m.branch_mem(Cond::Ne, B32, tag::<M>(0), i64::from(Tag::STRING.0), generic);
+            g.m.branch_mem(
+                Cond::Ne,
+                B32,
+                tag::<M>(0),
+                i64::from(Tag::STRING.0),
+                generic,
+            );
             g.m.branch(Cond::Eq, B64, M::T4, 1, have);
             g.m.branch(Cond::Ne, B64, M::T4, 2, generic);
             g.m.branch_mem(Cond::Ne, B32, tag::<M>(1), i64::from(Tag::INT.0), generic);
@@ -134,12 +142,22 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
             g.m.alu(AluOp::Add, B64, d(M::T6), M::T6, 1);
             g.m.bind(positive);
             g.m.branch(Cond::AboveEq, B64, M::T6, M::T7, generic);
-            g.m.load(LoadKind::U8, d(M::T5), at_index(M::T5, M::T6, Scale::S1, Str::DATA as i32));
+            g.m.load(
+                LoadKind::U8,
+                d(M::T5),
+                at_index(M::T5, M::T6, Scale::S1, Str::DATA as i32),
+            );
             ret_int(g);
         }
         Op::FfLen => {
             at_least(g, 1, generic);
-            g.m.branch_mem(Cond::Ne, B32, tag::<M>(0), i64::from(Tag::STRING.0), generic);
+            g.m.branch_mem(
+                Cond::Ne,
+                B32,
+                tag::<M>(0),
+                i64::from(Tag::STRING.0),
+                generic,
+            );
             g.m.load(U64, d(M::T5), pay::<M>(0));
             g.m.load(U64, d(M::T5), at(M::T5, offset_of!(Str, len) as i32));
             ret_int(g);
@@ -260,7 +278,13 @@ fn at_least<M: Masm>(g: &mut Gen<M>, n: i64, generic: Label) {
 
 /// The metatable is known to lack the metamethod, or `otherwise`.
 fn lacks<M: Masm>(g: &mut Gen<M>, mt: Gpr, e: MetaMethod, otherwise: Label) {
-    g.m.branch_bits_mem(BitCond::Zero, B32, at(mt, ABSENT), 1i64 << e as u32, otherwise);
+    g.m.branch_bits_mem(
+        BitCond::Zero,
+        B32,
+        at(mt, ABSENT),
+        1i64 << e as u32,
+        otherwise,
+    );
 }
 
 /// Returns the integer T5.
@@ -326,7 +350,11 @@ fn lean<M: Masm>(g: &mut Gen<M>, op: Op, poll: bool) {
     let refused = g.cold(|g| {
         g.m.load(U64, d(M::T4), M::local(0));
         g.m.load(U64, d(M::T0), pay::<M>(-1));
-        g.m.load(U64, d(M::T3), at(M::T0, offset_of!(NativeClosure, pc) as i32));
+        g.m.load(
+            U64,
+            d(M::T3),
+            at(M::T0, offset_of!(NativeClosure, pc) as i32),
+        );
         let generic = g.entry[Op::FuncN as usize];
         g.m.jump(generic);
     });
@@ -355,7 +383,13 @@ fn select<M: Masm>(g: &mut Gen<M>, generic: Label) {
     g.m.load(U64, d(M::T5), pay::<M>(0));
     let count = g.cold(move |g| {
         g.m.branch(Cond::Ne, B32, M::T6, i64::from(Tag::STRING.0), generic);
-        g.m.branch_mem(Cond::Ne, B8, at(M::T5, Str::DATA as i32), i64::from(b'#'), generic);
+        g.m.branch_mem(
+            Cond::Ne,
+            B8,
+            at(M::T5, Str::DATA as i32),
+            i64::from(b'#'),
+            generic,
+        );
         g.m.alu(AluOp::Sub, B64, d(M::T5), M::T4, 1);
         ret_int(g);
     });
@@ -407,7 +441,9 @@ fn copy_from<M: Masm>(g: &mut Gen<M>) {
 
 /// By the low seven bits of a tag: where the type's name is among the upvalues of `type`, in words.
 fn type_table() -> [u8; 128] {
-    const NAMES: [&str; 8] = ["nil", "boolean", "number", "string", "table", "function", "userdata", "thread"];
+    const NAMES: [&str; 8] = [
+        "nil", "boolean", "number", "string", "table", "function", "userdata", "thread",
+    ];
     let mut t = [0; 128];
     for tag in (0..128).chain(-128..0) {
         if let Some(i) = NAMES.iter().position(|n| *n == Tag(tag).type_name()) {

@@ -105,8 +105,20 @@ fn iterate<M: Masm>(g: &mut Gen<M>, generic: Label) {
     const CAP: i32 = offset_of!(Table, arr_cap) as i32;
     const FLAGS: i32 = offset_of!(GcHeader, flags) as i32;
     g.dec_a();
-    g.m.branch_mem(Cond::Ne, B32, Gen::<M>::reg(M::T1, -56), i64::from(Tag::FUNCTION.0), generic);
-    g.m.branch_mem(Cond::Ne, B32, Gen::<M>::reg(M::T1, -40), i64::from(Tag::TABLE.0), generic);
+    g.m.branch_mem(
+        Cond::Ne,
+        B32,
+        Gen::<M>::reg(M::T1, -56),
+        i64::from(Tag::FUNCTION.0),
+        generic,
+    );
+    g.m.branch_mem(
+        Cond::Ne,
+        B32,
+        Gen::<M>::reg(M::T1, -40),
+        i64::from(Tag::TABLE.0),
+        generic,
+    );
     g.m.load(U64, d(M::T0), Gen::<M>::reg(M::T1, -64));
     g.m.load(U64, d(M::T4), Gen::<M>::reg(M::T1, -48));
     g.m.load(U16, d(M::T7), at(M::PC, 6));
@@ -122,7 +134,13 @@ fn iterate<M: Masm>(g: &mut Gen<M>, generic: Label) {
     });
     let ipairs = g.cold(move |g| {
         let absent = g.m.new_label();
-        g.m.branch_bits_mem(BitCond::Zero, B8, at(M::T0, FLAGS), i64::from(flags::NATIVE_IPAIRS), generic);
+        g.m.branch_bits_mem(
+            BitCond::Zero,
+            B8,
+            at(M::T0, FLAGS),
+            i64::from(flags::NATIVE_IPAIRS),
+            generic,
+        );
         g.m.branch(Cond::Ne, B32, M::T6, i64::from(Tag::INT.0), generic);
         g.m.alu(AluOp::Add, B64, d(M::T5), M::T5, 1);
         let beyond = g.m.new_label();
@@ -132,13 +150,31 @@ fn iterate<M: Masm>(g: &mut Gen<M>, generic: Label) {
         g.m.load(S8To32, d(M::T7), at_index(M::T6, M::T7, Scale::S1, 0));
         g.m.branch(Cond::Ne, B32, M::T7, NIL, found);
         g.m.bind(absent);
-        g.m.branch_mem(Cond::Ne, B64, at(M::T4, offset_of!(Table, metatable) as i32), 0, generic);
+        g.m.branch_mem(
+            Cond::Ne,
+            B64,
+            at(M::T4, offset_of!(Table, metatable) as i32),
+            0,
+            generic,
+        );
         g.m.jump(end);
         g.m.bind(beyond);
-        g.m.branch_bits_mem(BitCond::Zero, B8, at(M::T4, FLAGS), i64::from(flags::TAB_DICT), absent);
+        g.m.branch_bits_mem(
+            BitCond::Zero,
+            B8,
+            at(M::T4, FLAGS),
+            i64::from(flags::TAB_DICT),
+            absent,
+        );
         g.m.jump(generic);
     });
-    g.m.branch_bits_mem(BitCond::Zero, B8, at(M::T0, FLAGS), i64::from(flags::NATIVE_NEXT), ipairs);
+    g.m.branch_bits_mem(
+        BitCond::Zero,
+        B8,
+        at(M::T0, FLAGS),
+        i64::from(flags::NATIVE_NEXT),
+        ipairs,
+    );
     // the array part needs no hint
     let (first, scan, step) = (g.m.new_label(), g.m.new_label(), g.m.new_label());
     g.m.branch(Cond::Ne, B32, M::T6, i64::from(Tag::INT.0), first);
