@@ -325,9 +325,11 @@ pub unsafe fn run_native(l: *mut Thread, nc: *mut NativeClosure) -> *const Instr
                 return throw::raise(l);
             }
         }
+        // the thread may end and be collected with the call
+        let g = (*l).global;
         match ((*nc).func)(l) {
-            -1 => throw::raise((*(*l).global).current),
-            -2 => (*(*l).global).next_pc,
+            -1 => throw::raise((*g).current),
+            -2 => (*g).next_pc,
             n => {
                 debug_assert!(n >= 0 && (*l).top >= (*l).base);
                 native_return(l, n as usize)
@@ -662,7 +664,9 @@ unsafe fn protected(l: *mut Thread, func: *mut Value, nargs: usize, delta: u64) 
             return -1;
         }
         (*l).pcall_depth = depth + 1;
-        (*(*l).global).next_pc = precall(l, func, nargs, frame::word(kind::PCALL, u64::from(depth) << 3, delta));
+        // the thread may end and be collected with the call
+        let g = (*l).global;
+        (*g).next_pc = precall(l, func, nargs, frame::word(kind::PCALL, u64::from(depth) << 3, delta));
         -2
     }
 }

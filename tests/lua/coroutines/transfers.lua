@@ -83,6 +83,44 @@ for n = 0, 3 do
   end
 end
 
+-- bodies that run to their end at once: parameters and results in all counts
+local bodies = {
+  function() end,
+  function(a) return a end,
+  function(a, b, c) return c, b, a end,
+  function(...) return ... end,
+  function(a, ...) return select("#", ...), a, ... end,
+  function(a, b) return pcall(select, b, a) end,
+  function(...) return select("#", ...) end,
+  function(a) return (function(...) return ..., a end)(a, a) end,
+  select,
+  print,
+}
+for i, f in ipairs(bodies) do
+  for n = 0, 3 do
+    local function make() return create(f) end
+    resume(make(), unpack(list, 1, n))
+    local ok = resume(make(), unpack(list, 1, n))
+    local ok2, a, b, c = resume(make(), unpack(list, 1, n))
+    show("body " .. i, ok, ok2, a, b, c)
+    show("body all " .. i, resume(make(), unpack(list, 1, n)))
+    show("body pcall " .. i, pcall(resume, make(), unpack(list, 1, n)))
+    show("body tail " .. i, (function(...) return resume(make(), ...) end)(unpack(list, 1, n)))
+    show("body wrap " .. i, pcall(wrap(f), unpack(list, 1, n)))
+    if i ~= 9 then
+      local x, y = wrap(f)(unpack(list, 1, n))
+      show("body wrap two " .. i, x, y)
+      show("body wrap all " .. i, wrap(f)(unpack(list, 1, n)))
+    end
+    local co = make()
+    resume(co, unpack(list, 1, n))
+    show("body dead " .. i, coroutine.status(co), coroutine.close(co), resume(co))
+  end
+end
+for k in wrap(function(s, c) return end) do show("never") end
+show("big", resume(create(load("local a = ... local b = {" .. ("a,"):rep(120) .. "} local function f(" .. ("x,"):rep(100) .. "y) return y end return #b, f(table.unpack(b))")), 7))
+show("count", select("#", resume(create(function(...) return ... end), unpack(list, 1, 5))))
+
 -- more values than the stacks have room for
 local many = {}
 for i = 1, 3000 do many[i] = i end

@@ -271,13 +271,16 @@ fn finish<M: Masm>(g: &mut Gen<M>, slow: Label) {
     g.m.bind(again);
     g.m.load(U64, d(M::T5), at(M::T2, -8));
     let other = g.cold(move |g| {
-        let (tail, pcall) = (g.m.new_label(), g.m.new_label());
+        let (tail, pcall, bottom) = (g.m.new_label(), g.m.new_label(), g.m.new_label());
         g.m.alu(AluOp::And, B32, d(M::T6), M::T5, kind::MASK as i64);
         g.m.branch(Cond::Eq, B32, M::T6, kind::TAIL as i64, tail);
         g.m.branch(Cond::Eq, B32, M::T6, kind::PCALL as i64, pcall);
+        g.m.branch(Cond::Eq, B32, M::T6, kind::BASE as i64, bottom);
         g.m.branch(Cond::Ne, B32, M::T6, kind::VARARG as i64, slow);
         below_vararg(g);
         g.m.jump(again);
+        g.m.bind(bottom);
+        end_thread(g, slow);
         g.m.bind(tail);
         g.m.alu(AluOp::Sub, B64, d(M::T5), M::T5, kind::TAIL as i64);
         g.m.jump(lua);
@@ -304,6 +307,36 @@ fn finish<M: Masm>(g: &mut Gen<M>, slow: Label) {
     g.m.branch_bits(BitCond::NonZero, B32, M::T5, kind::MASK as i64, other);
     g.m.bind(lua);
     give(g);
+}
+
+/// The running thread ends with the T4 results at T3 of its body, whose base is T2.
+fn end_thread<M: Masm>(g: &mut Gen<M>, slow: Label) {
+    g.m.branch(Cond::Ne, B64, M::T5, kind::BASE as i64, slow);
+    g.m.branch(Cond::Eq, B64, M::THREAD, at(M::GLOBAL, goff!(main)), slow);
+    g.m.load(U32, d(M::T6), at(M::THREAD, toff!(resume_kind)));
+    g.m.branch(Cond::Above, B32, M::T6, 1, slow);
+    g.m.branch_mem(Cond::Ne, B32, at(M::THREAD, toff!(tbc_len)), 0, slow);
+    g.m.load(U64, d(M::T1), at(M::THREAD, toff!(resumer)));
+    // switchable tells the base in T3
+    g.m.mov(d(M::T0), M::T3);
+    switchable(g, slow);
+    // an empty stack
+    g.m.store_imm(B64, at(M::T2, -16), 0);
+    g.m.store_imm(B64, at(M::T2, -8), kind::BASE as i32);
+    g.m.store(B64, at(M::THREAD, toff!(base)), M::T2);
+    g.m.store(B64, at(M::THREAD, toff!(top)), M::T2);
+    g.m.store_imm(B64, at(M::THREAD, toff!(pc)), 0);
+    g.m.store_imm(B32, at(M::THREAD, toff!(pcall_depth)), 0);
+    g.m.store_imm(B32, at(M::THREAD, toff!(status)), thread_status::DEAD as i32);
+    g.m.store_imm(B64, at(M::THREAD, toff!(resumer)), 0);
+    g.m.store_imm(B32, at(M::T1, toff!(status)), thread_status::RUNNING as i32);
+    g.m.store(B64, at(M::GLOBAL, goff!(current)), M::T1);
+    g.m.mov(d(M::THREAD), M::T1);
+    g.m.mov(d(M::T2), M::T3);
+    g.m.mov(d(M::T3), M::T0);
+    let wrapped = g.cold(|g| give(g));
+    g.m.branch(Cond::Ne, B32, M::T6, 0, wrapped);
+    give_true(g);
 }
 
 /// Ends the frame with base T2 with the T4 results at T3: T5 = the caller's pc.
@@ -682,10 +715,47 @@ fn func_resume<M: Masm>(g: &mut Gen<M>, wrapped: bool) {
         g.m.branch_mem(Cond::Ne, B32, at(M::T2, 8), i64::from(Tag::THREAD.0), plain);
         g.m.load(U64, d(M::T1), at(M::T2, 0));
     }
-    g.m.branch_mem(Cond::Ne, B32, at(M::T1, toff!(status)), i64::from(thread_status::SUSPENDED), plain);
     g.m.load(U16, d(M::T6), at(M::THREAD, toff!(ncalls)));
     g.m.branch(Cond::AboveEq, B32, M::T6, MAX_DEPTH, plain);
+    let fresh = g.cold(move |g| start(g, wrapped, plain));
+    g.m.branch_mem(Cond::Ne, B32, at(M::T1, toff!(status)), i64::from(thread_status::SUSPENDED), fresh);
     switchable(g, plain);
+    switch_down(g, wrapped);
+    give(g);
+}
+
+/// The first resume of the thread T1 by [`func_resume`]: its body must be a Lua function with fixed parameters.
+fn start<M: Masm>(g: &mut Gen<M>, wrapped: bool, plain: Label) {
+    g.m.branch_mem(Cond::Ne, B32, at(M::T1, toff!(status)), i64::from(thread_status::FRESH), plain);
+    crate::misc::barrier(g, M::T1, plain);
+    g.m.branch_mem(Cond::Ne, B32, at(M::T1, toff!(hook_mask)), 0, plain);
+    // the function slot has its word, unless the value in it is to be called by its metamethod
+    g.m.load(U64, d(M::T3), at(M::T1, toff!(base)));
+    g.m.branch_mem(Cond::Ne, B64, at(M::T3, -8), kind::BASE as i64, plain);
+    g.m.load(U64, d(M::T5), at(M::T3, -16));
+    g.m.branch(Cond::Eq, B64, M::T5, 0, plain);
+    let kind_at = offset_of!(GcHeader, kind) as i32;
+    g.m.branch_mem(Cond::Ne, B8, at(M::T5, kind_at), ObjKind::LuaClosure as i64, plain);
+    g.m.load(U64, d(M::T5), at(M::T5, offset_of!(LuaClosure, pc) as i32));
+    // varargs
+    g.m.load(U16, d(M::T7), at(M::T5, -2));
+    g.m.branch(Cond::AboveEq, B32, M::T7, 0xFFFE, plain);
+    g.m.load(U16, d(M::T7), at(M::T5, -4));
+    g.m.shift(ShiftOp::Shl, B64, d(M::T7), M::T7, 4);
+    g.m.alu(AluOp::Add, B64, d(M::T7), M::T7, M::T3);
+    g.m.branch(Cond::Above, B64, M::T7, at(M::T1, toff!(limit)), plain);
+    switch_down(g, wrapped);
+    g.m.mov(d(M::BASE), M::T2);
+    g.m.mov(d(M::PC), M::T5);
+    g.m.load(U16, d(M::T6), at(M::PC, -2));
+    copy(g);
+    g.reload_code();
+    g.next(0);
+}
+
+/// Makes T1 the running thread, resumed with T4 arguments at T2 (resume: the first is the thread) by a call at PC; T6 = C
+/// depth. T2 = the old T3 afterwards, T3 and T4 tell the values. Destroys T7.
+fn switch_down<M: Masm>(g: &mut Gen<M>, wrapped: bool) {
     // the frame of resume stays while the other thread runs
     g.m.store(B64, at(M::T2, -8), M::PC);
     g.m.shift(ShiftOp::Shl, B64, d(M::T7), M::T4, 4);
@@ -709,7 +779,6 @@ fn func_resume<M: Masm>(g: &mut Gen<M>, wrapped: bool) {
         g.m.lea(d(M::T3), at(M::T7, 16));
         g.m.alu(AluOp::Sub, B64, d(M::T4), M::T4, 1);
     }
-    give(g);
 }
 
 /// coroutine.yield to a resume called by a Lua function.
