@@ -473,6 +473,9 @@ fn tail_call<M: Masm>(g: &mut Gen<M>) {
         // what header handlers take for the frame word
         g.m.mov(d(M::PC), M::T5);
         args_down(g);
+        // an interrupt may yet send them to the slow path: the frame is the callee's then
+        g.m.store(B64, at(M::T2, -8), M::PC);
+        g.m.mov(d(M::BASE), M::T2);
         to_header(g);
     });
     g.m.branch(Cond::Ne, B16, M::T4, at(M::T3, -2), header);
@@ -490,7 +493,7 @@ fn tail_call<M: Masm>(g: &mut Gen<M>) {
 }
 
 /// T6 = end of the slots that a Lua function with first pc T3, base T2 and T4 arguments can need, whatever its header: if
-/// there is room, no header handler leaves for the slow path.
+/// there is room, the header handler does not fail for want of it.
 fn room_for_any<M: Masm>(g: &mut Gen<M>) {
     // its frame above the larger of arguments and parameters, which are no more than the frame, and the moved function slot
     g.m.load(U16, d(M::T6), at(M::T3, -4));
