@@ -44,7 +44,10 @@ traceorus_interp_base:
         }
     };
     // offsets at which labels are wanted inside the bytes
-    let mut marks = vec![(code.active, "traceorus_interp_active"), (code.enter, "traceorus_interp_enter")];
+    let mut marks = vec![
+        (code.active, "traceorus_interp_active"),
+        (code.enter, "traceorus_interp_enter"),
+    ];
     marks.sort_unstable();
     let upto = |s: &mut String, at: &mut u32, to: u32, marks: &mut Vec<(u32, &str)>| {
         while let Some(&(m, name)) = marks.first() {

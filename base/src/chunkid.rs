@@ -11,7 +11,11 @@ const SUFFIX: &[u8] = b"\"]";
 pub fn chunkid(source: &[u8]) -> Vec<u8> {
     // PUC handles the name as a C string. Of source text only the beginning matters, however long it is.
     let named = matches!(source.first(), Some(b'=' | b'@'));
-    let looked_at = if named { source } else { &source[..source.len().min(MAX)] };
+    let looked_at = if named {
+        source
+    } else {
+        &source[..source.len().min(MAX)]
+    };
     let source = looked_at.split(|&b| b == 0).next().unwrap_or(b"");
     match source.first() {
         Some(b'=') => source[1..source.len().min(MAX + 1)].to_vec(),

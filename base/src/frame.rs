@@ -79,7 +79,11 @@ pub const fn addr_of(w: u64) -> u64 {
 /// The delta of a frame word, in slots (of a VARARG frame too).
 #[inline(always)]
 pub const fn delta_of(w: u64) -> u64 {
-    if matches!(kind_of(w), kind::VARARG | kind::CLOSING) { addr_of(w) >> 3 } else { w >> DELTA_SHIFT & MAX_DELTA }
+    if matches!(kind_of(w), kind::VARARG | kind::CLOSING) {
+        addr_of(w) >> 3
+    } else {
+        w >> DELTA_SHIFT & MAX_DELTA
+    }
 }
 /// Word of the frame of a `__close` called by a pcall `delta` slots below.
 #[inline(always)]

@@ -43,7 +43,11 @@ pub fn open(cx: Ctx) -> *mut Table {
 /// The thread that a function works on, and how many arguments it takes before the others.
 fn thread_arg(cx: Ctx) -> (*mut Thread, usize) {
     let v = cx.arg(1);
-    if v.tag == Tag::THREAD { (v.as_ptr(), 1) } else { (cx.l, 0) }
+    if v.tag == Tag::THREAD {
+        (v.as_ptr(), 1)
+    } else {
+        (cx.l, 0)
+    }
 }
 
 fn is_function(v: Value) -> bool {
@@ -58,7 +62,11 @@ fn getregistry(cx: Ctx) -> LResult<usize> {
 
 fn getmetatable(cx: Ctx) -> LResult<usize> {
     let mt = cx.metatable_of(cx.check_any(1)?);
-    cx.ret(if mt.is_null() { Value::NIL } else { Value::ptr(mt, Tag::TABLE) })
+    cx.ret(if mt.is_null() {
+        Value::NIL
+    } else {
+        Value::ptr(mt, Tag::TABLE)
+    })
 }
 
 fn setmetatable(cx: Ctx) -> LResult<usize> {
@@ -67,7 +75,14 @@ fn setmetatable(cx: Ctx) -> LResult<usize> {
         return Err(cx.type_error(2, "nil or table"));
     }
     cx.set_top(2);
-    cx.set_metatable(cx.arg(1), if mt.is_nil() { std::ptr::null_mut() } else { mt.as_ptr() });
+    cx.set_metatable(
+        cx.arg(1),
+        if mt.is_nil() {
+            std::ptr::null_mut()
+        } else {
+            mt.as_ptr()
+        },
+    );
     cx.ret(cx.arg(1))
 }
 
@@ -76,7 +91,9 @@ fn user_value(v: Value, n: i64) -> Option<*mut Value> {
     // SAFETY: [GC-LIVE] the caller's value; `extra` user values follow the header.
     unsafe {
         let u = v.as_ptr::<Userdata>();
-        let i = usize::try_from(n.checked_sub(1)?).ok().filter(|&i| i < (*u).hdr.extra as usize)?;
+        let i = usize::try_from(n.checked_sub(1)?)
+            .ok()
+            .filter(|&i| i < (*u).hdr.extra as usize)?;
         Some((u as *mut u8).add(Userdata::UVALS).cast::<Value>().add(i))
     }
 }
@@ -101,7 +118,9 @@ fn setuservalue(cx: Ctx) -> LResult<usize> {
         return Err(cx.type_error(1, "userdata"));
     }
     let v = cx.check_any(2)?;
-    let Some(slot) = user_value(u, n) else { return cx.ret(Value::NIL) };
+    let Some(slot) = user_value(u, n) else {
+        return cx.ret(Value::NIL);
+    };
     // SAFETY: [GC-LIVE] the userdata is an argument; [GC-BARRIER] taken here.
     unsafe {
         *slot = Value::new(v.payload, v.tag);
@@ -166,7 +185,10 @@ fn getinfo(cx: Ctx) -> LResult<usize> {
             set("what", cx.str(info.what));
         }
         if has(b'l') {
-            set("currentline", Value::int(frame.map_or(-1, |f| debuginfo::current_line(f))));
+            set(
+                "currentline",
+                Value::int(frame.map_or(-1, |f| debuginfo::current_line(f))),
+            );
         }
         if has(b'u') {
             set("nups", Value::int(info.nups as i64));
@@ -278,7 +300,9 @@ fn upvalue_arg(cx: Ctx, f: usize, n: usize) -> LResult<(Value, i64, Option<u64>)
     let number = i64::from(cx.check_int(n)? as i32);
     let function = cx.check_function(f)?;
     // SAFETY: [GC-LIVE] an argument.
-    Ok((function, number, unsafe { debuginfo::upvalue_id(function, number) }))
+    Ok((function, number, unsafe {
+        debuginfo::upvalue_id(function, number)
+    }))
 }
 
 fn upvalueid(cx: Ctx) -> LResult<usize> {
@@ -327,7 +351,11 @@ fn sethook(cx: Ctx) -> LResult<usize> {
         let events = cfile::until_nul(cx.check_str(arg + 2)?);
         cx.check_function(arg + 1)?;
         count = cx.opt_int(arg + 3, 0)? as i32;
-        for (letter, bit) in [(b'c', hooks::MASK_CALL), (b'r', hooks::MASK_RET), (b'l', hooks::MASK_LINE)] {
+        for (letter, bit) in [
+            (b'c', hooks::MASK_CALL),
+            (b'r', hooks::MASK_RET),
+            (b'l', hooks::MASK_LINE),
+        ] {
             if events.contains(&letter) {
                 mask |= bit;
             }
@@ -351,9 +379,17 @@ fn gethook(cx: Ctx) -> LResult<usize> {
         if (*l).hook == 0 {
             return cx.ret(Value::NIL);
         }
-        let f = if hooks::has_lua_hook(l) { hooks::lua_hook_function(l) } else { cx.str("external hook") };
+        let f = if hooks::has_lua_hook(l) {
+            hooks::lua_hook_function(l)
+        } else {
+            cx.str("external hook")
+        };
         let mut events = String::new();
-        for (letter, bit) in [('c', hooks::MASK_CALL), ('r', hooks::MASK_RET), ('l', hooks::MASK_LINE)] {
+        for (letter, bit) in [
+            ('c', hooks::MASK_CALL),
+            ('r', hooks::MASK_RET),
+            ('l', hooks::MASK_LINE),
+        ] {
             if (*l).hook_mask & bit != 0 {
                 events.push(letter);
             }
@@ -395,7 +431,8 @@ fn debug(cx: Ctx) -> LResult<usize> {
     loop {
         cfile::write_stderr(b"lua_debug> ");
         // SAFETY: the buffer has the size that it is said to have; standard input is never closed.
-        let got = unsafe { libc::fgets(line.as_mut_ptr().cast(), line.len() as i32, cfile::stdin()) };
+        let got =
+            unsafe { libc::fgets(line.as_mut_ptr().cast(), line.len() as i32, cfile::stdin()) };
         let source = cfile::until_nul(&line);
         if got.is_null() || source == b"cont\n" {
             return Ok(0);

@@ -40,15 +40,27 @@ pub fn traceorus() -> &'static Path {
     })
 }
 
-/// The reference implementation, if there is one.
+/// The reference implementation, if there is one: `TRACEORUS_REFERENCE`, or a `lua5.4` on the path.
 pub fn reference() -> Option<&'static str> {
-    static NAME: OnceLock<Option<&'static str>> = OnceLock::new();
-    *NAME.get_or_init(|| {
-        ["lua5.4", "lua54", "lua"].into_iter().find(|name| {
+    reference_version().map(|(name, _)| name.as_str())
+}
+
+/// Its name and its version, such as "5.4.8".
+pub fn reference_version() -> Option<&'static (String, String)> {
+    static NAME: OnceLock<Option<(String, String)>> = OnceLock::new();
+    NAME.get_or_init(|| {
+        let named = std::env::var("TRACEORUS_REFERENCE").ok();
+        let names = named.iter().map(String::as_str);
+        names.chain(["lua5.4", "lua54", "lua"]).find_map(|name| {
             let out = Command::new(name).arg("-v").stdin(Stdio::null()).output();
-            out.is_ok_and(|o| o.stdout.starts_with(b"Lua 5.4"))
+            let text = String::from_utf8(out.ok()?.stdout).ok()?;
+            let version = text.strip_prefix("Lua ")?.split_whitespace().next()?;
+            version
+                .starts_with("5.4")
+                .then(|| (name.into(), version.into()))
         })
     })
+    .as_ref()
 }
 
 /// What became of a child process.

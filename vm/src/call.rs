@@ -67,7 +67,11 @@ pub unsafe fn scratch_top(l: *mut Thread) -> *mut Value {
     unsafe {
         match frame_size_of((*l).base) {
             // multi-results may lie above the frame
-            Some(n) => (*l).base.add(n).max(if (*l).top > (*l).base { (*l).top } else { (*l).base }),
+            Some(n) => (*l).base.add(n).max(if (*l).top > (*l).base {
+                (*l).top
+            } else {
+                (*l).base
+            }),
             None => (*l).top,
         }
     }
@@ -135,6 +139,14 @@ unsafe fn need_slow(l: *mut Thread, at: *mut Value, n: usize) -> LResult<()> {
             return Ok(());
         }
         let top = at.wrapping_add(n);
+        if (*l).limit.is_null() {
+            // an interrupt: calls see it here, loops at their polls
+            (*l).limit = (*l).stack.add((*l).stack_slots as usize - EXTRA);
+            interrupted(l, top)?;
+            if top <= (*l).limit {
+                return Ok(());
+            }
+        }
         if grow_to(l, top, MAX_STACK) {
             return Ok(());
         }
@@ -143,11 +155,30 @@ unsafe fn need_slow(l: *mut Thread, at: *mut Value, n: usize) -> LResult<()> {
             if grow_to(l, top, MAX_STACK + ERROR_EXTRA) {
                 return Ok(());
             }
-            let msg = crate::string::str_val(Global::of((*l).global).str_new(b"error in error handling"));
+            let msg =
+                crate::string::str_val(Global::of((*l).global).str_new(b"error in error handling"));
             return Err(throw::set_error(l, msg, 5));
         }
         realloc_stack(l, MAX_STACK + ERROR_EXTRA + EXTRA);
         Err(throw::run_error(l, "stack overflow"))
+    }
+}
+
+/// Runs the interrupt function between two instructions' effects: what is below `top` stays as it is.
+unsafe fn interrupted(l: *mut Thread, top: *mut Value) -> LResult<()> {
+    // SAFETY: the interrupt function neither calls Lua code nor collects; it looks at clocks and flags.
+    unsafe {
+        let g = Global::of((*l).global);
+        let Some(f) = g.interrupt else { return Ok(()) };
+        if g.hot.poll & poll::INTERRUPT == 0 || top > (*l).limit {
+            return Ok(());
+        }
+        std::sync::atomic::AtomicU32::from_ptr(&raw mut g.hot.poll)
+            .fetch_and(!poll::INTERRUPT, std::sync::atomic::Ordering::Relaxed);
+        let saved = std::mem::replace(&mut (*l).top, top);
+        let r = f(Ctx::new(l));
+        (*l).top = saved;
+        r
     }
 }
 
@@ -174,7 +205,7 @@ pub unsafe fn shrink_after_error(l: *mut Thread) {
 pub unsafe fn ensure_slots(l: *mut Thread, n: usize) {
     // SAFETY: as promised.
     unsafe {
-        if (*l).top.wrapping_add(n) > (*l).limit {
+        if (*l).top.wrapping_add(n) > (*l).stack.add((*l).stack_slots as usize - EXTRA) {
             let top = (*l).top.wrapping_add(n);
             let slots = top.offset_from((*l).stack) as usize + EXTRA;
             let have = (*l).stack_slots as usize;
@@ -204,7 +235,12 @@ pub unsafe fn try_ensure_slots(l: *mut Thread, n: usize) -> bool {
 ///
 /// # Safety
 /// [STACK-STABLE] `func` and the arguments are in the stack of the running thread `l`, above its live slots.
-pub unsafe fn precall(l: *mut Thread, mut func: *mut Value, mut nargs: usize, word: u64) -> *const Instr {
+pub unsafe fn precall(
+    l: *mut Thread,
+    mut func: *mut Value,
+    mut nargs: usize,
+    word: u64,
+) -> *const Instr {
     // SAFETY: as promised; `func` is recomputed after every growth of the stack.
     unsafe {
         loop {
@@ -252,13 +288,23 @@ unsafe fn fail(l: *mut Thread, func: *mut Value, word: u64) -> *const Instr {
     }
 }
 
-unsafe fn enter_lua(l: *mut Thread, mut func: *mut Value, nargs: usize, word: u64, cl: *mut LuaClosure) -> *const Instr {
+unsafe fn enter_lua(
+    l: *mut Thread,
+    mut func: *mut Value,
+    nargs: usize,
+    word: u64,
+    cl: *mut LuaClosure,
+) -> *const Instr {
     // SAFETY: [STACK-STABLE] re-established after `need`; [GC-LIVE] the closure is in `func`.
     unsafe {
         let p = (*cl).proto;
         let (fs, np) = ((*p).frame_size as usize, (*p).nparams as usize);
         let vararg = (*p).is_vararg != 0;
-        let room = if vararg { nargs.max(np) + 1 + fs } else { fs.max(nargs) };
+        let room = if vararg {
+            nargs.max(np) + 1 + fs
+        } else {
+            fs.max(nargs)
+        };
         let off = func.offset_from((*l).stack);
         if need(l, func, room + 1).is_err() {
             return fail(l, (*l).stack.offset(off), word);
@@ -285,7 +331,12 @@ unsafe fn enter_lua(l: *mut Thread, mut func: *mut Value, nargs: usize, word: u6
         (*l).pc = (*cl).pc;
         if (*l).hook_mask & hooks::MASK_CALL != 0 && (*l).allow_hook != 0 {
             (*l).top = base;
-            if hooks::hook_call(l, frame::kind_of(word) == kind::TAIL || word & frame::TAIL_BIT != 0).is_err() {
+            if hooks::hook_call(
+                l,
+                frame::kind_of(word) == kind::TAIL || word & frame::TAIL_BIT != 0,
+            )
+            .is_err()
+            {
                 return throw::raise(l);
             }
         }
@@ -294,7 +345,13 @@ unsafe fn enter_lua(l: *mut Thread, mut func: *mut Value, nargs: usize, word: u6
 }
 
 /// Calls a native function in a frame of its own and returns from it.
-unsafe fn enter_native(l: *mut Thread, mut func: *mut Value, nargs: usize, word: u64, nc: *mut NativeClosure) -> *const Instr {
+unsafe fn enter_native(
+    l: *mut Thread,
+    mut func: *mut Value,
+    nargs: usize,
+    word: u64,
+    nc: *mut NativeClosure,
+) -> *const Instr {
     // SAFETY: as in `enter_lua`.
     unsafe {
         let off = func.offset_from((*l).stack);
@@ -317,10 +374,12 @@ unsafe fn enter_native(l: *mut Thread, mut func: *mut Value, nargs: usize, word:
 pub unsafe fn run_native(l: *mut Thread, nc: *mut NativeClosure) -> *const Instr {
     // SAFETY: [NATIVE-FRAME] as promised.
     unsafe {
-        let hooked = (*l).hook_mask & (hooks::MASK_CALL | hooks::MASK_RET) != 0 && (*l).allow_hook != 0;
+        let hooked =
+            (*l).hook_mask & (hooks::MASK_CALL | hooks::MASK_RET) != 0 && (*l).allow_hook != 0;
         if hooked && (*l).hook_mask & hooks::MASK_CALL != 0 {
             let w = word_at((*l).base.sub(1));
-            let tail = frame::kind_of(w) == kind::TAIL || frame::kind_of(w) != kind::LUA && w & frame::TAIL_BIT != 0;
+            let tail = frame::kind_of(w) == kind::TAIL
+                || frame::kind_of(w) != kind::LUA && w & frame::TAIL_BIT != 0;
             if hooks::hook_call(l, tail).is_err() {
                 return throw::raise(l);
             }
@@ -396,7 +455,12 @@ pub unsafe fn call_meta(l: *mut Thread, pc: *const Instr, args: &[Value]) -> *co
 ///
 /// # Safety
 /// As [`call_meta`]; no live slot is at `slot` or above.
-pub unsafe fn call_meta_at(l: *mut Thread, pc: *const Instr, args: &[Value], slot: usize) -> *const Instr {
+pub unsafe fn call_meta_at(
+    l: *mut Thread,
+    pc: *const Instr,
+    args: &[Value],
+    slot: usize,
+) -> *const Instr {
     // SAFETY: as promised.
     unsafe { call_meta_full(l, pc, args, slot, 0) }
 }
@@ -405,7 +469,13 @@ pub unsafe fn call_meta_at(l: *mut Thread, pc: *const Instr, args: &[Value], slo
 ///
 /// # Safety
 /// As [`call_meta`].
-pub unsafe fn call_meta_full(l: *mut Thread, pc: *const Instr, args: &[Value], slot: usize, bits: u64) -> *const Instr {
+pub unsafe fn call_meta_full(
+    l: *mut Thread,
+    pc: *const Instr,
+    args: &[Value],
+    slot: usize,
+    bits: u64,
+) -> *const Instr {
     // SAFETY: as promised.
     unsafe {
         (*l).pc = pc;
@@ -416,7 +486,12 @@ pub unsafe fn call_meta_full(l: *mut Thread, pc: *const Instr, args: &[Value], s
         for (i, &a) in args.iter().enumerate() {
             *func.add(i) = a;
         }
-        precall(l, func, args.len() - 1, frame::word(kind::CONT, pc as u64, slot as u64 + 1) | bits)
+        precall(
+            l,
+            func,
+            args.len() - 1,
+            frame::word(kind::CONT, pc as u64, slot as u64 + 1) | bits,
+        )
     }
 }
 
@@ -535,12 +610,23 @@ unsafe fn copy_down(to: *mut Value, from: *mut Value, n: usize) {
 ///
 /// # Safety
 /// [STACK-STABLE] `func` is above the live slots of the running frame of `l`.
-pub unsafe fn call_at(l: *mut Thread, func: *mut Value, nargs: usize, nresults: i32) -> LResult<usize> {
+pub unsafe fn call_at(
+    l: *mut Thread,
+    func: *mut Value,
+    nargs: usize,
+    nresults: i32,
+) -> LResult<usize> {
     // SAFETY: as promised.
     unsafe { enter(l, func, nargs, nresults, 0) }
 }
 
-pub(crate) unsafe fn enter(l: *mut Thread, func: *mut Value, nargs: usize, nresults: i32, akind: u32) -> LResult<usize> {
+pub(crate) unsafe fn enter(
+    l: *mut Thread,
+    func: *mut Value,
+    nargs: usize,
+    nresults: i32,
+    akind: u32,
+) -> LResult<usize> {
     // SAFETY: as in `call_at`; the activation outlives the frame that names it, because the interpreter is left
     // only through that frame's return or through `throw::raise`, which pops it.
     unsafe {
@@ -565,7 +651,12 @@ pub(crate) unsafe fn enter(l: *mut Thread, func: *mut Value, nargs: usize, nresu
         let depth = (*l).pcall_depth;
         (*g).activation = &mut act;
         (*l).ncalls += 0x1_0001;
-        let pc = precall(l, func, nargs, frame::word(kind::ENTRY, &raw mut act as u64, 0));
+        let pc = precall(
+            l,
+            func,
+            nargs,
+            frame::word(kind::ENTRY, &raw mut act as u64, 0),
+        );
         if !pc.is_null() {
             dispatch::run((*g).current, pc);
         }
@@ -574,7 +665,10 @@ pub(crate) unsafe fn enter(l: *mut Thread, func: *mut Value, nargs: usize, nresu
         (*l).ncalls = saved;
         (*l).pcall_depth = depth;
         if (*g).exit_status == 0 {
-            Ok((*l).top.byte_offset_from((*l).stack.byte_add(func_off as usize)) as usize / 16)
+            Ok((*l)
+                .top
+                .byte_offset_from((*l).stack.byte_add(func_off as usize)) as usize
+                / 16)
         } else {
             Err(Throw)
         }
@@ -621,7 +715,12 @@ pub unsafe fn call(l: *mut Thread, nargs: usize, nresults: i32) -> LResult<usize
 ///
 /// # Safety
 /// As [`Ctx::pcall`].
-pub unsafe fn pcall(l: *mut Thread, nargs: usize, nresults: i32, handler: Value) -> Result<usize, u32> {
+pub unsafe fn pcall(
+    l: *mut Thread,
+    nargs: usize,
+    nresults: i32,
+    handler: Value,
+) -> Result<usize, u32> {
     // SAFETY: [NATIVE-FRAME] the values are on top; the handler is rooted in the slot below the function.
     unsafe {
         let g = (*l).global;
@@ -666,7 +765,12 @@ unsafe fn protected(l: *mut Thread, func: *mut Value, nargs: usize, delta: u64) 
         (*l).pcall_depth = depth + 1;
         // the thread may end and be collected with the call
         let g = (*l).global;
-        (*g).next_pc = precall(l, func, nargs, frame::word(kind::PCALL, u64::from(depth) << 3, delta));
+        (*g).next_pc = precall(
+            l,
+            func,
+            nargs,
+            frame::word(kind::PCALL, u64::from(depth) << 3, delta),
+        );
         -2
     }
 }
@@ -707,10 +811,18 @@ pub unsafe extern "C" fn native_xpcall(l: *mut Thread) -> i64 {
 ///
 /// # Safety
 /// [GC-LIVE] the upvalues are live; the caller makes the closure reachable before the next safepoint.
-pub unsafe fn native_closure(g: &mut Global, name: &'static str, f: NativeFn, upvalues: &[Value]) -> Value {
+pub unsafe fn native_closure(
+    g: &mut Global,
+    name: &'static str,
+    f: NativeFn,
+    upvalues: &[Value],
+) -> Value {
     // SAFETY: a fresh object of the right size.
     unsafe {
-        let c = g.heap.alloc(ObjKind::NativeClosure, NativeClosure::size_for(upvalues.len())) as *mut NativeClosure;
+        let c = g.heap.alloc(
+            ObjKind::NativeClosure,
+            NativeClosure::size_for(upvalues.len()),
+        ) as *mut NativeClosure;
         (*c).hdr.extra = upvalues.len() as u8;
         (*c).func = f;
         (*c).cfunc = 0;

@@ -31,7 +31,11 @@ unsafe fn status_name(l: *mut Thread, co: *mut Thread) -> &'static str {
 
 fn check_thread(cx: Ctx<'_>, i: usize) -> LResult<*mut Thread> {
     let v = cx.arg(i);
-    if v.tag == Tag::THREAD { Ok(v.as_ptr()) } else { Err(cx.type_error(i, "thread")) }
+    if v.tag == Tag::THREAD {
+        Ok(v.as_ptr())
+    } else {
+        Err(cx.type_error(i, "thread"))
+    }
 }
 
 fn create(cx: Ctx<'_>) -> LResult<*mut Thread> {
@@ -76,7 +80,11 @@ fn running_fn(cx: Ctx<'_>) -> LResult<usize> {
 }
 
 fn isyieldable_fn(cx: Ctx<'_>) -> LResult<usize> {
-    let co = if cx.is_none(1) { cx.l } else { check_thread(cx, 1)? };
+    let co = if cx.is_none(1) {
+        cx.l
+    } else {
+        check_thread(cx, 1)?
+    };
     // SAFETY: [GC-LIVE] an argument or the running thread.
     let y = unsafe { co != cx.g().hot.main && (*co).ncalls >> 16 == 0 };
     cx.ret(Value::bool(y))
@@ -111,7 +119,11 @@ pub unsafe fn close_thread(l: *mut Thread, co: *mut Thread) -> LResult<()> {
     // SAFETY: as promised.
     unsafe {
         let g = Global::of((*l).global);
-        let err = if (*co).status == thread_status::ERROR { Some((*co).hook_value) } else { None };
+        let err = if (*co).status == thread_status::ERROR {
+            Some((*co).hook_value)
+        } else {
+            None
+        };
         let depth = (*l).ncalls & 0xffff;
         (*co).status = thread_status::RUNNING;
         (*co).ncalls = depth + 1;
@@ -121,7 +133,11 @@ pub unsafe fn close_thread(l: *mut Thread, co: *mut Thread) -> LResult<()> {
         g.hot.current = co;
         let first = err.map(|v| throw::set_error(co, v, 2));
         (*co).base = (*co).stack.add(1);
-        let r = if (*co).tbc_len > 0 { close_pending(co, err.unwrap_or(Value::NIL)) } else { first.map_or(Ok(()), Err) };
+        let r = if (*co).tbc_len > 0 {
+            close_pending(co, err.unwrap_or(Value::NIL))
+        } else {
+            first.map_or(Ok(()), Err)
+        };
         g.hot.current = l;
         (*l).status = saved;
         (*co).resumer = std::ptr::null_mut();
@@ -141,13 +157,13 @@ pub unsafe fn close_pending(co: *mut Thread, err: Value) -> LResult<()> {
         let g = Global::of((*co).global);
         let mut failed = !err.is_nil();
         let mut cur = err;
-        // slot 1 (offset): pending values are compacted there by `close_from`'s rule, here one by one
+        // the frames are given up: only the pending values stay, from slot 1 on
+        throw::compact_tbc(co, 0, 1);
         while let Some(off) = throw::pop_tbc(co, 0) {
             (*co).top = (*co).stack.add(off + 1);
             call::ensure_slots(co, 6);
             let at = (*co).stack.add(off);
             let v = *at;
-            scrub(co, off);
             *at.add(1) = cur;
             *at.add(2) = exec::metamethod(g, v, MetaMethod::Close);
             *at.add(3) = v;
@@ -162,22 +178,10 @@ pub unsafe fn close_pending(co: *mut Thread, err: Value) -> LResult<()> {
             }
         }
         (*co).top = (*co).base;
-        if failed { Err(throw::set_error(co, cur, 2)) } else { Ok(()) }
-    }
-}
-
-/// Makes the slots below `off` that are no pending variables valid for the collector (they held frames).
-unsafe fn scrub(co: *mut Thread, off: usize) {
-    // SAFETY: the frames are given up; pending values keep their slots.
-    unsafe {
-        for i in 1..off {
-            let mut pending = false;
-            for k in 0..(*co).tbc_len as usize {
-                pending |= *(*co).tbc.add(k) as usize == i;
-            }
-            if !pending {
-                *(*co).stack.add(i) = Value::NIL;
-            }
+        if failed {
+            Err(throw::set_error(co, cur, 2))
+        } else {
+            Ok(())
         }
     }
 }
@@ -287,7 +291,11 @@ unsafe fn transfer(co: *mut Thread, res: *mut Value, n: usize) -> (*mut Thread, 
 ///
 /// # Safety
 /// `co` is the running thread, not the main one.
-pub unsafe fn finish(co: *mut Thread, res: *mut Value, n: usize) -> (*mut Thread, *mut Value, usize) {
+pub unsafe fn finish(
+    co: *mut Thread,
+    res: *mut Value,
+    n: usize,
+) -> (*mut Thread, *mut Value, usize) {
     // SAFETY: as promised.
     unsafe {
         let t = transfer(co, res, n);
@@ -301,7 +309,7 @@ pub unsafe fn finish(co: *mut Thread, res: *mut Value, n: usize) -> (*mut Thread
 /// # Safety
 /// `co` is the running thread, not the main one.
 pub unsafe fn die(co: *mut Thread) -> *const Instr {
-    // SAFETY: as promised. The dead thread's frames stay for tracebacks; 
+    // SAFETY: as promised. The dead thread's frames stay for tracebacks.
     unsafe {
         let g = Global::of((*co).global);
         let err = g.hot.error_value;

@@ -63,12 +63,18 @@ impl<'c> Ctx<'c> {
     /// `l` is a live thread whose running frame is native, for as long as the result is used.
     #[inline(always)]
     pub unsafe fn new(l: *mut Thread) -> Ctx<'c> {
-        Ctx { l, life: core::marker::PhantomData }
+        Ctx {
+            l,
+            life: core::marker::PhantomData,
+        }
     }
 
     /// The state.
     #[inline(always)]
-    #[allow(clippy::mut_from_ref, reason = "the state is a web of raw pointers; borrows of it end before any call")]
+    #[allow(
+        clippy::mut_from_ref,
+        reason = "the state is a web of raw pointers; borrows of it end before any call"
+    )]
     pub fn g(&self) -> &'c mut Global {
         // SAFETY: [NATIVE-FRAME] a live thread's global is live.
         unsafe { Global::of((*self.l).global) }
@@ -261,7 +267,11 @@ impl<'c> Ctx<'c> {
     }
     /// Any value.
     pub fn check_any(&self, i: usize) -> LResult<Value> {
-        if self.is_none(i) { Err(self.arg_error(i, "value expected")) } else { Ok(self.arg(i)) }
+        if self.is_none(i) {
+            Err(self.arg_error(i, "value expected"))
+        } else {
+            Ok(self.arg(i))
+        }
     }
     /// An integer, or what converts to one.
     #[inline]
@@ -273,7 +283,9 @@ impl<'c> Ctx<'c> {
         // SAFETY: [GC-LIVE] an argument.
         match unsafe { number::tointeger(v) } {
             Some(n) => Ok(n),
-            None if self.to_number(v).is_some() => Err(self.arg_error(i, "number has no integer representation")),
+            None if self.to_number(v).is_some() => {
+                Err(self.arg_error(i, "number has no integer representation"))
+            }
             None => Err(self.type_error(i, "number")),
         }
     }
@@ -281,7 +293,11 @@ impl<'c> Ctx<'c> {
     #[inline]
     pub fn check_num(&self, i: usize) -> LResult<f64> {
         let v = self.check_number(i)?;
-        Ok(if v.tag == Tag::INT { v.as_int() as f64 } else { v.as_float() })
+        Ok(if v.tag == Tag::INT {
+            v.as_int() as f64
+        } else {
+            v.as_float()
+        })
     }
     /// A number of either kind, strings converted.
     #[inline]
@@ -290,7 +306,8 @@ impl<'c> Ctx<'c> {
         if v.tag.is_number() {
             return Ok(v);
         }
-        self.to_number(v).ok_or_else(|| self.type_error(i, "number"))
+        self.to_number(v)
+            .ok_or_else(|| self.type_error(i, "number"))
     }
     /// The number that the value is or (a string) denotes.
     pub fn to_number(&self, v: Value) -> Option<Value> {
@@ -326,25 +343,45 @@ impl<'c> Ctx<'c> {
     #[inline]
     pub fn check_table(&self, i: usize) -> LResult<*mut Table> {
         let v = self.arg(i);
-        if v.tag == Tag::TABLE { Ok(v.as_ptr()) } else { Err(self.type_error(i, "table")) }
+        if v.tag == Tag::TABLE {
+            Ok(v.as_ptr())
+        } else {
+            Err(self.type_error(i, "table"))
+        }
     }
     /// A function of any kind.
     pub fn check_function(&self, i: usize) -> LResult<Value> {
         let v = self.arg(i);
-        if matches!(v.tag, Tag::FUNCTION | Tag::LIGHTCFN) { Ok(v) } else { Err(self.type_error(i, "function")) }
+        if matches!(v.tag, Tag::FUNCTION | Tag::LIGHTCFN) {
+            Ok(v)
+        } else {
+            Err(self.type_error(i, "function"))
+        }
     }
     /// Integer or default.
     #[inline]
     pub fn opt_int(&self, i: usize, def: i64) -> LResult<i64> {
-        if self.is_none_or_nil(i) { Ok(def) } else { self.check_int(i) }
+        if self.is_none_or_nil(i) {
+            Ok(def)
+        } else {
+            self.check_int(i)
+        }
     }
     /// Float or default.
     pub fn opt_num(&self, i: usize, def: f64) -> LResult<f64> {
-        if self.is_none_or_nil(i) { Ok(def) } else { self.check_num(i) }
+        if self.is_none_or_nil(i) {
+            Ok(def)
+        } else {
+            self.check_num(i)
+        }
     }
     /// String or none.
     pub fn opt_str(&self, i: usize) -> LResult<Option<&'c [u8]>> {
-        if self.is_none_or_nil(i) { Ok(None) } else { self.check_str(i).map(Some) }
+        if self.is_none_or_nil(i) {
+            Ok(None)
+        } else {
+            self.check_str(i).map(Some)
+        }
     }
     /// One of the names (or the default): its number. "invalid option 'x'".
     pub fn check_option(&self, i: usize, def: Option<&str>, names: &[&str]) -> LResult<usize> {
@@ -353,9 +390,15 @@ impl<'c> Ctx<'c> {
             (None, Some(d)) => d.as_bytes(),
             (None, None) => self.check_str(i)?,
         };
-        names.iter().position(|n| n.as_bytes() == given).ok_or_else(|| {
-            self.arg_error(i, format_args!("invalid option '{}'", String::from_utf8_lossy(given)))
-        })
+        names
+            .iter()
+            .position(|n| n.as_bytes() == given)
+            .ok_or_else(|| {
+                self.arg_error(
+                    i,
+                    format_args!("invalid option '{}'", String::from_utf8_lossy(given)),
+                )
+            })
     }
     /// Truth of argument `i`.
     pub fn to_bool(&self, i: usize) -> bool {
@@ -363,7 +406,8 @@ impl<'c> Ctx<'c> {
     }
     /// The block of a full userdata whose metatable is the registry's `tname`.
     pub fn check_udata(&self, i: usize, tname: &str) -> LResult<*mut u8> {
-        self.test_udata(self.arg(i), tname).ok_or_else(|| self.type_error(i, tname))
+        self.test_udata(self.arg(i), tname)
+            .ok_or_else(|| self.type_error(i, tname))
     }
     /// As [`Ctx::check_udata`] for a value.
     pub fn test_udata(&self, v: Value, tname: &str) -> Option<*mut u8> {
@@ -439,8 +483,7 @@ impl<'c> Ctx<'c> {
     pub fn len(&self, v: Value) -> LResult<i64> {
         // SAFETY: [NATIVE-FRAME]
         let n = unsafe { exec::len(self.l, v)? };
-        number::tointeger_ns(n)
-            .ok_or_else(|| self.error("object length is not an integer"))
+        number::tointeger_ns(n).ok_or_else(|| self.error("object length is not an integer"))
     }
     /// `a == b`.
     pub fn equals(&self, a: Value, b: Value) -> LResult<bool> {
@@ -462,7 +505,11 @@ impl<'c> Ctx<'c> {
         // SAFETY: [GC-LIVE]
         unsafe {
             let mt = exec::metatable_of(self.g(), v);
-            if mt.is_null() { Value::NIL } else { self.raw_get_field(mt, name) }
+            if mt.is_null() {
+                Value::NIL
+            } else {
+                self.raw_get_field(mt, name)
+            }
         }
     }
     /// Metamethod of `v`.
@@ -486,7 +533,11 @@ impl<'c> Ctx<'c> {
         unsafe {
             let func = (*self.l).top.sub(nargs + 1);
             let delta = func.offset_from((*self.l).base) as u64 + 1;
-            let word = frame::word(frame::kind::CONT, dispatch::cont_pass(results) as u64, delta);
+            let word = frame::word(
+                frame::kind::CONT,
+                dispatch::cont_pass(results) as u64,
+                delta,
+            );
             (*(*self.l).global).next_pc = call::precall(self.l, func, nargs, word);
         }
         Ok(SWITCHED)

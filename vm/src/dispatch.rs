@@ -83,13 +83,18 @@ mod target {
     pub fn op_of(h: u16) -> Op {
         // SAFETY: the generator puts the op number into the two bytes before each entry.
         unsafe {
-            let p = (&raw const traceorus_interp_base).add(h as usize * 8).sub(2);
+            let p = (&raw const traceorus_interp_base)
+                .add(h as usize * 8)
+                .sub(2);
             Op::ALL[p.cast::<u16>().read() as usize]
         }
     }
     pub(super) fn bases() -> (*const u8, *const u8) {
         // only addresses are taken
-        (&raw const traceorus_interp_base, &raw const traceorus_interp_active)
+        (
+            &raw const traceorus_interp_base,
+            &raw const traceorus_interp_active,
+        )
     }
     pub(super) unsafe fn enter(g: *mut GlobalHot, pc: *const Instr) {
         // SAFETY: [CODE] as the caller.
@@ -186,7 +191,12 @@ pub unsafe extern "C" fn poll_step(l: *mut Thread, pc: *const Instr) -> *const I
 ///
 /// # Safety
 /// As `call::precall`.
-pub unsafe extern "C" fn header_step(l: *mut Thread, func: *mut Value, nargs: usize, word: u64) -> *const Instr {
+pub unsafe extern "C" fn header_step(
+    l: *mut Thread,
+    func: *mut Value,
+    nargs: usize,
+    word: u64,
+) -> *const Instr {
     // SAFETY: as promised.
     unsafe { call::precall(l, func, nargs, word) }
 }
@@ -208,7 +218,11 @@ pub unsafe fn update_dispatch(l: *mut Thread) {
     // SAFETY: as promised.
     unsafe {
         let g = (*l).global;
-        (*l).dispatch = if (*l).hook_mask != 0 { (*g).code_active } else { (*g).code_base };
+        (*l).dispatch = if (*l).hook_mask != 0 {
+            (*g).code_active
+        } else {
+            (*g).code_base
+        };
         std::sync::atomic::AtomicU32::from_ptr(&raw mut (*g).poll)
             .fetch_or(poll::HOOKS, std::sync::atomic::Ordering::Relaxed);
     }
@@ -239,7 +253,14 @@ unsafe fn lookup_put(g: &mut Global, key: u64, e: LookupEntry) {
 unsafe fn lookup_own(g: &mut Global, shape: u32, key: *mut Str, slot: u32) {
     // SAFETY: as the callers.
     unsafe {
-        let e = LookupEntry { shape, epoch: 0, key: 0, payload: slot as u64, tag: Tag::NIL, spare: 0 };
+        let e = LookupEntry {
+            shape,
+            epoch: 0,
+            key: 0,
+            payload: slot as u64,
+            tag: Tag::NIL,
+            spare: 0,
+        };
         lookup_put(g, key as u64, e);
     }
 }
@@ -290,7 +311,14 @@ pub unsafe fn cache_field(g: &mut Global, pc: *const Instr, t: Value) {
 unsafe fn lookup_constant(g: &mut Global, shape: u32, key: u64, v: Value) {
     // SAFETY: as the callers.
     unsafe {
-        let e = LookupEntry { shape, epoch: g.hot.proto_epoch, key: 0, payload: v.payload, tag: v.tag, spare: 0 };
+        let e = LookupEntry {
+            shape,
+            epoch: g.hot.proto_epoch,
+            key: 0,
+            payload: v.payload,
+            tag: v.tag,
+            spare: 0,
+        };
         lookup_put(g, key, e);
     }
 }
@@ -325,7 +353,8 @@ pub unsafe fn cache_addition(g: &mut Global, pc: *const Instr, t: *mut Table, be
         let after = (*t).shape;
         let f = (*t).hdr.flags;
         if after == before
-            || f & (flags::TAB_DICT | flags::TAB_PROTO | flags::TAB_OWN_ID | flags::TAB_VOLATILE) != 0
+            || f & (flags::TAB_DICT | flags::TAB_PROTO | flags::TAB_OWN_ID | flags::TAB_VOLATILE)
+                != 0
             || (*after).parent != before
             || (*after).key != *pc.add(2) as *mut Str
         {
@@ -382,7 +411,8 @@ pub unsafe fn cache_global(g: &mut Global, pc: *const Instr, env: Value) {
         if (*t).hdr.flags & flags::TAB_PROTO != 0 && op_at(pc) == Op::SetGlobal {
             return;
         }
-        if (*t).hdr.flags & (flags::TAB_OWN_ID | flags::TAB_PROTO) == 0 && table::own_id(g, t) == 0 {
+        if (*t).hdr.flags & (flags::TAB_OWN_ID | flags::TAB_PROTO) == 0 && table::own_id(g, t) == 0
+        {
             return;
         }
         let key = *pc.add(3) as *mut Str;
@@ -421,7 +451,11 @@ unsafe fn constant_of(g: &mut Global, o: Value, key: *mut Str) -> Option<Value> 
                     return (proto && table::proto_slot_is_const(g, t, key)).then_some(v);
                 }
             }
-            let mt = if t.is_null() { g.hot.type_meta[0] } else { (*t).metatable };
+            let mt = if t.is_null() {
+                g.hot.type_meta[0]
+            } else {
+                (*t).metatable
+            };
             if mt.is_null() {
                 // the end of the chain
                 return (!t.is_null()).then_some(Value::NIL);
@@ -466,7 +500,9 @@ pub unsafe fn cache_method(g: &mut Global, pc: *const Instr, o: Value) {
                     lookup_own(g, (*t).hdr.word, key, slot);
                     return;
                 }
-                if (*(*t).shape).shape_flags & shape_flags::UNCACHED_META != 0 && !(*t).metatable.is_null() {
+                if (*(*t).shape).shape_flags & shape_flags::UNCACHED_META != 0
+                    && !(*t).metatable.is_null()
+                {
                     // the only object of its metatable: it gets a shape of its own when it comes here again
                     if *pc.add(1) != 0 || *pc.add(2) != t as u64 {
                         set_word(pc, 1, 0);
@@ -489,8 +525,14 @@ pub unsafe fn cache_method(g: &mut Global, pc: *const Instr, o: Value) {
             set_word(pc, 1, receiver as u64 | (epoch as u64) << 32);
             set_word(pc, 2, v.payload);
             if receiver != STRING_RECEIVER {
-                let e =
-                    LookupEntry { shape: receiver, epoch, key: 0, payload: v.payload, tag: v.tag, spare: 0 };
+                let e = LookupEntry {
+                    shape: receiver,
+                    epoch,
+                    key: 0,
+                    payload: v.payload,
+                    tag: v.tag,
+                    spare: 0,
+                };
                 lookup_put(g, key as u64, e);
             }
         }

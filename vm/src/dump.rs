@@ -63,9 +63,14 @@ pub fn undump(bytes: &[u8], name: &[u8]) -> Result<Chunk, String> {
             [SIGNATURE, ..] => b"binary string",
             _ => name,
         };
-        format!("{}: bad binary format ({why})", String::from_utf8_lossy(shown))
+        format!(
+            "{}: bad binary format ({why})",
+            String::from_utf8_lossy(shown)
+        )
     };
-    let chunk = Reader { rest: bytes }.chunk().map_err(|e| named(e.text()))?;
+    let chunk = Reader { rest: bytes }
+        .chunk()
+        .map_err(|e| named(e.text()))?;
     verify::verify(&chunk).map_err(named)?;
     Ok(chunk)
 }
@@ -74,13 +79,16 @@ pub fn undump(bytes: &[u8], name: &[u8]) -> Result<Chunk, String> {
 
 /// Encodes a chunk as it is.
 pub fn encode(chunk: &Chunk) -> Vec<u8> {
-    let mut w = Writer { out: MAGIC.to_vec() };
+    let mut w = Writer {
+        out: MAGIC.to_vec(),
+    };
     w.out.extend_from_slice(&[PUC_VERSION, PUC_FORMAT]);
     w.out.extend_from_slice(PUC_DATA);
     w.out.extend_from_slice(&[4, 8, 8]);
     w.out.extend_from_slice(&PUC_INT.to_le_bytes());
     w.out.extend_from_slice(&PUC_NUM.to_le_bytes());
-    w.out.extend_from_slice(&[chunk.main.upvals.len() as u8, 0, VERSION]);
+    w.out
+        .extend_from_slice(&[chunk.main.upvals.len() as u8, 0, VERSION]);
     w.bytes(&chunk.source);
     w.function(&chunk.main);
     w.out
@@ -280,7 +288,11 @@ impl<'a> Reader<'a> {
         Ok(v)
     }
     fn literal(&mut self, expected: &[u8], why: &'static str) -> Read<()> {
-        if self.take(expected.len())? == expected { Ok(()) } else { Err(Bad::Format(why)) }
+        if self.take(expected.len())? == expected {
+            Ok(())
+        } else {
+            Err(Bad::Format(why))
+        }
     }
 
     fn chunk(mut self) -> Read<Chunk> {
@@ -294,7 +306,10 @@ impl<'a> Reader<'a> {
         self.literal(&PUC_INT.to_le_bytes(), "integer format mismatch")?;
         self.literal(&PUC_NUM.to_le_bytes(), "float format mismatch")?;
         let nups = self.byte()?;
-        self.literal(&[0], "made by another Lua implementation; load its source instead")?;
+        self.literal(
+            &[0],
+            "made by another Lua implementation; load its source instead",
+        )?;
         self.literal(&[VERSION], "made by another version of this program")?;
         let source = self.bytes()?;
         let main = self.function(0)?;
@@ -308,7 +323,11 @@ impl<'a> Reader<'a> {
         if depth > verify::MAX_DEPTH {
             return Err(Bad::Format("functions nested too deeply"));
         }
-        let mut f = Function { line_defined: self.u32()?, last_line_defined: self.u32()?, ..Function::default() };
+        let mut f = Function {
+            line_defined: self.u32()?,
+            last_line_defined: self.u32()?,
+            ..Function::default()
+        };
         f.nparams = self.byte()?;
         let flags = self.byte()?;
         f.is_vararg = flags & 1 != 0;
@@ -324,7 +343,8 @@ impl<'a> Reader<'a> {
             let live = self.byte()?;
             f.live.resize(f.code.len(), live);
             if has_lines {
-                line = u32::try_from(i64::from(line).saturating_add(self.int()?)).map_err(|_| CORRUPT)?;
+                line = u32::try_from(i64::from(line).saturating_add(self.int()?))
+                    .map_err(|_| CORRUPT)?;
                 f.lines.resize(f.code.len(), line);
             }
         }
@@ -337,12 +357,24 @@ impl<'a> Reader<'a> {
         let name = self.bytes()?;
         let flags = self.byte()?;
         let index = self.byte()?;
-        Ok(UpvalInfo { name, in_stack: flags & 1 != 0, readonly: flags & 2 != 0, attrib: flags >> 2, index })
+        Ok(UpvalInfo {
+            name,
+            in_stack: flags & 1 != 0,
+            readonly: flags & 2 != 0,
+            attrib: flags >> 2,
+            index,
+        })
     }
 
     fn local(&mut self) -> Read<LocVarInfo> {
         let name = self.bytes()?;
-        Ok(LocVarInfo { name, start_pc: self.u32()?, end_pc: self.u32()?, reg: self.byte()?, boxed: self.byte()? != 0 })
+        Ok(LocVarInfo {
+            name,
+            start_pc: self.u32()?,
+            end_pc: self.u32()?,
+            reg: self.byte()?,
+            boxed: self.byte()? != 0,
+        })
     }
 
     fn constant(&mut self) -> Read<Const> {
@@ -362,8 +394,12 @@ impl<'a> Reader<'a> {
         let mut operands = [0u16; 3];
         for (i, mode) in op.info().modes.iter().enumerate() {
             match mode {
-                Mode::W | Mode::R | Mode::S | Mode::U | Mode::N | Mode::T => operands[i] = self.u16()?,
-                Mode::I | Mode::J => operands[i] = i16::try_from(self.int()?).map_err(|_| CORRUPT)? as u16,
+                Mode::W | Mode::R | Mode::S | Mode::U | Mode::N | Mode::T => {
+                    operands[i] = self.u16()?
+                }
+                Mode::I | Mode::J => {
+                    operands[i] = i16::try_from(self.int()?).map_err(|_| CORRUPT)? as u16
+                }
                 Mode::L => {
                     let distance = i32::try_from(self.int()?).map_err(|_| CORRUPT)? as u32;
                     operands[i] = distance as u16;

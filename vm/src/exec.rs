@@ -44,7 +44,11 @@ pub unsafe fn metamethod(g: &mut Global, v: Value, e: MetaMethod) -> Value {
     // SAFETY: as promised.
     unsafe {
         let mt = metatable_of(g, v);
-        if mt.is_null() { Value::NIL } else { table::meta_get(g, mt, e) }
+        if mt.is_null() {
+            Value::NIL
+        } else {
+            table::meta_get(g, mt, e)
+        }
     }
 }
 
@@ -63,7 +67,8 @@ pub unsafe fn set_metatable(g: &mut Global, v: Value, mt: *mut Table) {
                 if !mt.is_null() {
                     table::table_mark_proto(g, mt);
                     if (*u).hdr.barrier != 0 {
-                        g.heap.barrier(u as *mut GcHeader, Value::ptr(mt, Tag::TABLE));
+                        g.heap
+                            .barrier(u as *mut GcHeader, Value::ptr(mt, Tag::TABLE));
                     }
                 }
             }
@@ -80,7 +85,10 @@ pub unsafe fn set_metatable(g: &mut Global, v: Value, mt: *mut Table) {
         }
         if !mt.is_null() {
             let o = v.as_ptr::<GcHeader>();
-            if (*o).flags & flags::FINALIZER == 0 && !table::meta_get(g, mt, MetaMethod::Gc).is_nil() && !g.closing {
+            if (*o).flags & flags::FINALIZER == 0
+                && !table::meta_get(g, mt, MetaMethod::Gc).is_nil()
+                && !g.closing
+            {
                 g.heap.register_finalizer(o);
             }
         }
@@ -175,7 +183,13 @@ pub unsafe fn index_step(g: &mut Global, t: Value, k: Value) -> Access {
 ///
 /// # Safety
 /// [GC-LIVE] all are live. The error of a bad key is registered for `l`.
-pub unsafe fn set_step(l: *mut Thread, t: Value, k: Value, v: Value, field: bool) -> LResult<Access> {
+pub unsafe fn set_step(
+    l: *mut Thread,
+    t: Value,
+    k: Value,
+    v: Value,
+    field: bool,
+) -> LResult<Access> {
     // SAFETY: as promised.
     unsafe {
         let g = Global::of((*l).global);
@@ -185,7 +199,11 @@ pub unsafe fn set_step(l: *mut Thread, t: Value, k: Value, v: Value, field: bool
             if t.tag == Tag::TABLE {
                 let p = t.as_ptr::<Table>();
                 let mt = (*p).metatable;
-                let handler = if mt.is_null() { Value::NIL } else { table::meta_get(g, mt, MetaMethod::NewIndex) };
+                let handler = if mt.is_null() {
+                    Value::NIL
+                } else {
+                    table::meta_get(g, mt, MetaMethod::NewIndex)
+                };
                 if handler.is_nil() || !table::table_get(p, k).is_nil() {
                     if field {
                         table::table_set_field(g, p, k.as_ptr(), v);
@@ -227,7 +245,7 @@ pub unsafe fn raw_set(l: *mut Thread, t: *mut Table, k: Value, v: Value) -> LRes
 }
 
 /// Pushes function and arguments above everything in use, calls by nested entry, gives the first result.
-unsafe fn nested(l: *mut Thread, args: &[Value]) -> LResult<Value> {
+pub(crate) unsafe fn nested(l: *mut Thread, args: &[Value]) -> LResult<Value> {
     // SAFETY: as the callers.
     unsafe { nested_as(l, args, 0) }
 }
@@ -265,8 +283,17 @@ pub unsafe fn index(l: *mut Thread, t: Value, k: Value) -> LResult<Value> {
         match index_step(Global::of((*l).global), t, k) {
             Access::Done(v) => Ok(v),
             Access::Call(f, o) => nested(l, &[f, o, k]),
-            Access::NotIndexable(o) => Err(debuginfo::op_error(l, std::ptr::null(), ErrKind::Index, o, k)),
-            Access::Loop => Err(throw::run_error(l, "'__index' chain too long; possible loop")),
+            Access::NotIndexable(o) => Err(debuginfo::op_error(
+                l,
+                std::ptr::null(),
+                ErrKind::Index,
+                o,
+                k,
+            )),
+            Access::Loop => Err(throw::run_error(
+                l,
+                "'__index' chain too long; possible loop",
+            )),
         }
     }
 }
@@ -281,8 +308,17 @@ pub unsafe fn set_index(l: *mut Thread, t: Value, k: Value, v: Value) -> LResult
         match set_step(l, t, k, v, false)? {
             Access::Done(_) => Ok(()),
             Access::Call(f, o) => nested(l, &[f, o, k, v]).map(|_| ()),
-            Access::NotIndexable(o) => Err(debuginfo::op_error(l, std::ptr::null(), ErrKind::Index, o, k)),
-            Access::Loop => Err(throw::run_error(l, "'__newindex' chain too long; possible loop")),
+            Access::NotIndexable(o) => Err(debuginfo::op_error(
+                l,
+                std::ptr::null(),
+                ErrKind::Index,
+                o,
+                k,
+            )),
+            Access::Loop => Err(throw::run_error(
+                l,
+                "'__newindex' chain too long; possible loop",
+            )),
         }
     }
 }
@@ -354,7 +390,11 @@ pub unsafe fn equals(l: *mut Thread, a: Value, b: Value) -> LResult<bool> {
 pub unsafe fn order_raw(a: Value, b: Value, or_equal: bool) -> Option<bool> {
     // SAFETY: as promised.
     unsafe {
-        if or_equal { arith::le(a, b) } else { arith::lt(a, b) }
+        if or_equal {
+            arith::le(a, b)
+        } else {
+            arith::lt(a, b)
+        }
     }
 }
 
@@ -366,7 +406,11 @@ pub unsafe fn order_raw(a: Value, b: Value, or_equal: bool) -> Option<bool> {
 pub unsafe fn order_meta(g: &mut Global, a: Value, b: Value, or_equal: bool) -> (Value, bool) {
     // SAFETY: as promised.
     unsafe {
-        let e = if or_equal { MetaMethod::Le } else { MetaMethod::Lt };
+        let e = if or_equal {
+            MetaMethod::Le
+        } else {
+            MetaMethod::Lt
+        };
         let mut mm = metamethod(g, a, e);
         if mm.is_nil() {
             mm = metamethod(g, b, e);
@@ -394,7 +438,13 @@ pub unsafe fn less_than(l: *mut Thread, a: Value, b: Value) -> LResult<bool> {
         }
         let (mm, _) = order_meta(Global::of((*l).global), a, b, false);
         if mm.is_nil() {
-            return Err(debuginfo::op_error(l, std::ptr::null(), ErrKind::Compare, a, b));
+            return Err(debuginfo::op_error(
+                l,
+                std::ptr::null(),
+                ErrKind::Compare,
+                a,
+                b,
+            ));
         }
         nested(l, &[mm, a, b]).map(|v| !v.is_falsy())
     }
@@ -407,13 +457,30 @@ pub unsafe fn less_than(l: *mut Thread, a: Value, b: Value) -> LResult<bool> {
 /// # Safety
 /// [GC-LIVE] `l` runs the instruction at `pc`.
 #[cold]
-pub unsafe fn arith_error(l: *mut Thread, pc: *const Instr, e: ArithError, bitwise: bool, a: Value, b: Value) -> Throw {
+pub unsafe fn arith_error(
+    l: *mut Thread,
+    pc: *const Instr,
+    e: ArithError,
+    bitwise: bool,
+    a: Value,
+    b: Value,
+) -> Throw {
     // SAFETY: as promised.
     unsafe {
         match e {
             ArithError::DivZero => throw::run_error(l, "attempt to divide by zero"),
             ArithError::ModZero => throw::run_error(l, "attempt to perform 'n%0'"),
-            _ => debuginfo::op_error(l, pc, if bitwise { ErrKind::BitArith } else { ErrKind::Arith }, a, b),
+            _ => debuginfo::op_error(
+                l,
+                pc,
+                if bitwise {
+                    ErrKind::BitArith
+                } else {
+                    ErrKind::Arith
+                },
+                a,
+                b,
+            ),
         }
     }
 }
@@ -430,7 +497,9 @@ pub unsafe fn tostring(l: *mut Thread, v: Value) -> LResult<Value> {
         let g = Global::of((*l).global);
         match v.tag {
             Tag::STRING if g.hot.type_meta[0].is_null() => return Ok(v),
-            Tag::INT | Tag::FLOAT if g.hot.type_meta[1].is_null() => return Ok(number_to_str(g, v)),
+            Tag::INT | Tag::FLOAT if g.hot.type_meta[1].is_null() => {
+                return Ok(number_to_str(g, v));
+            }
             _ => {}
         }
         let mm = metamethod(g, v, MetaMethod::ToString);
@@ -549,7 +618,9 @@ pub unsafe fn run_finalizers(l: *mut Thread) {
                 _ => Value::ptr(o, Tag::USERDATA),
             };
             let mm = metamethod(g, v, MetaMethod::Gc);
-            if !matches!(mm.tag, Tag::FUNCTION | Tag::LIGHTCFN) && metamethod(g, mm, MetaMethod::Call).is_nil() {
+            if !matches!(mm.tag, Tag::FUNCTION | Tag::LIGHTCFN)
+                && metamethod(g, mm, MetaMethod::Call).is_nil()
+            {
                 continue;
             }
             let hooks = std::mem::replace(&mut (*l).allow_hook, 0);
@@ -557,7 +628,11 @@ pub unsafe fn run_finalizers(l: *mut Thread) {
             (*l).allow_hook = hooks;
             if r.is_err() {
                 let e = g.hot.error_value;
-                let text: &[u8] = if e.tag == Tag::STRING { str_bytes(e.as_ptr()) } else { b"error object is not a string" };
+                let text: &[u8] = if e.tag == Tag::STRING {
+                    str_bytes(e.as_ptr())
+                } else {
+                    b"error object is not a string"
+                };
                 if let Some(w) = g.warn {
                     let top = call::scratch_top(l);
                     let off = (*l).top.offset_from((*l).stack);
@@ -683,7 +758,12 @@ pub unsafe fn new_cell(g: &mut Global, v: Value, readonly: bool) -> *mut Cell {
 ///
 /// # Safety
 /// [GC-LIVE] `values` are the shape's fields in order; the caller makes the table reachable before the next safepoint.
-pub unsafe fn new_record(g: &mut Global, s: *mut Shape, values: *const Value, n: usize) -> *mut Table {
+pub unsafe fn new_record(
+    g: &mut Global,
+    s: *mut Shape,
+    values: *const Value,
+    n: usize,
+) -> *mut Table {
     // SAFETY: as promised; slots `0..n` exist.
     unsafe {
         let t = table::table_new(g, 0, n);

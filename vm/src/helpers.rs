@@ -82,11 +82,13 @@ impl Ins {
     }
     #[inline(always)]
     fn jump16(&self, words: usize) -> *const Instr {
-        self.next(words).wrapping_offset(bytecode::jump16(self.w) as isize)
+        self.next(words)
+            .wrapping_offset(bytecode::jump16(self.w) as isize)
     }
     #[inline(always)]
     fn jump32(&self) -> *const Instr {
-        self.next(1).wrapping_offset(bytecode::jump32(self.w) as isize)
+        self.next(1)
+            .wrapping_offset(bytecode::jump32(self.w) as isize)
     }
     /// The constant of a K form: tag in C.
     #[inline(always)]
@@ -103,7 +105,9 @@ impl Ins {
     #[inline(always)]
     unsafe fn upcell(&self, off: u16) -> *mut Cell {
         // SAFETY: [CODE] upvalue operands are in range.
-        unsafe { *((self.closure() as *mut u8).add(LuaClosure::UPVALS + off as usize) as *mut *mut Cell) }
+        unsafe {
+            *((self.closure() as *mut u8).add(LuaClosure::UPVALS + off as usize) as *mut *mut Cell)
+        }
     }
     unsafe fn raise(&self) -> *const Instr {
         // SAFETY: an error is registered.
@@ -231,7 +235,16 @@ unsafe fn do_order(i: Ins, a: Value, b: Value, or_equal: bool, sense: bool) -> *
         if mm.is_nil() {
             return i.op_error(ErrKind::Compare, a, b);
         }
-        if swapped { i.meta(&[mm, b, a]) } else { i.meta(&[mm, a, b]) }
+        if swapped {
+            // `not (b < a)`: rare, so by a nested call
+            (*i.l).top = (*i.l).base;
+            return match exec::nested(i.l, &[mm, b, a]) {
+                Ok(v) if v.is_falsy() == sense => i.jump16(1),
+                Ok(_) => i.next(1),
+                Err(Throw) => i.raise(),
+            };
+        }
+        i.meta(&[mm, a, b])
     }
 }
 
@@ -416,20 +429,38 @@ unsafe fn extra_args(i: Ins) -> (usize, *mut Value) {
 ///
 /// # Safety
 /// As [`call::finish_return`].
-pub unsafe fn finish_op(l: *mut Thread, pc: *const Instr, res: *mut Value, n: usize, delta: usize) -> *const Instr {
+pub unsafe fn finish_op(
+    l: *mut Thread,
+    pc: *const Instr,
+    res: *mut Value,
+    n: usize,
+    delta: usize,
+) -> *const Instr {
     // SAFETY: as promised.
     unsafe {
         let i = Ins::new(l, pc);
         let op = dispatch::op_at(pc);
-        let v = if n > 0 { Value::new((*res).payload, (*res).tag) } else { Value::NIL };
+        let v = if n > 0 {
+            Value::new((*res).payload, (*res).tag)
+        } else {
+            Value::NIL
+        };
         let words = op.words();
         match op {
             Op::SetGlobal | Op::SetField | Op::SetIndex | Op::SetInt => i.next(words),
             Op::JLt | Op::JLe | Op::JLtI | Op::JLeI | Op::JGtI | Op::JGeI | Op::JEq => {
-                if v.is_falsy() { i.next(words) } else { i.jump16(words) }
+                if v.is_falsy() {
+                    i.next(words)
+                } else {
+                    i.jump16(words)
+                }
             }
             Op::JNLt | Op::JNLe | Op::JNLtI | Op::JNLeI | Op::JNGtI | Op::JNGeI | Op::JNe => {
-                if v.is_falsy() { i.jump16(words) } else { i.next(words) }
+                if v.is_falsy() {
+                    i.jump16(words)
+                } else {
+                    i.next(words)
+                }
             }
             Op::Concat => {
                 let b = (i.b().offset_from((*l).base)) as usize;
@@ -819,10 +850,17 @@ unsafe fn close_call(i: Ins, v: Value, slot: usize) -> *const Instr {
             return i.raise();
         }
         if slot as u64 >= frame::MAX_DELTA {
-            throw::run_error(i.l, "too many results to return past to-be-closed variables");
+            throw::run_error(
+                i.l,
+                "too many results to return past to-be-closed variables",
+            );
             return i.raise();
         }
-        let full = if dispatch::op_at(i.pc) == Op::RetC { frame::FULL_BIT } else { 0 };
+        let full = if dispatch::op_at(i.pc) == Op::RetC {
+            frame::FULL_BIT
+        } else {
+            0
+        };
         call::call_meta_full(i.l, i.pc, &[mm, v, Value::NIL], slot, full)
     }
 }
@@ -862,7 +900,11 @@ unsafe fn for_loop(i: Ins, copy: bool) -> *const Instr {
         } else {
             let v = (*r).as_float() + step.as_float();
             let limit = (*r.add(1)).as_float();
-            if !(if step.as_float() > 0.0 { v <= limit } else { limit <= v }) {
+            if !(if step.as_float() > 0.0 {
+                v <= limit
+            } else {
+                limit <= v
+            }) {
                 return i.next(1);
             }
             *r = Value::float(v);

@@ -82,15 +82,25 @@ pub unsafe fn set_hook(l: *mut Thread, f: Option<HookFn>, value: Value, mask: u3
             _ => (0, 0),
         };
         (*l).hook = f;
-        (*l).hook_value = if f == 0 { Value::NIL } else { Value::new(value.payload, value.tag) };
+        (*l).hook_value = if f == 0 {
+            Value::NIL
+        } else {
+            Value::new(value.payload, value.tag)
+        };
         (*l).hook_count = count;
         (*l).hook_left = count;
         (*l).hook_mask = mask;
         // The function that asked goes on with its line.
-        (*l).hook_pc = debuginfo::frames(l).take(2).map(|f| f.pc).find(|pc| !pc.is_null()).unwrap_or(std::ptr::null());
+        (*l).hook_pc = debuginfo::frames(l)
+            .take(2)
+            .map(|f| f.pc)
+            .find(|pc| !pc.is_null())
+            .unwrap_or(std::ptr::null());
         dispatch::update_dispatch(l);
         if (*l).hdr.barrier != 0 {
-            Global::of((*l).global).heap.barrier(l as *mut GcHeader, (*l).hook_value);
+            Global::of((*l).global)
+                .heap
+                .barrier(l as *mut GcHeader, (*l).hook_value);
         }
     }
 }
@@ -127,7 +137,11 @@ pub unsafe fn lua_hook_function(l: *mut Thread) -> Value {
         let g = Global::of((*l).global);
         let key = g.str_new(HOOK_TABLE.as_bytes());
         let t = table::table_get_str(g.hot.registry, key);
-        if t.tag == Tag::TABLE { table::table_get(t.as_ptr(), Value::ptr(l, Tag::THREAD)) } else { Value::NIL }
+        if t.tag == Tag::TABLE {
+            table::table_get(t.as_ptr(), Value::ptr(l, Tag::THREAD))
+        } else {
+            Value::NIL
+        }
     }
 }
 
@@ -145,7 +159,11 @@ pub unsafe fn lua_hook(l: *mut Thread, event: Event, line: i64) -> LResult<()> {
         let func = (*l).top;
         *func = f;
         *func.add(1) = str_val(Global::of((*l).global).str_new(event.name().as_bytes()));
-        *func.add(2) = if line >= 0 { Value::int(line) } else { Value::NIL };
+        *func.add(2) = if line >= 0 {
+            Value::int(line)
+        } else {
+            Value::NIL
+        };
         (*l).top = func.add(3);
         enter(l, func, 2)
     }
@@ -184,7 +202,12 @@ pub unsafe fn enter(l: *mut Thread, func: *mut Value, nargs: usize) -> LResult<(
         let saved = (*l).ncalls;
         (*g).activation = &mut act;
         (*l).ncalls += 0x1_0001;
-        let pc = call::precall(l, func, nargs, frame::word(kind::ENTRY, &raw mut act as u64, 0));
+        let pc = call::precall(
+            l,
+            func,
+            nargs,
+            frame::word(kind::ENTRY, &raw mut act as u64, 0),
+        );
         if !pc.is_null() {
             dispatch::run((*g).current, pc);
         }
@@ -200,10 +223,18 @@ pub unsafe fn enter(l: *mut Thread, func: *mut Value, nargs: usize) -> LResult<(
 }
 
 /// Calls the hook of `l` for an event in the running frame, whose slots up to `end` (a slot number) are valid.
-unsafe fn run(l: *mut Thread, event: Event, line: i64, end: usize, transfer: (u32, u32)) -> LResult<()> {
+unsafe fn run(
+    l: *mut Thread,
+    event: Event,
+    line: i64,
+    end: usize,
+    transfer: (u32, u32),
+) -> LResult<()> {
     // SAFETY: [STACK-STABLE] addresses are taken anew after what may move the stack.
     unsafe {
-        let Some(hook) = get_hook(l) else { return Ok(()) };
+        let Some(hook) = get_hook(l) else {
+            return Ok(());
+        };
         if (*l).allow_hook == 0 {
             return Ok(());
         }
@@ -222,7 +253,12 @@ unsafe fn run(l: *mut Thread, event: Event, line: i64, end: usize, transfer: (u3
 
 /// Makes the registers of the running Lua frame valid for a hook, those from `from` up to the frame's end, except `keep`
 /// (slot numbers). Gives the number of slots that are valid then.
-unsafe fn clear_dead(l: *mut Thread, p: *const Proto, from: usize, keep: std::ops::Range<usize>) -> usize {
+unsafe fn clear_dead(
+    l: *mut Thread,
+    p: *const Proto,
+    from: usize,
+    keep: std::ops::Range<usize>,
+) -> usize {
     // SAFETY: [STACK-STABLE] registers from `from` up are dead (base::chunk) but for `keep`; the frame has its room.
     unsafe {
         let size = (*p).frame_size as usize;
@@ -247,8 +283,12 @@ pub unsafe fn hook_instr(l: *mut Thread, pc: *const Instr) -> LResult<()> {
         if mask & (MASK_LINE | MASK_COUNT) == 0 || (*l).allow_hook == 0 {
             return Ok(());
         }
-        let Some(p) = proto_of((*(*l).base.sub(1)).payload as *const GcHeader) else { return Ok(()) };
-        let Some(index) = word_index(p, pc) else { return Ok(()) };
+        let Some(p) = proto_of((*(*l).base.sub(1)).payload as *const GcHeader) else {
+            return Ok(());
+        };
+        let Some(index) = word_index(p, pc) else {
+            return Ok(());
+        };
         if debuginfo::is_prologue(p, index) {
             return Ok(());
         }
@@ -265,7 +305,11 @@ pub unsafe fn hook_instr(l: *mut Thread, pc: *const Instr) -> LResult<()> {
             let last = (*l).hook_pc;
             (*l).hook_pc = pc;
             // Position of the instruction before; `None` at the function's start.
-            let before = if last.is_null() { None } else { Some(word_index(p, last).unwrap_or(1)) };
+            let before = if last.is_null() {
+                None
+            } else {
+                Some(word_index(p, last).unwrap_or(1))
+            };
             let here = line_at(p, pc);
             let changed = |b: usize| index <= b || here != line_at(p, (*p).code.add(b));
             if before.is_none_or(changed) {

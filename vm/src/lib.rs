@@ -4,24 +4,24 @@
 //! See `docs/ARCHITECTURE.md`; frames are described in `base::frame`, object layouts in `base::objects`.
 
 pub mod arith;
+pub mod call;
+pub mod coroutine;
+pub mod ctx;
+pub mod debuginfo;
 pub mod dict;
+pub mod dispatch;
+pub mod dump;
+pub mod exec;
+pub mod fastfn;
+pub mod helpers;
+pub mod hooks;
+pub mod load;
 pub mod number;
 pub mod shape;
 pub mod state;
 pub mod string;
 pub mod table;
-pub mod call;
-pub mod coroutine;
-pub mod ctx;
-pub mod dispatch;
-pub mod exec;
-pub mod fastfn;
-pub mod dump;
-pub mod helpers;
-pub mod load;
-pub mod verify;
 pub mod throw;
-pub mod debuginfo;
-pub mod hooks;
+pub mod verify;
 
 pub use state::Global;

@@ -52,7 +52,11 @@ pub unsafe fn load_chunk(l: *mut Thread, chunk: &Chunk) -> LResult<Value> {
         (*p).ninstances = 1;
         let upvals = (c as *mut u8).add(LuaClosure::UPVALS) as *mut *mut Cell;
         for i in 0..n {
-            let v = if i == 0 { Value::ptr(g.hot.globals, Tag::TABLE) } else { Value::NIL };
+            let v = if i == 0 {
+                Value::ptr(g.hot.globals, Tag::TABLE)
+            } else {
+                Value::NIL
+            };
             *upvals.add(i) = exec::new_cell(g, v, false);
         }
         Ok(Value::ptr(c, Tag::FUNCTION))
@@ -62,11 +66,23 @@ pub unsafe fn load_chunk(l: *mut Thread, chunk: &Chunk) -> LResult<Value> {
 /// Generous estimate of the memory that a function takes, closures and cells included.
 fn bytes_for(f: &Function) -> usize {
     let name = |n: &[u8]| n.len() + 64;
-    let consts: usize = f.consts.iter().map(|k| if let Const::Str(s) = k { name(s) } else { 0 }).sum();
+    let consts: usize = f
+        .consts
+        .iter()
+        .map(|k| if let Const::Str(s) = k { name(s) } else { 0 })
+        .sum();
     let upvals: usize = f.upvals.iter().map(|u| name(&u.name) + 64).sum();
-    let locals: usize = f.locvars.iter().map(|v| name(&v.name) + size_of::<LocVar>()).sum();
+    let locals: usize = f
+        .locvars
+        .iter()
+        .map(|v| name(&v.name) + size_of::<LocVar>())
+        .sum();
     // A template may need a shape per key, with its table of transitions.
-    let shapes: usize = f.templates.iter().map(|t| 64 + t.len() * (size_of::<Shape>() + 160)).sum();
+    let shapes: usize = f
+        .templates
+        .iter()
+        .map(|t| 64 + t.len() * (size_of::<Shape>() + 160))
+        .sum();
     let own = 1024 + f.code.len() * 13 + f.consts.len() * 16 + consts + upvals + locals + shapes;
     own + f.functions.iter().map(bytes_for).sum::<usize>()
 }
@@ -100,12 +116,25 @@ type LongStrings<'a> = HashMap<&'a [u8], *mut Str>;
 ///
 /// # Safety
 /// Memory is reserved; no safepoint before the prototype is reachable.
-unsafe fn build<'a>(g: &mut Global, f: &'a Function, source: *mut Str, long: &mut LongStrings<'a>) -> *mut Proto {
+unsafe fn build<'a>(
+    g: &mut Global,
+    f: &'a Function,
+    source: *mut Str,
+    long: &mut LongStrings<'a>,
+) -> *mut Proto {
     // SAFETY: all parts are fresh or kept by the caller; the prototype is written completely.
     unsafe {
-        let protos: Vec<*mut Proto> = f.functions.iter().map(|inner| build(g, inner, source, long)).collect();
+        let protos: Vec<*mut Proto> = f
+            .functions
+            .iter()
+            .map(|inner| build(g, inner, source, long))
+            .collect();
         let mut consts: Vec<Value> = f.consts.iter().map(|k| const_value(g, k, long)).collect();
-        let shapes: Vec<*mut Shape> = f.templates.iter().map(|t| template(g, t, &consts)).collect();
+        let shapes: Vec<*mut Shape> = f
+            .templates
+            .iter()
+            .map(|t| template(g, t, &consts))
+            .collect();
         let code = encode(f, &consts, &shapes, &protos);
         consts.extend(shapes.iter().map(|&s| Value::ptr(s, Tag::SHAPE)));
         let upvals: Vec<UpvalDesc> = f
@@ -134,9 +163,13 @@ unsafe fn build<'a>(g: &mut Global, f: &'a Function, source: *mut Str, long: &mu
         // Entry 0 is the header's.
         let lines: Vec<u32> = match f.lines.is_empty() {
             true => Vec::new(),
-            false => std::iter::once(f.line_defined).chain(f.lines.iter().copied()).collect(),
+            false => std::iter::once(f.line_defined)
+                .chain(f.lines.iter().copied())
+                .collect(),
         };
-        let live: Vec<u8> = std::iter::once(f.nparams).chain(f.live.iter().copied()).collect();
+        let live: Vec<u8> = std::iter::once(f.nparams)
+            .chain(f.live.iter().copied())
+            .collect();
 
         let p = g.heap.alloc(ObjKind::Proto, size_of::<Proto>()) as *mut Proto;
         (*p).code = run_of(g, &code);
@@ -200,10 +233,24 @@ unsafe fn template(g: &mut Global, keys: &[u32], consts: &[Value]) -> *mut Shape
 }
 
 /// The executable words.
-fn encode(f: &Function, consts: &[Value], shapes: &[*mut Shape], protos: &[*mut Proto]) -> Vec<Instr> {
+fn encode(
+    f: &Function,
+    consts: &[Value],
+    shapes: &[*mut Shape],
+    protos: &[*mut Proto],
+) -> Vec<Instr> {
     let mut code = Vec::with_capacity(f.code.len() + 1);
-    let (op, count) = if f.is_vararg { (Op::FuncV, NEVER) } else { (Op::FuncF, f.nparams.into()) };
-    code.push(bc::pack(dispatch::handler_of(op), 0, f.frame_size.into(), count));
+    let (op, count) = if f.is_vararg {
+        (Op::FuncV, NEVER)
+    } else {
+        (Op::FuncF, f.nparams.into())
+    };
+    code.push(bc::pack(
+        dispatch::handler_of(op),
+        0,
+        f.frame_size.into(),
+        count,
+    ));
     for (pc, op) in f.instructions() {
         let words = &f.code[pc..pc + op.words()];
         let info = op.info();
@@ -222,7 +269,12 @@ fn encode(f: &Function, consts: &[Value], shapes: &[*mut Shape], protos: &[*mut 
                 Mode::I | Mode::N | Mode::T | Mode::J | Mode::L | Mode::H => *v,
             };
         }
-        code.push(bc::pack(dispatch::handler_of(op), operands[0], operands[1], operands[2]));
+        code.push(bc::pack(
+            dispatch::handler_of(op),
+            operands[0],
+            operands[1],
+            operands[2],
+        ));
         for (extra, &w) in info.extra.iter().zip(&words[1..]) {
             code.push(match extra {
                 Extra::Const | Extra::Str => consts[w as usize].payload,
@@ -248,7 +300,12 @@ fn fuse(_code: &mut [Instr]) {}
 /// [GC-LIVE] `p` is live.
 pub unsafe fn chunk_of(p: *const Proto) -> Chunk {
     // SAFETY: [GC-LIVE] as promised.
-    unsafe { Chunk { source: str_bytes((*p).source).into(), main: function_of(p) } }
+    unsafe {
+        Chunk {
+            source: str_bytes((*p).source).into(),
+            main: function_of(p),
+        }
+    }
 }
 
 /// The items of a run.
@@ -262,24 +319,37 @@ unsafe fn items<'a, T>(p: *const T, n: u32) -> &'a [T] {
 
 unsafe fn text(s: *mut Str) -> Box<[u8]> {
     // SAFETY: [GC-LIVE] null or a name that the prototype keeps.
-    if s.is_null() { Box::default() } else { unsafe { str_bytes(s).into() } }
+    if s.is_null() {
+        Box::default()
+    } else {
+        unsafe { str_bytes(s).into() }
+    }
 }
 
 unsafe fn function_of(p: *const Proto) -> Function {
     // SAFETY: [GC-LIVE] the prototype is live and its runs have the lengths it says; see `build`.
     unsafe {
         let all = items((*p).consts, (*p).nconsts);
-        let plain = all.iter().position(|v| v.tag == Tag::SHAPE).unwrap_or(all.len());
+        let plain = all
+            .iter()
+            .position(|v| v.tag == Tag::SHAPE)
+            .unwrap_or(all.len());
         let (consts, shapes) = all.split_at(plain);
         let protos = items((*p).protos, (*p).nprotos);
-        let by_value: HashMap<(u64, i32), u32> =
-            consts.iter().enumerate().map(|(i, v)| ((v.payload, v.tag.0), i as u32)).collect();
-        let number = |payload: u64, tag: Tag| by_value.get(&(payload, tag.0)).copied().unwrap_or(u32::MAX);
+        let by_value: HashMap<(u64, i32), u32> = consts
+            .iter()
+            .enumerate()
+            .map(|(i, v)| ((v.payload, v.tag.0), i as u32))
+            .collect();
+        let number =
+            |payload: u64, tag: Tag| by_value.get(&(payload, tag.0)).copied().unwrap_or(u32::MAX);
         let templates = shapes
             .iter()
             .map(|v| {
                 let s = v.as_ptr::<Shape>();
-                (0..(*s).nfields).map(|i| number(shape::shape_key_at(s, i) as u64, Tag::STRING)).collect()
+                (0..(*s).nfields)
+                    .map(|i| number(shape::shape_key_at(s, i) as u64, Tag::STRING))
+                    .collect()
             })
             .collect();
         let code = items((*p).code, (*p).ncode);
@@ -290,7 +360,11 @@ unsafe fn function_of(p: *const Proto) -> Function {
             is_vararg: (*p).is_vararg != 0,
             frame_size: (*p).frame_size,
             code: Vec::with_capacity(code.len() - 1),
-            lines: items((*p).lines, (*p).ncode).iter().skip(1).copied().collect(),
+            lines: items((*p).lines, (*p).ncode)
+                .iter()
+                .skip(1)
+                .copied()
+                .collect(),
             live: items((*p).live, (*p).ncode)[1..].to_vec(),
             consts: consts.iter().map(|&v| const_of(v)).collect(),
             templates,
@@ -317,14 +391,21 @@ unsafe fn function_of(p: *const Proto) -> Function {
                     Mode::I | Mode::N | Mode::T | Mode::J | Mode::L | Mode::H => *v,
                 };
             }
-            f.code.push(bc::pack(op as u16, operands[0], operands[1], operands[2]));
+            f.code
+                .push(bc::pack(op as u16, operands[0], operands[1], operands[2]));
             for (extra, &w) in info.extra.iter().zip(&words[1..]) {
                 f.code.push(match extra {
                     Extra::Const => number(w, tag).into(),
                     Extra::Str => number(w, Tag::STRING).into(),
                     Extra::Cache => 0,
-                    Extra::Proto => protos.iter().position(|&q| q as u64 == w).map_or(u64::MAX, |i| i as u64),
-                    Extra::Template => shapes.iter().position(|v| v.payload == w).map_or(u64::MAX, |i| i as u64),
+                    Extra::Proto => protos
+                        .iter()
+                        .position(|&q| q as u64 == w)
+                        .map_or(u64::MAX, |i| i as u64),
+                    Extra::Template => shapes
+                        .iter()
+                        .position(|v| v.payload == w)
+                        .map_or(u64::MAX, |i| i as u64),
                     Extra::Imm2 => w,
                 });
             }

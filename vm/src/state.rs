@@ -73,13 +73,33 @@ pub unsafe fn new(host: HostAlloc) -> *mut Thread {
     // because the state is boxed.
     unsafe {
         let raw = std::alloc::alloc_zeroed(std::alloc::Layout::new::<Global>()) as *mut Global;
-        let hooks = Hooks { ctx: raw as *mut u8, mark_roots, table_mode, atomic_done, queue_finalizers, intern_buckets };
+        let hooks = Hooks {
+            ctx: raw as *mut u8,
+            mark_roots,
+            table_mode,
+            atomic_done,
+            queue_finalizers,
+            intern_buckets,
+        };
         std::ptr::write(&raw mut (*raw).hot, fresh_hot());
-        std::ptr::write(&raw mut (*raw).heap, Box::new(Heap::new(raw as *mut GlobalHot, hooks, host)));
+        std::ptr::write(
+            &raw mut (*raw).heap,
+            Box::new(Heap::new(raw as *mut GlobalHot, hooks, host)),
+        );
         std::ptr::write(&raw mut (*raw).strings, StringTable::new(seed()));
         std::ptr::write(&raw mut (*raw).shapes, ShapeState::new());
-        let empty = LookupEntry { shape: 0, epoch: 0, key: 0, payload: 0, tag: Tag::NIL, spare: 0 };
-        std::ptr::write(&raw mut (*raw).lookup, vec![empty; LOOKUP_SIZE].into_boxed_slice());
+        let empty = LookupEntry {
+            shape: 0,
+            epoch: 0,
+            key: 0,
+            payload: 0,
+            tag: Tag::NIL,
+            spare: 0,
+        };
+        std::ptr::write(
+            &raw mut (*raw).lookup,
+            vec![empty; LOOKUP_SIZE].into_boxed_slice(),
+        );
         (*raw).hot.lookup = (*raw).lookup.as_mut_ptr();
         std::ptr::write(&raw mut (*raw).loader, None);
         std::ptr::write(&raw mut (*raw).interrupt, None);
@@ -103,7 +123,10 @@ pub unsafe fn new(host: HostAlloc) -> *mut Thread {
         g.hot.globals = globals;
         table::table_set_int(g, registry, 1, Value::ptr(l, Tag::THREAD));
         table::table_set_int(g, registry, 2, Value::ptr(globals, Tag::TABLE));
-        if let Some(n) = std::env::var("TRACEORUS_GC_STRESS").ok().and_then(|v| v.parse::<u32>().ok()) {
+        if let Some(n) = std::env::var("TRACEORUS_GC_STRESS")
+            .ok()
+            .and_then(|v| v.parse::<u32>().ok())
+        {
             g.heap.set_stress(n);
         }
         l
@@ -121,10 +144,15 @@ fn fresh_hot() -> GlobalHot {
 
 fn seed() -> u64 {
     use std::hash::{BuildHasher, Hasher};
-    if let Some(s) = std::env::var("TRACEORUS_SEED").ok().and_then(|v| v.parse().ok()) {
+    if let Some(s) = std::env::var("TRACEORUS_SEED")
+        .ok()
+        .and_then(|v| v.parse().ok())
+    {
         return s;
     }
-    std::collections::hash_map::RandomState::new().build_hasher().finish()
+    std::collections::hash_map::RandomState::new()
+        .build_hasher()
+        .finish()
 }
 
 /// A new coroutine of the state, with nothing to run yet.
@@ -191,8 +219,15 @@ pub unsafe fn close(l: *mut Thread) {
 /// # Safety
 /// `g` is a live state.
 pub unsafe fn request_interrupt(g: *mut GlobalHot) {
-    // SAFETY: an aligned u32 that others only read and write as a whole.
-    unsafe { AtomicU32::from_ptr(&raw mut (*g).poll).fetch_or(poll::INTERRUPT, Ordering::Relaxed) };
+    // SAFETY: an aligned u32 that others only read and write as a whole; a stack limit of 0 sends the next call of the
+    // running thread through `call::need`, which puts the limit back.
+    unsafe {
+        AtomicU32::from_ptr(&raw mut (*g).poll).fetch_or(poll::INTERRUPT, Ordering::Relaxed);
+        let l = (*g).current;
+        if !l.is_null() {
+            std::ptr::write_volatile(&raw mut (*l).limit, std::ptr::null_mut());
+        }
+    };
 }
 
 // ---- hooks of the collector ----------------------------------------------------------------------------------
@@ -258,7 +293,10 @@ unsafe fn atomic_done(ctx: *mut u8, h: &mut Heap) {
 
 unsafe fn queue_finalizers(ctx: *mut u8) {
     // SAFETY: the collector's own state.
-    unsafe { AtomicU32::from_ptr(&raw mut (*(ctx as *mut GlobalHot)).poll).fetch_or(poll::FINALIZERS, Ordering::Relaxed) };
+    unsafe {
+        AtomicU32::from_ptr(&raw mut (*(ctx as *mut GlobalHot)).poll)
+            .fetch_or(poll::FINALIZERS, Ordering::Relaxed)
+    };
 }
 
 unsafe fn intern_buckets(ctx: *mut u8) -> (*mut *mut Str, usize) {

@@ -10,11 +10,11 @@
 //!    the closing (kind CLOSING), so that they may yield; an error in one replaces the error;
 //! 4. returns `false, error` from pcall.
 
+use traceorus_base::Value;
 use traceorus_base::bytecode;
 use traceorus_base::frame::{self, kind};
 use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::*;
-use traceorus_base::Value;
 
 use crate::call::{self, word_at};
 use crate::ctx::{LResult, Throw};
@@ -83,7 +83,12 @@ pub unsafe fn run_error(l: *mut Thread, msg: &str) -> Throw {
 /// What the caller still needs is rooted: an emergency collection may run.
 pub unsafe fn reserve(l: *mut Thread, bytes: usize) -> LResult<()> {
     // SAFETY: as promised.
-    unsafe { Global::of((*l).global).heap.reserve(bytes).map_err(|_| out_of_memory(l)) }
+    unsafe {
+        Global::of((*l).global)
+            .heap
+            .reserve(bytes)
+            .map_err(|_| out_of_memory(l))
+    }
 }
 
 /// The frame below the one with this base: its base, or the reason why there is none.
@@ -114,7 +119,9 @@ unsafe fn below(mut base: *mut Value) -> Below {
                 }
                 kind::CLOSING => Below::Closing(base.sub(delta)),
                 kind::CONT => Below::Frame(base.sub(delta)),
-                kind::PCALL => Below::Pcall(base.sub(delta), delta == 2, (frame::addr_of(w) >> 3) as u32),
+                kind::PCALL => {
+                    Below::Pcall(base.sub(delta), delta == 2, (frame::addr_of(w) >> 3) as u32)
+                }
                 kind::ENTRY => Below::Entry(frame::addr_of(w) as *mut Activation),
                 _ => Below::Bottom,
             };
@@ -238,7 +245,10 @@ pub unsafe fn mark_tbc(l: *mut Thread, slot: *mut Value) -> LResult<()> {
         let g = Global::of((*l).global);
         if exec::metamethod(g, v, MetaMethod::Close).is_nil() {
             let name = debuginfo::local_name_of_slot(l, slot);
-            return Err(run_error(l, &format!("variable '{name}' got a non-closable value")));
+            return Err(run_error(
+                l,
+                &format!("variable '{name}' got a non-closable value"),
+            ));
         }
         push_tbc(l, slot.offset_from((*l).stack) as u32);
         Ok(())
@@ -254,7 +264,8 @@ unsafe fn push_tbc(l: *mut Thread, off: u32) {
             let new = g.heap.alloc_run(cap as usize * 4) as *mut u32;
             if (*l).tbc_cap != 0 {
                 std::ptr::copy_nonoverlapping((*l).tbc, new, (*l).tbc_len as usize);
-                g.heap.free_run((*l).tbc as *mut u8, (*l).tbc_cap as usize * 4);
+                g.heap
+                    .free_run((*l).tbc as *mut u8, (*l).tbc_cap as usize * 4);
             }
             (*l).tbc = new;
             (*l).tbc_cap = cap;
@@ -285,7 +296,7 @@ pub unsafe fn pop_tbc(l: *mut Thread, level: usize) -> Option<usize> {
 
 /// Moves the values of all pending variables from slot offset `level` up to consecutive slots from `to` on
 /// (`to <= level`), and their entries with them. Gives the slot after the last.
-unsafe fn compact_tbc(l: *mut Thread, level: usize, to: usize) -> usize {
+pub(crate) unsafe fn compact_tbc(l: *mut Thread, level: usize, to: usize) -> usize {
     // SAFETY: entries ascend, so each value moves down over slots that are not needed any more.
     unsafe {
         let mut first = (*l).tbc_len as usize;
@@ -306,7 +317,10 @@ unsafe fn compact_tbc(l: *mut Thread, level: usize, to: usize) -> usize {
 /// Whether the native frame with this base is xpcall's, which keeps its handler in slot 0.
 unsafe fn is_xpcall(pb: *mut Value) -> bool {
     // SAFETY: [NATIVE-FRAME] the function slot holds a native closure.
-    unsafe { (*(*pb.sub(1)).as_ptr::<NativeClosure>()).func as usize == call::native_xpcall as *const () as usize }
+    unsafe {
+        (*(*pb.sub(1)).as_ptr::<NativeClosure>()).func as usize
+            == call::native_xpcall as *const () as usize
+    }
 }
 
 /// Starts the closing of what is pending above the native frame `pb` of a pcall, with the registered error.
@@ -415,4 +429,3 @@ pub unsafe fn close_all(l: *mut Thread) {
         }
     }
 }
-

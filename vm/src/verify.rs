@@ -45,8 +45,12 @@ fn verify_tree(f: &Function, parent: Option<&Function>, depth: usize) -> Result<
     for inner in &f.functions {
         writes.push(verify_tree(inner, Some(f), depth + 1)?);
     }
-    let mut v =
-        Verifier { f, inner_writes: &writes, starts: vec![false; f.code.len()], targets: vec![false; f.code.len()] };
+    let mut v = Verifier {
+        f,
+        inner_writes: &writes,
+        starts: vec![false; f.code.len()],
+        targets: vec![false; f.code.len()],
+    };
     v.structure().and_then(|()| v.flow()).map_err(named)?;
     // What is assigned through this function's upvalues.
     let mut out = vec![false; f.upvals.len()];
@@ -62,8 +66,15 @@ fn verify_tree(f: &Function, parent: Option<&Function>, depth: usize) -> Result<
             }
         }
     }
-    match f.upvals.iter().zip(&out).position(|(u, &assigned)| assigned && u.readonly) {
-        Some(i) => Err(named(format!("upvalue {i} is assigned but said to be constant"))),
+    match f
+        .upvals
+        .iter()
+        .zip(&out)
+        .position(|(u, &assigned)| assigned && u.readonly)
+    {
+        Some(i) => Err(named(format!(
+            "upvalue {i} is assigned but said to be constant"
+        ))),
         None => Ok(out),
     }
 }
@@ -88,7 +99,10 @@ fn tables(f: &Function, parent: Option<&Function>) -> Result<(), String> {
             None => true,
             Some(p) if u.in_stack => u.index < p.frame_size,
             // That a constant is captured as a constant is checked where the closure is made, for registers.
-            Some(p) => p.upvals.get(u.index as usize).is_some_and(|o| o.readonly || !u.readonly),
+            Some(p) => p
+                .upvals
+                .get(u.index as usize)
+                .is_some_and(|o| o.readonly || !u.readonly),
         };
         if !there || u.attrib > 2 {
             return Err(format!("upvalue {i}"));
@@ -216,12 +230,16 @@ pub(crate) fn jump_distance(op: Op, w: u64) -> Option<i64> {
 /// True if control can go on behind the instruction.
 pub(crate) fn falls_through(op: Op) -> bool {
     use Op::*;
-    !matches!(op, Jmp | Loop | TForPrep | TailCall | TailCallM | Ret0 | Ret1 | Ret | RetM | RetC)
+    !matches!(
+        op,
+        Jmp | Loop | TForPrep | TailCall | TailCallM | Ret0 | Ret1 | Ret | RetM | RetC
+    )
 }
 
 /// True for instructions that work on the values up to the top.
 pub(crate) fn is_consumer(op: Op, w: u64) -> bool {
-    matches!(op, Op::CallM | Op::TailCallM | Op::RetM | Op::SetListM) || op == Op::RetC && bc::b(w) == MULTI
+    matches!(op, Op::CallM | Op::TailCallM | Op::RetM | Op::SetListM)
+        || op == Op::RetC && bc::b(w) == MULTI
 }
 
 /// True for instructions that leave values up to the top.
@@ -279,9 +297,14 @@ impl Verifier<'_> {
         }
         for pc in (0..f.code.len()).filter(|&pc| self.starts[pc]) {
             let (op, w) = (self.op(pc), f.code[pc]);
-            let Some(distance) = jump_distance(op, w) else { continue };
+            let Some(distance) = jump_distance(op, w) else {
+                continue;
+            };
             let target = (pc + op.words()) as i64 + distance;
-            let Some(&true) = usize::try_from(target).ok().and_then(|t| self.starts.get(t)) else {
+            let Some(&true) = usize::try_from(target)
+                .ok()
+                .and_then(|t| self.starts.get(t))
+            else {
                 return fail(pc, "jump not onto an instruction");
             };
             let back = target <= pc as i64;
@@ -311,12 +334,17 @@ impl Verifier<'_> {
                 // Ranges are checked in `ranges`; an empty one may begin behind the last register.
                 Mode::S => v as usize <= frame,
                 Mode::U => (v as usize) < self.f.upvals.len(),
-                Mode::T => [Tag::NIL, Tag::TRUE, Tag::FALSE].iter().any(|t| t.0 as u16 == v),
+                Mode::T => [Tag::NIL, Tag::TRUE, Tag::FALSE]
+                    .iter()
+                    .any(|t| t.0 as u16 == v),
                 Mode::None | Mode::K | Mode::X => v == 0,
                 Mode::I | Mode::N | Mode::J | Mode::L | Mode::H => true,
             };
             if !ok {
-                return fail(pc, format_args!("{}: operand {v} out of range", op.mnemonic()));
+                return fail(
+                    pc,
+                    format_args!("{}: operand {v} out of range", op.mnemonic()),
+                );
             }
         }
         let index = match op {
@@ -324,7 +352,11 @@ impl Verifier<'_> {
             Op::SetInt => bc::b(w) as i16,
             _ => 0,
         };
-        if index < 0 { fail(pc, "negative index") } else { Ok(()) }
+        if index < 0 {
+            fail(pc, "negative index")
+        } else {
+            Ok(())
+        }
     }
 
     /// Registers of the frame that the instruction uses beyond its plain operands.
@@ -369,17 +401,30 @@ impl Verifier<'_> {
                 Some(Const::Str(_)) => matches!(op, Op::LoadK | Op::JEqK | Op::JNeK),
                 _ => false,
             },
-            Extra::Str => matches!(f.consts.get(index), Some(Const::Str(s)) if s.len() <= Str::MAX_SHORT),
+            Extra::Str => {
+                matches!(f.consts.get(index), Some(Const::Str(s)) if s.len() <= Str::MAX_SHORT)
+            }
             Extra::Cache => w == 0,
             Extra::Proto => index < f.functions.len(),
-            Extra::Template => f.templates.get(index).is_some_and(|t| t.len() == bc::c(f.code[pc]) as usize),
+            Extra::Template => f
+                .templates
+                .get(index)
+                .is_some_and(|t| t.len() == bc::c(f.code[pc]) as usize),
             Extra::Imm2 => {
                 let (low, high) = (w & 0xffff_ffff, w >> 32);
-                let stored = if op == Op::SetList { bc::b(f.code[pc]) as u64 } else { 0 };
+                let stored = if op == Op::SetList {
+                    bc::b(f.code[pc]) as u64
+                } else {
+                    0
+                };
                 low + stored <= MAX_ANNOUNCED && high <= MAX_ANNOUNCED
             }
         };
-        if ok { Ok(()) } else { fail(pc, format_args!("{}: bad word {w:#x}", op.mnemonic())) }
+        if ok {
+            Ok(())
+        } else {
+            fail(pc, format_args!("{}: bad word {w:#x}", op.mnemonic()))
+        }
     }
 
     // ---- flow ------------------------------------------------------------------------------------------------
@@ -388,14 +433,19 @@ impl Verifier<'_> {
         let f = self.f;
         let mut regs = vec![kind::UNWRITTEN; f.frame_size as usize].into_boxed_slice();
         regs[..f.nparams as usize].fill(kind::VALUE);
-        let entry = State { regs, tbc: Vec::new() };
+        let entry = State {
+            regs,
+            tbc: Vec::new(),
+        };
         let mut states: Vec<Option<State>> = vec![None; f.code.len()];
         let mut work = BTreeSet::new();
         let mut budget = 256 * f.code.len() + 4096;
         states[0] = Some(entry);
         work.insert(0);
         while let Some(start) = work.pop_first() {
-            let Some(mut s) = states[start].clone() else { continue };
+            let Some(mut s) = states[start].clone() else {
+                continue;
+            };
             let mut pc = start;
             loop {
                 budget = match budget.checked_sub(1) {
@@ -407,7 +457,12 @@ impl Verifier<'_> {
                 let next = pc + op.words();
                 if let (Some(distance), Some(j)) = (jump_distance(op, f.code[pc]), jumped) {
                     // In range: `structure` has checked every jump.
-                    Self::arrive(&mut states, &mut work, (next as i64 + distance) as usize, &j);
+                    Self::arrive(
+                        &mut states,
+                        &mut work,
+                        (next as i64 + distance) as usize,
+                        &j,
+                    );
                 }
                 if !falls_through(op) {
                     break;
@@ -439,7 +494,10 @@ impl Verifier<'_> {
         if kind::is_value(s.regs[r]) && r < self.f.live[pc] as usize {
             return Ok(());
         }
-        fail(pc, format_args!("{}: R{r} holds no live value", self.op(pc).mnemonic()))
+        fail(
+            pc,
+            format_args!("{}: R{r} holds no live value", self.op(pc).mnemonic()),
+        )
     }
 
     fn values(&self, pc: usize, s: &State, from: usize, to: usize) -> Result<(), String> {
@@ -450,7 +508,10 @@ impl Verifier<'_> {
         if kind::is_cell(s.regs[r]) && r < self.f.live[pc] as usize {
             return Ok(s.regs[r]);
         }
-        fail(pc, format_args!("{}: R{r} holds no live cell", self.op(pc).mnemonic()))
+        fail(
+            pc,
+            format_args!("{}: R{r} holds no live cell", self.op(pc).mnemonic()),
+        )
     }
 
     /// First register above the fixed operands of a consumer: that of the open values.
@@ -470,11 +531,20 @@ impl Verifier<'_> {
         let live = f.live[pc] as usize;
         let multi = MULTI as usize;
         if let Some(r) = s.regs[..live].iter().position(|&k| k == UNWRITTEN) {
-            return fail(pc, format_args!("{}: R{r} is live but not written on every path", op.mnemonic()));
+            return fail(
+                pc,
+                format_args!(
+                    "{}: R{r} is live but not written on every path",
+                    op.mnemonic()
+                ),
+            );
         }
         // A pending variable stays where the collector sees it until it is closed, be it by this instruction.
         if let Some(&r) = s.tbc.iter().find(|&&r| r as usize >= live) {
-            return fail(pc, format_args!("{}: R{r} is to be closed but not live", op.mnemonic()));
+            return fail(
+                pc,
+                format_args!("{}: R{r} is to be closed but not live", op.mnemonic()),
+            );
         }
         if !s.tbc.is_empty() && matches!(op, Ret0 | Ret1 | Ret | RetM | TailCall | TailCallM) {
             return fail(pc, "return with variables to be closed");
@@ -500,7 +570,9 @@ impl Verifier<'_> {
                     _ => return fail(pc, "assignment to a constant"),
                 }
             }
-            NewTable | Closure if live != a => return fail(pc, "the result is not the topmost register"),
+            NewTable | Closure if live != a => {
+                return fail(pc, "the result is not the topmost register");
+            }
             Closure => self.captures(pc, s, f.code[pc + 1] as usize)?,
             NewRecord => {
                 self.values(pc, s, b, b + c)?;
@@ -509,7 +581,11 @@ impl Verifier<'_> {
                 }
             }
             SetList | SetListM => {
-                let to = if op == SetList { a + 1 + b } else { self.open_from(pc) };
+                let to = if op == SetList {
+                    a + 1 + b
+                } else {
+                    self.open_from(pc)
+                };
                 self.values(pc, s, a, to)?;
                 if s.regs[a] != TABLE {
                     return fail(pc, "list for something that is not a new table");
@@ -533,7 +609,11 @@ impl Verifier<'_> {
             }
             TForLoop => self.value(pc, s, a)?,
             Call | CallM => {
-                let to = if op == Call { a + 1 + b } else { self.open_from(pc) };
+                let to = if op == Call {
+                    a + 1 + b
+                } else {
+                    self.open_from(pc)
+                };
                 self.values(pc, s, a, to)?;
                 keep = live.min(a);
             }
@@ -541,7 +621,16 @@ impl Verifier<'_> {
             TailCallM => self.values(pc, s, a, self.open_from(pc))?,
             Ret => self.values(pc, s, a, a + b)?,
             RetM => self.values(pc, s, a, self.open_from(pc))?,
-            RetC => self.values(pc, s, a, if b == multi { self.open_from(pc) } else { a + b })?,
+            RetC => self.values(
+                pc,
+                s,
+                a,
+                if b == multi {
+                    self.open_from(pc)
+                } else {
+                    a + b
+                },
+            )?,
             Tbc if live <= a || !(is_value(s.regs[a]) || is_cell(s.regs[a])) => {
                 return fail(pc, "variable to be closed is not live");
             }
@@ -551,7 +640,10 @@ impl Verifier<'_> {
         // What the collector does not see any more.
         s.kill_from(keep);
         if let Some(&r) = s.tbc.iter().find(|&&r| r as usize >= keep) {
-            return fail(pc, format_args!("{}: destroys R{r}, which is to be closed", op.mnemonic()));
+            return fail(
+                pc,
+                format_args!("{}: destroys R{r}, which is to be closed", op.mnemonic()),
+            );
         }
         match op {
             Tbc | TForPrep => {
@@ -593,8 +685,15 @@ impl Verifier<'_> {
             _ if op.info().modes[0] == Mode::W => (a, 1, VALUE),
             _ => (0, 0, VALUE),
         };
-        if let Some(&r) = s.tbc.iter().find(|&&r| (from..from + n).contains(&(r as usize))) {
-            return fail(pc, format_args!("{}: overwrites R{r}, which is to be closed", op.mnemonic()));
+        if let Some(&r) = s
+            .tbc
+            .iter()
+            .find(|&&r| (from..from + n).contains(&(r as usize)))
+        {
+            return fail(
+                pc,
+                format_args!("{}: overwrites R{r}, which is to be closed", op.mnemonic()),
+            );
         }
         s.regs[from..from + n].fill(k);
         if jump_distance(op, w).is_none() {
@@ -624,9 +723,14 @@ impl Verifier<'_> {
             TForLoop => &[a - 2],
             _ => &[],
         };
-        let clash = |r: &&usize| **r < s.regs.len() && s.tbc.contains(&(**r as u8)) && !(op == ForLoop && **r == a + 3);
+        let clash = |r: &&usize| {
+            **r < s.regs.len() && s.tbc.contains(&(**r as u8)) && !(op == ForLoop && **r == a + 3)
+        };
         if let Some(r) = written.iter().find(clash) {
-            return fail(pc, format_args!("{}: overwrites R{r}, which is to be closed", op.mnemonic()));
+            return fail(
+                pc,
+                format_args!("{}: overwrites R{r}, which is to be closed", op.mnemonic()),
+            );
         }
         Ok(Some(jumped))
     }

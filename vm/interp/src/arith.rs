@@ -89,7 +89,11 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
     }
     match op {
         Op::AddI | Op::SubI => {
-            let alu = if op == Op::AddI { AluOp::Add } else { AluOp::Sub };
+            let alu = if op == Op::AddI {
+                AluOp::Add
+            } else {
+                AluOp::Sub
+            };
             let falu = if op == Op::AddI { FAlu::Add } else { FAlu::Sub };
             g.dec_ab();
             let float = g.m.new_label();
@@ -155,15 +159,30 @@ fn binary<M: Masm>(g: &mut Gen<M>, kind: Kind, rhs: Rhs) {
     let ops = match rhs {
         Rhs::Reg => {
             g.dec_abc();
-            Ops { left: pay(M::T2), right: pay(M::T3), words: 1, rhs }
+            Ops {
+                left: pay(M::T2),
+                right: pay(M::T3),
+                words: 1,
+                rhs,
+            }
         }
         Rhs::K => {
             g.dec_ab();
-            Ops { left: pay(M::T2), right: at(M::PC, 8), words: 2, rhs }
+            Ops {
+                left: pay(M::T2),
+                right: at(M::PC, 8),
+                words: 2,
+                rhs,
+            }
         }
         Rhs::KR => {
             g.dec_ab();
-            Ops { left: at(M::PC, 8), right: pay(M::T2), words: 2, rhs }
+            Ops {
+                left: at(M::PC, 8),
+                right: pay(M::T2),
+                words: 2,
+                rhs,
+            }
         }
     };
     let notint = g.m.new_label();
@@ -172,7 +191,15 @@ fn binary<M: Masm>(g: &mut Gen<M>, kind: Kind, rhs: Rhs) {
         Rhs::Reg => g.m.load(U32, d(M::T4), Gen::<M>::tag(M::T3)),
         _ => g.m.load(S16To32, d(M::T4), at(M::PC, 6)),
     }
-    g.m.alu_branch(AluOp::Add, B32, d(M::T4), M::T4, Gen::<M>::tag(M::T2), AluCond::NonZero, notint);
+    g.m.alu_branch(
+        AluOp::Add,
+        B32,
+        d(M::T4),
+        M::T4,
+        Gen::<M>::tag(M::T2),
+        AluCond::NonZero,
+        notint,
+    );
     let slow = g.slow();
     match kind {
         Kind::Add | Kind::Sub | Kind::And | Kind::Or | Kind::Xor => {
@@ -201,7 +228,11 @@ fn binary<M: Masm>(g: &mut Gen<M>, kind: Kind, rhs: Rhs) {
             g.next(ops.words);
         }
         Kind::Shl | Kind::Shr => {
-            let sh = if kind == Kind::Shl { ShiftOp::Shl } else { ShiftOp::Shr };
+            let sh = if kind == Kind::Shl {
+                ShiftOp::Shl
+            } else {
+                ShiftOp::Shr
+            };
             g.m.load(U64, d(M::T5), ops.right);
             g.m.branch(Cond::AboveEq, B64, M::T5, 64, slow);
             g.m.load(U64, d(M::T4), ops.left);
@@ -311,7 +342,11 @@ fn both_to_float<M: Masm>(g: &mut Gen<M>, ops: Ops, tmp: Gpr, ints: bool) {
     }
     // which one is the integer?
     let (left_float, done) = (g.m.new_label(), g.m.new_label());
-    let b_is_int = if ops.rhs == Rhs::KR { Cond::Ne } else { Cond::Eq };
+    let b_is_int = if ops.rhs == Rhs::KR {
+        Cond::Ne
+    } else {
+        Cond::Eq
+    };
     // the tag of the left operand: register B's, or for KR the other one's complement
     g.m.branch_mem(b_is_int.negate(), B32, Gen::<M>::tag(M::T2), 0, left_float);
     g.m.load(U64, d(tmp), ops.left);

@@ -57,7 +57,13 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
             // a general iterator: copies of iterator, state, control, then a call with two arguments
             g.dec_a();
             let slow = g.slow();
-            g.m.branch_mem(Cond::Ne, B32, Gen::<M>::reg(M::T1, -56), i64::from(Tag::FUNCTION.0), slow);
+            g.m.branch_mem(
+                Cond::Ne,
+                B32,
+                Gen::<M>::reg(M::T1, -56),
+                i64::from(Tag::FUNCTION.0),
+                slow,
+            );
             for i in 0..3 {
                 g.m.load(U64, d(M::T4), Gen::<M>::reg(M::T1, -64 + 16 * i));
                 g.m.load(U64, d(M::T5), Gen::<M>::reg(M::T1, -56 + 16 * i));
@@ -206,8 +212,16 @@ fn open_args<M: Masm>(g: &mut Gen<M>) {
 fn extra_args<M: Masm>(g: &mut Gen<M>) {
     g.m.load(U64, d(M::T5), at(M::BASE, -16));
     g.m.load(U64, d(M::T4), at(M::BASE, -8));
-    g.m.load(U64, d(M::T5), at(M::T5, offset_of!(LuaClosure, proto) as i32));
-    g.m.load(LoadKind::U8, d(M::T5), at(M::T5, offset_of!(Proto, nparams) as i32));
+    g.m.load(
+        U64,
+        d(M::T5),
+        at(M::T5, offset_of!(LuaClosure, proto) as i32),
+    );
+    g.m.load(
+        LoadKind::U8,
+        d(M::T5),
+        at(M::T5, offset_of!(Proto, nparams) as i32),
+    );
     // delta = parameters + extra ones + 1
     g.m.shift(ShiftOp::Shr, B64, d(M::T4), M::T4, 3);
     g.m.alu(AluOp::Sub, B64, d(M::T4), M::T4, M::T5);
@@ -286,7 +300,13 @@ fn finish<M: Masm>(g: &mut Gen<M>, slow: Label) {
         g.m.jump(lua);
         // T6 = base of pcall's own frame, T0 = its caller's pc
         g.m.bind(pcall);
-        g.m.shift(ShiftOp::Shr, B64, d(M::T6), M::T5, i64::from(frame::DELTA_SHIFT));
+        g.m.shift(
+            ShiftOp::Shr,
+            B64,
+            d(M::T6),
+            M::T5,
+            i64::from(frame::DELTA_SHIFT),
+        );
         g.m.alu(AluOp::And, B32, d(M::T6), M::T6, frame::MAX_DELTA as i64);
         g.m.shift(ShiftOp::Shl, B64, d(M::T6), M::T6, 4);
         g.m.alu(AluOp::Sub, B64, d(M::T6), M::T2, M::T6);
@@ -327,7 +347,11 @@ fn end_thread<M: Masm>(g: &mut Gen<M>, slow: Label) {
     g.m.store(B64, at(M::THREAD, toff!(top)), M::T2);
     g.m.store_imm(B64, at(M::THREAD, toff!(pc)), 0);
     g.m.store_imm(B32, at(M::THREAD, toff!(pcall_depth)), 0);
-    g.m.store_imm(B32, at(M::THREAD, toff!(status)), thread_status::DEAD as i32);
+    g.m.store_imm(
+        B32,
+        at(M::THREAD, toff!(status)),
+        thread_status::DEAD as i32,
+    );
     g.m.store_imm(B64, at(M::THREAD, toff!(resumer)), 0);
     g.m.store_imm(B32, at(M::T1, toff!(status)), thread_status::RUNNING as i32);
     g.m.store(B64, at(M::GLOBAL, goff!(current)), M::T1);
@@ -447,7 +471,13 @@ fn tail_call<M: Masm>(g: &mut Gen<M>) {
         g.m.lea(d(M::T6), at(M::T5, 16 * MIN_NATIVE));
         g.m.branch(Cond::Above, B64, M::T6, at(M::THREAD, toff!(limit)), slow);
         // word(CONT, pc, A + 1), A being scaled
-        g.m.shift(ShiftOp::Shl, B64, d(M::T1), M::T1, i64::from(frame::DELTA_SHIFT) - 4);
+        g.m.shift(
+            ShiftOp::Shl,
+            B64,
+            d(M::T1),
+            M::T1,
+            i64::from(frame::DELTA_SHIFT) - 4,
+        );
         g.m.mov_imm(d(M::T6), frame::word(kind::CONT, 0, 1) as i64);
         g.m.alu(AluOp::Add, B64, d(M::T1), M::T1, M::T6);
         g.m.alu(AluOp::Add, B64, d(M::T1), M::T1, M::PC);
@@ -466,7 +496,13 @@ fn tail_call<M: Masm>(g: &mut Gen<M>) {
     });
     let header = g.cold(move |g| {
         let kind_at = offset_of!(GcHeader, kind) as i32;
-        g.m.branch_mem(Cond::Ne, B8, at(M::T0, kind_at), ObjKind::LuaClosure as i64, native);
+        g.m.branch_mem(
+            Cond::Ne,
+            B8,
+            at(M::T0, kind_at),
+            ObjKind::LuaClosure as i64,
+            native,
+        );
         room_for_any(g);
         g.m.branch(Cond::Above, B64, M::T6, at(M::THREAD, toff!(limit)), slow);
         g.m.store(B64, at(M::T2, -16), M::T0);
@@ -529,7 +565,11 @@ fn generic<M: Masm>(g: &mut Gen<M>) -> traceorus_asm::Label {
         g.m.store(B64, at(M::THREAD, toff!(pc)), M::PC);
         g.m.alu(AluOp::Sub, B64, d(M::T2), M::T2, 16);
         g.m.load(U64, d(M::T7), at(M::GLOBAL, goff!(helpers)));
-        g.m.load(U64, d(M::T7), at(M::T7, 8 * (Op::ALL.len() + extra::PRECALL) as i32));
+        g.m.load(
+            U64,
+            d(M::T7),
+            at(M::T7, 8 * (Op::ALL.len() + extra::PRECALL) as i32),
+        );
         g.m.move_args(&[M::THREAD.into(), M::T2.into(), M::T4.into(), M::PC.into()]);
         g.m.call_reg(M::T7);
         let resume = g.resume;
@@ -572,7 +612,11 @@ fn func_vararg<M: Masm>(g: &mut Gen<M>) {
     let slow = generic(g);
     // the prototype knows the number of fixed parameters: the header's C says "vararg"
     let np = offset_of!(Proto, nparams) as i32;
-    g.m.load(U64, d(M::T7), at(M::T0, offset_of!(LuaClosure, proto) as i32));
+    g.m.load(
+        U64,
+        d(M::T7),
+        at(M::T0, offset_of!(LuaClosure, proto) as i32),
+    );
     g.m.load(LoadKind::U8, d(M::T7), at(M::T7, np));
     g.m.csel(Cond::Below, B64, M::T4, M::T7, d(M::T6), M::T7, M::T4);
     g.m.load(U16, d(M::T5), at(M::T3, -4));
@@ -624,7 +668,13 @@ fn func_pcall<M: Masm>(g: &mut Gen<M>, delta: i32) {
     let plain = g.entry[Op::FuncN as usize];
     g.m.branch(Cond::Below, B64, M::T4, i64::from(delta), plain);
     for i in 0..delta {
-        g.m.branch_mem(Cond::Ne, B32, at(M::T2, 16 * i + 8), i64::from(Tag::FUNCTION.0), plain);
+        g.m.branch_mem(
+            Cond::Ne,
+            B32,
+            at(M::T2, 16 * i + 8),
+            i64::from(Tag::FUNCTION.0),
+            plain,
+        );
     }
     g.m.load(U32, d(M::T7), at(M::THREAD, toff!(pcall_depth)));
     g.m.branch(Cond::AboveEq, B32, M::T7, MAX_DEPTH, plain);
@@ -650,7 +700,13 @@ fn func_pcall<M: Masm>(g: &mut Gen<M>, delta: i32) {
     });
     let header = g.cold(move |g| {
         let kind_at = offset_of!(GcHeader, kind) as i32;
-        g.m.branch_mem(Cond::Ne, B8, at(M::T5, kind_at), ObjKind::LuaClosure as i64, native);
+        g.m.branch_mem(
+            Cond::Ne,
+            B8,
+            at(M::T5, kind_at),
+            ObjKind::LuaClosure as i64,
+            native,
+        );
         room_for_any(g);
         g.m.branch(Cond::Above, B64, M::T6, at(M::THREAD, toff!(limit)), plain);
         g.m.mov(d(M::T4), M::T1);
@@ -721,7 +777,13 @@ fn func_resume<M: Masm>(g: &mut Gen<M>, wrapped: bool) {
     g.m.load(U16, d(M::T6), at(M::THREAD, toff!(ncalls)));
     g.m.branch(Cond::AboveEq, B32, M::T6, MAX_DEPTH, plain);
     let fresh = g.cold(move |g| start(g, wrapped, plain));
-    g.m.branch_mem(Cond::Ne, B32, at(M::T1, toff!(status)), i64::from(thread_status::SUSPENDED), fresh);
+    g.m.branch_mem(
+        Cond::Ne,
+        B32,
+        at(M::T1, toff!(status)),
+        i64::from(thread_status::SUSPENDED),
+        fresh,
+    );
     switchable(g, plain);
     switch_down(g, wrapped);
     give(g);
@@ -729,7 +791,13 @@ fn func_resume<M: Masm>(g: &mut Gen<M>, wrapped: bool) {
 
 /// The first resume of the thread T1 by [`func_resume`]: its body must be a Lua function with fixed parameters.
 fn start<M: Masm>(g: &mut Gen<M>, wrapped: bool, plain: Label) {
-    g.m.branch_mem(Cond::Ne, B32, at(M::T1, toff!(status)), i64::from(thread_status::FRESH), plain);
+    g.m.branch_mem(
+        Cond::Ne,
+        B32,
+        at(M::T1, toff!(status)),
+        i64::from(thread_status::FRESH),
+        plain,
+    );
     crate::misc::barrier(g, M::T1, plain);
     g.m.branch_mem(Cond::Ne, B32, at(M::T1, toff!(hook_mask)), 0, plain);
     // the function slot has its word, unless the value in it is to be called by its metamethod
@@ -738,7 +806,13 @@ fn start<M: Masm>(g: &mut Gen<M>, wrapped: bool, plain: Label) {
     g.m.load(U64, d(M::T5), at(M::T3, -16));
     g.m.branch(Cond::Eq, B64, M::T5, 0, plain);
     let kind_at = offset_of!(GcHeader, kind) as i32;
-    g.m.branch_mem(Cond::Ne, B8, at(M::T5, kind_at), ObjKind::LuaClosure as i64, plain);
+    g.m.branch_mem(
+        Cond::Ne,
+        B8,
+        at(M::T5, kind_at),
+        ObjKind::LuaClosure as i64,
+        plain,
+    );
     g.m.load(U64, d(M::T5), at(M::T5, offset_of!(LuaClosure, pc) as i32));
     // varargs
     g.m.load(U16, d(M::T7), at(M::T5, -2));
@@ -766,7 +840,11 @@ fn switch_down<M: Masm>(g: &mut Gen<M>, wrapped: bool) {
     g.m.store(B64, at(M::THREAD, toff!(base)), M::T2);
     g.m.store(B64, at(M::THREAD, toff!(top)), M::T7);
     g.m.store(B64, at(M::THREAD, toff!(pc)), M::PC);
-    g.m.store_imm(B32, at(M::THREAD, toff!(status)), thread_status::NORMAL as i32);
+    g.m.store_imm(
+        B32,
+        at(M::THREAD, toff!(status)),
+        thread_status::NORMAL as i32,
+    );
     g.m.store_imm(B32, at(M::T1, toff!(status)), thread_status::RUNNING as i32);
     g.m.store(B64, at(M::T1, toff!(resumer)), M::THREAD);
     g.m.store_imm(B32, at(M::T1, toff!(resume_kind)), wrapped.into());
@@ -797,7 +875,11 @@ fn func_yield<M: Masm>(g: &mut Gen<M>) {
     g.m.store(B64, at(M::THREAD, toff!(base)), M::T2);
     g.m.store(B64, at(M::THREAD, toff!(top)), M::T2);
     g.m.store(B64, at(M::THREAD, toff!(pc)), M::PC);
-    g.m.store_imm(B32, at(M::THREAD, toff!(status)), thread_status::SUSPENDED as i32);
+    g.m.store_imm(
+        B32,
+        at(M::THREAD, toff!(status)),
+        thread_status::SUSPENDED as i32,
+    );
     g.m.store_imm(B64, at(M::THREAD, toff!(resumer)), 0);
     g.m.store_imm(B32, at(M::T1, toff!(status)), thread_status::RUNNING as i32);
     g.m.store(B64, at(M::GLOBAL, goff!(current)), M::T1);
@@ -852,7 +934,11 @@ fn native_call<M: Masm>(g: &mut Gen<M>) {
     g.m.store(B64, at(M::THREAD, toff!(base)), M::T2);
     g.m.store(B64, at(M::THREAD, toff!(top)), M::T5);
     g.m.store(B64, at(M::THREAD, toff!(pc)), M::PC);
-    g.m.load(U64, d(M::T7), at(M::T0, offset_of!(NativeClosure, func) as i32));
+    g.m.load(
+        U64,
+        d(M::T7),
+        at(M::T0, offset_of!(NativeClosure, func) as i32),
+    );
     g.m.move_args(&[M::THREAD.into()]);
     g.m.call_reg(M::T7);
     // T0 = RET0 = number of results
@@ -863,7 +949,11 @@ fn native_call<M: Masm>(g: &mut Gen<M>) {
         // -1: raise
         g.m.load(U64, d(M::THREAD), at(M::GLOBAL, goff!(current)));
         g.m.load(U64, d(M::T7), at(M::GLOBAL, goff!(helpers)));
-        g.m.load(U64, d(M::T7), at(M::T7, 8 * (Op::ALL.len() + extra::RAISE) as i32));
+        g.m.load(
+            U64,
+            d(M::T7),
+            at(M::T7, 8 * (Op::ALL.len() + extra::RAISE) as i32),
+        );
         g.m.move_args(&[M::THREAD.into()]);
         g.m.call_reg(M::T7);
         let resume = g.resume;
@@ -880,7 +970,11 @@ fn native_call<M: Masm>(g: &mut Gen<M>) {
 fn native_return<M: Masm>(g: &mut Gen<M>) -> Label {
     g.cold(|g| {
         g.m.load(U64, d(M::T7), at(M::GLOBAL, goff!(helpers)));
-        g.m.load(U64, d(M::T7), at(M::T7, 8 * (Op::ALL.len() + extra::NATIVE_RETURN) as i32));
+        g.m.load(
+            U64,
+            d(M::T7),
+            at(M::T7, 8 * (Op::ALL.len() + extra::NATIVE_RETURN) as i32),
+        );
         g.m.move_args(&[M::THREAD.into(), M::T4.into()]);
         g.m.call_reg(M::T7);
         let resume = g.resume;

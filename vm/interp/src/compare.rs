@@ -39,7 +39,15 @@ fn order<M: Masm>(g: &mut Gen<M>, cond: Cond, fcond: FCond) {
     g.dec_ab();
     let (notint, taken) = (g.m.new_label(), g.m.new_label());
     g.m.load(U32, d(M::T4), Gen::<M>::tag(M::T1));
-    g.m.alu_branch(AluOp::Add, B32, d(M::T4), M::T4, Gen::<M>::tag(M::T2), AluCond::NonZero, notint);
+    g.m.alu_branch(
+        AluOp::Add,
+        B32,
+        d(M::T4),
+        M::T4,
+        Gen::<M>::tag(M::T2),
+        AluCond::NonZero,
+        notint,
+    );
     g.m.load(U64, d(M::T5), Gen::<M>::pay(M::T1));
     g.m.branch(cond, B64, M::T5, Gen::<M>::pay(M::T2), taken);
     g.next(1);
@@ -114,8 +122,20 @@ fn equal<M: Masm>(g: &mut Gen<M>, sense: bool) {
         g.m.bind(string);
         let fl = offset_of!(GcHeader, flags) as i32;
         // two different short strings are unequal
-        g.m.branch_bits_mem(BitCond::NonZero, B8, at(M::T6, fl), i64::from(flags::STR_SHORT), ne);
-        g.m.branch_bits_mem(BitCond::NonZero, B8, at(M::T7, fl), i64::from(flags::STR_SHORT), ne);
+        g.m.branch_bits_mem(
+            BitCond::NonZero,
+            B8,
+            at(M::T6, fl),
+            i64::from(flags::STR_SHORT),
+            ne,
+        );
+        g.m.branch_bits_mem(
+            BitCond::NonZero,
+            B8,
+            at(M::T7, fl),
+            i64::from(flags::STR_SHORT),
+            ne,
+        );
         g.m.jump(slow);
     });
     g.m.jump(others);
@@ -135,7 +155,13 @@ fn equal_imm<M: Masm>(g: &mut Gen<M>, sense: bool) {
     answer(g, ne, !sense, 1);
     answer(g, eq, sense, 1);
     g.m.bind(notint);
-    g.m.branch_mem(Cond::Ne, B32, Gen::<M>::tag(M::T1), i64::from(Tag::FLOAT.0), ne);
+    g.m.branch_mem(
+        Cond::Ne,
+        B32,
+        Gen::<M>::tag(M::T1),
+        i64::from(Tag::FLOAT.0),
+        ne,
+    );
     g.m.cvt_i64_f64(d(M::F1), M::T2);
     g.m.fcmp_branch(FCond::Eq, M::F1, Gen::<M>::pay(M::T1), eq);
     g.m.jump(ne);
@@ -164,7 +190,13 @@ fn equal_k<M: Masm>(g: &mut Gen<M>, sense: bool) {
     let long = g.cold(move |g| {
         g.m.branch(Cond::Ne, B32, M::T4, i64::from(Tag::STRING.0), ne);
         let fl = offset_of!(GcHeader, flags) as i32;
-        g.m.branch_bits_mem(BitCond::Zero, B8, at(M::T6, fl), i64::from(flags::STR_SHORT), slow);
+        g.m.branch_bits_mem(
+            BitCond::Zero,
+            B8,
+            at(M::T6, fl),
+            i64::from(flags::STR_SHORT),
+            slow,
+        );
         g.m.jump(ne);
     });
     g.m.branch(Cond::Lt, B32, M::T4, 0, long);

@@ -90,7 +90,9 @@ macro_rules! goff {
 }
 /// Offset of a field of the thread.
 macro_rules! toff {
-    ($f:ident) => { std::mem::offset_of!(traceorus_base::objects::Thread, $f) as i32 };
+    ($f:ident) => {
+        std::mem::offset_of!(traceorus_base::objects::Thread, $f) as i32
+    };
 }
 pub(crate) use {goff, toff};
 
@@ -138,7 +140,8 @@ impl<M: Masm> Gen<M> {
     pub fn next(&mut self, words: i32) {
         self.m.load(U16, d(M::T0), at(M::PC, 8 * words));
         if words != 0 {
-            self.m.alu(AluOp::Add, B64, d(M::PC), M::PC, i64::from(8 * words));
+            self.m
+                .alu(AluOp::Add, B64, d(M::PC), M::PC, i64::from(8 * words));
         }
         self.go();
     }
@@ -150,7 +153,8 @@ impl<M: Masm> Gen<M> {
     /// Jumps by the 16-bit operand C from the instruction of `words` words.
     pub fn jump_c(&mut self, words: i32) {
         self.m.load(S16To64, d(M::T0), at(M::PC, 6));
-        self.m.lea(d(M::PC), at_index(M::PC, M::T0, Scale::S8, 8 * words));
+        self.m
+            .lea(d(M::PC), at_index(M::PC, M::T0, Scale::S8, 8 * words));
         self.next(0);
     }
     /// Jumps by the 32-bit operand from a one-word instruction.
@@ -187,7 +191,8 @@ impl<M: Masm> Gen<M> {
             let l = g.call_helper;
             g.m.jump(l);
         });
-        self.m.branch_mem(Cond::Ne, B32, at(M::GLOBAL, goff!(poll)), 0, cold);
+        self.m
+            .branch_mem(Cond::Ne, B32, at(M::GLOBAL, goff!(poll)), 0, cold);
     }
     /// Table offset of an extra helper in T0, then the common call.
     pub fn call_extra(&mut self, n: usize) {
@@ -203,7 +208,8 @@ impl<M: Masm> Gen<M> {
     }
     /// Branches unless the tag of register `r` is `t`.
     pub fn expect(&mut self, r: Gpr, t: Tag, otherwise: Label) {
-        self.m.branch_mem(Cond::Ne, B32, Self::tag(r), i64::from(t.0), otherwise);
+        self.m
+            .branch_mem(Cond::Ne, B32, Self::tag(r), i64::from(t.0), otherwise);
     }
 
     // ---- frame of the generator ----------------------------------------------------------------------------------------
@@ -244,7 +250,8 @@ impl<M: Masm> Gen<M> {
         self.m.emit_u16(op as u16);
         let entry = self.entry[op as usize];
         self.m.bind(entry);
-        self.m.begin_symbol(&format!("traceorus_op_{}", op.info().name));
+        self.m
+            .begin_symbol(&format!("traceorus_op_{}", op.info().name));
         self.emit(op);
         self.m.end_symbol();
     }
@@ -286,12 +293,14 @@ impl<M: Masm> Gen<M> {
         self.m.store(B64, at(M::THREAD, toff!(base)), M::BASE);
         self.m.store(B64, at(M::THREAD, toff!(pc)), M::PC);
         self.m.load(U64, d(M::T1), at(M::GLOBAL, goff!(helpers)));
-        self.m.load(U64, d(M::T7), at_index(M::T1, M::T0, Scale::S1, 0));
+        self.m
+            .load(U64, d(M::T7), at_index(M::T1, M::T0, Scale::S1, 0));
         self.m.move_args(&[M::THREAD.into(), M::PC.into()]);
         self.m.call_reg(M::T7);
         self.m.bind(resume);
         self.m.mov(d(M::PC), M::RET0);
-        self.m.load(U64, d(M::THREAD), at(M::GLOBAL, goff!(current)));
+        self.m
+            .load(U64, d(M::THREAD), at(M::GLOBAL, goff!(current)));
         let leave = self.m.new_label();
         self.m.branch(Cond::Eq, B64, M::PC, 0, leave);
         self.m.load(U64, d(M::BASE), at(M::THREAD, toff!(base)));
@@ -313,8 +322,10 @@ impl<M: Masm> Gen<M> {
         self.m.begin_symbol("traceorus_enter_body");
         let enter = self.m.here();
         self.m.prologue(2);
-        self.m.parallel_move(&[(M::GLOBAL, M::ARG0.into()), (M::PC, M::ARG1.into())]);
-        self.m.load(U64, d(M::THREAD), at(M::GLOBAL, goff!(current)));
+        self.m
+            .parallel_move(&[(M::GLOBAL, M::ARG0.into()), (M::PC, M::ARG1.into())]);
+        self.m
+            .load(U64, d(M::THREAD), at(M::GLOBAL, goff!(current)));
         self.m.load(U64, d(M::BASE), at(M::THREAD, toff!(base)));
         self.reload_code();
         self.next(0);
@@ -344,15 +355,27 @@ pub fn generate<M: Masm>(raw_jump: RawJump) -> Result<Interp, AsmError> {
     let base = bytes.len() as u32;
     // the mirror: only as long as the handlers reach
     for (i, &h) in handlers.iter().enumerate() {
-        assert!(h % 8 == 0 && h / 8 <= u32::from(u16::MAX), "handler {i} out of reach");
+        assert!(
+            h % 8 == 0 && h / 8 <= u32::from(u16::MAX),
+            "handler {i} out of reach"
+        );
         bytes.resize((base + h) as usize, 0xCC);
         let jump = raw_jump(base + h, stub);
         bytes.extend_from_slice(&jump);
     }
-    let mut symbols: Vec<(String, u32, u32)> =
-        code.symbols.iter().map(|s| (s.name.clone(), s.start, s.end)).collect();
+    let mut symbols: Vec<(String, u32, u32)> = code
+        .symbols
+        .iter()
+        .map(|s| (s.name.clone(), s.start, s.end))
+        .collect();
     symbols.push(("traceorus_active_region".into(), base, bytes.len() as u32));
-    Ok(Interp { bytes, active: base, handlers, enter: off(enter), symbols })
+    Ok(Interp {
+        bytes,
+        active: base,
+        handlers,
+        enter: off(enter),
+        symbols,
+    })
 }
 
 /// `jmp rel32`.

@@ -136,7 +136,11 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
 /// `dst =` the cell of the upvalue whose offset is in `r`.
 pub(crate) fn upcell<M: Masm>(g: &mut Gen<M>, r: Gpr, dst: Gpr) {
     g.m.load(U64, d(dst), at(M::BASE, -16));
-    g.m.load(U64, d(dst), at_index(dst, r, Scale::S1, LuaClosure::UPVALS as i32));
+    g.m.load(
+        U64,
+        d(dst),
+        at_index(dst, r, Scale::S1, LuaClosure::UPVALS as i32),
+    );
 }
 
 /// Register T1 = the value of the cell.
@@ -160,4 +164,3 @@ fn store_cell<M: Masm>(g: &mut Gen<M>, cell: Gpr, r: Gpr) {
 pub(crate) fn barrier<M: Masm>(g: &mut Gen<M>, object: Gpr, slow: Label) {
     g.m.branch_mem(Cond::Ne, B8, at(object, 0), 0, slow);
 }
-

@@ -85,7 +85,13 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
                 g.m.load(U32, d(M::T6), at(M::T7, PAYLOAD));
                 g.m.jump(slot);
                 g.m.bind(constant);
-                g.m.branch(Cond::Ne, B32, M::T5, at(M::GLOBAL, goff!(proto_epoch)), slow);
+                g.m.branch(
+                    Cond::Ne,
+                    B32,
+                    M::T5,
+                    at(M::GLOBAL, goff!(proto_epoch)),
+                    slow,
+                );
                 g.m.load(U64, d(M::T6), at(M::T7, PAYLOAD));
                 g.m.load(U32, d(M::T7), at(M::T7, TAG));
                 g.put(M::T1, M::T6, M::T7);
@@ -100,7 +106,13 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
                 g.m.load(U64, d(M::T6), at(M::PC, 16));
                 probe(g, 2, slow);
                 g.m.load(U32, d(M::T5), at(M::T7, EPOCH));
-                g.m.branch(Cond::Ne, B32, M::T5, at(M::GLOBAL, goff!(proto_epoch)), slow);
+                g.m.branch(
+                    Cond::Ne,
+                    B32,
+                    M::T5,
+                    at(M::GLOBAL, goff!(proto_epoch)),
+                    slow,
+                );
                 g.m.load(U64, d(M::T6), at(M::T7, PAYLOAD));
                 g.m.load(U32, d(M::T7), at(M::T7, TAG));
                 g.put(M::T1, M::T6, M::T7);
@@ -130,7 +142,13 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
                 g.m.load(U64, d(M::T6), at(M::PC, 16));
                 probe(g, 1, slow);
                 g.m.load(U32, d(M::T5), at(M::T7, EPOCH));
-                g.m.branch(Cond::Ne, B32, M::T5, at(M::GLOBAL, goff!(proto_epoch)), slow);
+                g.m.branch(
+                    Cond::Ne,
+                    B32,
+                    M::T5,
+                    at(M::GLOBAL, goff!(proto_epoch)),
+                    slow,
+                );
                 g.m.load(U64, d(M::T3), at(M::T7, PAYLOAD));
                 g.m.load(U32, d(M::T6), at(M::T3, NFIELDS));
                 g.m.branch(Cond::Above, B32, M::T6, at(M::T4, FIELD_CAP), slow);
@@ -159,7 +177,13 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
                 g.m.load(U64, d(M::T0), Gen::<M>::pay(M::T1));
                 no_newindex(g, M::T0, store, slow);
             });
-            g.m.branch_mem(Cond::Eq, B8, at_index(M::T5, M::T3, Scale::S1, 0), NIL, fresh);
+            g.m.branch_mem(
+                Cond::Eq,
+                B8,
+                at_index(M::T5, M::T3, Scale::S1, 0),
+                NIL,
+                fresh,
+            );
             g.m.bind(store);
             g.m.store(B8, at_index(M::T5, M::T3, Scale::S1, 0), M::T7);
             g.m.store(B64, at_index(M::T5, M::T6, Scale::S8, 0), M::T4);
@@ -222,10 +246,22 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
             g.m.alu(AluOp::Add, B32, d(M::T7), M::T5, 1);
             g.m.branch(Cond::AboveEq, B32, M::T7, at(M::T4, CAP), slow);
             g.m.not(B64, d(M::T7), M::T7);
-            g.m.branch_mem(Cond::Ne, B8, at_index(M::T6, M::T7, Scale::S1, 0), NIL, slow);
+            g.m.branch_mem(
+                Cond::Ne,
+                B8,
+                at_index(M::T6, M::T7, Scale::S1, 0),
+                NIL,
+                slow,
+            );
             let zero = g.m.new_label();
             g.m.branch(Cond::Eq, B32, M::T5, 0, zero);
-            g.m.branch_mem(Cond::Eq, B8, at_index(M::T6, M::T7, Scale::S1, 1), NIL, slow);
+            g.m.branch_mem(
+                Cond::Eq,
+                B8,
+                at_index(M::T6, M::T7, Scale::S1, 1),
+                NIL,
+                slow,
+            );
             g.m.bind(zero);
             g.m.store(B64, Gen::<M>::pay(M::T1), M::T5);
             g.m.store_imm(B32, Gen::<M>::tag(M::T1), Tag::INT.0);
@@ -240,7 +276,13 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
 fn env<M: Masm>(g: &mut Gen<M>, r: Gpr, slow: Label) {
     upcell(g, r, M::T4);
     let cell = crate::misc::CELL;
-    g.m.branch_mem(Cond::Ne, B32, at(M::T4, cell + 8), i64::from(Tag::TABLE.0), slow);
+    g.m.branch_mem(
+        Cond::Ne,
+        B32,
+        at(M::T4, cell + 8),
+        i64::from(Tag::TABLE.0),
+        slow,
+    );
     g.m.load(U64, d(M::T4), at(M::T4, cell));
 }
 
@@ -274,7 +316,13 @@ fn probe<M: Masm>(g: &mut Gen<M>, add: i32, miss: Label) {
     }
     g.m.alu(AluOp::And, B32, d(M::T7), M::T7, (LOOKUP_SIZE - 1) as i64);
     g.m.shift(ShiftOp::Shl, B64, d(M::T7), M::T7, 5);
-    g.m.alu(AluOp::Add, B64, d(M::T7), M::T7, at(M::GLOBAL, goff!(lookup)));
+    g.m.alu(
+        AluOp::Add,
+        B64,
+        d(M::T7),
+        M::T7,
+        at(M::GLOBAL, goff!(lookup)),
+    );
     g.m.branch(Cond::Ne, B32, M::T5, at(M::T7, 0), miss);
     g.m.branch(Cond::Ne, B64, M::T6, at(M::T7, KEY), miss);
 }
@@ -282,7 +330,11 @@ fn probe<M: Masm>(g: &mut Gen<M>, add: i32, miss: Label) {
 /// T0 = the entry of the key T6 (tag in T5) in the dictionary of the table T4, `slow` if there is none. Temporaries are lost.
 fn dict_entry<M: Masm>(g: &mut Gen<M>, slow: Label) {
     g.m.load(U64, d(M::T7), at(M::GLOBAL, goff!(helpers)));
-    g.m.load(U64, d(M::T7), at(M::T7, 8 * (Op::ALL.len() + extra::DICT_STEP) as i32));
+    g.m.load(
+        U64,
+        d(M::T7),
+        at(M::T7, 8 * (Op::ALL.len() + extra::DICT_STEP) as i32),
+    );
     g.m.move_args(&[M::T4.into(), M::T6.into(), M::T5.into()]);
     g.m.call_reg(M::T7);
     g.m.mov(d(M::T0), M::RET0);
@@ -294,7 +346,13 @@ fn get_other<M: Masm>(g: &mut Gen<M>, slow: Label) -> Label {
     g.cold(move |g| {
         let dict = g.m.new_label();
         g.m.load(U8, d(M::T5), at(M::T4, FLAGS));
-        g.m.branch_bits(BitCond::NonZero, B32, M::T5, i64::from(flags::TAB_DICT), dict);
+        g.m.branch_bits(
+            BitCond::NonZero,
+            B32,
+            M::T5,
+            i64::from(flags::TAB_DICT),
+            dict,
+        );
         g.expect(M::T3, Tag::STRING, slow);
         probe(g, 0, slow);
         g.m.branch_mem(Cond::Ne, B32, at(M::T7, EPOCH), 0, slow);
@@ -322,15 +380,33 @@ fn set_other<M: Masm>(g: &mut Gen<M>, slow: Label) -> Label {
         let dict = g.m.new_label();
         barrier(g, M::T4, slow);
         g.m.load(U8, d(M::T5), at(M::T4, FLAGS));
-        g.m.branch_bits(BitCond::NonZero, B32, M::T5, i64::from(flags::TAB_PROTO), slow);
-        g.m.branch_bits(BitCond::NonZero, B32, M::T5, i64::from(flags::TAB_DICT), dict);
+        g.m.branch_bits(
+            BitCond::NonZero,
+            B32,
+            M::T5,
+            i64::from(flags::TAB_PROTO),
+            slow,
+        );
+        g.m.branch_bits(
+            BitCond::NonZero,
+            B32,
+            M::T5,
+            i64::from(flags::TAB_DICT),
+            dict,
+        );
         g.expect(M::T2, Tag::STRING, slow);
         probe(g, 0, slow);
         g.m.branch_mem(Cond::Ne, B32, at(M::T7, EPOCH), 0, slow);
         g.m.load(U32, d(M::T6), at(M::T7, PAYLOAD));
         g.m.load(U64, d(M::T5), at(M::T4, HASH));
         g.m.not(B64, d(M::T2), M::T6);
-        g.m.branch_mem(Cond::Eq, B8, at_index(M::T5, M::T2, Scale::S1, 0), NIL, slow);
+        g.m.branch_mem(
+            Cond::Eq,
+            B8,
+            at_index(M::T5, M::T2, Scale::S1, 0),
+            NIL,
+            slow,
+        );
         g.m.load(U64, d(M::T4), Gen::<M>::pay(M::T3));
         g.m.load(U32, d(M::T7), Gen::<M>::tag(M::T3));
         g.m.store(B8, at_index(M::T5, M::T2, Scale::S1, 0), M::T7);
@@ -378,7 +454,13 @@ fn set_element<M: Masm>(g: &mut Gen<M>, slow: Label, outside: Label) {
         g.m.branch(Cond::Eq, B32, M::T0, M::T7, kind_ok);
         g.m.branch(Cond::Ne, B32, M::T0, i64::from(Tag::ANY.0), slow);
         g.m.bind(kind_ok);
-        g.m.branch_mem(Cond::Ne, B8, at_index(M::T5, M::T2, Scale::S1, 0), NIL, store);
+        g.m.branch_mem(
+            Cond::Ne,
+            B8,
+            at_index(M::T5, M::T2, Scale::S1, 0),
+            NIL,
+            store,
+        );
         let fresh = g.m.new_label();
         no_newindex(g, M::T4, fresh, slow);
         g.m.bind(fresh);
@@ -392,14 +474,26 @@ fn set_element<M: Masm>(g: &mut Gen<M>, slow: Label, outside: Label) {
     });
     let nil = g.cold(move |g| {
         let over = g.m.new_label();
-        g.m.branch_mem(Cond::Ne, B8, at_index(M::T5, M::T2, Scale::S1, 0), NIL, over);
+        g.m.branch_mem(
+            Cond::Ne,
+            B8,
+            at_index(M::T5, M::T2, Scale::S1, 0),
+            NIL,
+            over,
+        );
         no_newindex(g, M::T4, over, slow);
         g.m.bind(over);
         g.m.store(B8, at_index(M::T5, M::T2, Scale::S1, 0), M::T7);
         g.next(1);
     });
     g.m.branch(Cond::Eq, B32, M::T7, NIL, nil);
-    g.m.branch_mem(Cond::Ne, B8, at_index(M::T5, M::T2, Scale::S1, 0), M::T7, other);
+    g.m.branch_mem(
+        Cond::Ne,
+        B8,
+        at_index(M::T5, M::T2, Scale::S1, 0),
+        M::T7,
+        other,
+    );
     g.m.bind(same);
     g.m.load(U64, d(M::T7), Gen::<M>::pay(M::T3));
     g.m.store(B64, at_index(M::T5, M::T6, Scale::S8, 0), M::T7);
@@ -411,7 +505,13 @@ fn set_element<M: Masm>(g: &mut Gen<M>, slow: Label, outside: Label) {
 fn no_newindex<M: Masm>(g: &mut Gen<M>, t: Gpr, ok: Label, slow: Label) {
     g.m.load(U64, d(M::T0), at(t, META));
     g.m.branch(Cond::Eq, B64, M::T0, 0, ok);
-    g.m.branch_bits_mem(BitCond::Zero, B32, at(M::T0, ABSENT), 1i64 << MetaMethod::NewIndex as u32, slow);
+    g.m.branch_bits_mem(
+        BitCond::Zero,
+        B32,
+        at(M::T0, ABSENT),
+        1i64 << MetaMethod::NewIndex as u32,
+        slow,
+    );
     g.m.jump(ok);
 }
 
@@ -427,7 +527,13 @@ fn self_get<M: Masm>(g: &mut Gen<M>) {
         g.m.branch(Cond::Ne, B32, M::T5, i64::from(Tag::STRING.0), slow);
         g.m.branch(Cond::Ne, B32, M::T6, STRING_RECEIVER, slow);
         g.m.load(U32, d(M::T6), at(M::PC, 12));
-        g.m.branch(Cond::Ne, B32, M::T6, at(M::GLOBAL, goff!(proto_epoch)), slow);
+        g.m.branch(
+            Cond::Ne,
+            B32,
+            M::T6,
+            at(M::GLOBAL, goff!(proto_epoch)),
+            slow,
+        );
         g.m.jump(found);
     });
     g.m.branch(Cond::Ne, B32, M::T5, i64::from(Tag::TABLE.0), string);
@@ -440,8 +546,20 @@ fn self_get<M: Masm>(g: &mut Gen<M>) {
         g.m.load(U32, d(M::T5), at(M::T7, EPOCH));
         g.m.load(U64, d(M::T6), at(M::T7, PAYLOAD));
         g.m.branch(Cond::Eq, B32, M::T5, 0, own);
-        g.m.branch(Cond::Ne, B32, M::T5, at(M::GLOBAL, goff!(proto_epoch)), slow);
-        g.m.branch_mem(Cond::Ne, B32, at(M::T7, TAG), i64::from(Tag::FUNCTION.0), slow);
+        g.m.branch(
+            Cond::Ne,
+            B32,
+            M::T5,
+            at(M::GLOBAL, goff!(proto_epoch)),
+            slow,
+        );
+        g.m.branch_mem(
+            Cond::Ne,
+            B32,
+            at(M::T7, TAG),
+            i64::from(Tag::FUNCTION.0),
+            slow,
+        );
         g.m.mov_imm(d(M::T5), i64::from(Tag::TABLE.0));
         g.m.jump(done);
         g.m.bind(own);
@@ -472,5 +590,3 @@ fn self_get<M: Masm>(g: &mut Gen<M>) {
     g.m.store_imm(B32, Gen::<M>::tag(M::T1), Tag::FUNCTION.0);
     g.next(4);
 }
-
-

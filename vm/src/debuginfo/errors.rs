@@ -78,7 +78,11 @@ unsafe fn site(l: *mut Thread, pc: *const Instr) -> Option<Site> {
     unsafe {
         let base = (*l).base;
         let p = proto_of((*base.sub(1)).payload as *const GcHeader)?;
-        Some(Site { p, pc: word_index(p, pc)?, base })
+        Some(Site {
+            p,
+            pc: word_index(p, pc)?,
+            base,
+        })
     }
 }
 
@@ -96,7 +100,9 @@ impl Site {
         // SAFETY: [STACK-STABLE] operands are inside the frame.
         unsafe {
             match o {
-                Operand::Reg(r) if (*self.base.add(r)).same(v) => shown(names::object_name(self.p, self.pc, r)),
+                Operand::Reg(r) if (*self.base.add(r)).same(v) => {
+                    shown(names::object_name(self.p, self.pc, r))
+                }
                 Operand::Upval(u) => {
                     let f = (*self.base.sub(1)).payload as *const u8;
                     let cell = *(f.add(LuaClosure::UPVALS) as *const *const Cell).add(u);
@@ -166,7 +172,13 @@ unsafe fn raise_text(l: *mut Thread, pc: *const Instr, text: &[u8]) -> Throw {
 /// # Safety
 /// [GC-LIVE] `l` is the running thread; the values are live.
 #[cold]
-pub unsafe fn op_error(l: *mut Thread, pc: *const Instr, what: ErrKind, a: Value, b: Value) -> Throw {
+pub unsafe fn op_error(
+    l: *mut Thread,
+    pc: *const Instr,
+    what: ErrKind,
+    a: Value,
+    b: Value,
+) -> Throw {
     // SAFETY: as promised.
     unsafe {
         let g = Global::of((*l).global);
@@ -194,10 +206,20 @@ pub unsafe fn op_error(l: *mut Thread, pc: *const Instr, what: ErrKind, a: Value
             }
             ErrKind::Arith if a.tag == Tag::STRING || b.tag == Tag::STRING => {
                 // What the string library's metamethods say.
-                let event =
-                    site.and_then(|s| names::event_name(names::op(s.p, s.pc))).unwrap_or("perform arithmetic on");
+                let event = site
+                    .and_then(|s| names::event_name(names::op(s.p, s.pc)))
+                    .unwrap_or("perform arithmetic on");
                 let (t, u) = (type_name(g, a, false), type_name(g, b, false));
-                [b"attempt to ", event.as_bytes(), b" a '", &t, b"' with a '", &u, b"'"].concat()
+                [
+                    b"attempt to ",
+                    event.as_bytes(),
+                    b" a '",
+                    &t,
+                    b"' with a '",
+                    &u,
+                    b"'",
+                ]
+                .concat()
             }
             ErrKind::Arith | ErrKind::BitArith => {
                 let both = a.tag.is_number() && b.tag.is_number();
@@ -212,8 +234,11 @@ pub unsafe fn op_error(l: *mut Thread, pc: *const Instr, what: ErrKind, a: Value
                     m.extend_from_slice(b" has no integer representation");
                     m
                 } else {
-                    let op =
-                        if what == ErrKind::Arith { "perform arithmetic on" } else { "perform bitwise operation on" };
+                    let op = if what == ErrKind::Arith {
+                        "perform arithmetic on"
+                    } else {
+                        "perform bitwise operation on"
+                    };
                     let second = a.tag.is_number();
                     attempt(g, site, second as usize, op, if second { b } else { a })
                 }
@@ -224,11 +249,24 @@ pub unsafe fn op_error(l: *mut Thread, pc: *const Instr, what: ErrKind, a: Value
 }
 
 fn failed(g: &mut Global, op: &str, v: Value) -> Vec<u8> {
-    [b"attempt to ", op.as_bytes(), b" a ", &type_name(g, v, false), b" value"].concat()
+    [
+        b"attempt to ",
+        op.as_bytes(),
+        b" a ",
+        &type_name(g, v, false),
+        b" value",
+    ]
+    .concat()
 }
 
 /// "attempt to `op` a nil value (local 'x')", `v` being the given operand.
-unsafe fn attempt(g: &mut Global, site: Option<Site>, operand: usize, op: &str, v: Value) -> Vec<u8> {
+unsafe fn attempt(
+    g: &mut Global,
+    site: Option<Site>,
+    operand: usize,
+    op: &str,
+    v: Value,
+) -> Vec<u8> {
     let mut m = failed(g, op, v);
     if let Some(s) = site {
         // SAFETY: the site is that of the running instruction.
@@ -244,7 +282,14 @@ unsafe fn attempt(g: &mut Global, site: Option<Site>, operand: usize, op: &str, 
 }
 
 fn for_text(g: &mut Global, what: &str, v: Value) -> Vec<u8> {
-    [b"bad 'for' ", what.as_bytes(), b" (number expected, got ", &type_name(g, v, false), b")"].concat()
+    [
+        b"bad 'for' ",
+        what.as_bytes(),
+        b" (number expected, got ",
+        &type_name(g, v, false),
+        b")",
+    ]
+    .concat()
 }
 
 /// "attempt to compare two nil values", "attempt to compare nil with number".
@@ -300,7 +345,8 @@ pub unsafe fn close_error(l: *mut Thread, _v: Value) -> Throw {
 pub unsafe fn local_name_of_slot(l: *mut Thread, slot: *const Value) -> String {
     // SAFETY: as promised.
     unsafe {
-        let found = walk::level(l, 0).and_then(|f| locals::name_at(&f, slot.offset_from(f.base) as i64 + 1));
+        let found = walk::level(l, 0)
+            .and_then(|f| locals::name_at(&f, slot.offset_from(f.base) as i64 + 1));
         String::from_utf8_lossy(&found.unwrap_or_else(|| b"?".to_vec())).into_owned()
     }
 }
@@ -335,7 +381,10 @@ pub fn arg_error(cx: Ctx<'_>, i: usize, msg: &str) -> Throw {
     let mut i = i;
     let mut m;
     match name {
-        Some(Name { kind: "method", text }) if i == 1 => {
+        Some(Name {
+            kind: "method",
+            text,
+        }) if i == 1 => {
             m = [b"calling '", text.as_slice(), b"' on bad self ("].concat();
         }
         name => {
@@ -344,7 +393,10 @@ pub fn arg_error(cx: Ctx<'_>, i: usize, msg: &str) -> Throw {
             }
             // SAFETY: [GC-LIVE] the running function is live.
             let in_modules = || unsafe { func_name_in_modules(cx.g(), frame?.function()) };
-            let text = name.map(|n| n.text).or_else(in_modules).unwrap_or_else(|| b"?".to_vec());
+            let text = name
+                .map(|n| n.text)
+                .or_else(in_modules)
+                .unwrap_or_else(|| b"?".to_vec());
             m = format!("bad argument #{i} to '").into_bytes();
             m.extend_from_slice(&text);
             m.extend_from_slice(b"' (");

@@ -30,7 +30,13 @@ pub unsafe fn param_name(f: Value, n: i64) -> Option<Vec<u8>> {
         (0..(*p).nlocvars as usize)
             .map(|i| &*(*p).locvars.add(i))
             .find(|v| i64::from(v.reg) == n - 1)
-            .map(|v| if v.name.is_null() { b"?".to_vec() } else { str_bytes(v.name).to_vec() })
+            .map(|v| {
+                if v.name.is_null() {
+                    b"?".to_vec()
+                } else {
+                    str_bytes(v.name).to_vec()
+                }
+            })
     }
 }
 
@@ -65,12 +71,18 @@ pub unsafe fn local_at(f: &Frame, n: i64) -> Option<(Vec<u8>, *mut Value)> {
             return (-n <= delta - 1 - np).then(|| (b"(vararg)".to_vec(), slot));
         }
         let in_use = f.end.offset_from(f.base) as i64;
-        let passed = f.transfer.map_or(0, |(first, count)| i64::from(first + count) - 1);
+        let passed = f
+            .transfer
+            .map_or(0, |(first, count)| i64::from(first + count) - 1);
         if n == 0 || n > in_use.max(passed) {
             return None;
         }
         let slot = f.base.add(n as usize - 1);
-        let generic = if proto_of(f.func).is_some() { "(temporary)" } else { "(C temporary)" };
+        let generic = if proto_of(f.func).is_some() {
+            "(temporary)"
+        } else {
+            "(C temporary)"
+        };
         Some((name_at(f, n).unwrap_or_else(|| generic.into()), slot))
     }
 }
@@ -83,7 +95,11 @@ pub unsafe fn read_local(slot: *const Value) -> Value {
     // SAFETY: as promised; [GC-LIVE] the slot keeps its cell.
     unsafe {
         let v = *slot;
-        if v.tag == Tag::CELL { (*v.as_ptr::<Cell>()).value } else { Value::new(v.payload, v.tag) }
+        if v.tag == Tag::CELL {
+            (*v.as_ptr::<Cell>()).value
+        } else {
+            Value::new(v.payload, v.tag)
+        }
     }
 }
 
@@ -113,7 +129,9 @@ pub unsafe fn write_local(l: *mut Thread, f: &Frame, slot: *mut Value, v: Value)
 unsafe fn controls_loop(f: &Frame, r: usize) -> bool {
     // SAFETY: [GC-LIVE] the frame keeps its function; only first words of instructions are looked at.
     unsafe {
-        let Some((p, at)) = proto_of(f.func).and_then(|p| Some((p, word_index(p, f.pc)?))) else { return false };
+        let Some((p, at)) = proto_of(f.func).and_then(|p| Some((p, word_index(p, f.pc)?))) else {
+            return false;
+        };
         let mut pc = 1;
         while pc < (*p).ncode as usize {
             let (op, w) = (names::op(p, pc), *(*p).code.add(pc));
@@ -163,12 +181,17 @@ unsafe fn upvalue(f: Value, n: i64) -> Option<Upvalue> {
     // SAFETY: [GC-LIVE] the caller's function is live; `extra` is its number of upvalues.
     unsafe {
         let h = f.as_ptr::<GcHeader>();
-        let i = usize::try_from(n.checked_sub(1)?).ok().filter(|&i| i < (*h).extra as usize)?;
+        let i = usize::try_from(n.checked_sub(1)?)
+            .ok()
+            .filter(|&i| i < (*h).extra as usize)?;
         Some(match proto_of(h) {
-            Some(p) => {
-                Upvalue::Lua(((h as *mut u8).add(LuaClosure::UPVALS) as *mut *mut Cell).add(i), (*p).upvals.add(i))
+            Some(p) => Upvalue::Lua(
+                ((h as *mut u8).add(LuaClosure::UPVALS) as *mut *mut Cell).add(i),
+                (*p).upvals.add(i),
+            ),
+            None => {
+                Upvalue::Native(((h as *mut u8).add(NativeClosure::UPVALS) as *mut Value).add(i))
             }
-            None => Upvalue::Native(((h as *mut u8).add(NativeClosure::UPVALS) as *mut Value).add(i)),
         })
     }
 }
@@ -177,7 +200,11 @@ unsafe fn upvalue_label(u: &Upvalue) -> Vec<u8> {
     match u {
         // SAFETY: [GC-LIVE] the prototype keeps the name.
         Upvalue::Lua(_, d) => unsafe {
-            if (**d).name.is_null() { b"(no name)".to_vec() } else { str_bytes((**d).name).to_vec() }
+            if (**d).name.is_null() {
+                b"(no name)".to_vec()
+            } else {
+                str_bytes((**d).name).to_vec()
+            }
         },
         Upvalue::Native(_) => Vec::new(),
     }
@@ -242,7 +269,9 @@ pub unsafe fn upvalue_id(f: Value, n: i64) -> Option<u64> {
 pub unsafe fn upvalue_join(l: *mut Thread, f1: Value, n1: i64, f2: Value, n2: i64) -> bool {
     // SAFETY: as promised; [GC-BARRIER] taken for the closure.
     unsafe {
-        let (Some(Upvalue::Lua(to, _)), Some(Upvalue::Lua(from, _))) = (upvalue(f1, n1), upvalue(f2, n2)) else {
+        let (Some(Upvalue::Lua(to, _)), Some(Upvalue::Lua(from, _))) =
+            (upvalue(f1, n1), upvalue(f2, n2))
+        else {
             return false;
         };
         *to = *from;

@@ -15,10 +15,13 @@ mod traceback;
 mod walk;
 
 pub use errors::{
-    ErrKind, arg_error, call_error, close_error, local_name_of_slot, op_error, order_error, position, type_name_of,
-    var_info, where_,
+    ErrKind, arg_error, call_error, close_error, local_name_of_slot, op_error, order_error,
+    position, type_name_of, var_info, where_,
 };
-pub use locals::{get_upvalue, local_at, param_name, read_local, set_upvalue, upvalue_id, upvalue_join, write_local};
+pub use locals::{
+    get_upvalue, local_at, param_name, read_local, set_upvalue, upvalue_id, upvalue_join,
+    write_local,
+};
 pub use traceback::{func_name_in_modules, traceback};
 pub use walk::{Called, Frame, Frames, frames, level, line_at, live_at, proto_of, word_index};
 
@@ -39,7 +42,10 @@ pub struct Name {
 
 impl Name {
     fn new(kind: &'static str, text: impl Into<Vec<u8>>) -> Name {
-        Name { kind, text: text.into() }
+        Name {
+            kind,
+            text: text.into(),
+        }
     }
 }
 
@@ -71,7 +77,11 @@ pub struct FuncInfo {
 pub unsafe fn func_info(f: Value) -> FuncInfo {
     // SAFETY: [GC-LIVE] as promised.
     unsafe {
-        let h = if f.tag == Tag::FUNCTION { f.as_ptr::<GcHeader>() } else { std::ptr::null_mut() };
+        let h = if f.tag == Tag::FUNCTION {
+            f.as_ptr::<GcHeader>()
+        } else {
+            std::ptr::null_mut()
+        };
         let Some(p) = proto_of(h) else {
             return FuncInfo {
                 source: b"=[C]",
@@ -90,7 +100,11 @@ pub unsafe fn func_info(f: Value) -> FuncInfo {
             short_src: chunkid(source),
             line_defined: (*p).line_defined.into(),
             last_line_defined: (*p).last_line_defined.into(),
-            what: if (*p).line_defined == 0 { "main" } else { "Lua" },
+            what: if (*p).line_defined == 0 {
+                "main"
+            } else {
+                "Lua"
+            },
             nups: (*h).extra as usize,
             nparams: (*p).nparams as usize,
             is_vararg: (*p).is_vararg != 0,

@@ -53,7 +53,13 @@ pub(super) unsafe fn local_name<'a>(p: *const Proto, r: usize, pc: usize) -> Opt
             .rev()
             .map(|i| &*(*p).locvars.add(i))
             .find(|v| v.reg as usize == r && v.start_pc as usize <= pc && pc < v.end_pc as usize)
-            .map(|v| if v.name.is_null() { b"?".as_slice() } else { str_bytes(v.name) })
+            .map(|v| {
+                if v.name.is_null() {
+                    b"?".as_slice()
+                } else {
+                    str_bytes(v.name)
+                }
+            })
     }
 }
 
@@ -64,7 +70,11 @@ pub(super) unsafe fn upvalue_name<'a>(p: *const Proto, i: usize) -> &'a [u8] {
             return b"?";
         }
         let name = (*(*p).upvals.add(i)).name;
-        if name.is_null() { b"?" } else { str_bytes(name) }
+        if name.is_null() {
+            b"?"
+        } else {
+            str_bytes(name)
+        }
     }
 }
 
@@ -127,7 +137,9 @@ unsafe fn basic_name(p: *const Proto, pc: usize, r: usize) -> (Option<Name>, Opt
         if let Some(n) = local_name(p, r, pc) {
             return (Some(Name::new("local", n)), None);
         }
-        let Some(set) = find_set_reg(p, pc, r) else { return (None, None) };
+        let Some(set) = find_set_reg(p, pc, r) else {
+            return (None, None);
+        };
         let w = word(p, set);
         let (a, b) = (reg(bc::a(w)), reg(bc::b(w)));
         let name = match op(p, set) {
@@ -170,7 +182,9 @@ pub(super) unsafe fn object_name(p: *const Proto, pc: usize, r: usize) -> Option
             Op::GetField => Name::new(access(table()), key(p, set, 2)),
             Op::GetIndex => {
                 let k = basic_name(p, set, reg(bc::c(w))).0;
-                let text = k.filter(|k| k.kind == "constant").map_or(b"?".to_vec(), |k| k.text);
+                let text = k
+                    .filter(|k| k.kind == "constant")
+                    .map_or(b"?".to_vec(), |k| k.text);
                 Name::new(access(table()), text)
             }
             Op::GetInt => Name::new("field", "integer index"),
@@ -221,7 +235,9 @@ pub(super) unsafe fn called_name(p: *const Proto, pc: usize) -> Option<Name> {
     // SAFETY: as `op`.
     unsafe {
         match op(p, pc) {
-            Op::Call | Op::CallM | Op::TailCall | Op::TailCallM => object_name(p, pc, reg(bc::a(word(p, pc)))),
+            Op::Call | Op::CallM | Op::TailCall | Op::TailCallM => {
+                object_name(p, pc, reg(bc::a(word(p, pc))))
+            }
             Op::TForCall => Some(Name::new("for iterator", "for iterator")),
             o => event_name(o).map(|e| Name::new("metamethod", e)),
         }
@@ -251,9 +267,8 @@ pub(super) unsafe fn operands(p: *const Proto, pc: usize) -> [Operand; 2] {
         GetField | SelfGet | GetIndex | GetInt | Len | Unm | BNot => [b; 2],
         SetField | SetIndex | SetInt => [a; 2],
         Add | Sub | Mul | Div | Mod | Pow | IDiv | BAnd | BOr | BXor | Shl | Shr => [b, c],
-        AddK | SubK | MulK | DivK | ModK | PowK | IDivK | BAndK | BOrK | BXorK | ShlK | ShrK | AddI | SubI => {
-            [b, Other]
-        }
+        AddK | SubK | MulK | DivK | ModK | PowK | IDivK | BAndK | BOrK | BXorK | ShlK | ShrK
+        | AddI | SubI => [b, Other],
         SubKR | DivKR | ModKR | PowKR | IDivKR | ShlKR | ShrKR => [Other, b],
         _ => [Other; 2],
     }

@@ -68,7 +68,9 @@ pub unsafe fn traceback(l: *mut Thread, msg: Option<&[u8]>, level: i32) -> Vec<u
             out.push(b'\n');
         }
         out.extend_from_slice(b"stack traceback:");
-        let Ok(level) = usize::try_from(level) else { return out };
+        let Ok(level) = usize::try_from(level) else {
+            return out;
+        };
         let last = frames(l).count() as i64 - 1;
         let all = last - level as i64 <= FIRST + LAST;
         let mut rest = frames(l).skip(level);

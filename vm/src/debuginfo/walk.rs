@@ -53,7 +53,10 @@ impl Frame {
 /// [GC-LIVE] `f` is null or a live function.
 pub unsafe fn proto_of(f: *const GcHeader) -> Option<*mut Proto> {
     // SAFETY: as promised.
-    unsafe { (!f.is_null() && (*f).kind == ObjKind::LuaClosure as u8).then(|| (*(f as *const LuaClosure)).proto) }
+    unsafe {
+        (!f.is_null() && (*f).kind == ObjKind::LuaClosure as u8)
+            .then(|| (*(f as *const LuaClosure)).proto)
+    }
 }
 
 /// Number of the word at `pc` in the function's code (the header is word 0).
@@ -115,8 +118,19 @@ pub unsafe fn frames(l: *mut Thread) -> Frames {
     // SAFETY: as promised.
     unsafe {
         // A fresh coroutine's function is in the bottom slot but does not run yet.
-        let base = if (*l).status == thread_status::FRESH { std::ptr::null_mut() } else { (*l).base };
-        Frames { l, base, pc: (*l).pc, end: (*l).top, full: false, transfer: None }
+        let base = if (*l).status == thread_status::FRESH {
+            std::ptr::null_mut()
+        } else {
+            (*l).base
+        };
+        Frames {
+            l,
+            base,
+            pc: (*l).pc,
+            end: (*l).top,
+            full: false,
+            transfer: None,
+        }
     }
 }
 
@@ -156,13 +170,21 @@ impl Frames {
                 // The running frame of a Lua function has no frame above it that would say more.
                 Some(p) if !self.full => {
                     let live = base.add(live_at(p, self.pc));
-                    if self.end > base && self.base != (*self.l).base { live.min(self.end) } else { live }
+                    if self.end > base && self.base != (*self.l).base {
+                        live.min(self.end)
+                    } else {
+                        live
+                    }
                 }
                 _ => self.end,
             };
             let mut f = Frame {
                 base,
-                pc: if proto.is_some() { self.pc } else { std::ptr::null() },
+                pc: if proto.is_some() {
+                    self.pc
+                } else {
+                    std::ptr::null()
+                },
                 func,
                 tail: false,
                 called: Called::Native,

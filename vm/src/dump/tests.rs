@@ -23,8 +23,14 @@ fn header_is_pucs() {
     let bytes = encode(&samples()[0]);
     let header = b"\x1bLua\x54\x00\x19\x93\r\n\x1a\n\x04\x08\x08";
     assert_eq!(&bytes[..header.len()], header);
-    assert_eq!(&bytes[header.len()..header.len() + 8], &0x5678i64.to_le_bytes());
-    assert_eq!(&bytes[header.len() + 8..header.len() + 16], &370.5f64.to_le_bytes());
+    assert_eq!(
+        &bytes[header.len()..header.len() + 8],
+        &0x5678i64.to_le_bytes()
+    );
+    assert_eq!(
+        &bytes[header.len() + 8..header.len() + 16],
+        &370.5f64.to_le_bytes()
+    );
     for (i, why) in [
         (1, "not a binary chunk"),
         (4, "version mismatch"),
@@ -41,10 +47,18 @@ fn header_is_pucs() {
         let mut bad = bytes.clone();
         bad[i] = bad[i].wrapping_add(1);
         let e = undump(&bad, b"@f.lua").unwrap_err();
-        assert_eq!(e.starts_with("f.lua: bad binary format ("), e.contains(why), "{i}: {e}");
+        assert_eq!(
+            e.starts_with("f.lua: bad binary format ("),
+            e.contains(why),
+            "{i}: {e}"
+        );
         assert!(e.contains(why), "{i}: {e}");
     }
-    assert!(undump(&bytes[..9], &bytes).unwrap_err().starts_with("binary string: "));
+    assert!(
+        undump(&bytes[..9], &bytes)
+            .unwrap_err()
+            .starts_with("binary string: ")
+    );
 }
 
 #[test]
@@ -96,5 +110,8 @@ fn damage_never_panics() {
             assert_eq!(encode(&undump(&encode(&c), b"=fuzz").unwrap()), encode(&c));
         }
     }
-    assert!(rounds > 500 && accepted > 0 && accepted < rounds, "{accepted} of {rounds}");
+    assert!(
+        rounds > 500 && accepted > 0 && accepted < rounds,
+        "{accepted} of {rounds}"
+    );
 }

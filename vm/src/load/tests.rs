@@ -49,14 +49,34 @@ fn header_and_operands() {
             let closure = f.as_ptr::<LuaClosure>();
             let p = (*closure).proto;
             assert_eq!((*closure).pc, (*p).code.add(1) as *const Instr);
-            assert_eq!(*(*p).code, pack(dispatch::handler_of(Op::FuncV), 0, c.main.frame_size.into(), NEVER));
+            assert_eq!(
+                *(*p).code,
+                pack(
+                    dispatch::handler_of(Op::FuncV),
+                    0,
+                    c.main.frame_size.into(),
+                    NEVER
+                )
+            );
             let inner = *(*p).protos;
-            assert_eq!(*(*inner).code, pack(dispatch::handler_of(Op::FuncF), 0, 4, 1));
+            assert_eq!(
+                *(*inner).code,
+                pack(dispatch::handler_of(Op::FuncF), 0, 4, 1)
+            );
             // Word 1 is GetUpval R1 U0, word 2 Add R1 R1 R0.
-            assert_eq!(*(*inner).code.add(1), pack(dispatch::handler_of(Op::GetUpval), 16, 0, 0));
-            assert_eq!(*(*inner).code.add(2), pack(dispatch::handler_of(Op::Add), 16, 16, 0));
+            assert_eq!(
+                *(*inner).code.add(1),
+                pack(dispatch::handler_of(Op::GetUpval), 16, 0, 0)
+            );
+            assert_eq!(
+                *(*inner).code.add(2),
+                pack(dispatch::handler_of(Op::Add), 16, 16, 0)
+            );
             // AddK R1 R1 K(10): tag and payload.
-            assert_eq!(*(*inner).code.add(4), pack(dispatch::handler_of(Op::AddK), 16, 16, Tag::INT.0 as u16));
+            assert_eq!(
+                *(*inner).code.add(4),
+                pack(dispatch::handler_of(Op::AddK), 16, 16, Tag::INT.0 as u16)
+            );
             assert_eq!(*(*inner).code.add(5), 10);
             assert_eq!(*(*inner).live, 1);
             assert_eq!((*p).nlocvars, 1);
@@ -73,7 +93,10 @@ fn first_upvalue_is_the_globals_table() {
             let f = load_chunk(l, &samples()[0]).unwrap();
             let cell = *(f.as_ptr::<u8>().add(LuaClosure::UPVALS) as *const *const Cell);
             assert_eq!((*cell).value.tag, Tag::TABLE);
-            assert_eq!((*cell).value.as_ptr::<Table>(), Global::of((*l).global).hot.globals);
+            assert_eq!(
+                (*cell).value.as_ptr::<Table>(),
+                Global::of((*l).global).hot.globals
+            );
         }
     });
 }

@@ -21,7 +21,13 @@ fn jump(f: &mut Function, live: u8, op: Op, a: u16, distance: i32) {
 }
 
 fn upval(in_stack: bool, index: u8, readonly: bool) -> UpvalInfo {
-    UpvalInfo { name: b"u".as_slice().into(), in_stack, index, readonly, attrib: 0 }
+    UpvalInfo {
+        name: b"u".as_slice().into(),
+        in_stack,
+        index,
+        readonly,
+        attrib: 0,
+    }
 }
 
 fn s(text: &str) -> Const {
@@ -29,11 +35,18 @@ fn s(text: &str) -> Const {
 }
 
 fn function(frame_size: u8) -> Function {
-    Function { frame_size, upvals: vec![upval(true, 0, false)], ..Function::default() }
+    Function {
+        frame_size,
+        upvals: vec![upval(true, 0, false)],
+        ..Function::default()
+    }
 }
 
 fn chunk(main: Function) -> Chunk {
-    Chunk { source: b"@sample".as_slice().into(), main }
+    Chunk {
+        source: b"@sample".as_slice().into(),
+        main,
+    }
 }
 
 /// A closure over a cell, a loop, calls with open results, constructors, a to-be-closed variable.
@@ -41,7 +54,14 @@ fn rich() -> Function {
     use Op::*;
     let mut f = function(12);
     f.is_vararg = true;
-    f.consts = vec![s("print"), s("x"), s("y"), Const::Float(1.5), Const::Int(-7), s(&"long ".repeat(20))];
+    f.consts = vec![
+        s("print"),
+        s("x"),
+        s("y"),
+        Const::Float(1.5),
+        Const::Int(-7),
+        s(&"long ".repeat(20)),
+    ];
     f.templates = vec![vec![1, 2]];
     let mut inner = function(4);
     inner.nparams = 1;
@@ -53,7 +73,13 @@ fn rich() -> Function {
     ins(&mut inner, 2, AddK, 1, 1, 0, &[0]);
     ins(&mut inner, 2, Ret1, 1, 0, 0, &[]);
     inner.line_defined = 3;
-    inner.locvars = vec![LocVarInfo { name: b"p".as_slice().into(), start_pc: 0, end_pc: 5, reg: 0, boxed: false }];
+    inner.locvars = vec![LocVarInfo {
+        name: b"p".as_slice().into(),
+        start_pc: 0,
+        end_pc: 5,
+        reg: 0,
+        boxed: false,
+    }];
     f.functions.push(inner);
 
     ins(&mut f, 0, LoadI, 0, 5, 0, &[]);
@@ -97,7 +123,13 @@ fn rich() -> Function {
     ins(&mut f, 4, JEqK, 3, 0, 4, &[1]);
     ins(&mut f, 4, SelfGet, 3, 3, 0, &[0, 0, 2]);
     ins(&mut f, 4, Ret, 3, 1, 0, &[]);
-    f.locvars = vec![LocVarInfo { name: b"v".as_slice().into(), start_pc: 2, end_pc: 40, reg: 0, boxed: true }];
+    f.locvars = vec![LocVarInfo {
+        name: b"v".as_slice().into(),
+        start_pc: 2,
+        end_pc: 40,
+        reg: 0,
+        boxed: true,
+    }];
     f
 }
 
@@ -206,7 +238,9 @@ fn liveness() {
         ins(f, 1, LoadI, 1, 0, 0, &[]);
         ins(f, 0, Ret0, 0, 0, 0, &[]);
     });
-    refused_for("R0 holds no live value", 4, |f| ins(f, 0, Ret1, 0, 0, 0, &[]));
+    refused_for("R0 holds no live value", 4, |f| {
+        ins(f, 0, Ret1, 0, 0, 0, &[])
+    });
     refused_for("R0 holds no live value", 4, |f| {
         ins(f, 0, LoadI, 0, 0, 0, &[]);
         ins(f, 0, Ret1, 0, 0, 0, &[]);
@@ -309,9 +343,21 @@ fn cells() {
     closure(true, 1, false).unwrap();
     closure(false, 0, true).unwrap();
     closure(false, 0, false).unwrap();
-    assert!(closure(true, 0, false).unwrap_err().contains("does not match"));
-    assert!(closure(false, 1, true).unwrap_err().contains("does not match"));
-    assert!(closure(true, 1, true).unwrap_err().contains("said to be constant"));
+    assert!(
+        closure(true, 0, false)
+            .unwrap_err()
+            .contains("does not match")
+    );
+    assert!(
+        closure(false, 1, true)
+            .unwrap_err()
+            .contains("does not match")
+    );
+    assert!(
+        closure(true, 1, true)
+            .unwrap_err()
+            .contains("said to be constant")
+    );
     refused_for("no live cell", 4, |f| {
         let mut inner = function(2);
         inner.upvals = vec![upval(true, 0, false)];
@@ -411,7 +457,13 @@ fn tables_and_nesting() {
         ins(f, 0, Op::Ret0, 0, 0, 0, &[]);
     });
     refused_for("local variable", 2, |f| {
-        f.locvars = vec![LocVarInfo { name: Box::default(), start_pc: 0, end_pc: 9, reg: 0, boxed: false }];
+        f.locvars = vec![LocVarInfo {
+            name: Box::default(),
+            start_pc: 0,
+            end_pc: 9,
+            reg: 0,
+            boxed: false,
+        }];
         ins(f, 0, Op::Ret0, 0, 0, 0, &[]);
     });
     let mut f = function(2);
@@ -436,7 +488,15 @@ fn hostile_flow_ends() {
     let n = 3000;
     for i in 0..n {
         ins(&mut f, 250, JT, (i % 250) as u16, 0, 1, &[]);
-        ins(&mut f, 250, Move, (i * 7 % 250) as u16, (i * 13 % 250) as u16, 0, &[]);
+        ins(
+            &mut f,
+            250,
+            Move,
+            (i * 7 % 250) as u16,
+            (i * 13 % 250) as u16,
+            0,
+            &[],
+        );
     }
     jump(&mut f, 250, Loop, 0, -(2 * n + 1));
     let t = std::time::Instant::now();
