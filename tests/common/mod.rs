@@ -156,6 +156,10 @@ impl Run {
         self
     }
 
+    #[allow(
+        clippy::zombie_processes,
+        reason = "waited for below, by `try_wait` or after `kill`"
+    )]
     pub fn run(mut self) -> Ran {
         let limit = self.address_space;
         self.command

@@ -322,6 +322,7 @@ unsafe fn text(s: *mut Str) -> Box<[u8]> {
     if s.is_null() {
         Box::default()
     } else {
+        // SAFETY: [GC-LIVE] as the line above says of the string.
         unsafe { str_bytes(s).into() }
     }
 }
