@@ -295,7 +295,7 @@ impl Gen {
                 let a = self.expr(Ty::Arr, 1);
                 let b = self.body(&[(&k, Ty::Int), (&v, Ty::Num)]);
                 out.push(Item::block(
-                    format!("for {k}, {v} in ipairs(A({a})) do"),
+                    format!("for {k}, {v} in ipairs({{table.unpack(A({a}))}}) do"),
                     b,
                     "end",
                 ));
