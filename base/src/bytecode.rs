@@ -461,6 +461,15 @@ impl Op {
     pub fn words(self) -> usize {
         1 + self.info().extra.len()
     }
+    /// Where the result of a metamethod called by the instruction goes to register A, and that is all: its length in
+    /// words; else 0 (`vm::helpers::finish_op` knows the rest).
+    pub fn plain_words(self) -> usize {
+        if self.info().modes[0] == Mode::W && self != Op::Concat {
+            self.words()
+        } else {
+            0
+        }
+    }
     /// Name in upper case, as listings show it.
     pub fn mnemonic(self) -> String {
         self.info().name.to_ascii_uppercase()

@@ -210,6 +210,9 @@ impl Dict {
     pub const SMALL: u32 = 8;
 }
 
+/// The hash of an object as a dictionary key is the upper half of the lower 64 bits of its address times this.
+pub const POINTER_FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// Entry of a dictionary. A nil value keeps its key.
 #[repr(C)]
 #[derive(Clone, Copy)]

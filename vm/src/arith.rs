@@ -345,7 +345,11 @@ pub fn num_eq(a: Value, b: Value) -> bool {
 pub unsafe fn str_cmp(a: *mut Str, b: *mut Str) -> Ordering {
     // SAFETY: [GC-LIVE] the caller's promise.
     let (x, y) = unsafe { (str_bytes(a), str_bytes(b)) };
-    x.cmp(y)
+    match (x.first(), y.first()) {
+        // spares most comparisons of a sort the call
+        (Some(p), Some(q)) if p != q => p.cmp(q),
+        _ => x.cmp(y),
+    }
 }
 
 /// Raw `a < b` for two numbers or two strings; `None` for anything else.

@@ -13,13 +13,14 @@
 //! Nothing is ever removed: an entry whose value is nil keeps its key (or a `DEADKEY`) until the entries are
 //! moved by the insertion of a new key that finds no room. The hash of numbers and of objects, short strings
 //! included, is a mix of the payload (no access to the key's memory, neither in look-ups nor in rebuilds);
-//! that of long strings comes from their bytes.
+//! that of long strings comes from their bytes. Emitted code (`vm/interp`, `tables.rs`) looks at the home of
+//! small integers and of objects itself: an empty word there says that the key is absent.
 //!
 //! Keys given to these functions are normalised: no nil, no NaN, no float with an integer value.
 
 use core::ptr::null_mut;
 
-use traceorus_base::objects::{Dict, DictEntry, ObjKind, Str};
+use traceorus_base::objects::{Dict, DictEntry, ObjKind, POINTER_FACTOR, Str};
 use traceorus_base::value::{Tag, Value};
 
 use crate::state::Global;
@@ -62,6 +63,12 @@ fn spot_hash(hash: u32) -> Spot {
     Spot { hash, home: hash }
 }
 
+/// Spot of an object that is no long string. One multiplication: addresses differ in low bits.
+#[inline(always)]
+fn spot_object(payload: u64) -> Spot {
+    spot_hash((payload.wrapping_mul(POINTER_FACTOR) >> 32) as u32)
+}
+
 /// Spot of a key that is no long string.
 #[inline(always)]
 fn spot_plain(key: Value) -> Spot {
@@ -69,6 +76,7 @@ fn spot_plain(key: Value) -> Spot {
         Tag::INT => spot_int(key.payload),
         Tag::TRUE => spot_hash(mix(1)),
         Tag::FALSE => spot_hash(mix(2)),
+        t if t.is_collectable() => spot_object(key.payload),
         _ => spot_hash(mix(key.payload)),
     }
 }
@@ -350,7 +358,7 @@ pub unsafe fn dict_find(d: *mut Dict, key: Value) -> *mut DictEntry {
 pub unsafe fn dict_find_short(d: *mut Dict, key: *mut Str) -> *mut DictEntry {
     // SAFETY: [GC-LIVE].
     unsafe {
-        find(d, spot_hash(mix(key as u64)), |e| {
+        find(d, spot_object(key as u64), |e| {
             e.key_payload == key as u64 && e.key_tag == Tag::STRING
         })
     }

@@ -156,6 +156,7 @@ static TABLE: HelperTable = {
     t[i + 3] = poll_step as *const u8;
     t[i + 4] = header_step as *const u8;
     t[i + 5] = dict_step as *const u8;
+    t[i + 6] = string_step as *const u8;
     HelperTable(t)
 };
 
@@ -323,11 +324,12 @@ unsafe fn lookup_constant(g: &mut Global, shape: u32, key: u64, v: Value) {
     }
 }
 
-/// Remembers the slot of a computed string key of a record.
+/// Remembers what a string key that is no constant of the instruction means for a record: a slot or, for a look-up
+/// (`get`), a constant of its prototypes.
 ///
 /// # Safety
 /// [GC-LIVE]
-pub unsafe fn cache_computed(g: &mut Global, t: Value, k: Value) {
+pub unsafe fn cache_computed(g: &mut Global, t: Value, k: Value, get: bool) {
     // SAFETY: as promised.
     unsafe {
         if t.tag != Tag::TABLE || k.tag != Tag::STRING || !crate::string::str_is_short(k.as_ptr()) {
@@ -339,6 +341,26 @@ pub unsafe fn cache_computed(g: &mut Global, t: Value, k: Value) {
         }
         if let Some(slot) = shape::shape_find(g, (*p).shape, k.as_ptr()) {
             lookup_own(g, (*p).hdr.word, k.as_ptr(), slot);
+        } else if get && let Some(v) = constant_of(g, t, k.as_ptr()) {
+            lookup_constant(g, (*p).hdr.word, k.payload, v);
+        }
+    }
+}
+
+/// Remembers that the metatable of `t` has the Lua function `f` as `__index`.
+///
+/// # Safety
+/// [GC-LIVE] `t` is a table with a metatable.
+pub unsafe fn cache_index(g: &mut Global, t: Value, f: Value) {
+    // SAFETY: as promised.
+    unsafe {
+        let mt = (*t.as_ptr::<Table>()).metatable;
+        let name = g.hot.meta_names[MetaMethod::Index as usize];
+        if f.tag == Tag::FUNCTION
+            && table::table_is_cacheable(mt)
+            && table::proto_slot_is_const(g, mt, name)
+        {
+            lookup_constant(g, (*mt).hdr.word, name as u64 | 3, f);
         }
     }
 }
@@ -394,6 +416,15 @@ pub unsafe extern "C" fn dict_step(t: *mut Table, payload: u64, tag: i32) -> *mu
     }
 }
 
+/// Compares two strings for emitted code: negative, 0 or positive.
+///
+/// # Safety
+/// [GC-LIVE] two live strings.
+pub unsafe extern "C" fn string_step(a: *mut Str, b: *mut Str) -> i64 {
+    // SAFETY: as promised.
+    unsafe { crate::arith::str_cmp(a, b) as i64 }
+}
+
 /// Fills the cache of a global access to `env`.
 ///
 /// # Safety
@@ -405,7 +436,12 @@ pub unsafe fn cache_global(g: &mut Global, pc: *const Instr, env: Value) {
             return;
         }
         let t = env.as_ptr::<Table>();
-        if (*t).hdr.flags & flags::TAB_DICT == 0 || (*t).hdr.flags & flags::TAB_VOLATILE != 0 {
+        if (*t).hdr.flags & flags::TAB_DICT == 0 {
+            // inherited globals are not cached: that would make a prototype of what is often the table of globals
+            let name = Value::new(*pc.add(3), Tag::STRING);
+            return cache_computed(g, env, name, false);
+        }
+        if (*t).hdr.flags & flags::TAB_VOLATILE != 0 {
             return;
         }
         if (*t).hdr.flags & flags::TAB_PROTO != 0 && op_at(pc) == Op::SetGlobal {

@@ -170,7 +170,12 @@ unsafe fn do_index(i: Ins, t: Value, k: Value, words: usize) -> *const Instr {
                 *i.a() = v;
                 i.next(words)
             }
-            Access::Call(f, o) => i.meta(&[f, o, k]),
+            Access::Call(f, o) => {
+                if t.tag == Tag::TABLE && o.payload == t.payload {
+                    dispatch::cache_index(i.g(), t, f);
+                }
+                i.meta(&[f, o, k])
+            }
             Access::NotIndexable(o) => i.op_error(ErrKind::Index, o, k),
             Access::Loop => {
                 throw::run_error(i.l, "'__index' chain too long; possible loop");
@@ -566,11 +571,11 @@ helpers! {
         do_index(i, o, k, 4)
     }
     h_getindex(i) {
-        dispatch::cache_computed(i.g(), *i.b(), *i.c());
+        dispatch::cache_computed(i.g(), *i.b(), *i.c(), true);
         do_index(i, *i.b(), *i.c(), 1)
     }
     h_setindex(i) {
-        dispatch::cache_computed(i.g(), *i.a(), *i.b());
+        dispatch::cache_computed(i.g(), *i.a(), *i.b(), false);
         do_set(i, *i.a(), *i.b(), *i.c(), false, 1)
     }
     h_getint(i) { do_index(i, *i.b(), Value::int(bytecode::c(i.w) as i16 as i64), 1) }

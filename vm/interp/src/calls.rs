@@ -12,7 +12,9 @@ use traceorus_asm::{AluCond, AluOp, BitCond, Cond, Gpr, Label, LoadKind, Masm, S
 use traceorus_base::Tag;
 use traceorus_base::bytecode::{MULTI, Op};
 use traceorus_base::frame::{self, kind};
-use traceorus_base::objects::{GcHeader, LuaClosure, NativeClosure, ObjKind, Proto, thread_status};
+use traceorus_base::objects::{
+    Activation, GcHeader, LuaClosure, NativeClosure, ObjKind, Proto, thread_status,
+};
 
 use crate::{B8, B16, B32, B64, Gen, NIL, U16, U32, U64, extra, goff, toff};
 
@@ -286,13 +288,20 @@ fn finish<M: Masm>(g: &mut Gen<M>, slow: Label) {
     g.m.load(U64, d(M::T5), at(M::T2, -8));
     let other = g.cold(move |g| {
         let (tail, pcall, bottom) = (g.m.new_label(), g.m.new_label(), g.m.new_label());
+        let (cont, entry) = (g.m.new_label(), g.m.new_label());
         g.m.alu(AluOp::And, B32, d(M::T6), M::T5, kind::MASK as i64);
+        g.m.branch(Cond::Eq, B32, M::T6, kind::CONT as i64, cont);
+        g.m.branch(Cond::Eq, B32, M::T6, kind::ENTRY as i64, entry);
         g.m.branch(Cond::Eq, B32, M::T6, kind::TAIL as i64, tail);
         g.m.branch(Cond::Eq, B32, M::T6, kind::PCALL as i64, pcall);
         g.m.branch(Cond::Eq, B32, M::T6, kind::BASE as i64, bottom);
         g.m.branch(Cond::Ne, B32, M::T6, kind::VARARG as i64, slow);
         below_vararg(g);
         g.m.jump(again);
+        g.m.bind(cont);
+        end_meta(g, slow);
+        g.m.bind(entry);
+        end_entry(g, slow);
         g.m.bind(bottom);
         end_thread(g, slow);
         g.m.bind(tail);
@@ -327,6 +336,79 @@ fn finish<M: Masm>(g: &mut Gen<M>, slow: Label) {
     g.m.branch_bits(BitCond::NonZero, B32, M::T5, kind::MASK as i64, other);
     g.m.bind(lua);
     give(g);
+}
+
+/// `to` = the address in the frame word `word`.
+fn address<M: Masm>(g: &mut Gen<M>, to: Gpr, word: Gpr) {
+    let up = i64::from(64 - frame::DELTA_SHIFT);
+    g.m.shift(ShiftOp::Shl, B64, d(to), word, up);
+    g.m.shift(ShiftOp::Shr, B64, d(to), to, up);
+    g.m.alu(AluOp::And, B64, d(to), to, -8);
+}
+
+/// A metamethod with base T2 and frame word T5 ends with the T4 results at T3: the first is the value of register A of the
+/// instruction that called it.
+fn end_meta<M: Masm>(g: &mut Gen<M>, slow: Label) {
+    // T0 = pc of that instruction, T6 = its length
+    address(g, M::T0, M::T5);
+    g.m.load(U16, d(M::T6), at(M::T0, 0));
+    g.m.load(U64, d(M::T7), at(M::GLOBAL, goff!(code_base)));
+    g.m.load(U16, d(M::T6), at_index(M::T7, M::T6, Scale::S8, -4));
+    g.m.branch(Cond::Eq, B32, M::T6, 0, slow);
+    g.m.lea(d(M::PC), at_index(M::T0, M::T6, Scale::S8, 0));
+    g.m.load(U16, d(M::T1), at(M::T0, 2));
+    g.m.shift(
+        ShiftOp::Shr,
+        B64,
+        d(M::T5),
+        M::T5,
+        i64::from(frame::DELTA_SHIFT),
+    );
+    g.m.alu(AluOp::And, B32, d(M::T5), M::T5, frame::MAX_DELTA as i64);
+    g.m.shift(ShiftOp::Shl, B64, d(M::T5), M::T5, 4);
+    g.m.alu(AluOp::Sub, B64, d(M::BASE), M::T2, M::T5);
+    g.reload_code();
+    let none = g.cold(|g| {
+        g.m.store_imm(B32, Gen::<M>::tag(M::T1), NIL as i32);
+        g.next(0);
+    });
+    g.m.branch(Cond::Eq, B64, M::T4, 0, none);
+    g.m.load(U64, d(M::T6), at(M::T3, 0));
+    g.m.load(U32, d(M::T7), at(M::T3, 8));
+    g.put(M::T1, M::T6, M::T7);
+    g.next(0);
+}
+
+/// A function called by native code, with frame word T5, ends with the T4 results at T3: leaves the interpreter if one
+/// result is wanted.
+fn end_entry<M: Masm>(g: &mut Gen<M>, slow: Label) {
+    address(g, M::T5, M::T5);
+    let act = |field: usize| at(M::T5, field as i32);
+    g.m.branch_mem(
+        Cond::Ne,
+        B32,
+        act(offset_of!(Activation, nresults)),
+        1,
+        slow,
+    );
+    g.m.branch(Cond::Eq, B64, M::T4, 0, slow);
+    g.m.load(U64, d(M::T0), at(M::THREAD, toff!(stack)));
+    g.m.load(U64, d(M::T1), act(offset_of!(Activation, func)));
+    g.m.alu(AluOp::Add, B64, d(M::T1), M::T1, M::T0);
+    g.m.load(U64, d(M::T6), at(M::T3, 0));
+    g.m.load(U32, d(M::T7), at(M::T3, 8));
+    g.m.store(B64, at(M::T1, 0), M::T6);
+    g.m.store(B32, at(M::T1, 8), M::T7);
+    g.m.alu(AluOp::Add, B64, d(M::T1), M::T1, 16);
+    g.m.store(B64, at(M::THREAD, toff!(top)), M::T1);
+    g.m.load(U64, d(M::T1), act(offset_of!(Activation, prev_base)));
+    g.m.alu(AluOp::Add, B64, d(M::T1), M::T1, M::T0);
+    g.m.store(B64, at(M::THREAD, toff!(base)), M::T1);
+    g.m.load(U64, d(M::T1), act(offset_of!(Activation, prev_pc)));
+    g.m.store(B64, at(M::THREAD, toff!(pc)), M::T1);
+    g.m.store_imm(B32, at(M::GLOBAL, goff!(exit_status)), 0);
+    let leave = g.leave;
+    g.m.jump(leave);
 }
 
 /// The running thread ends with the T4 results at T3 of its body, whose base is T2.
@@ -434,7 +516,7 @@ fn enter<M: Masm>(g: &mut Gen<M>) {
 }
 
 /// Goes to the header handler of the callee (see the module).
-fn to_header<M: Masm>(g: &mut Gen<M>) {
+pub(crate) fn to_header<M: Masm>(g: &mut Gen<M>) {
     g.m.load(U16, d(M::T5), at(M::T3, -8));
     g.m.load(U64, d(M::T6), at(M::GLOBAL, goff!(code_base)));
     g.m.lea(d(M::T5), at_index(M::T6, M::T5, Scale::S8, 0));
@@ -530,7 +612,7 @@ fn tail_call<M: Masm>(g: &mut Gen<M>) {
 
 /// T6 = end of the slots that a Lua function with first pc T3, base T2 and T4 arguments can need, whatever its header: if
 /// there is room, the header handler does not fail for want of it.
-fn room_for_any<M: Masm>(g: &mut Gen<M>) {
+pub(crate) fn room_for_any<M: Masm>(g: &mut Gen<M>) {
     // its frame above the larger of arguments and parameters, which are no more than the frame, and the moved function slot
     g.m.load(U16, d(M::T6), at(M::T3, -4));
     g.m.lea(d(M::T6), at_index(M::T4, M::T6, Scale::S2, 1));
@@ -564,12 +646,7 @@ fn generic<M: Masm>(g: &mut Gen<M>) -> traceorus_asm::Label {
         g.m.store(B64, at(M::THREAD, toff!(base)), M::BASE);
         g.m.store(B64, at(M::THREAD, toff!(pc)), M::PC);
         g.m.alu(AluOp::Sub, B64, d(M::T2), M::T2, 16);
-        g.m.load(U64, d(M::T7), at(M::GLOBAL, goff!(helpers)));
-        g.m.load(
-            U64,
-            d(M::T7),
-            at(M::T7, 8 * (Op::ALL.len() + extra::PRECALL) as i32),
-        );
+        g.extra(extra::PRECALL);
         g.m.move_args(&[M::THREAD.into(), M::T2.into(), M::T4.into(), M::PC.into()]);
         g.m.call_reg(M::T7);
         let resume = g.resume;
@@ -948,12 +1025,7 @@ fn native_call<M: Masm>(g: &mut Gen<M>) {
         g.m.branch(Cond::Eq, B64, M::T0, -2, switched);
         // -1: raise
         g.m.load(U64, d(M::THREAD), at(M::GLOBAL, goff!(current)));
-        g.m.load(U64, d(M::T7), at(M::GLOBAL, goff!(helpers)));
-        g.m.load(
-            U64,
-            d(M::T7),
-            at(M::T7, 8 * (Op::ALL.len() + extra::RAISE) as i32),
-        );
+        g.extra(extra::RAISE);
         g.m.move_args(&[M::THREAD.into()]);
         g.m.call_reg(M::T7);
         let resume = g.resume;
@@ -969,12 +1041,7 @@ fn native_call<M: Masm>(g: &mut Gen<M>) {
 /// The complete return of a native function with T4 results.
 fn native_return<M: Masm>(g: &mut Gen<M>) -> Label {
     g.cold(|g| {
-        g.m.load(U64, d(M::T7), at(M::GLOBAL, goff!(helpers)));
-        g.m.load(
-            U64,
-            d(M::T7),
-            at(M::T7, 8 * (Op::ALL.len() + extra::NATIVE_RETURN) as i32),
-        );
+        g.extra(extra::NATIVE_RETURN);
         g.m.move_args(&[M::THREAD.into(), M::T4.into()]);
         g.m.call_reg(M::T7);
         let resume = g.resume;

@@ -8,7 +8,7 @@ use traceorus_base::Tag;
 use traceorus_base::bytecode::Op;
 use traceorus_base::objects::{GcHeader, Table, flags};
 
-use crate::{B8, B32, B64, Gen, S16To32, S16To64, U32, U64};
+use crate::{B8, B32, B64, Gen, S16To32, S16To64, U32, U64, extra};
 
 pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
     match op {
@@ -55,7 +55,18 @@ fn order<M: Masm>(g: &mut Gen<M>, cond: Cond, fcond: FCond) {
     g.jump_c(1);
     g.m.bind(notint);
     let slow = g.slow();
-    g.m.branch(Cond::Ne, B32, M::T4, 2, slow);
+    let other = g.cold(move |g| {
+        // no other two tags have this sum
+        g.m.branch(Cond::Ne, B32, M::T4, 2 * i64::from(Tag::STRING.0), slow);
+        g.m.load(U64, d(M::T5), Gen::<M>::pay(M::T1));
+        g.m.load(U64, d(M::T6), Gen::<M>::pay(M::T2));
+        g.extra(extra::STRING_STEP);
+        g.m.move_args(&[M::T5.into(), M::T6.into()]);
+        g.m.call_reg(M::T7);
+        g.m.branch(cond, B64, M::RET0, 0, taken);
+        g.next(1);
+    });
+    g.m.branch(Cond::Ne, B32, M::T4, 2, other);
     g.m.fload(d(M::F0), Gen::<M>::pay(M::T1));
     g.m.fcmp_branch(fcond, M::F0, Gen::<M>::pay(M::T2), taken);
     g.next(1);

@@ -48,6 +48,8 @@ pub mod extra {
     pub const PRECALL: usize = 4;
     /// `dict_step(table, key payload, key tag) -> entry or null`
     pub const DICT_STEP: usize = 5;
+    /// `string_step(string, string) -> i64`, negative, 0 or positive as the first is less, equal or greater
+    pub const STRING_STEP: usize = 6;
 }
 
 /// The generated interpreter.
@@ -82,6 +84,8 @@ pub(crate) struct Gen<M: Masm> {
     call_helper: Label,
     /// After a helper: T0 (= RET0) is the next pc.
     resume: Label,
+    /// Leaves the interpreter.
+    leave: Label,
 }
 
 /// Offset of a field of the hot state.
@@ -194,6 +198,12 @@ impl<M: Masm> Gen<M> {
         self.m
             .branch_mem(Cond::Ne, B32, at(M::GLOBAL, goff!(poll)), 0, cold);
     }
+    /// T7 = the address of an extra helper.
+    pub fn extra(&mut self, n: usize) {
+        self.m.load(U64, d(M::T7), at(M::GLOBAL, goff!(helpers)));
+        self.m
+            .load(U64, d(M::T7), at(M::T7, 8 * (Op::ALL.len() + n) as i32));
+    }
     /// Table offset of an extra helper in T0, then the common call.
     pub fn call_extra(&mut self, n: usize) {
         self.m.mov_imm(d(M::T0), 8 * (Op::ALL.len() + n) as i64);
@@ -221,6 +231,7 @@ impl<M: Masm> Gen<M> {
         let slow = (0..n).map(|_| m.new_label()).collect();
         let call_helper = m.new_label();
         let resume = m.new_label();
+        let leave = m.new_label();
         Gen {
             m,
             entry,
@@ -230,6 +241,7 @@ impl<M: Masm> Gen<M> {
             cold: Vec::new(),
             call_helper,
             resume,
+            leave,
         }
     }
 
@@ -244,9 +256,10 @@ impl<M: Masm> Gen<M> {
 
     fn handler(&mut self, op: Op) {
         self.op = op;
-        // the op number sits right before the entry
+        // the op number sits right before the entry, and before that what the end of a metamethod's call needs
         self.m.align(8);
-        self.m.emit_bytes(&[0xCC; 6]);
+        self.m.emit_bytes(&[0xCC; 4]);
+        self.m.emit_u16(op.plain_words() as u16);
         self.m.emit_u16(op as u16);
         let entry = self.entry[op as usize];
         self.m.bind(entry);
@@ -301,7 +314,7 @@ impl<M: Masm> Gen<M> {
         self.m.mov(d(M::PC), M::RET0);
         self.m
             .load(U64, d(M::THREAD), at(M::GLOBAL, goff!(current)));
-        let leave = self.m.new_label();
+        let leave = self.leave;
         self.m.branch(Cond::Eq, B64, M::PC, 0, leave);
         self.m.load(U64, d(M::BASE), at(M::THREAD, toff!(base)));
         self.reload_code();

@@ -6,13 +6,15 @@ use traceorus_asm::operand::{at, at_index};
 use traceorus_asm::{AluOp, BitCond, Cond, Gpr, Label, Masm, Scale, ShiftOp, d};
 use traceorus_base::Tag;
 use traceorus_base::bytecode::Op;
+use traceorus_base::frame::{self, kind};
 use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::{
-    DictEntry, GcHeader, LOOKUP_ADD, LOOKUP_SIZE, LookupEntry, Shape, Str, Table, flags,
+    Dict, DictEntry, GcHeader, LOOKUP_ADD, LOOKUP_SIZE, LookupEntry, LuaClosure, ObjKind,
+    POINTER_FACTOR, Proto, Shape, Str, Table, flags,
 };
 
 use crate::misc::{barrier, upcell};
-use crate::{B8, B32, B64, Gen, NIL, S8To32, S16To64, U32, U64, extra, goff};
+use crate::{B8, B32, B64, Gen, NIL, S8To32, S16To64, U32, U64, extra, goff, toff};
 use traceorus_asm::LoadKind::U8;
 
 const SHAPE: i32 = offset_of!(GcHeader, word) as i32;
@@ -33,6 +35,11 @@ const TAG: i32 = offset_of!(LookupEntry, tag) as i32;
 const ABSENT: i32 = offset_of!(Table, meta_absent) as i32;
 const VAL: i32 = offset_of!(DictEntry, val_payload) as i32;
 const VAL_TAG: i32 = offset_of!(DictEntry, val_tag) as i32;
+const ENTRY_KEY: i32 = offset_of!(DictEntry, key_payload) as i32;
+const ENTRY_KEY_TAG: i32 = offset_of!(DictEntry, key_tag) as i32;
+const ENTRIES: i32 = offset_of!(Dict, entries) as i32;
+const INDEX: i32 = offset_of!(Dict, index) as i32;
+const MASK: i32 = offset_of!(Dict, index_mask) as i32;
 
 /// Marks a SelfGet cache whose receiver is a string (ORDER: `vm::dispatch::STRING_RECEIVER`).
 const STRING_RECEIVER: i64 = u32::MAX as i64 - 1;
@@ -44,7 +51,16 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
             let slow = g.slow();
             env(g, M::T2, slow);
             g.m.load(U32, d(M::T5), at(M::PC, 8));
-            g.m.branch(Cond::Ne, B32, M::T5, at(M::T4, SHAPE), slow);
+            // an environment in shape mode
+            let record = g.cold(move |g| {
+                g.m.load(U64, d(M::T6), at(M::PC, 24));
+                probe(g, 0, slow);
+                own_field(g, slow);
+                g.m.branch(Cond::Eq, B32, M::T7, NIL, slow);
+                g.put(M::T1, M::T6, M::T7);
+                g.next(4);
+            });
+            g.m.branch(Cond::Ne, B32, M::T5, at(M::T4, SHAPE), record);
             g.m.load(U64, d(M::T6), at(M::PC, 16));
             g.m.load(U32, d(M::T5), at(M::T6, VAL_TAG));
             g.m.branch(Cond::Eq, B32, M::T5, NIL, slow);
@@ -57,7 +73,15 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
             let slow = g.slow();
             env(g, M::T2, slow);
             g.m.load(U32, d(M::T5), at(M::PC, 8));
-            g.m.branch(Cond::Ne, B32, M::T5, at(M::T4, SHAPE), slow);
+            let record = g.cold(move |g| {
+                barrier(g, M::T4, slow);
+                g.m.load(U64, d(M::T6), at(M::PC, 24));
+                probe(g, 0, slow);
+                g.m.mov(d(M::T3), M::T1);
+                set_own_field(g, slow);
+                g.next(4);
+            });
+            g.m.branch(Cond::Ne, B32, M::T5, at(M::T4, SHAPE), record);
             g.m.load(U64, d(M::T6), at(M::PC, 16));
             g.m.branch_mem(Cond::Eq, B32, at(M::T6, VAL_TAG), NIL, slow);
             g.m.load(U64, d(M::T5), at(M::T4, HASH));
@@ -77,25 +101,20 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
             g.m.load(U32, d(M::T5), at(M::PC, 8));
             let slot = g.m.new_label();
             let miss = g.cold(move |g| {
+                let (dict, own) = (g.m.new_label(), g.m.new_label());
                 g.m.load(U64, d(M::T6), at(M::PC, 16));
+                is_dict(g, dict);
                 probe(g, 0, slow);
-                let constant = g.m.new_label();
-                g.m.load(U32, d(M::T5), at(M::T7, EPOCH));
-                g.m.branch(Cond::Ne, B32, M::T5, 0, constant);
-                g.m.load(U32, d(M::T6), at(M::T7, PAYLOAD));
-                g.m.jump(slot);
-                g.m.bind(constant);
-                g.m.branch(
-                    Cond::Ne,
-                    B32,
-                    M::T5,
-                    at(M::GLOBAL, goff!(proto_epoch)),
-                    slow,
-                );
-                g.m.load(U64, d(M::T6), at(M::T7, PAYLOAD));
-                g.m.load(U32, d(M::T7), at(M::T7, TAG));
+                g.m.branch_mem(Cond::Eq, B32, at(M::T7, EPOCH), 0, own);
+                constant(g, slow);
                 g.put(M::T1, M::T6, M::T7);
                 g.next(3);
+                g.m.bind(own);
+                g.m.load(U32, d(M::T6), at(M::T7, PAYLOAD));
+                g.m.jump(slot);
+                g.m.bind(dict);
+                g.m.mov_imm(d(M::T5), i64::from(Tag::STRING.0));
+                dict_get(g, Key::Short, slow, 3);
             });
             g.m.branch(Cond::Ne, B32, M::T5, at(M::T4, SHAPE), miss);
             g.m.load(U32, d(M::T6), at(M::PC, 12));
@@ -105,16 +124,7 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
             let inherited = g.cold(move |g| {
                 g.m.load(U64, d(M::T6), at(M::PC, 16));
                 probe(g, 2, slow);
-                g.m.load(U32, d(M::T5), at(M::T7, EPOCH));
-                g.m.branch(
-                    Cond::Ne,
-                    B32,
-                    M::T5,
-                    at(M::GLOBAL, goff!(proto_epoch)),
-                    slow,
-                );
-                g.m.load(U64, d(M::T6), at(M::T7, PAYLOAD));
-                g.m.load(U32, d(M::T7), at(M::T7, TAG));
+                constant(g, slow);
                 g.put(M::T1, M::T6, M::T7);
                 g.next(3);
             });
@@ -131,8 +141,9 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
             barrier(g, M::T4, slow);
             let slot = g.m.new_label();
             let miss = g.cold(move |g| {
-                let add = g.m.new_label();
+                let (add, dict) = (g.m.new_label(), g.m.new_label());
                 g.m.load(U64, d(M::T6), at(M::PC, 16));
+                is_dict(g, dict);
                 probe(g, 0, add);
                 g.m.branch_mem(Cond::Ne, B32, at(M::T7, EPOCH), 0, slow);
                 g.m.load(U32, d(M::T6), at(M::T7, PAYLOAD));
@@ -163,6 +174,13 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
                 g.m.neg(B64, d(M::T3), M::T6);
                 g.m.store(B8, at_index(M::T5, M::T3, Scale::S1, 0), M::T7);
                 g.m.store(B64, at_index(M::T5, M::T6, Scale::S8, -8), M::T4);
+                g.next(3);
+                g.m.bind(dict);
+                not_proto(g, slow);
+                g.m.mov_imm(d(M::T5), i64::from(Tag::STRING.0));
+                dict_entry(g, Key::Short, slow);
+                g.dec_b();
+                dict_store(g, M::T2, slow);
                 g.next(3);
             });
             g.m.branch(Cond::Ne, B32, M::T5, at(M::T4, SHAPE), miss);
@@ -327,50 +345,182 @@ fn probe<M: Masm>(g: &mut Gen<M>, add: i32, miss: Label) {
     g.m.branch(Cond::Ne, B64, M::T6, at(M::T7, KEY), miss);
 }
 
-/// T0 = the entry of the key T6 (tag in T5) in the dictionary of the table T4, `slow` if there is none. Temporaries are lost.
-fn dict_entry<M: Masm>(g: &mut Gen<M>, slow: Label) {
-    g.m.load(U64, d(M::T7), at(M::GLOBAL, goff!(helpers)));
-    g.m.load(
-        U64,
-        d(M::T7),
-        at(M::T7, 8 * (Op::ALL.len() + extra::DICT_STEP) as i32),
+/// T6, T7 = payload and tag of the own field that the look-up cache's entry T7 tells of the table T4; `slow` if it tells
+/// something else.
+fn own_field<M: Masm>(g: &mut Gen<M>, slow: Label) {
+    g.m.branch_mem(Cond::Ne, B32, at(M::T7, EPOCH), 0, slow);
+    g.m.load(U32, d(M::T6), at(M::T7, PAYLOAD));
+    g.m.load(U64, d(M::T5), at(M::T4, HASH));
+    get_run(g, M::T5, M::T6, M::T7);
+}
+
+/// Stores register T3 into the own field that the look-up cache's entry T7 tells of the table T4, if it is not nil.
+fn set_own_field<M: Masm>(g: &mut Gen<M>, slow: Label) {
+    g.m.branch_mem(Cond::Ne, B32, at(M::T7, EPOCH), 0, slow);
+    g.m.load(U32, d(M::T6), at(M::T7, PAYLOAD));
+    g.m.load(U64, d(M::T5), at(M::T4, HASH));
+    g.m.not(B64, d(M::T2), M::T6);
+    g.m.branch_mem(
+        Cond::Eq,
+        B8,
+        at_index(M::T5, M::T2, Scale::S1, 0),
+        NIL,
+        slow,
     );
-    g.m.move_args(&[M::T4.into(), M::T6.into(), M::T5.into()]);
-    g.m.call_reg(M::T7);
-    g.m.mov(d(M::T0), M::RET0);
-    g.m.branch(Cond::Eq, B64, M::T0, 0, slow);
+    g.m.load(U64, d(M::T4), Gen::<M>::pay(M::T3));
+    g.m.load(U32, d(M::T7), Gen::<M>::tag(M::T3));
+    g.m.store(B8, at_index(M::T5, M::T2, Scale::S1, 0), M::T7);
+    g.m.store(B64, at_index(M::T5, M::T6, Scale::S8, 0), M::T4);
+}
+
+/// T6, T7 = payload and tag of the constant in the look-up cache's entry T7, if it still holds.
+fn constant<M: Masm>(g: &mut Gen<M>, slow: Label) {
+    g.m.load(U32, d(M::T5), at(M::T7, EPOCH));
+    g.m.branch(
+        Cond::Ne,
+        B32,
+        M::T5,
+        at(M::GLOBAL, goff!(proto_epoch)),
+        slow,
+    );
+    g.m.load(U64, d(M::T6), at(M::T7, PAYLOAD));
+    g.m.load(U32, d(M::T7), at(M::T7, TAG));
+}
+
+/// Branches if the table T4 is a dictionary.
+fn is_dict<M: Masm>(g: &mut Gen<M>, dict: Label) {
+    g.m.branch_bits_mem(
+        BitCond::NonZero,
+        B8,
+        at(M::T4, FLAGS),
+        i64::from(flags::TAB_DICT),
+        dict,
+    );
+}
+
+/// The table module must see stores into prototypes.
+fn not_proto<M: Masm>(g: &mut Gen<M>, slow: Label) {
+    g.m.branch_bits_mem(
+        BitCond::NonZero,
+        B8,
+        at(M::T4, FLAGS),
+        i64::from(flags::TAB_PROTO),
+        slow,
+    );
+}
+
+/// What is known of a key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Key {
+    /// Any key.
+    Any,
+    /// A short string.
+    Short,
+}
+
+/// T0 = the entry of the key T6 (tag in T5) in the dictionary T4 (a table), `missing` if there is none. T1, T2, T3 are the
+/// operands A, B, C afterwards, T4 is the table in B or A. Rare keys are the slow path's.
+fn dict_entry<M: Masm>(g: &mut Gen<M>, key: Key, missing: Label) {
+    let slow = g.slow();
+    let (found, home) = (g.m.new_label(), g.m.new_label());
+    let set = matches!(g.op, Op::SetField | Op::SetIndex);
+    // collisions, small dictionaries without index, long strings, large integers
+    let far = g.cold(move |g| {
+        g.extra(extra::DICT_STEP);
+        g.m.move_args(&[M::T4.into(), M::T6.into(), M::T5.into()]);
+        g.m.call_reg(M::T7);
+        g.m.mov(d(M::T0), M::RET0);
+        g.dec_abc();
+        let table = if set { M::T1 } else { M::T2 };
+        g.m.load(U64, d(M::T4), Gen::<M>::pay(table));
+        g.m.branch(Cond::Eq, B64, M::T0, 0, missing);
+        g.m.jump(found);
+    });
+    if key == Key::Any {
+        let int = g.cold(move |g| {
+            g.m.shift(ShiftOp::Shr, B64, d(M::T7), M::T6, 32);
+            g.m.branch(Cond::Ne, B64, M::T7, 0, far);
+            g.m.mov(d(M::T7), M::T6);
+            g.m.jump(home);
+        });
+        g.m.branch(Cond::Eq, B32, M::T5, i64::from(Tag::INT.0), int);
+        // floats are not normalised yet
+        g.m.branch(Cond::Ge, B32, M::T5, 0, slow);
+        let object = g.m.new_label();
+        g.m.branch(Cond::Ne, B32, M::T5, i64::from(Tag::STRING.0), object);
+        g.m.branch_bits_mem(
+            BitCond::Zero,
+            B8,
+            at(M::T6, FLAGS),
+            i64::from(flags::STR_SHORT),
+            far,
+        );
+        g.m.bind(object);
+    }
+    g.m.mov_imm(d(M::T7), POINTER_FACTOR as i64);
+    g.m.mul(B64, d(M::T7), M::T7, M::T6);
+    g.m.shift(ShiftOp::Shr, B64, d(M::T7), M::T7, 32);
+    g.m.bind(home);
+    g.m.load(U64, d(M::T2), at(M::T4, HASH));
+    g.m.load(U64, d(M::T0), at(M::T2, INDEX));
+    g.m.branch(Cond::Eq, B64, M::T0, 0, far);
+    g.m.alu(AluOp::And, B32, d(M::T7), M::T7, at(M::T2, MASK));
+    g.m.load(U32, d(M::T7), at_index(M::T0, M::T7, Scale::S4, 0));
+    g.m.branch(Cond::Eq, B32, M::T7, 0, missing);
+    g.m.alu(AluOp::And, B32, d(M::T7), M::T7, at(M::T2, MASK));
+    const { assert!(size_of::<DictEntry>() == 24) };
+    g.m.lea(d(M::T7), at_index(M::T7, M::T7, Scale::S2, 0));
+    g.m.load(U64, d(M::T0), at(M::T2, ENTRIES));
+    g.m.lea(d(M::T0), at_index(M::T0, M::T7, Scale::S8, -24));
+    g.m.branch(Cond::Ne, B64, M::T6, at(M::T0, ENTRY_KEY), far);
+    g.m.branch(Cond::Ne, B32, M::T5, at(M::T0, ENTRY_KEY_TAG), far);
+    g.m.bind(found);
+}
+
+/// Stores the register `v` into the dictionary entry T0, if its value is not nil.
+fn dict_store<M: Masm>(g: &mut Gen<M>, v: Gpr, slow: Label) {
+    g.m.branch_mem(Cond::Eq, B32, at(M::T0, VAL_TAG), NIL, slow);
+    g.m.load(U64, d(M::T4), Gen::<M>::pay(v));
+    g.m.load(U32, d(M::T5), Gen::<M>::tag(v));
+    g.m.store(B64, at(M::T0, VAL), M::T4);
+    g.m.store(B32, at(M::T0, VAL_TAG), M::T5);
+}
+
+/// Register T1 = the value of the key T6 (tag in T5) in the dictionary T4.
+fn dict_get<M: Masm>(g: &mut Gen<M>, key: Key, slow: Label, words: i32) {
+    let missing = g.cold(move |g| not_there(g, slow, words));
+    dict_entry(g, key, missing);
+    g.m.load(U32, d(M::T5), at(M::T0, VAL_TAG));
+    g.m.branch(Cond::Eq, B32, M::T5, NIL, missing);
+    g.m.load(U64, d(M::T6), at(M::T0, VAL));
+    g.put(M::T1, M::T6, M::T5);
+    g.next(words);
 }
 
 /// GetIndex with the table T4 and a key T6 that is no index into the array part.
 fn get_other<M: Masm>(g: &mut Gen<M>, slow: Label) -> Label {
     g.cold(move |g| {
-        let dict = g.m.new_label();
-        g.m.load(U8, d(M::T5), at(M::T4, FLAGS));
-        g.m.branch_bits(
-            BitCond::NonZero,
-            B32,
-            M::T5,
-            i64::from(flags::TAB_DICT),
-            dict,
-        );
-        g.expect(M::T3, Tag::STRING, slow);
+        let (dict, string) = (g.m.new_label(), g.m.new_label());
+        let missing = g.cold(move |g| not_there(g, slow, 1));
+        g.m.load(U32, d(M::T5), Gen::<M>::tag(M::T3));
+        is_dict(g, dict);
+        // nothing but short strings is in a record
+        g.m.branch(Cond::Eq, B32, M::T5, i64::from(Tag::STRING.0), string);
+        g.m.branch(Cond::Eq, B32, M::T5, i64::from(Tag::INT.0), missing);
+        g.m.jump(slow);
+        g.m.bind(string);
         probe(g, 0, slow);
-        g.m.branch_mem(Cond::Ne, B32, at(M::T7, EPOCH), 0, slow);
-        g.m.load(U32, d(M::T6), at(M::T7, PAYLOAD));
-        g.m.load(U64, d(M::T5), at(M::T4, HASH));
-        get_run(g, M::T5, M::T6, M::T7);
-        g.m.branch(Cond::Eq, B32, M::T7, NIL, slow);
+        let fixed = g.cold(move |g| {
+            constant(g, slow);
+            g.put(M::T1, M::T6, M::T7);
+            g.next(1);
+        });
+        own_field(g, fixed);
+        g.m.branch(Cond::Eq, B32, M::T7, NIL, missing);
         g.put(M::T1, M::T6, M::T7);
         g.next(1);
         g.m.bind(dict);
-        g.m.load(U32, d(M::T5), Gen::<M>::tag(M::T3));
-        dict_entry(g, slow);
-        g.dec_a();
-        g.m.load(U32, d(M::T5), at(M::T0, VAL_TAG));
-        g.m.branch(Cond::Eq, B32, M::T5, NIL, slow);
-        g.m.load(U64, d(M::T6), at(M::T0, VAL));
-        g.put(M::T1, M::T6, M::T5);
-        g.next(1);
+        dict_get(g, Key::Any, slow, 1);
     })
 }
 
@@ -379,50 +529,98 @@ fn set_other<M: Masm>(g: &mut Gen<M>, slow: Label) -> Label {
     g.cold(move |g| {
         let dict = g.m.new_label();
         barrier(g, M::T4, slow);
-        g.m.load(U8, d(M::T5), at(M::T4, FLAGS));
-        g.m.branch_bits(
-            BitCond::NonZero,
-            B32,
-            M::T5,
-            i64::from(flags::TAB_PROTO),
-            slow,
-        );
-        g.m.branch_bits(
-            BitCond::NonZero,
-            B32,
-            M::T5,
-            i64::from(flags::TAB_DICT),
-            dict,
-        );
+        not_proto(g, slow);
+        is_dict(g, dict);
         g.expect(M::T2, Tag::STRING, slow);
         probe(g, 0, slow);
-        g.m.branch_mem(Cond::Ne, B32, at(M::T7, EPOCH), 0, slow);
-        g.m.load(U32, d(M::T6), at(M::T7, PAYLOAD));
-        g.m.load(U64, d(M::T5), at(M::T4, HASH));
-        g.m.not(B64, d(M::T2), M::T6);
-        g.m.branch_mem(
-            Cond::Eq,
-            B8,
-            at_index(M::T5, M::T2, Scale::S1, 0),
-            NIL,
-            slow,
-        );
-        g.m.load(U64, d(M::T4), Gen::<M>::pay(M::T3));
-        g.m.load(U32, d(M::T7), Gen::<M>::tag(M::T3));
-        g.m.store(B8, at_index(M::T5, M::T2, Scale::S1, 0), M::T7);
-        g.m.store(B64, at_index(M::T5, M::T6, Scale::S8, 0), M::T4);
+        set_own_field(g, slow);
         g.next(1);
         g.m.bind(dict);
         g.m.load(U32, d(M::T5), Gen::<M>::tag(M::T2));
-        dict_entry(g, slow);
-        g.dec_c();
-        g.m.branch_mem(Cond::Eq, B32, at(M::T0, VAL_TAG), NIL, slow);
-        g.m.load(U64, d(M::T4), Gen::<M>::pay(M::T3));
-        g.m.load(U32, d(M::T5), Gen::<M>::tag(M::T3));
-        g.m.store(B64, at(M::T0, VAL), M::T4);
-        g.m.store(B32, at(M::T0, VAL_TAG), M::T5);
+        dict_entry(g, Key::Any, slow);
+        dict_store(g, M::T3, slow);
         g.next(1);
     })
+}
+
+/// The table T4 does not have the key of the running GetIndex or GetField: what its metatable says. T1, T2, T3 are the
+/// operands.
+fn not_there<M: Masm>(g: &mut Gen<M>, slow: Label, words: i32) {
+    let nil = g.m.new_label();
+    g.m.load(U64, d(M::T0), at(M::T4, META));
+    g.m.branch(Cond::Eq, B64, M::T0, 0, nil);
+    g.m.branch_bits_mem(
+        BitCond::NonZero,
+        B32,
+        at(M::T0, ABSENT),
+        1i64 << MetaMethod::Index as u32,
+        nil,
+    );
+    if g.op == Op::GetIndex {
+        index_call(g, slow);
+    } else {
+        g.m.jump(slow);
+    }
+    g.m.bind(nil);
+    g.m.store_imm(B32, Gen::<M>::tag(M::T1), NIL as i32);
+    g.next(words);
+}
+
+/// Calls the Lua function that `__index` of the metatable T0 is, according to the look-up cache, with the operands B and C.
+fn index_call<M: Masm>(g: &mut Gen<M>, slow: Label) {
+    g.m.mov(d(M::T4), M::T0);
+    let name = goff!(meta_names) + 8 * MetaMethod::Index as i32;
+    g.m.load(U64, d(M::T6), at(M::GLOBAL, name));
+    probe(g, 3, slow);
+    constant(g, slow);
+    g.m.mov(d(M::T0), M::T6);
+    g.m.branch_mem(
+        Cond::Ne,
+        B8,
+        at(M::T0, offset_of!(GcHeader, kind) as i32),
+        ObjKind::LuaClosure as i64,
+        slow,
+    );
+    g.dec_b();
+    // the function slot is the first above the running frame
+    g.m.load(U64, d(M::T1), at(M::BASE, -16));
+    g.m.load(
+        U64,
+        d(M::T1),
+        at(M::T1, offset_of!(LuaClosure, proto) as i32),
+    );
+    g.m.load(
+        U8,
+        d(M::T1),
+        at(M::T1, offset_of!(Proto, frame_size) as i32),
+    );
+    g.m.shift(ShiftOp::Shl, B64, d(M::T4), M::T1, 4);
+    g.m.load(U64, d(M::T5), Gen::<M>::pay(M::T2));
+    g.m.load(U32, d(M::T6), Gen::<M>::tag(M::T2));
+    g.m.lea(d(M::T2), at_index(M::BASE, M::T4, Scale::S1, 16));
+    g.m.store(B64, at(M::T2, 0), M::T5);
+    g.m.store(B32, at(M::T2, 8), M::T6);
+    g.m.load(U64, d(M::T5), Gen::<M>::pay(M::T3));
+    g.m.load(U32, d(M::T6), Gen::<M>::tag(M::T3));
+    g.m.store(B64, at(M::T2, 16), M::T5);
+    g.m.store(B32, at(M::T2, 24), M::T6);
+    g.m.load(U64, d(M::T3), at(M::T0, offset_of!(LuaClosure, pc) as i32));
+    g.m.mov_imm(d(M::T4), 2);
+    crate::calls::room_for_any(g);
+    g.m.branch(Cond::Above, B64, M::T6, at(M::THREAD, toff!(limit)), slow);
+    g.m.store(B64, at(M::T2, -16), M::T0);
+    // the word: PC, kind CONT, delta = frame size + 1
+    g.m.shift(
+        ShiftOp::Shl,
+        B64,
+        d(M::T1),
+        M::T1,
+        i64::from(frame::DELTA_SHIFT),
+    );
+    g.m.mov_imm(d(M::T5), frame::word(kind::CONT, 0, 1) as i64);
+    g.m.alu(AluOp::Add, B64, d(M::PC), M::PC, M::T5);
+    g.m.alu(AluOp::Add, B64, d(M::PC), M::PC, M::T1);
+    crate::calls::to_header(g);
 }
 
 /// Register T1 = element T6 of the table T4.
@@ -432,7 +630,8 @@ fn get_element<M: Masm>(g: &mut Gen<M>, outside: Label) {
     g.m.branch(Cond::AboveEq, B64, M::T6, M::T5, outside);
     g.m.load(U64, d(M::T5), at(M::T4, ARRAY));
     get_run(g, M::T5, M::T6, M::T7);
-    absent(g, M::T7, M::T4, slow, 1);
+    let missing = g.cold(move |g| not_there(g, slow, 1));
+    g.m.branch(Cond::Eq, B32, M::T7, NIL, missing);
     g.put(M::T1, M::T6, M::T7);
     g.next(1);
 }
