@@ -220,10 +220,11 @@ macro_rules! for_each_bytecode {
             Call(s n n;)
             /// As Call, arguments `R[A+1]` up to the top
             CallM(s _ n;)
-            /// `return R[A](R[A+1] .. R[A+B])`
-            TailCall(s n _;)
-            /// `return R[A](R[A+1] .. top)`
-            TailCallM(s _ _;)
+            /// `return R[A](R[A+1] .. R[A+B])`. C is 0xFFFF: a native function is called as by Call, and the RetM that
+            /// follows returns its results
+            TailCall(s n n;)
+            /// As TailCall, arguments `R[A+1]` up to the top
+            TailCallM(s _ n;)
             /// `return`
             Ret0(_ _ _;)
             /// `return R[A]`

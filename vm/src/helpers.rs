@@ -390,9 +390,8 @@ unsafe fn tail_call(i: Ins, nargs: usize) -> *const Instr {
             return tail_call(i, nargs + 1);
         }
         if (*(*f).as_ptr::<GcHeader>()).kind == ObjKind::NativeClosure as u8 {
-            // as in PUC, the frame stays below a native function: it is called, and its results are returned
-            let delta = f.offset_from((*l).base) as u64 + 1;
-            return call::precall(l, f, nargs, frame::word(kind::CONT, i.pc as u64, delta));
+            // as in PUC, the frame stays below a native function; the next instruction returns its results
+            return call::precall(l, f, nargs, i.pc as u64);
         }
         // room first: once the frame is given up nothing may fail
         let off = f.offset_from((*l).stack);
@@ -480,7 +479,6 @@ pub unsafe fn finish_op(
                 }
                 h_retc(l, pc)
             }
-            Op::TailCall | Op::TailCallM => call::finish_return(l, res, n),
             Op::ContPass => {
                 let mut n = n;
                 if bytecode::c(i.w) != MULTI {

@@ -230,10 +230,7 @@ pub(crate) fn jump_distance(op: Op, w: u64) -> Option<i64> {
 /// True if control can go on behind the instruction.
 pub(crate) fn falls_through(op: Op) -> bool {
     use Op::*;
-    !matches!(
-        op,
-        Jmp | Loop | TForPrep | TailCall | TailCallM | Ret0 | Ret1 | Ret | RetM | RetC
-    )
+    !matches!(op, Jmp | Loop | TForPrep | Ret0 | Ret1 | Ret | RetM | RetC)
 }
 
 /// True for instructions that work on the values up to the top.
@@ -244,7 +241,8 @@ pub(crate) fn is_consumer(op: Op, w: u64) -> bool {
 
 /// True for instructions that leave values up to the top.
 fn is_producer(op: Op, w: u64) -> bool {
-    matches!(op, Op::Call | Op::CallM) && bc::c(w) == MULTI || op == Op::VarargM
+    matches!(op, Op::Call | Op::CallM) && bc::c(w) == MULTI
+        || matches!(op, Op::TailCall | Op::TailCallM | Op::VarargM)
 }
 
 impl Verifier<'_> {
@@ -378,8 +376,9 @@ impl Verifier<'_> {
             Op::TForLoop => (a + 1, a >= 4),
             Op::Call => (a + (b + 1).max(results), true),
             Op::CallM => (a + results.max(1), true),
-            Op::TailCall => (a + b + 1, true),
-            Op::TailCallM | Op::SetListM | Op::Tbc => (a + 1, true),
+            Op::TailCall => (a + b + 1, c == multi),
+            Op::TailCallM => (a + 1, c == multi),
+            Op::SetListM | Op::Tbc => (a + 1, true),
             Op::Ret => (a + b, true),
             Op::RetC => (a + if b == multi { 0 } else { b }, true),
             Op::Vararg => (a + b, self.f.is_vararg),
@@ -608,8 +607,8 @@ impl Verifier<'_> {
                 keep = live.min(a);
             }
             TForLoop => self.value(pc, s, a)?,
-            Call | CallM => {
-                let to = if op == Call {
+            Call | CallM | TailCall | TailCallM => {
+                let to = if matches!(op, Call | TailCall) {
                     a + 1 + b
                 } else {
                     self.open_from(pc)
@@ -617,8 +616,6 @@ impl Verifier<'_> {
                 self.values(pc, s, a, to)?;
                 keep = live.min(a);
             }
-            TailCall => self.values(pc, s, a, a + 1 + b)?,
-            TailCallM => self.values(pc, s, a, self.open_from(pc))?,
             Ret => self.values(pc, s, a, a + b)?,
             RetM => self.values(pc, s, a, self.open_from(pc))?,
             RetC => self.values(

@@ -450,16 +450,7 @@ pub fn is_wide(op: Op) -> bool {
 pub fn falls_through(op: Op) -> bool {
     !matches!(
         op,
-        Op::Jmp
-            | Op::Loop
-            | Op::TForPrep
-            | Op::TailCall
-            | Op::TailCallM
-            | Op::Ret0
-            | Op::Ret1
-            | Op::Ret
-            | Op::RetM
-            | Op::RetC
+        Op::Jmp | Op::Loop | Op::TForPrep | Op::Ret0 | Op::Ret1 | Op::Ret | Op::RetM | Op::RetC
     )
 }
 

@@ -386,8 +386,8 @@ impl Checker<'_> {
                 e.reads = one(a);
                 e.jump_writes = one(a - 2);
             }
-            Op::Call | Op::CallM => {
-                let n = if op == Op::Call {
+            Op::Call | Op::CallM | Op::TailCall | Op::TailCallM => {
+                let n = if matches!(op, Op::Call | Op::TailCall) {
                     b
                 } else {
                     self.fixed_before(pc, a)?
@@ -400,11 +400,6 @@ impl Checker<'_> {
                     self.consumer_after(pc)?;
                 }
             }
-            Op::TailCall => {
-                e.reads = span(a, b + 1);
-                need = a + b + 1;
-            }
-            Op::TailCallM => e.reads = span(a, 1 + self.fixed_before(pc, a)?),
             Op::Ret => {
                 e.reads = span(a, b);
                 need = a + b;
@@ -454,7 +449,7 @@ impl Checker<'_> {
         let before = (0..pc).rev().find(|&i| self.starts[i])?;
         let w = self.f.code[before];
         let open = match self.op(before) {
-            Op::Call | Op::CallM => bc::c(w) == MULTI,
+            Op::Call | Op::CallM | Op::TailCall | Op::TailCallM => bc::c(w) == MULTI,
             Op::VarargM => true,
             _ => false,
         };

@@ -530,51 +530,29 @@ fn tail_call<M: Masm>(g: &mut Gen<M>) {
     g.m.load(U64, d(M::T3), at(M::T0, offset_of!(LuaClosure, pc) as i32));
     g.m.load(U64, d(M::T5), at(M::BASE, -8));
     g.m.mov(d(M::T2), M::BASE);
-    let ours = g.m.new_label();
+    let (ours, entered) = (g.m.new_label(), g.m.new_label());
     let other = g.cold(move |g| {
+        let real = g.m.new_label();
         g.m.alu(AluOp::And, B32, d(M::T6), M::T5, kind::MASK as i64);
-        g.m.branch(Cond::Eq, B32, M::T6, kind::TAIL as i64, ours);
-        g.m.branch(Cond::Ne, B32, M::T6, kind::VARARG as i64, slow);
+        g.m.branch(Cond::Ne, B32, M::T6, kind::VARARG as i64, real);
         below_vararg(g);
-        g.m.branch(Cond::Eq, B32, M::T6, 0, ours);
-        g.m.branch(Cond::Eq, B32, M::T6, kind::TAIL as i64, ours);
-        g.m.jump(slow);
+        g.m.branch(Cond::Eq, B32, M::T6, kind::LUA as i64, ours);
+        g.m.bind(real);
+        g.m.branch(Cond::Eq, B32, M::T6, kind::TAIL as i64, entered);
+        g.m.mov_imm(d(M::T6), frame::TAIL_BIT as i64);
+        g.m.alu(AluOp::Or, B64, d(M::T5), M::T5, M::T6);
+        g.m.jump(entered);
     });
     g.m.branch_bits(BitCond::NonZero, B32, M::T5, kind::MASK as i64, other);
     g.m.bind(ours);
-    // T2 = base of the real frame, T5 = its word
     const { assert!(kind::LUA == 0) };
     g.m.alu(AluOp::Or, B64, d(M::T5), M::T5, kind::TAIL as i64);
-    // a native function: as in PUC, the frame stays below it; it is called, and its results are returned
+    g.m.bind(entered);
+    // T2 = base of the real frame, T5 = its new word
+    // as in PUC, the frame stays below a native function; the next instruction returns its results
     let native = g.cold(move |g| {
         g.m.lea(d(M::T2), at_index(M::BASE, M::T1, Scale::S1, 16));
-        g.m.shift(ShiftOp::Shl, B64, d(M::T5), M::T4, 4);
-        g.m.alu(AluOp::Add, B64, d(M::T5), M::T5, M::T2);
-        g.m.lea(d(M::T6), at(M::T5, 16 * MIN_NATIVE));
-        g.m.branch(Cond::Above, B64, M::T6, at(M::THREAD, toff!(limit)), slow);
-        // word(CONT, pc, A + 1), A being scaled
-        g.m.shift(
-            ShiftOp::Shl,
-            B64,
-            d(M::T1),
-            M::T1,
-            i64::from(frame::DELTA_SHIFT) - 4,
-        );
-        g.m.mov_imm(d(M::T6), frame::word(kind::CONT, 0, 1) as i64);
-        g.m.alu(AluOp::Add, B64, d(M::T1), M::T1, M::T6);
-        g.m.alu(AluOp::Add, B64, d(M::T1), M::T1, M::PC);
-        g.m.store(B64, at(M::T2, -8), M::T1);
-        native_call(g);
-        let general = native_return(g);
-        g.m.branch_mem(Cond::Ne, B32, at(M::GLOBAL, goff!(poll)), 0, general);
-        g.m.load(U64, d(M::T2), at(M::THREAD, toff!(base)));
-        g.m.load(U64, d(M::T3), at(M::THREAD, toff!(top)));
-        g.m.load(U16, d(M::T1), at(M::PC, 2));
-        g.m.shift(ShiftOp::Shl, B64, d(M::T5), M::T4, 4);
-        g.m.alu(AluOp::Sub, B64, d(M::T3), M::T3, M::T5);
-        g.m.alu(AluOp::Sub, B64, d(M::T2), M::T2, M::T1);
-        g.m.alu(AluOp::Sub, B64, d(M::T2), M::T2, 16);
-        finish(g, general);
+        to_header(g);
     });
     let header = g.cold(move |g| {
         let kind_at = offset_of!(GcHeader, kind) as i32;

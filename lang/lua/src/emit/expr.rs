@@ -437,12 +437,14 @@ impl Emitter<'_> {
             Want::Value => 1,
             Want::Results(n) => n,
             Want::Tail => {
+                let all = u32::from(MULTI);
                 if open {
-                    self.b.emit(Op::TailCallM, base, 0, 0, n.line);
+                    self.b.emit(Op::TailCallM, base, 0, all, n.line);
                 } else {
-                    self.b.emit(Op::TailCall, base, nargs, 0, n.line);
+                    self.b.emit(Op::TailCall, base, nargs, all, n.line);
                 }
                 self.b.free = base;
+                self.b.emit(Op::RetM, base, 0, 0, n.line);
                 return;
             }
         };
