@@ -215,6 +215,49 @@ pub fn hash_bytes(seed: u64, b: &[u8]) -> u32 {
     mum(m ^ K2, n as u64 ^ K1) as u32
 }
 
+/// Copies a text, without a call if it is short.
+///
+/// # Safety
+/// There is room for it at `to`, not in it.
+#[inline(always)]
+pub unsafe fn copy_text(from: &[u8], to: *mut u8) {
+    // SAFETY: all parts are inside `from`; as promised.
+    unsafe {
+        let (p, n) = (from.as_ptr(), from.len());
+        if n > 16 {
+            copy_nonoverlapping(p, to, n);
+        } else if n >= 8 {
+            let (x, y) = (word::<8>(from, 0), word::<8>(from, n - 8));
+            to.cast::<u64>().write_unaligned(x);
+            to.add(n - 8).cast::<u64>().write_unaligned(y);
+        } else if n >= 4 {
+            let (x, y) = (word::<4>(from, 0), word::<4>(from, n - 4));
+            to.cast::<u32>().write_unaligned(x as u32);
+            to.add(n - 4).cast::<u32>().write_unaligned(y as u32);
+        } else if n > 0 {
+            let (x, y, z) = (*p, *p.add(n / 2), *p.add(n - 1));
+            *to = x;
+            *to.add(n / 2) = y;
+            *to.add(n - 1) = z;
+        }
+    }
+}
+
+/// Equality of two texts of the same length, without a call if they are short.
+#[inline(always)]
+fn same_text(a: &[u8], b: &[u8]) -> bool {
+    let n = a.len();
+    if n > 16 {
+        a == b
+    } else if n >= 8 {
+        word::<8>(a, 0) == word::<8>(b, 0) && word::<8>(a, n - 8) == word::<8>(b, n - 8)
+    } else if n >= 4 {
+        word::<4>(a, 0) == word::<4>(b, 0) && word::<4>(a, n - 4) == word::<4>(b, n - 4)
+    } else {
+        n == 0 || a[0] == b[0] && a[n / 2] == b[n / 2] && a[n - 1] == b[n - 1]
+    }
+}
+
 /// Bytes to reserve for a string of `len` bytes.
 pub const fn str_size(len: usize) -> usize {
     Str::size_for(len)
@@ -328,7 +371,7 @@ impl Global {
             }
             let s = self.heap.alloc(ObjKind::String, Str::size_for(bytes.len())) as *mut Str;
             (*s).len = bytes.len() as u64;
-            copy_nonoverlapping(bytes.as_ptr(), str_data(s), bytes.len());
+            copy_text(bytes, str_data(s));
             *str_data(s).add(bytes.len()) = 0;
             self.intern_link(s, hash, walked);
             s
@@ -343,7 +386,10 @@ impl Global {
             let mut s = *self.strings.head(hash);
             let mut walked = 0;
             while !s.is_null() {
-                if (*s).hdr.word == hash && str_bytes(s) == bytes {
+                if (*s).hdr.word == hash
+                    && (*s).len == bytes.len() as u64
+                    && same_text(str_bytes(s), bytes)
+                {
                     self.heap.resurrect_string(s);
                     return (s, 0);
                 }

@@ -465,16 +465,38 @@ fn dict_entry<M: Masm>(g: &mut Gen<M>, key: Key, missing: Label) {
     g.m.load(U64, d(M::T0), at(M::T2, INDEX));
     g.m.branch(Cond::Eq, B64, M::T0, 0, far);
     g.m.alu(AluOp::And, B32, d(M::T7), M::T7, at(M::T2, MASK));
-    g.m.load(U32, d(M::T7), at_index(M::T0, M::T7, Scale::S4, 0));
-    g.m.branch(Cond::Eq, B32, M::T7, 0, missing);
-    g.m.alu(AluOp::And, B32, d(M::T7), M::T7, at(M::T2, MASK));
-    const { assert!(size_of::<DictEntry>() == 24) };
-    g.m.lea(d(M::T7), at_index(M::T7, M::T7, Scale::S2, 0));
-    g.m.load(U64, d(M::T0), at(M::T2, ENTRIES));
-    g.m.lea(d(M::T0), at_index(M::T0, M::T7, Scale::S8, -24));
-    g.m.branch(Cond::Ne, B64, M::T6, at(M::T0, ENTRY_KEY), far);
-    g.m.branch(Cond::Ne, B32, M::T5, at(M::T0, ENTRY_KEY_TAG), far);
+    let gone = g.cold(move |g| {
+        g.dec_abc();
+        g.m.jump(missing);
+    });
+    let second = g.cold(move |g| {
+        // the next word of the home's group of four
+        g.m.load(U64, d(M::T0), at(M::T2, INDEX));
+        g.m.alu(AluOp::Add, B32, d(M::T1), M::T7, 1);
+        g.m.alu(AluOp::And, B32, d(M::T1), M::T1, 3);
+        g.m.alu(AluOp::And, B32, d(M::T7), M::T7, -4);
+        g.m.alu(AluOp::Or, B32, d(M::T7), M::T7, M::T1);
+        entry_at(g, far, gone);
+        g.dec_abc();
+        g.m.jump(found);
+    });
+    entry_at(g, second, gone);
+    g.dec_abc();
     g.m.bind(found);
+}
+
+/// T0 = the entry that word T7 of the index T0 of the dictionary T2 tells, if its key is T6 (tag in T5); else goes on at
+/// `other`, or at `gone` if the word is empty. Destroys T1 and T3.
+fn entry_at<M: Masm>(g: &mut Gen<M>, other: Label, gone: Label) {
+    g.m.load(U32, d(M::T1), at_index(M::T0, M::T7, Scale::S4, 0));
+    g.m.branch(Cond::Eq, B32, M::T1, 0, gone);
+    g.m.alu(AluOp::And, B32, d(M::T1), M::T1, at(M::T2, MASK));
+    const { assert!(size_of::<DictEntry>() == 24) };
+    g.m.lea(d(M::T1), at_index(M::T1, M::T1, Scale::S2, 0));
+    g.m.load(U64, d(M::T3), at(M::T2, ENTRIES));
+    g.m.lea(d(M::T0), at_index(M::T3, M::T1, Scale::S8, -24));
+    g.m.branch(Cond::Ne, B64, M::T6, at(M::T0, ENTRY_KEY), other);
+    g.m.branch(Cond::Ne, B32, M::T5, at(M::T0, ENTRY_KEY_TAG), other);
 }
 
 /// Stores the register `v` into the dictionary entry T0, if its value is not nil.
