@@ -118,8 +118,12 @@ macro_rules! for_each_bytecode {
             ShlK(w r k; K)
             /// `>>`
             ShrK(w r k; K)
+            /// `R[A] = K + R[B]`
+            AddKR(w r k; K)
             /// `R[A] = K - R[B]`
             SubKR(w r k; K)
+            /// `K * R[B]`
+            MulKR(w r k; K)
             /// `K / R[B]`
             DivKR(w r k; K)
             /// `K % R[B]`
@@ -128,6 +132,12 @@ macro_rules! for_each_bytecode {
             PowKR(w r k; K)
             /// `K // R[B]`
             IDivKR(w r k; K)
+            /// `K & R[B]`
+            BAndKR(w r k; K)
+            /// `K | R[B]`
+            BOrKR(w r k; K)
+            /// `K ~ R[B]`
+            BXorKR(w r k; K)
             /// `K << R[B]`
             ShlKR(w r k; K)
             /// `K >> R[B]`

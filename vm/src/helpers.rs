@@ -655,6 +655,11 @@ helpers! {
     h_bxork(i) { do_arith(i, ArithOp::BXor, *i.b(), i.konst_c(), 2) }
     h_shlk(i) { do_arith(i, ArithOp::Shl, *i.b(), i.konst_c(), 2) }
     h_shrk(i) { do_arith(i, ArithOp::Shr, *i.b(), i.konst_c(), 2) }
+    h_addkr(i) { do_arith(i, ArithOp::Add, i.konst_c(), *i.b(), 2) }
+    h_mulkr(i) { do_arith(i, ArithOp::Mul, i.konst_c(), *i.b(), 2) }
+    h_bandkr(i) { do_arith(i, ArithOp::BAnd, i.konst_c(), *i.b(), 2) }
+    h_borkr(i) { do_arith(i, ArithOp::BOr, i.konst_c(), *i.b(), 2) }
+    h_bxorkr(i) { do_arith(i, ArithOp::BXor, i.konst_c(), *i.b(), 2) }
     h_subkr(i) { do_arith(i, ArithOp::Sub, i.konst_c(), *i.b(), 2) }
     h_divkr(i) { do_arith(i, ArithOp::Div, i.konst_c(), *i.b(), 2) }
     h_modkr(i) { do_arith(i, ArithOp::Mod, i.konst_c(), *i.b(), 2) }
@@ -959,6 +964,7 @@ pub static HELPERS: [Helper; Op::ALL.len()] = {
         BAnd => h_band, BOr => h_bor, BXor => h_bxor, Shl => h_shl, Shr => h_shr,
         AddK => h_addk, SubK => h_subk, MulK => h_mulk, DivK => h_divk, ModK => h_modk, PowK => h_powk, IDivK => h_idivk,
         BAndK => h_bandk, BOrK => h_bork, BXorK => h_bxork, ShlK => h_shlk, ShrK => h_shrk,
+        AddKR => h_addkr, MulKR => h_mulkr, BAndKR => h_bandkr, BOrKR => h_borkr, BXorKR => h_bxorkr,
         SubKR => h_subkr, DivKR => h_divkr, ModKR => h_modkr, PowKR => h_powkr, IDivKR => h_idivkr,
         ShlKR => h_shlkr, ShrKR => h_shrkr, AddI => h_addi, SubI => h_subi,
         Unm => h_unm, BNot => h_bnot, Not => h_not, Len => h_len, Concat => h_concat,

@@ -201,16 +201,16 @@ fn event(op: Op) -> Option<MetaMethod> {
     Some(match op {
         GetGlobal | GetField | SelfGet | GetIndex | GetInt => M::Index,
         SetGlobal | SetField | SetIndex | SetInt => M::NewIndex,
-        Add | AddK | AddI => M::Add,
+        Add | AddK | AddKR | AddI => M::Add,
         Sub | SubK | SubKR | SubI => M::Sub,
-        Mul | MulK => M::Mul,
+        Mul | MulK | MulKR => M::Mul,
         Div | DivK | DivKR => M::Div,
         Mod | ModK | ModKR => M::Mod,
         Pow | PowK | PowKR => M::Pow,
         IDiv | IDivK | IDivKR => M::IDiv,
-        BAnd | BAndK => M::BAnd,
-        BOr | BOrK => M::BOr,
-        BXor | BXorK => M::BXor,
+        BAnd | BAndK | BAndKR => M::BAnd,
+        BOr | BOrK | BOrKR => M::BOr,
+        BXor | BXorK | BXorKR => M::BXor,
         Shl | ShlK | ShlKR => M::Shl,
         Shr | ShrK | ShrKR => M::Shr,
         Unm => M::Unm,
@@ -269,7 +269,8 @@ pub(super) unsafe fn operands(p: *const Proto, pc: usize) -> [Operand; 2] {
         Add | Sub | Mul | Div | Mod | Pow | IDiv | BAnd | BOr | BXor | Shl | Shr => [b, c],
         AddK | SubK | MulK | DivK | ModK | PowK | IDivK | BAndK | BOrK | BXorK | ShlK | ShrK
         | AddI | SubI => [b, Other],
-        SubKR | DivKR | ModKR | PowKR | IDivKR | ShlKR | ShrKR => [Other, b],
+        AddKR | SubKR | MulKR | DivKR | ModKR | PowKR | IDivKR | BAndKR | BOrKR | BXorKR | ShlKR
+        | ShrKR => [Other, b],
         _ => [Other; 2],
     }
 }

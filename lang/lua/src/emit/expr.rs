@@ -500,12 +500,12 @@ impl Emitter<'_> {
                 return;
             }
         }
-        if let (Left::Node(l), Some(op)) = (left, ops.left_const)
+        if let Left::Node(l) = left
             && let Some(k) = self.konst(l)
             && let Some(k) = self.numeric_const(k, ops.bitwise)
         {
             let r = self.put_any(right, n.line);
-            self.b.emit(op, dest, r, 0, n.line);
+            self.b.emit(ops.left_const, dest, r, 0, n.line);
             self.b.word(u64::from(k));
             return;
         }
@@ -532,25 +532,25 @@ pub(super) fn small_int(k: Konst) -> Option<u32> {
 struct Arith {
     regs: Op,
     right_const: Op,
-    left_const: Option<Op>,
+    left_const: Op,
     imm: Option<Op>,
     bitwise: bool,
 }
 
 fn arith(k: Kind) -> Option<Arith> {
     let (regs, right_const, left_const) = match k {
-        Kind::Add => (Op::Add, Op::AddK, None),
-        Kind::Sub => (Op::Sub, Op::SubK, Some(Op::SubKR)),
-        Kind::Mul => (Op::Mul, Op::MulK, None),
-        Kind::Mod => (Op::Mod, Op::ModK, Some(Op::ModKR)),
-        Kind::Pow => (Op::Pow, Op::PowK, Some(Op::PowKR)),
-        Kind::Div => (Op::Div, Op::DivK, Some(Op::DivKR)),
-        Kind::IDiv => (Op::IDiv, Op::IDivK, Some(Op::IDivKR)),
-        Kind::BAnd => (Op::BAnd, Op::BAndK, None),
-        Kind::BOr => (Op::BOr, Op::BOrK, None),
-        Kind::BXor => (Op::BXor, Op::BXorK, None),
-        Kind::Shl => (Op::Shl, Op::ShlK, Some(Op::ShlKR)),
-        Kind::Shr => (Op::Shr, Op::ShrK, Some(Op::ShrKR)),
+        Kind::Add => (Op::Add, Op::AddK, Op::AddKR),
+        Kind::Sub => (Op::Sub, Op::SubK, Op::SubKR),
+        Kind::Mul => (Op::Mul, Op::MulK, Op::MulKR),
+        Kind::Mod => (Op::Mod, Op::ModK, Op::ModKR),
+        Kind::Pow => (Op::Pow, Op::PowK, Op::PowKR),
+        Kind::Div => (Op::Div, Op::DivK, Op::DivKR),
+        Kind::IDiv => (Op::IDiv, Op::IDivK, Op::IDivKR),
+        Kind::BAnd => (Op::BAnd, Op::BAndK, Op::BAndKR),
+        Kind::BOr => (Op::BOr, Op::BOrK, Op::BOrKR),
+        Kind::BXor => (Op::BXor, Op::BXorK, Op::BXorKR),
+        Kind::Shl => (Op::Shl, Op::ShlK, Op::ShlKR),
+        Kind::Shr => (Op::Shr, Op::ShrK, Op::ShrKR),
         _ => return None,
     };
     let imm = match k {
