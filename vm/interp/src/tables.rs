@@ -111,6 +111,7 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
                 g.next(3);
                 g.m.bind(own);
                 g.m.load(U32, d(M::T6), at(M::T7, PAYLOAD));
+                remember(g);
                 g.m.jump(slot);
                 g.m.bind(dict);
                 g.m.mov_imm(d(M::T5), i64::from(Tag::STRING.0));
@@ -147,6 +148,7 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
                 probe(g, 0, add);
                 g.m.branch_mem(Cond::Ne, B32, at(M::T7, EPOCH), 0, slow);
                 g.m.load(U32, d(M::T6), at(M::T7, PAYLOAD));
+                remember(g);
                 g.m.jump(slot);
                 // a key that the table does not have yet: the entry says which shape it gets
                 g.m.bind(add);
@@ -385,6 +387,12 @@ fn constant<M: Masm>(g: &mut Gen<M>, slow: Label) {
     );
     g.m.load(U64, d(M::T6), at(M::T7, PAYLOAD));
     g.m.load(U32, d(M::T7), at(M::T7, TAG));
+}
+
+/// Puts the shape id T5 and the slot T6 into the inline cache: the latest one is the likeliest.
+fn remember<M: Masm>(g: &mut Gen<M>) {
+    g.m.store(B32, at(M::PC, 8), M::T5);
+    g.m.store(B32, at(M::PC, 12), M::T6);
 }
 
 /// Branches if the table T4 is a dictionary.
@@ -781,10 +789,17 @@ fn self_get<M: Masm>(g: &mut Gen<M>) {
             i64::from(Tag::FUNCTION.0),
             slow,
         );
-        g.m.mov_imm(d(M::T5), i64::from(Tag::TABLE.0));
+        let remember = |g: &mut Gen<M>| {
+            g.m.load(U32, d(M::T3), at(M::T4, SHAPE));
+            g.m.store(B32, at(M::PC, 8), M::T3);
+            g.m.store(B32, at(M::PC, 12), M::T5);
+            g.m.store(B64, at(M::PC, 16), M::T6);
+            g.m.mov_imm(d(M::T5), i64::from(Tag::TABLE.0));
+        };
+        remember(g);
         g.m.jump(done);
         g.m.bind(own);
-        g.m.mov_imm(d(M::T5), i64::from(Tag::TABLE.0));
+        remember(g);
         g.m.jump(slot);
     });
     g.m.branch(Cond::Ne, B32, M::T6, at(M::T4, SHAPE), miss);
