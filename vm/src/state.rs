@@ -42,6 +42,8 @@ pub struct Global {
     pub user: Option<Box<dyn Any>>,
     /// Stress mode: move the stack at every call (TRACEORUS_STACK_STRESS).
     pub stack_stress: bool,
+    /// Look-ups in objects whose shape does not tell their metatable (`dispatch::join_family`).
+    pub uncached_visits: u32,
     /// Finalizers are being run: no nesting.
     pub in_finalizers: bool,
     /// `os.exit(code, true)` and others ask for this once the state is closed.
@@ -105,6 +107,7 @@ pub unsafe fn new(host: HostAlloc) -> *mut Thread {
         std::ptr::write(&raw mut (*raw).interrupt, None);
         std::ptr::write(&raw mut (*raw).warn, None);
         std::ptr::write(&raw mut (*raw).user, None);
+        (*raw).uncached_visits = 0;
         (*raw).stack_stress = std::env::var_os("TRACEORUS_STACK_STRESS").is_some_and(|v| v != "0");
         let g = &mut *raw;
         dispatch::install(g);

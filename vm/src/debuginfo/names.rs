@@ -269,8 +269,8 @@ pub(super) unsafe fn operands(p: *const Proto, pc: usize) -> [Operand; 2] {
         Add | Sub | Mul | Div | Mod | Pow | IDiv | BAnd | BOr | BXor | Shl | Shr => [b, c],
         AddK | SubK | MulK | DivK | ModK | PowK | IDivK | BAndK | BOrK | BXorK | ShlK | ShrK
         | AddI | SubI => [b, Other],
-        AddKR | SubKR | MulKR | DivKR | ModKR | PowKR | IDivKR | BAndKR | BOrKR | BXorKR | ShlKR
-        | ShrKR => [Other, b],
+        AddKR | SubKR | MulKR | DivKR | ModKR | PowKR | IDivKR | BAndKR | BOrKR | BXorKR
+        | ShlKR | ShrKR => [Other, b],
         _ => [Other; 2],
     }
 }
