@@ -17,9 +17,6 @@ const REFILL_CELLS: u32 = 64;
 const REFILL_BYTES: usize = 4096;
 /// A class takes this many bytes from mixed blocks before it gets a block of its own.
 const MIXED_BYTES: usize = 4096;
-/// Blocks that the pool holds after `reserve`: one mixed block for each group and one more. They hold any
-/// mix of small cells up to `SMALL_READY` bytes, rounding included.
-const MIN_POOL: usize = 4;
 
 impl Heap {
     /// A new object of `bytes` bytes: header `{barrier 0, kind, flags 0, extra 0, word 0}`, the rest

@@ -3,7 +3,7 @@
 //! ```text
 //! superblock (from the host)   | slack | block | block | block | ...      blocks: 16 KiB, aligned to 16 KiB
 //! block                        | header: class, group, epoch, lists, mark bits, free bits | cell | cell | ...
-//! large object                 | slack | header of a block of class LARGE | the object          (a string or a userdata)
+//! large object                 | header of a block of class LARGE | the object           (a string or a userdata)
 //! large run                    | Large | the run
 //! ```
 //! A block holds cells of one class, or is *mixed*: cells of any class, bumped off, which is how classes start
@@ -11,7 +11,7 @@
 //! address of a cell, large objects included, so that marking an object never has to look at the object.
 //! Large runs are told apart by their size, which the owner knows.
 
-use crate::host::HostAlloc;
+use crate::host::{self, HostAlloc};
 use crate::sizeclass::WORDS;
 use core::ptr::null_mut;
 
@@ -40,13 +40,15 @@ pub(crate) struct Large {
     pub prev: *mut Large,
     /// Size in bytes, without headers.
     pub bytes: usize,
-    /// What the host gave, if `chunk` is null.
+    /// What the host gave, if `chunk` is null. Null if the object lies in blocks of a superblock.
     pub raw: *mut u8,
     pub raw_size: usize,
     /// The shared piece of host memory that this was cut from, or null.
     pub chunk: *mut Chunk,
     /// 1 for an object: the node is in a `Block` then.
     pub is_object: u8,
+    /// What the host gave is a mapping.
+    pub mapped: bool,
     /// Run: marked.
     pub mark: u8,
     /// Swept when equal to the heap's.
@@ -88,6 +90,8 @@ pub(crate) struct Chunk {
 pub(crate) struct Super {
     pub raw: *mut u8,
     pub raw_size: usize,
+    /// What the host gave is a mapping.
+    pub mapped: bool,
     pub chunk: *mut Chunk,
     pub base: *mut u8,
     pub blocks: u32,
@@ -95,6 +99,8 @@ pub(crate) struct Super {
     pub index: u32,
     /// Bit of each block in the pool.
     pub pool: u64,
+    /// Those of them whose pages the system has not given, or got back.
+    pub clean: u64,
 }
 
 /// Singly linked list of blocks.
@@ -179,6 +185,8 @@ pub(crate) struct Arena {
     hint: usize,
     /// Blocks in the pool.
     pub pool_blocks: usize,
+    /// Those of them that are not clean.
+    pub dirty_blocks: usize,
     /// Blocks in all superblocks.
     pub total_blocks: usize,
     /// Memory kept ready for large pieces, or null.
@@ -192,12 +200,19 @@ pub(crate) struct Arena {
     pub runs: std::collections::HashSet<usize>,
 }
 
+/// Blocks that the pool holds after `reserve`: one mixed block for each group and one more. They hold any
+/// mix of small cells up to `SMALL_READY` bytes, rounding included.
+pub(crate) const MIN_POOL: usize = 4;
 /// Largest `reserve` that needs no spare memory for large pieces.
 pub(crate) const SMALL_READY: usize = 4096;
 
 /// Fewest and most blocks of a superblock.
 const SUPER_MIN: usize = 4;
 const SUPER_MAX: usize = 64;
+/// Large objects of up to this many blocks lie in superblocks.
+const LARGE_BLOCKS: usize = 16;
+/// Blocks that the pool may hold beyond what is wanted before pages go back.
+const TRIM_SLACK: usize = 8;
 
 impl Arena {
     pub fn new(host: HostAlloc) -> Arena {
@@ -206,6 +221,7 @@ impl Arena {
             supers: Vec::new(),
             hint: 0,
             pool_blocks: 0,
+            dirty_blocks: 0,
             total_blocks: 0,
             spare: null_mut(),
             promise: 0,
@@ -217,7 +233,11 @@ impl Arena {
 
     /// Obtains a superblock; the last resort is the spare memory, if `use_spare`.
     pub fn grow(&mut self, use_spare: bool) -> bool {
-        let mut n = (self.total_blocks / 4).clamp(SUPER_MIN, SUPER_MAX);
+        let mut n = if self.host.is_lazy() {
+            SUPER_MAX
+        } else {
+            (self.total_blocks / 4).clamp(SUPER_MIN, SUPER_MAX)
+        };
         loop {
             let (raw, size, base) = self.host.alloc_aligned(n * BLOCK, BLOCK);
             if !raw.is_null() {
@@ -251,18 +271,26 @@ impl Arena {
         blocks: usize,
     ) {
         let index = self.supers.len();
+        let all = if blocks == 64 { !0 } else { (1 << blocks) - 1 };
+        let mapped = chunk.is_null() && self.host.is_lazy();
+        let clean = if mapped { all } else { 0 };
         self.supers.push(Box::into_raw(Box::new(Super {
             raw,
             raw_size,
+            mapped,
             chunk,
             base,
             blocks: blocks as u32,
             index: index as u32,
-            pool: if blocks == 64 { !0 } else { (1 << blocks) - 1 },
+            pool: all,
+            clean,
         })));
         self.hint = self.hint.min(index);
         self.pool_blocks += blocks;
         self.total_blocks += blocks;
+        if clean == 0 {
+            self.dirty_blocks += blocks;
+        }
     }
 
     /// A block from the pool, its header initialised, or null.
@@ -270,24 +298,86 @@ impl Arena {
     /// # Safety
     /// [GC-BLOCK] superblocks and blocks are intact.
     pub unsafe fn take_block(&mut self, class: u8, group: usize, epoch: u8) -> *mut Block {
-        while let Some(&s) = self.supers.get(self.hint) {
+        // one whose pages are there if possible
+        let any = self.dirty_blocks == 0;
+        for at in self.hint..self.supers.len() {
+            let s = self.supers[at];
             // SAFETY: [GC-BLOCK] members of `supers` are live boxes; a pool bit names a block in them.
             unsafe {
-                if (*s).pool == 0 {
+                if (*s).pool == 0 && at == self.hint {
                     self.hint += 1;
-                    continue;
                 }
-                let i = (*s).pool.trailing_zeros() as usize;
-                (*s).pool &= (*s).pool - 1;
-                self.pool_blocks -= 1;
-                let b: *mut Block = (*s).base.add(i * BLOCK).cast();
-                core::ptr::write_bytes(b.cast::<u8>(), 0, HEADER);
-                (*b).sup = s;
-                (*b).class = class;
-                (*b).group = group as u8;
-                (*b).epoch = epoch;
-                (*b).bump = HEADER as u32;
-                return b;
+                let fit = (*s).pool & if any { !0 } else { !(*s).clean };
+                if fit != 0 {
+                    return self.take_blocks(s, fit.trailing_zeros(), 1, class, group, epoch);
+                }
+            }
+        }
+        null_mut()
+    }
+
+    /// Takes `n` blocks from bit `i` on out of the pool, as one with a fresh header.
+    ///
+    /// # Safety
+    /// [GC-BLOCK] `s` is a member of `supers` and the blocks are in its pool.
+    unsafe fn take_blocks(
+        &mut self,
+        s: *mut Super,
+        i: u32,
+        n: usize,
+        class: u8,
+        group: usize,
+        epoch: u8,
+    ) -> *mut Block {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let bits = ((1 << n) - 1) << i;
+            self.pool_blocks -= n;
+            self.dirty_blocks -= ((*s).pool & !(*s).clean & bits).count_ones() as usize;
+            (*s).pool &= !bits;
+            (*s).clean &= !bits;
+            let b: *mut Block = (*s).base.add(i as usize * BLOCK).cast();
+            core::ptr::write_bytes(b.cast::<u8>(), 0, HEADER);
+            (*b).sup = s;
+            (*b).class = class;
+            (*b).group = group as u8;
+            (*b).epoch = epoch;
+            (*b).bump = HEADER as u32;
+            b
+        }
+    }
+
+    /// `n` blocks in a row, as one; leaves `MIN_POOL` in the pool. Null if the host refuses.
+    ///
+    /// # Safety
+    /// [GC-BLOCK] superblocks and blocks are intact.
+    unsafe fn take_row(&mut self, n: usize, group: usize, epoch: u8) -> *mut Block {
+        // the last time is for a fresh superblock
+        for _ in 0..2 {
+            if self.pool_blocks >= n + MIN_POOL {
+                for at in self.hint..self.supers.len() {
+                    let s = self.supers[at];
+                    // SAFETY: [GC-BLOCK] members of `supers` are live boxes.
+                    unsafe {
+                        let mut fit = (*s).pool;
+                        for k in 1..n {
+                            fit &= (*s).pool >> k;
+                        }
+                        if fit != 0 {
+                            return self.take_blocks(
+                                s,
+                                fit.trailing_zeros(),
+                                n,
+                                LARGE,
+                                group,
+                                epoch,
+                            );
+                        }
+                    }
+                }
+            }
+            if !self.grow(false) {
+                break;
             }
         }
         null_mut()
@@ -298,29 +388,48 @@ impl Arena {
     /// # Safety
     /// [GC-BLOCK] `b` is an empty block in no list.
     pub unsafe fn put_block(&mut self, b: *mut Block) {
+        // SAFETY: the caller's promise.
+        unsafe { self.put_blocks(b, 1) }
+    }
+
+    /// Puts `n` blocks in a row back into the pool.
+    ///
+    /// # Safety
+    /// [GC-BLOCK] `b` was taken as `n` blocks, is empty and in no list.
+    unsafe fn put_blocks(&mut self, b: *mut Block, n: usize) {
         // SAFETY: a block knows its superblock, which is a live box.
         unsafe {
             let s = (*b).sup;
             let i = (b.addr() - (*s).base.addr()) / BLOCK;
-            (*s).pool |= 1 << i;
+            (*s).pool |= ((1 << n) - 1) << i;
             self.hint = self.hint.min((*s).index as usize);
         }
-        self.pool_blocks += 1;
+        self.pool_blocks += n;
+        self.dirty_blocks += n;
     }
 
-    /// Gives back superblocks that are wholly in the pool while more than `keep` blocks stay there.
+    /// Gives back memory of the pool while more than `keep` of its blocks take some: superblocks that are wholly in the
+    /// pool, then pages.
     ///
     /// # Safety
     /// [GC-BLOCK] superblocks are intact.
     pub unsafe fn trim(&mut self, keep: usize) {
+        if self.dirty_blocks <= keep + TRIM_SLACK {
+            return;
+        }
+        self.hint = 0;
         let mut i = self.supers.len();
-        while i > 0 && self.pool_blocks > keep {
+        while i > 0 && self.dirty_blocks > keep {
             i -= 1;
             let s = self.supers[i];
             // SAFETY: [GC-BLOCK] a live box; all its blocks are unused when all are in the pool.
             unsafe {
                 let n = (*s).blocks as usize;
-                if (*s).pool.count_ones() as usize != n || self.pool_blocks - n < keep {
+                let dirty = ((*s).pool & !(*s).clean).count_ones() as usize;
+                if (*s).pool.count_ones() as usize != n
+                    || self.pool_blocks - n < MIN_POOL
+                    || self.dirty_blocks - dirty < keep
+                {
                     continue;
                 }
                 self.supers.swap_remove(i);
@@ -328,11 +437,35 @@ impl Arena {
                     (*moved).index = i as u32;
                 }
                 self.pool_blocks -= n;
+                self.dirty_blocks -= dirty;
                 self.total_blocks -= n;
                 self.drop_super(s);
             }
         }
-        self.hint = 0;
+        let mut i = self.supers.len();
+        while i > 0 && self.dirty_blocks > keep {
+            i -= 1;
+            let s = self.supers[i];
+            // SAFETY: [GC-BLOCK] a live box; blocks in the pool are unused.
+            unsafe {
+                while self.dirty_blocks > keep {
+                    let dirty = (*s).pool & !(*s).clean;
+                    if dirty == 0 || !(*s).mapped {
+                        break;
+                    }
+                    // the uppermost dirty blocks in a row
+                    let end = 64 - dirty.leading_zeros() as usize;
+                    let row = (dirty << (64 - end)).leading_ones() as usize;
+                    let n = row.min(self.dirty_blocks - keep);
+                    let from = end - n;
+                    if !host::discard((*s).base.add(from * BLOCK), n * BLOCK) {
+                        return;
+                    }
+                    (*s).clean |= (!0 >> (64 - n)) << from;
+                    self.dirty_blocks -= n;
+                }
+            }
+        }
     }
 
     /// # Safety
@@ -341,7 +474,7 @@ impl Arena {
         // SAFETY: the caller's promise; raw memory came from the host or from a chunk.
         unsafe {
             let s = Box::from_raw(s);
-            self.release(s.raw, s.raw_size, s.chunk);
+            self.release(s.raw, s.raw_size, s.chunk, s.mapped);
         }
     }
 
@@ -349,12 +482,16 @@ impl Arena {
     ///
     /// # Safety
     /// [GC-HOST] the triple describes memory of ours that is not used any more.
-    unsafe fn release(&mut self, raw: *mut u8, size: usize, chunk: *mut Chunk) {
+    unsafe fn release(&mut self, raw: *mut u8, size: usize, chunk: *mut Chunk, mapped: bool) {
         // SAFETY: the caller's promise.
         unsafe {
             if chunk.is_null() {
                 self.host_bytes -= size;
-                self.host.free(raw, size);
+                if mapped {
+                    host::unmap(raw, size);
+                } else {
+                    self.host.free(raw, size);
+                }
             } else {
                 (*chunk).refs -= 1;
                 if (*chunk).refs == 0 && chunk != self.spare {
@@ -504,6 +641,7 @@ impl Arena {
                 raw_size: size,
                 chunk,
                 is_object: 0,
+                mapped: false,
                 mark: 0,
                 epoch,
             });
@@ -524,30 +662,40 @@ impl Arena {
         let need = bytes + HEADER;
         let (mut raw, mut size, mut at, mut chunk) =
             (null_mut::<u8>(), 0, null_mut::<u8>(), null_mut());
+        let mut mapped = false;
         // SAFETY: [GC-HOST] sizes are those with which the memory was obtained.
         unsafe {
-            if let Some((r, s)) = self.take_spare(need + BLOCK, bytes) {
+            let blocks = need.div_ceil(BLOCK);
+            if blocks <= LARGE_BLOCKS && self.host.is_lazy() {
+                at = self.take_row(blocks, group, epoch).cast();
+            }
+            if at.is_null()
+                && let Some((r, s)) = self.take_spare(need + BLOCK, bytes)
+            {
                 (raw, size) = (r, s);
                 at = r.map_addr(|a| (a + BLOCK - 1) & !(BLOCK - 1));
             }
-            if raw.is_null() {
+            if at.is_null() {
                 (raw, size, at) = self.host.alloc_aligned(need, BLOCK);
                 if !raw.is_null() {
                     self.host_bytes += size;
+                    mapped = self.host.is_lazy();
                 } else if !self.spare.is_null() {
                     raw = self.carve(need, BLOCK);
                     at = raw;
                     chunk = self.spare;
                 }
             }
-            if raw.is_null() {
+            if at.is_null() {
                 return null_mut();
             }
             let b: *mut Block = at.cast();
-            core::ptr::write_bytes(at, 0, HEADER);
-            (*b).class = LARGE;
-            (*b).group = group as u8;
-            (*b).epoch = epoch;
+            if !raw.is_null() {
+                core::ptr::write_bytes(at, 0, HEADER);
+                (*b).class = LARGE;
+                (*b).group = group as u8;
+                (*b).epoch = epoch;
+            }
             let l = &raw mut (*b).large;
             l.write(Large {
                 next: null_mut(),
@@ -557,6 +705,7 @@ impl Arena {
                 raw_size: size,
                 chunk,
                 is_object: 1,
+                mapped,
                 mark: 0,
                 epoch,
             });
@@ -571,7 +720,7 @@ impl Arena {
     pub unsafe fn free_large(&mut self, l: *mut Large) {
         // SAFETY: the caller's promise.
         unsafe {
-            let (raw, size, chunk) = ((*l).raw, (*l).raw_size, (*l).chunk);
+            let (raw, size, chunk, mapped) = ((*l).raw, (*l).raw_size, (*l).chunk, (*l).mapped);
             #[cfg(debug_assertions)]
             {
                 let user = large_start(l);
@@ -580,7 +729,12 @@ impl Arena {
                 }
                 core::ptr::write_bytes(user, crate::POISON, (*l).bytes);
             }
-            self.release(raw, size, chunk);
+            if raw.is_null() {
+                let b = block_of(l);
+                self.put_blocks(b, ((*l).bytes + HEADER).div_ceil(BLOCK));
+            } else {
+                self.release(raw, size, chunk, mapped);
+            }
         }
     }
 
@@ -596,6 +750,19 @@ impl Arena {
         })
     }
 
+    /// Whether the block is in the pool.
+    ///
+    /// # Safety
+    /// [GC-BLOCK].
+    pub unsafe fn in_pool(&self, b: *const Block) -> bool {
+        self.supers.iter().any(|&s| {
+            // SAFETY: [GC-BLOCK] members of `supers` are live boxes.
+            let (base, n, pool) = unsafe { ((*s).base.addr(), (*s).blocks as usize, (*s).pool) };
+            (base..base + n * BLOCK).contains(&b.addr())
+                && pool >> ((b.addr() - base) / BLOCK) & 1 != 0
+        })
+    }
+
     /// Gives all superblocks and the spare chunk back.
     ///
     /// # Safety
@@ -607,6 +774,7 @@ impl Arena {
         }
         self.drop_spare();
         self.pool_blocks = 0;
+        self.dirty_blocks = 0;
         self.total_blocks = 0;
         self.hint = 0;
     }

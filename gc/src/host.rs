@@ -1,7 +1,13 @@
 //! Memory from the host: the system's allocator or a function like `lua_Alloc`.
 //!
 //! A host gives 16-byte alignment and nothing else. What must be aligned to a block is asked for with the
-//! alignment as slack, except from the system, which can align.
+//! alignment as slack. From the system it is mapped, so that it takes memory page by page, as it is written, and
+//! gives it back whatever lies around it.
+
+use core::ptr::null_mut;
+
+/// The least alignment of a mapping.
+const PAGE: usize = 4096;
 
 /// As `lua_Alloc`: `(ud, ptr, osize, nsize)`. `nsize == 0` frees `ptr`; `ptr` null allocates; a smaller
 /// `nsize` never fails. Results are aligned to 16 bytes.
@@ -28,33 +34,30 @@ impl HostAlloc {
             // SAFETY: malloc has no precondition.
             HostAlloc::System => unsafe { libc::malloc(bytes).cast() },
             // SAFETY: [GC-HOST] the function follows `lua_Alloc`'s contract.
-            HostAlloc::Custom { f, ud } => unsafe { f(ud, core::ptr::null_mut(), 0, bytes) },
+            HostAlloc::Custom { f, ud } => unsafe { f(ud, null_mut(), 0, bytes) },
         }
     }
 
-    /// `bytes` aligned to `align` (a power of two): `(raw, raw size, aligned)`; raw is null on refusal.
+    /// `bytes` aligned to `align` (a power of two): `(raw, raw size, aligned)`; raw is null on refusal. Pages of
+    /// the system's that were never written take no memory.
     pub(crate) fn alloc_aligned(self, bytes: usize, align: usize) -> (*mut u8, usize, *mut u8) {
-        match self {
-            HostAlloc::System => {
-                let mut p = core::ptr::null_mut();
-                // SAFETY: `p` is a valid place and `align` a power of two not below a pointer's size.
-                let r = unsafe { libc::posix_memalign(&mut p, align, bytes) };
-                let p: *mut u8 = if r == 0 {
-                    p.cast()
-                } else {
-                    core::ptr::null_mut()
-                };
-                (p, bytes, p)
-            }
-            HostAlloc::Custom { .. } => {
-                let size = match bytes.checked_add(align - 16) {
-                    Some(n) => n,
-                    None => return (core::ptr::null_mut(), 0, core::ptr::null_mut()),
-                };
-                let raw = self.alloc(size);
-                (raw, size, raw.map_addr(|a| (a + align - 1) & !(align - 1)))
-            }
-        }
+        let aligned = match self {
+            HostAlloc::System => PAGE,
+            HostAlloc::Custom { .. } => 16,
+        };
+        let Some(size) = bytes.checked_add(align - aligned) else {
+            return (null_mut(), 0, null_mut());
+        };
+        let raw = match self {
+            HostAlloc::System => map(size),
+            HostAlloc::Custom { .. } => self.alloc(size),
+        };
+        (raw, size, raw.map_addr(|a| (a + align - 1) & !(align - 1)))
+    }
+
+    /// Whether `alloc_aligned` gives mappings: memory that was not written yet costs nothing.
+    pub(crate) fn is_lazy(self) -> bool {
+        matches!(self, HostAlloc::System)
     }
 
     /// Makes a piece smaller; it may move. On a (forbidden) refusal it stays as it is.
@@ -84,4 +87,42 @@ impl HostAlloc {
             },
         }
     }
+}
+
+/// Fresh zeroed pages, or null.
+fn map(bytes: usize) -> *mut u8 {
+    // SAFETY: a new private mapping touches nothing that exists.
+    let p = unsafe {
+        libc::mmap(
+            null_mut(),
+            bytes,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+            -1,
+            0,
+        )
+    };
+    if p == libc::MAP_FAILED {
+        null_mut()
+    } else {
+        p.cast()
+    }
+}
+
+/// Removes a mapping.
+///
+/// # Safety
+/// [GC-HOST] `p` came from `map` with that size, and is not used any more.
+pub(crate) unsafe fn unmap(p: *mut u8, bytes: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { libc::munmap(p.cast(), bytes) };
+}
+
+/// Lets the system take the pages of a part of a mapping; its contents are lost. False if they stay.
+///
+/// # Safety
+/// [GC-HOST] the part is in a mapping of ours and not in use; it begins and ends at multiples of a block.
+pub(crate) unsafe fn discard(p: *mut u8, bytes: usize) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { libc::madvise(p.cast(), bytes, libc::MADV_DONTNEED) == 0 }
 }

@@ -231,6 +231,8 @@ pub struct Heap {
     /// Bytes alive after the last cycle.
     live_estimate: usize,
     swept_before: u64,
+    /// Blocks that the program needed at a time, lately.
+    wanted_blocks: usize,
     /// Bytes looked at by marking.
     work: usize,
     stress: u32,
@@ -287,6 +289,7 @@ impl Heap {
             params: Params::DEFAULT,
             live_estimate: 0,
             swept_before: 0,
+            wanted_blocks: 0,
             work: 0,
             stress: 0,
             stress_left: 0,

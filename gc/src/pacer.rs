@@ -222,8 +222,12 @@ impl Heap {
         };
         let rest = rest.max(least);
         self.debt = -(rest as isize);
+        // keep the blocks that this cycle will need, or the ones before did: what goes back costs page faults
+        let taken = self.arena.total_blocks - self.arena.pool_blocks;
+        let wanted = taken + rest / BLOCK + 4;
+        self.wanted_blocks = wanted.max(self.wanted_blocks - self.wanted_blocks / 8);
         // SAFETY: [GC-BLOCK].
-        unsafe { self.arena.trim(4 + rest / BLOCK) };
+        unsafe { self.arena.trim(self.wanted_blocks - taken) };
     }
 
     /// Whether steps may do anything.

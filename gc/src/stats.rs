@@ -14,7 +14,7 @@ pub struct Stats {
     pub marked_bytes: u64,
     /// Bytes freed by sweeping.
     pub swept_bytes: u64,
-    /// Bytes that the host has given and not got back.
+    /// Bytes that the host has given and not got back, without empty blocks that were not written yet.
     pub host_bytes: usize,
     /// Blocks in superblocks, and those of them that are empty.
     pub blocks: usize,
@@ -27,7 +27,8 @@ impl Heap {
     pub fn stats(&self) -> Stats {
         Stats {
             marked_bytes: self.work as u64,
-            host_bytes: self.arena.host_bytes,
+            host_bytes: self.arena.host_bytes
+                - (self.arena.pool_blocks - self.arena.dirty_blocks) * BLOCK,
             blocks: self.arena.total_blocks,
             pool_blocks: self.arena.pool_blocks,
             ..self.stats

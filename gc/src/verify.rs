@@ -191,7 +191,7 @@ impl Heap {
                         return bad("not an address of an object");
                     }
                     let (b, i) = (block_of(p), bit_of(p));
-                    let start = if self.arena.in_blocks(p.cast()) {
+                    let start = if (*b).class != LARGE && self.arena.in_blocks(p.cast()) {
                         let is_mixed = (*b).class == MIXED;
                         let set = (*b).free[i >> 6] >> (i & 63) & 1 != 0;
                         let aligned = is_mixed
@@ -199,7 +199,7 @@ impl Heap {
                                 && STARTS[(*b).class as usize][i >> 6] >> (i & 63) & 1 != 0;
                         aligned && set == is_mixed && !free.contains(&p.addr())
                     } else {
-                        (*b).class == LARGE && bit_of(p) == HEADER / 16
+                        (*b).class == LARGE && bit_of(p) == HEADER / 16 && !self.arena.in_pool(b)
                     };
                     if !start {
                         return bad("not an allocated cell");

@@ -874,3 +874,61 @@ fn memory_goes_back_to_the_host() {
     let low = w.h().stats().host_bytes;
     assert!(low < high / 6, "{low} of {high}");
 }
+
+#[test]
+fn large_objects_share_superblocks_and_give_their_blocks_back() {
+    let mut w = World::new(false);
+    w.full();
+    let empty = w.h().stats();
+    let mut text = vec![b'x'; 200_000];
+    for round in 0..20usize {
+        // one to thirteen blocks, every other one survives a cycle
+        for i in 0..60usize {
+            let n = 8_100 + (i * 7919 + round * 104_729) % 190_000;
+            text[0] = i as u8;
+            let s = w.str(&text[..n]);
+            if i % 2 == 0 {
+                w.roots.push(Value::ptr(s, Tag::STRING));
+            }
+        }
+        w.full();
+        w.verify();
+        for v in &w.roots {
+            let s: *mut Str = v.as_ptr();
+            if v.tag == Tag::STRING {
+                assert_eq!(unsafe { str_bytes(s) }.last(), Some(&b'x'));
+            }
+        }
+        w.roots.retain(|v| v.tag != Tag::STRING);
+    }
+    for _ in 0..20 {
+        w.full();
+    }
+    w.verify();
+    let s = w.h().stats();
+    assert_eq!(s.blocks - s.pool_blocks, empty.blocks - empty.pool_blocks);
+    assert!(s.host_bytes < empty.host_bytes + (1 << 20), "{s:?}");
+}
+
+#[test]
+fn pages_of_empty_blocks_go_back_while_a_neighbour_lives() {
+    let mut w = World::new(false);
+    // a few survivors in each superblock
+    for i in 0..200_000 {
+        let t = w.table(0, 4);
+        if i % 5_000 == 0 {
+            w.roots.push(tab(t));
+        }
+    }
+    let high = w.h().stats();
+    w.full();
+    w.verify();
+    let low = w.h().stats();
+    assert!(low.host_bytes * 4 < high.host_bytes, "{low:?} of {high:?}");
+    // what went back is usable again
+    for _ in 0..50_000 {
+        w.table(0, 4);
+    }
+    w.full();
+    w.verify();
+}
