@@ -103,6 +103,40 @@ impl Heap {
         }
     }
 
+    /// Makes a large run larger; it may move, and the bytes added at its end are uninitialised. Null if the run is
+    /// not large or the host refuses: then nothing has changed.
+    ///
+    /// # Safety
+    /// [GC-LAYOUT] `p` is a run of `old` bytes, `new > old`; its owner gets the new address and size, and a barrier,
+    /// before the next safepoint.
+    pub unsafe fn grow_run(&mut self, p: *mut u8, old: usize, new: usize) -> *mut u8 {
+        if old <= MAX_SMALL {
+            return null_mut();
+        }
+        // SAFETY: [GC-BLOCK] a run of that size has a node, which is in the list that its epoch names.
+        unsafe {
+            let l = large_of(p);
+            debug_assert_eq!((*l).bytes, old, "size of a run");
+            self.unlink_large(l);
+            let grown = self.arena.grow_large(l, new);
+            let done = !grown.is_null();
+            let l = if done { grown } else { l };
+            // live, for it has an owner that is in use
+            (*l).epoch = self.epoch;
+            (*l).mark = u8::from(self.phase == Phase::Mark);
+            self.link_large(l);
+            if !done {
+                return null_mut();
+            }
+            let run = large_start(l);
+            if self.phase == Phase::Mark {
+                self.new_runs.push(run.addr());
+            }
+            self.charge(new - old);
+            run
+        }
+    }
+
     /// Slow path of inline allocation: a cell for an object of the class, `GlobalHot::free[class]` being
     /// empty; leaves more cells in that list. Same terms as [`Heap::alloc`]; the caller writes the header.
     ///

@@ -613,7 +613,7 @@ impl Arena {
             if let Some((r, s)) = self.take_spare(need, bytes) {
                 (raw, size) = (r, s);
                 if s - need > need / 16 {
-                    let r = self.host.shrink(raw, s, need);
+                    let r = self.host.resize(raw, s, need);
                     if !r.is_null() {
                         (raw, size) = (r, need);
                         self.host_bytes -= s - need;
@@ -648,6 +648,36 @@ impl Arena {
             #[cfg(debug_assertions)]
             self.runs.insert(l.add(1).addr());
             l
+        }
+    }
+
+    /// Makes a large run larger: its node, which may have moved, or null if it stays as it is.
+    ///
+    /// # Safety
+    /// `l` is the node of a large run, in no list.
+    pub unsafe fn grow_large(&mut self, l: *mut Large, bytes: usize) -> *mut Large {
+        // SAFETY: the caller's promise; [GC-HOST] the size is that with which the memory was obtained.
+        unsafe {
+            let Some(need) = bytes.checked_add(size_of::<Large>()) else {
+                return null_mut();
+            };
+            if !(*l).chunk.is_null() || (*l).mapped {
+                return null_mut();
+            }
+            #[cfg(debug_assertions)]
+            self.runs.remove(&l.add(1).addr());
+            let (raw, size) = ((*l).raw, (*l).raw_size);
+            let new: *mut Large = self.host.resize(raw, size, need).cast();
+            let l = if new.is_null() { l } else { new };
+            #[cfg(debug_assertions)]
+            self.runs.insert(l.add(1).addr());
+            if !new.is_null() {
+                self.host_bytes = self.host_bytes - size + need;
+                (*new).bytes = bytes;
+                (*new).raw = new.cast();
+                (*new).raw_size = need;
+            }
+            new
         }
     }
 

@@ -60,11 +60,11 @@ impl HostAlloc {
         matches!(self, HostAlloc::System)
     }
 
-    /// Makes a piece smaller; it may move. On a (forbidden) refusal it stays as it is.
+    /// Changes the size of a piece; it may move. Null on refusal: then it stays as it is.
     ///
     /// # Safety
-    /// `p` came from this host with size `old >= new > 0`.
-    pub(crate) unsafe fn shrink(self, p: *mut u8, old: usize, new: usize) -> *mut u8 {
+    /// `p` came from this host with size `old > 0`; `new > 0`.
+    pub(crate) unsafe fn resize(self, p: *mut u8, old: usize, new: usize) -> *mut u8 {
         match self {
             // SAFETY: the caller's promise.
             HostAlloc::System => unsafe { libc::realloc(p.cast(), new).cast() },

@@ -233,8 +233,10 @@ pub struct Heap {
     swept_before: u64,
     /// Blocks that the program needed at a time, lately.
     wanted_blocks: usize,
-    /// Bytes looked at by marking.
+    /// Bytes looked at by marking, and their worth in other work.
     work: usize,
+    /// `work` when the cycle started.
+    work_before: usize,
     stress: u32,
     stress_left: u32,
     stress_due: bool,
@@ -291,6 +293,7 @@ impl Heap {
             swept_before: 0,
             wanted_blocks: 0,
             work: 0,
+            work_before: 0,
             stress: 0,
             stress_left: 0,
             stress_due: false,

@@ -270,6 +270,7 @@ impl Heap {
         debug_assert!(self.phase == Phase::Pause && self.gray.is_empty());
         self.phase = Phase::Mark;
         self.remarked = false;
+        self.work_before = self.work;
         self.forward_left = 4096;
         // SAFETY: [GC-HOOK] roots are what the vm and the state name.
         unsafe {
@@ -609,6 +610,7 @@ impl Heap {
             while i < to {
                 let tags: u64 = run.cast::<u8>().sub(i + 8).cast::<u64>().read_unaligned();
                 let mut hit = tags & 0x8080_8080_8080_8080;
+                self.work += 8 * hit.count_ones() as usize;
                 while hit != 0 {
                     let top = hit.leading_zeros() as usize;
                     hit &= !(1 << (63 - top));
@@ -623,7 +625,7 @@ impl Heap {
                 i += 8;
             }
         }
-        self.work += 9 * (to.saturating_sub(from));
+        self.work += to.saturating_sub(from);
     }
 
     /// Marks keys and values of entries `from..to`. A key whose value is nil and that is not marked yet is

@@ -211,10 +211,13 @@ impl Heap {
     /// Sets the debt so that the next cycle starts after the pause, and gives back blocks that will not be
     /// needed until then.
     fn schedule(&mut self) {
+        // Garbage up to the pause's share of what lives is what collecting costs less often; where a cycle is cheap
+        // (large arrays of numbers, strings), less of it will do.
         let live = self.live_estimate.max(1);
-        let threshold = (live as u128 * u128::from(self.params.pause) / 100).min(1 << 60) as usize;
-        let used = self.used_bytes();
-        let rest = threshold.saturating_sub(used);
+        let cost = (self.work - self.work_before).clamp(live / 4, live);
+        let share = u128::from(self.params.pause.saturating_sub(100));
+        let threshold = live as u128 + (cost as u128 * share / 100).min(1 << 60);
+        let rest = (threshold as usize).saturating_sub(self.used_bytes());
         let least = if self.params.pause >= 100 {
             MIN_PAUSE
         } else {

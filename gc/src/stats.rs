@@ -10,7 +10,7 @@ use traceorus_base::objects::GcHeader;
 pub struct Stats {
     /// Cycles that reached their atomic phase.
     pub cycles: u64,
-    /// Bytes looked at by marking.
+    /// Bytes looked at by marking, and what sweeping is worth in such bytes.
     pub marked_bytes: u64,
     /// Bytes freed by sweeping.
     pub swept_bytes: u64,

@@ -13,6 +13,9 @@ use core::ptr::null_mut;
 
 /// Buckets of the intern table looked at when an allocation of a string waits for them.
 const ALLOC_BUCKETS: usize = 1024;
+/// What sweeping a block or a large piece, and a bucket of the intern table, is worth in bytes of marking.
+const BLOCK_WORK: usize = 512;
+const BUCKET_WORK: usize = 32;
 
 impl Heap {
     /// Turns to sweeping: all blocks and large pieces become unswept, free lists are dropped.
@@ -64,9 +67,9 @@ impl Heap {
         // SAFETY: [GC-BLOCK].
         unsafe {
             if self.intern_pending {
-                let buckets = (work / 32).max(64);
+                let buckets = (work / BUCKET_WORK).max(64);
                 self.sweep_intern(buckets);
-                return buckets * 32;
+                return buckets * BUCKET_WORK;
             }
             while done < work {
                 let (group, class) = (
@@ -80,11 +83,11 @@ impl Heap {
                         self.sweep_at += 1;
                     } else {
                         self.sweep_next(group, class);
-                        done += 512;
+                        done += BLOCK_WORK;
                     }
                 } else if !self.large_unswept.is_null() {
                     self.sweep_large();
-                    done += 512;
+                    done += BLOCK_WORK;
                 } else {
                     self.end_cycle();
                     break;
@@ -99,6 +102,7 @@ impl Heap {
         // SAFETY: [GC-BLOCK] the block is out of all lists while it is swept.
         unsafe {
             let b = self.lists[group][class].unswept.pop();
+            self.work += BLOCK_WORK;
             if class == NUM_CLASSES {
                 self.sweep_mixed(b, group);
             } else {
@@ -186,6 +190,7 @@ impl Heap {
         // SAFETY: [GC-BLOCK] the head of the list of unswept pieces; an object's bit is that of the first cell.
         unsafe {
             let l = self.large_unswept;
+            self.work += BLOCK_WORK;
             self.large_unswept = (*l).next;
             if !self.large_unswept.is_null() {
                 (*self.large_unswept).prev = null_mut();
@@ -233,6 +238,7 @@ impl Heap {
                     }
                 }
             }
+            self.work += BUCKET_WORK * (end - self.intern_at);
             self.intern_at = end;
             self.intern_pending = end < len;
         }

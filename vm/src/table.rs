@@ -216,6 +216,24 @@ unsafe fn tagged_alloc(g: &mut Global, cap: usize) -> *mut u64 {
     }
 }
 
+/// A large tagged run made larger where it is, or moved without two copies at a time, the new slots nil; null if that
+/// cannot be done.
+unsafe fn tagged_grow(g: &mut Global, p: *mut u64, cap: usize, more: usize) -> *mut u64 {
+    // SAFETY: the layout of `base::objects`: all of the old run moves by what its tags grow.
+    unsafe {
+        let (bytes, tags) = tagged_run_size(cap);
+        let (more_bytes, more_tags) = tagged_run_size(more);
+        let start = g.heap.grow_run((p as *mut u8).sub(tags), bytes, more_bytes);
+        if start.is_null() {
+            return null_mut();
+        }
+        start.copy_to(start.add(more_tags - tags), bytes);
+        let p = start.add(more_tags) as *mut u64;
+        nil_tags(p, cap, more);
+        p
+    }
+}
+
 unsafe fn tagged_free(g: &mut Global, p: *mut u64, cap: usize) {
     // SAFETY: the run came from `tagged_alloc`.
     unsafe {
@@ -1348,6 +1366,7 @@ unsafe fn array_resize(g: &mut Global, t: *mut Table, cap: u32, room: u32) {
             }
         }
         // The new run.
+        let mut grown = false;
         if cap == 0 {
             (*t).array = null_mut();
             (*t).hdr.extra = Tag::NIL.0 as u8;
@@ -1358,10 +1377,17 @@ unsafe fn array_resize(g: &mut Global, t: *mut Table, cap: u32, room: u32) {
         {
             nil_tags(old, old_cap as usize, cap as usize);
         } else {
-            let new = tagged_alloc(g, cap as usize);
-            let n = cap.min(old_cap) as usize;
-            if n != 0 {
-                tagged_copy(old, new, n);
+            let mut new = null_mut();
+            if old_cap != 0 && cap > old_cap && old.cast() != inline_run(t) {
+                new = tagged_grow(g, old, old_cap as usize, cap as usize);
+                grown = !new.is_null();
+            }
+            if !grown {
+                new = tagged_alloc(g, cap as usize);
+                let n = cap.min(old_cap) as usize;
+                if n != 0 {
+                    tagged_copy(old, new, n);
+                }
             }
             (*t).array = new;
             if (*t).hdr.extra == Tag::ANY.0 as u8 {
@@ -1372,7 +1398,7 @@ unsafe fn array_resize(g: &mut Global, t: *mut Table, cap: u32, room: u32) {
         if (*t).arr_len >= cap {
             (*t).arr_len = cap.saturating_sub(1);
         }
-        if old_cap != 0 && old.cast() != inline_run(t) {
+        if old_cap != 0 && old.cast() != inline_run(t) && !grown {
             tagged_free(g, old, old_cap as usize);
         }
         // What comes in from the dictionary.

@@ -932,3 +932,37 @@ fn pages_of_empty_blocks_go_back_while_a_neighbour_lives() {
     w.full();
     w.verify();
 }
+
+#[test]
+fn large_runs_grow_in_every_phase() {
+    for custom in [true, false] {
+        let mut w = World::new(custom);
+        let t = w.table(1_000, 0);
+        w.roots.push(tab(t));
+        w.full();
+        let mut cap = 1_000;
+        for round in 0..40usize {
+            for i in 0..20 {
+                let s = w.str(format!("string {round} {i}").as_bytes());
+                w.set_array(t, i, Value::ptr(s, Tag::STRING));
+            }
+            // steps of a cycle between growths, so that all phases meet one
+            for _ in 0..round % 5 {
+                unsafe { w.h().step_bytes(8) };
+                w.verify();
+            }
+            cap += 1 + cap / 7;
+            w.grow_array(t, cap);
+            w.verify();
+            for i in 0..20 {
+                let s: *mut Str = unsafe { run_get((*t).array, i) }.as_ptr();
+                let text = format!("string {round} {i}");
+                assert_eq!(unsafe { str_bytes(s) }, text.as_bytes());
+            }
+            assert!(unsafe { run_get((*t).array, cap - 1) }.is_nil());
+        }
+        w.roots.clear();
+        w.full();
+        w.verify();
+    }
+}

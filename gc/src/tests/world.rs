@@ -312,6 +312,23 @@ impl World {
     pub fn grow_array(&mut self, t: *mut Table, cap: usize) {
         unsafe {
             let old = (*t).arr_cap as usize;
+            if old > 0 && cap > old {
+                // in place, as the vm does it
+                let ((size, tags), (more, more_tags)) =
+                    (tagged_run_size(old), tagged_run_size(cap));
+                let start = (*t).array.cast::<u8>().sub(tags);
+                let p = self.h().grow_run(start, size, more);
+                if !p.is_null() {
+                    p.copy_to(p.add(more_tags - tags), size);
+                    for i in old..cap {
+                        run_set(p.add(more_tags).cast(), i, Value::NIL);
+                    }
+                    (*t).array = p.add(more_tags).cast();
+                    (*t).arr_cap = cap as u32;
+                    self.touch(t.cast(), Value::NIL);
+                    return;
+                }
+            }
             let p = self.h().alloc_run(tagged_run_size(cap).0);
             let q = init_run(p, cap);
             for i in 0..old {
