@@ -47,8 +47,6 @@ pub(crate) struct Large {
     pub chunk: *mut Chunk,
     /// 1 for an object: the node is in a `Block` then.
     pub is_object: u8,
-    /// What the host gave is a mapping.
-    pub mapped: bool,
     /// Run: marked.
     pub mark: u8,
     /// Swept when equal to the heap's.
@@ -641,7 +639,6 @@ impl Arena {
                 raw_size: size,
                 chunk,
                 is_object: 0,
-                mapped: false,
                 mark: 0,
                 epoch,
             });
@@ -661,7 +658,7 @@ impl Arena {
             let Some(need) = bytes.checked_add(size_of::<Large>()) else {
                 return null_mut();
             };
-            if !(*l).chunk.is_null() || (*l).mapped {
+            if !(*l).chunk.is_null() {
                 return null_mut();
             }
             #[cfg(debug_assertions)]
@@ -692,7 +689,6 @@ impl Arena {
         let need = bytes + HEADER;
         let (mut raw, mut size, mut at, mut chunk) =
             (null_mut::<u8>(), 0, null_mut::<u8>(), null_mut());
-        let mut mapped = false;
         // SAFETY: [GC-HOST] sizes are those with which the memory was obtained.
         unsafe {
             let blocks = need.div_ceil(BLOCK);
@@ -706,10 +702,11 @@ impl Arena {
                 at = r.map_addr(|a| (a + BLOCK - 1) & !(BLOCK - 1));
             }
             if at.is_null() {
-                (raw, size, at) = self.host.alloc_aligned(need, BLOCK);
+                size = need + BLOCK - 16;
+                raw = self.host.alloc(size);
                 if !raw.is_null() {
                     self.host_bytes += size;
-                    mapped = self.host.is_lazy();
+                    at = raw.map_addr(|a| (a + BLOCK - 1) & !(BLOCK - 1));
                 } else if !self.spare.is_null() {
                     raw = self.carve(need, BLOCK);
                     at = raw;
@@ -735,7 +732,6 @@ impl Arena {
                 raw_size: size,
                 chunk,
                 is_object: 1,
-                mapped,
                 mark: 0,
                 epoch,
             });
@@ -750,7 +746,7 @@ impl Arena {
     pub unsafe fn free_large(&mut self, l: *mut Large) {
         // SAFETY: the caller's promise.
         unsafe {
-            let (raw, size, chunk, mapped) = ((*l).raw, (*l).raw_size, (*l).chunk, (*l).mapped);
+            let (raw, size, chunk) = ((*l).raw, (*l).raw_size, (*l).chunk);
             #[cfg(debug_assertions)]
             {
                 let user = large_start(l);
@@ -763,7 +759,7 @@ impl Arena {
                 let b = block_of(l);
                 self.put_blocks(b, ((*l).bytes + HEADER).div_ceil(BLOCK));
             } else {
-                self.release(raw, size, chunk, mapped);
+                self.release(raw, size, chunk, false);
             }
         }
     }

@@ -450,7 +450,7 @@ impl Heap {
                     self.mark((*(*p).locvars.add(i)).name);
                 }
             }
-            128 + 16 * consts + 8 * protos + 16 * ups + 24 * vars
+            600 + 16 * consts + 8 * protos + 16 * ups + 24 * vars
         }
     }
 
