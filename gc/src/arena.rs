@@ -665,9 +665,9 @@ impl Arena {
             self.runs.remove(&l.add(1).addr());
             let (raw, size) = ((*l).raw, (*l).raw_size);
             let new: *mut Large = self.host.resize(raw, size, need).cast();
-            let l = if new.is_null() { l } else { new };
             #[cfg(debug_assertions)]
-            self.runs.insert(l.add(1).addr());
+            self.runs
+                .insert(if new.is_null() { l } else { new }.add(1).addr());
             if !new.is_null() {
                 self.host_bytes = self.host_bytes - size + need;
                 (*new).bytes = bytes;
