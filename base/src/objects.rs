@@ -210,6 +210,8 @@ impl Dict {
     pub const SMALL: u32 = 8;
 }
 
+/// The home of an integer in a dictionary is its lower half plus its upper half times this.
+pub const INT_FACTOR: u32 = 0x9e37_79b1;
 /// The hash of an object as a dictionary key is the upper half of the lower 64 bits of its address times this.
 pub const POINTER_FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 

@@ -14,13 +14,13 @@
 //! moved by the insertion of a new key that finds no room. The hash of numbers and of objects, short strings
 //! included, is a mix of the payload (no access to the key's memory, neither in look-ups nor in rebuilds);
 //! that of long strings comes from their bytes. Emitted code (`vm/interp`, `tables.rs`) looks at the home of
-//! small integers and of objects itself: an empty word there says that the key is absent.
+//! integers and of objects itself: an empty word there says that the key is absent.
 //!
 //! Keys given to these functions are normalised: no nil, no NaN, no float with an integer value.
 
 use core::ptr::null_mut;
 
-use traceorus_base::objects::{Dict, DictEntry, ObjKind, POINTER_FACTOR, Str};
+use traceorus_base::objects::{Dict, DictEntry, INT_FACTOR, ObjKind, POINTER_FACTOR, Str};
 use traceorus_base::value::{Tag, Value};
 
 use crate::state::Global;
@@ -54,7 +54,7 @@ fn spot_int(payload: u64) -> Spot {
     Spot {
         hash: mix(payload),
         // The upper half only shifts ranges against each other.
-        home: (payload as u32).wrapping_add(((payload >> 32) as u32).wrapping_mul(0x9e37_79b1)),
+        home: (payload as u32).wrapping_add(((payload >> 32) as u32).wrapping_mul(INT_FACTOR)),
     }
 }
 

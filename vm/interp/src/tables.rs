@@ -9,7 +9,7 @@ use traceorus_base::bytecode::Op;
 use traceorus_base::frame::{self, kind};
 use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::{
-    Dict, DictEntry, GcHeader, LOOKUP_ADD, LOOKUP_SIZE, LookupEntry, LuaClosure, ObjKind,
+    Dict, DictEntry, GcHeader, INT_FACTOR, LOOKUP_ADD, LOOKUP_SIZE, LookupEntry, LuaClosure, ObjKind,
     POINTER_FACTOR, Proto, Shape, Str, Table, flags,
 };
 
@@ -432,7 +432,7 @@ fn dict_entry<M: Masm>(g: &mut Gen<M>, key: Key, missing: Label) {
     let slow = g.slow();
     let (found, home) = (g.m.new_label(), g.m.new_label());
     let set = matches!(g.op, Op::SetField | Op::SetIndex);
-    // collisions, small dictionaries without index, long strings, large integers
+    // collisions, small dictionaries without index, long strings
     let far = g.cold(move |g| {
         g.extra(extra::DICT_STEP);
         g.m.move_args(&[M::T4.into(), M::T6.into(), M::T5.into()]);
@@ -447,8 +447,8 @@ fn dict_entry<M: Masm>(g: &mut Gen<M>, key: Key, missing: Label) {
     if key == Key::Any {
         let int = g.cold(move |g| {
             g.m.shift(ShiftOp::Shr, B64, d(M::T7), M::T6, 32);
-            g.m.branch(Cond::Ne, B64, M::T7, 0, far);
-            g.m.mov(d(M::T7), M::T6);
+            g.m.mul(B32, d(M::T7), M::T7, i64::from(INT_FACTOR as i32));
+            g.m.alu(AluOp::Add, B32, d(M::T7), M::T7, M::T6);
             g.m.jump(home);
         });
         g.m.branch(Cond::Eq, B32, M::T5, i64::from(Tag::INT.0), int);
