@@ -456,6 +456,22 @@ macro_rules! define_ops {
 }
 for_each_bytecode!(define_ops);
 
+/// What [`Op::meta_end`] tells: the length in words if the first result is the value of register A, or one of these.
+pub struct MetaEnd;
+
+impl MetaEnd {
+    /// Only the helper knows.
+    pub const HELPER: u16 = 0;
+    /// The others begin here.
+    pub const OTHER: u16 = 0x100;
+    /// Jumps by C if the result is true.
+    pub const JUMP_IF_TRUE: u16 = 0x100;
+    /// Jumps by C if the result is false.
+    pub const JUMP_IF_FALSE: u16 = 0x101;
+    /// Plus the length in words: there is no result.
+    pub const STORE: u16 = 0x200;
+}
+
 impl Op {
     /// The op with this number, if there is one.
     #[inline]
@@ -472,13 +488,16 @@ impl Op {
     pub fn words(self) -> usize {
         1 + self.info().extra.len()
     }
-    /// Where the result of a metamethod called by the instruction goes to register A, and that is all: its length in
-    /// words; else 0 (`vm::helpers::finish_op` knows the rest).
-    pub fn plain_words(self) -> usize {
-        if self.info().modes[0] == Mode::W && self != Op::Concat {
-            self.words()
-        } else {
-            0
+    /// How the instruction goes on when a metamethod that it has called returns.
+    pub fn meta_end(self) -> u16 {
+        use Op::*;
+        match self {
+            Concat => MetaEnd::HELPER,
+            SetGlobal | SetField | SetIndex | SetInt => MetaEnd::STORE + self.words() as u16,
+            JLt | JLe | JLtI | JLeI | JGtI | JGeI | JEq => MetaEnd::JUMP_IF_TRUE,
+            JNLt | JNLe | JNLtI | JNLeI | JNGtI | JNGeI | JNe => MetaEnd::JUMP_IF_FALSE,
+            _ if self.info().modes[0] == Mode::W => self.words() as u16,
+            _ => MetaEnd::HELPER,
         }
     }
     /// Name in upper case, as listings show it.

@@ -253,11 +253,13 @@ pub unsafe fn precall(
                     enter_native(l, func, nargs, word, h as *mut NativeClosure)
                 };
             }
-            let mm = exec::metamethod(Global::of((*l).global), f, MetaMethod::Call);
+            let g = Global::of((*l).global);
+            let mm = exec::metamethod(g, f, MetaMethod::Call);
             if mm.is_nil() {
                 debuginfo::call_error(l, f);
                 return fail(l, func, word);
             }
+            dispatch::cache_meta(g, f, MetaMethod::Call, mm);
             let off = func.offset_from((*l).stack);
             if need(l, func, nargs + 2).is_err() {
                 return fail(l, (*l).stack.offset(off), word);

@@ -327,9 +327,20 @@ pub unsafe fn cache_field(g: &mut Global, pc: *const Instr, t: Value) {
         if get {
             join_family(g, p);
         }
-        if get && let Some(v) = constant_of(g, t, key) {
+        if get && let Some(v) = inherited(g, t, key) {
             lookup_constant(g, (*p).hdr.word, key as u64, v);
         }
+    }
+}
+
+/// What a key that the table does not have means for it: [`constant_of`], or [`ASK_META`].
+unsafe fn inherited(g: &mut Global, t: Value, key: *mut Str) -> Option<Value> {
+    // SAFETY: [GC-LIVE] as the callers.
+    unsafe {
+        if meta_is_function(g, t.as_ptr(), MetaMethod::Index) {
+            return Some(ASK_META);
+        }
+        constant_of(g, t, key)
     }
 }
 
@@ -368,24 +379,28 @@ pub unsafe fn cache_computed(g: &mut Global, t: Value, k: Value, get: bool) {
             lookup_own(g, (*p).hdr.word, k.as_ptr(), slot);
         } else if get {
             join_family(g, p);
-            if let Some(v) = constant_of(g, t, k.as_ptr()) {
+            if let Some(v) = inherited(g, t, k.as_ptr()) {
                 lookup_constant(g, (*p).hdr.word, k.payload, v);
             }
         }
     }
 }
 
-/// Remembers that the metatable of `t` has the Lua function `f` as `__index`.
+/// Remembers the function `f` that the metatable of `o` has for an event.
 ///
 /// # Safety
-/// [GC-LIVE] `t` is a table with a metatable.
-pub unsafe fn cache_index(g: &mut Global, t: Value, f: Value) {
+/// [GC-LIVE] both are alive.
+pub unsafe fn cache_meta(g: &mut Global, o: Value, ev: MetaMethod, f: Value) {
     // SAFETY: as promised.
     unsafe {
-        let mt = (*t.as_ptr::<Table>()).metatable;
-        let name = g.hot.meta_names[MetaMethod::Index as usize];
-        if f.tag == Tag::FUNCTION
+        if o.tag != Tag::TABLE || f.tag != Tag::FUNCTION {
+            return;
+        }
+        let mt = (*o.as_ptr::<Table>()).metatable;
+        let name = g.hot.meta_names[ev as usize];
+        if !mt.is_null()
             && table::table_is_cacheable(mt)
+            && table::table_get_str(mt, name).payload == f.payload
             && table::proto_slot_is_const(g, mt, name)
         {
             lookup_constant(g, (*mt).hdr.word, name as u64 | 3, f);
@@ -393,20 +408,54 @@ pub unsafe fn cache_index(g: &mut Global, t: Value, f: Value) {
     }
 }
 
-/// Remembers that the SetField at `pc` has taken `t` from the shape `before` to its present one.
+/// Is there a function for the event in the metatable of a table whose shape implies it? The answer holds while
+/// `proto_epoch` stays.
+unsafe fn meta_is_function(g: &mut Global, t: *mut Table, ev: MetaMethod) -> bool {
+    // SAFETY: [GC-LIVE] as the callers.
+    unsafe {
+        let mt = (*t).metatable;
+        let special = flags::TAB_DICT | flags::TAB_VOLATILE | flags::TAB_PROTO;
+        if mt.is_null()
+            || (*t).hdr.flags & special != 0
+            || (*(*t).shape).shape_flags & shape_flags::UNCACHED_META != 0
+            || !table::table_is_cacheable(mt)
+        {
+            return false;
+        }
+        let name = g.hot.meta_names[ev as usize];
+        table::table_get_str(mt, name).tag == Tag::FUNCTION
+            && table::proto_slot_is_const(g, mt, name)
+    }
+}
+
+/// A constant that says: the metatable has a function for that (ORDER: `traceorus_interp::tables::ASK_META`).
+const ASK_META: Value = Value::new(0, Tag::ANY);
+
+/// Remembers that the SetField at `pc` has taken `t` from the shape `before` to its present one, or that it has called a
+/// function in `__newindex`.
 ///
 /// # Safety
 /// [CODE] `pc` is at such an instruction; [GC-LIVE].
 pub unsafe fn cache_addition(g: &mut Global, pc: *const Instr, t: *mut Table, before: *mut Shape) {
     // SAFETY: as promised.
     unsafe {
+        if (*t).shape == before {
+            join_family(g, t);
+        }
         let after = (*t).shape;
         let f = (*t).hdr.flags;
+        let key = *pc.add(2) as *mut Str;
+        if f & (flags::TAB_DICT | flags::TAB_OWN_ID) == 0
+            && meta_is_function(g, t, MetaMethod::NewIndex)
+            && shape::shape_find(g, after, key).is_none()
+        {
+            return lookup_constant(g, (*after).hdr.word, key as u64 | 1, Value::NIL);
+        }
         if after == before
             || f & (flags::TAB_DICT | flags::TAB_PROTO | flags::TAB_OWN_ID | flags::TAB_VOLATILE)
                 != 0
             || (*after).parent != before
-            || (*after).key != *pc.add(2) as *mut Str
+            || (*after).key != key
         {
             return;
         }

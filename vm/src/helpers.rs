@@ -131,9 +131,15 @@ impl Ins {
             pc
         }
     }
-    unsafe fn meta(&self, args: &[Value]) -> *const Instr {
+    /// Calls the metamethod `args[0]` for `ev`.
+    unsafe fn meta(&self, ev: MetaMethod, args: &[Value]) -> *const Instr {
         // SAFETY: `l` runs this instruction.
-        unsafe { call::call_meta(self.l, self.pc, args) }
+        unsafe {
+            for &o in &args[1..3] {
+                dispatch::cache_meta(self.g(), o, ev, args[0]);
+            }
+            call::call_meta(self.l, self.pc, args)
+        }
     }
 }
 
@@ -170,12 +176,7 @@ unsafe fn do_index(i: Ins, t: Value, k: Value, words: usize) -> *const Instr {
                 *i.a() = v;
                 i.next(words)
             }
-            Access::Call(f, o) => {
-                if t.tag == Tag::TABLE && o.payload == t.payload {
-                    dispatch::cache_index(i.g(), t, f);
-                }
-                i.meta(&[f, o, k])
-            }
+            Access::Call(f, o) => i.meta(MetaMethod::Index, &[f, o, k]),
             Access::NotIndexable(o) => i.op_error(ErrKind::Index, o, k),
             Access::Loop => {
                 throw::run_error(i.l, "'__index' chain too long; possible loop");
@@ -190,7 +191,7 @@ unsafe fn do_set(i: Ins, t: Value, k: Value, v: Value, field: bool, words: usize
     unsafe {
         match exec::set_step(i.l, t, k, v, field) {
             Ok(Access::Done(_)) => i.next(words),
-            Ok(Access::Call(f, o)) => i.meta(&[f, o, k, v]),
+            Ok(Access::Call(f, o)) => i.meta(MetaMethod::NewIndex, &[f, o, k, v]),
             Ok(Access::NotIndexable(o)) => i.op_error(ErrKind::Index, o, k),
             Ok(Access::Loop) => {
                 throw::run_error(i.l, "'__newindex' chain too long; possible loop");
@@ -223,7 +224,7 @@ unsafe fn do_arith(i: Ins, op: ArithOp, a: Value, b: Value, words: usize) -> *co
                     exec::arith_error(i.l, i.pc, e, op.is_bitwise(), a, b);
                     return i.raise();
                 }
-                i.meta(&[mm, a, b])
+                i.meta(op.event(), &[mm, a, b])
             }
         }
     }
@@ -249,7 +250,14 @@ unsafe fn do_order(i: Ins, a: Value, b: Value, or_equal: bool, sense: bool) -> *
                 Err(Throw) => i.raise(),
             };
         }
-        i.meta(&[mm, a, b])
+        i.meta(
+            if or_equal {
+                MetaMethod::Le
+            } else {
+                MetaMethod::Lt
+            },
+            &[mm, a, b],
+        )
     }
 }
 
@@ -264,7 +272,7 @@ unsafe fn do_equal(i: Ins, a: Value, b: Value, sense: bool) -> *const Instr {
                     i.next(1)
                 }
             }
-            Err(mm) => i.meta(&[mm, a, b]),
+            Err(mm) => i.meta(MetaMethod::Eq, &[mm, a, b]),
         }
     }
 }
@@ -680,7 +688,7 @@ helpers! {
         }
         let mm = exec::metamethod(i.g(), v, MetaMethod::Len);
         if !mm.is_nil() {
-            return i.meta(&[mm, v, v]);
+            return i.meta(MetaMethod::Len, &[mm, v, v]);
         }
         if v.tag == Tag::TABLE {
             *i.a() = Value::int(table::table_len(v.as_ptr()) as i64);

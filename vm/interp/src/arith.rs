@@ -4,6 +4,9 @@ use traceorus_asm::operand::at;
 use traceorus_asm::{Addr, AluCond, AluOp, Cond, FAlu, FCond, Gpr, Label, Masm, ShiftOp, d};
 use traceorus_base::Tag;
 use traceorus_base::bytecode::Op;
+use traceorus_base::meta::MetaMethod;
+
+use crate::meta::{self, Arg};
 
 use crate::{B32, B64, Gen, S16To32, S16To64, U32, U64};
 
@@ -109,8 +112,13 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
             put_int(g, M::T4);
             g.next(1);
             g.m.bind(float);
-            let slow = g.slow();
-            g.expect(M::T2, Tag::FLOAT, slow);
+            let ev = if op == Op::AddI {
+                MetaMethod::Add
+            } else {
+                MetaMethod::Sub
+            };
+            let object = meta::binary(g, ev, Arg::Reg(2), Arg::Imm);
+            g.expect(M::T2, Tag::FLOAT, object);
             g.m.cvt_i64_f64(d(M::F1), M::T3);
             g.m.fload(d(M::F0), Gen::<M>::pay(M::T2));
             g.m.falu(falu, d(M::F0), M::F0, M::F1);
@@ -126,8 +134,8 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
             put_int(g, M::T4);
             g.next(1);
             g.m.bind(float);
-            let slow = g.slow();
-            g.expect(M::T2, Tag::FLOAT, slow);
+            let object = meta::binary(g, MetaMethod::Unm, Arg::Reg(2), Arg::Reg(2));
+            g.expect(M::T2, Tag::FLOAT, object);
             g.m.bits_to_f64(d(M::F0), M::T4);
             g.m.fneg(d(M::F0), M::F0);
             put_float(g);
@@ -135,8 +143,8 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
         }
         Op::BNot => {
             g.dec_ab();
-            let slow = g.slow();
-            g.expect(M::T2, Tag::INT, slow);
+            let object = meta::binary(g, MetaMethod::BNot, Arg::Reg(2), Arg::Reg(2));
+            g.expect(M::T2, Tag::INT, object);
             g.m.load(U64, d(M::T4), Gen::<M>::pay(M::T2));
             g.m.not(B64, d(M::T4), M::T4);
             put_int(g, M::T4);
@@ -308,16 +316,45 @@ fn binary<M: Masm>(g: &mut Gen<M>, kind: Kind, rhs: Rhs) {
                 put_float(g);
                 g.next(ops.words);
             }
-            None => g.m.jump(slow),
+            None => {
+                let meta = objects(g, kind, rhs);
+                g.m.branch(Cond::BelowEq, B32, M::T4, 2, slow);
+                g.m.jump(meta);
+            }
         },
     }
+}
+
+/// Operands that are no numbers: a metamethod's.
+fn objects<M: Masm>(g: &mut Gen<M>, kind: Kind, rhs: Rhs) -> Label {
+    let ev = match kind {
+        Kind::Add => MetaMethod::Add,
+        Kind::Sub => MetaMethod::Sub,
+        Kind::Mul => MetaMethod::Mul,
+        Kind::Div => MetaMethod::Div,
+        Kind::Mod => MetaMethod::Mod,
+        Kind::Pow => MetaMethod::Pow,
+        Kind::IDiv => MetaMethod::IDiv,
+        Kind::And => MetaMethod::BAnd,
+        Kind::Or => MetaMethod::BOr,
+        Kind::Xor => MetaMethod::BXor,
+        Kind::Shl => MetaMethod::Shl,
+        Kind::Shr => MetaMethod::Shr,
+    };
+    let (left, right) = match rhs {
+        Rhs::Reg => (Arg::Reg(2), Arg::Reg(3)),
+        Rhs::K => (Arg::Reg(2), Arg::Konst),
+        Rhs::KR => (Arg::Konst, Arg::Reg(2)),
+    };
+    meta::binary(g, ev, left, right)
 }
 
 /// One integer and one float (T4 == 1): out of line.
 fn mixed_path<M: Masm>(g: &mut Gen<M>, ops: Ops, kind: Kind) -> Label {
     g.cold(move |g| {
         let slow = g.slow();
-        g.m.branch(Cond::Ne, B32, M::T4, 1, slow);
+        let meta = objects(g, kind, ops.rhs);
+        g.m.branch(Cond::Ne, B32, M::T4, 1, meta);
         both_to_float(g, ops, M::T4, false);
         match kind {
             Kind::Mod | Kind::IDiv => float_divide(g, kind, ops.words, slow),

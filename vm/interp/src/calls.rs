@@ -10,7 +10,7 @@ use std::mem::offset_of;
 use traceorus_asm::operand::{at, at_index};
 use traceorus_asm::{AluCond, AluOp, BitCond, Cond, Gpr, Label, LoadKind, Masm, Scale, ShiftOp, d};
 use traceorus_base::Tag;
-use traceorus_base::bytecode::{MULTI, Op};
+use traceorus_base::bytecode::{MULTI, MetaEnd, Op};
 use traceorus_base::frame::{self, kind};
 use traceorus_base::objects::{
     Activation, GcHeader, LuaClosure, NativeClosure, ObjKind, Proto, thread_status,
@@ -25,8 +25,8 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
     match op {
         Op::Call => {
             g.dec_a();
-            let slow = g.slow();
-            g.expect(M::T1, Tag::FUNCTION, slow);
+            let object = crate::meta::call(g);
+            g.expect(M::T1, Tag::FUNCTION, object);
             g.m.load(U16, d(M::T4), at(M::PC, 4));
             g.m.load(U64, d(M::T0), Gen::<M>::pay(M::T1));
             enter(g);
@@ -346,17 +346,14 @@ fn address<M: Masm>(g: &mut Gen<M>, to: Gpr, word: Gpr) {
     g.m.alu(AluOp::And, B64, d(to), to, -8);
 }
 
-/// A metamethod with base T2 and frame word T5 ends with the T4 results at T3: the first is the value of register A of the
-/// instruction that called it.
+/// A metamethod with base T2 and frame word T5 ends with the T4 results at T3; its instruction goes on as its `MetaEnd` says.
 fn end_meta<M: Masm>(g: &mut Gen<M>, slow: Label) {
-    // T0 = pc of that instruction, T6 = its length
+    // T0 = pc of that instruction, T6 = its MetaEnd
     address(g, M::T0, M::T5);
     g.m.load(U16, d(M::T6), at(M::T0, 0));
     g.m.load(U64, d(M::T7), at(M::GLOBAL, goff!(code_base)));
     g.m.load(U16, d(M::T6), at_index(M::T7, M::T6, Scale::S8, -4));
     g.m.branch(Cond::Eq, B32, M::T6, 0, slow);
-    g.m.lea(d(M::PC), at_index(M::T0, M::T6, Scale::S8, 0));
-    g.m.load(U16, d(M::T1), at(M::T0, 2));
     g.m.shift(
         ShiftOp::Shr,
         B64,
@@ -368,6 +365,29 @@ fn end_meta<M: Masm>(g: &mut Gen<M>, slow: Label) {
     g.m.shift(ShiftOp::Shl, B64, d(M::T5), M::T5, 4);
     g.m.alu(AluOp::Sub, B64, d(M::BASE), M::T2, M::T5);
     g.reload_code();
+    let other = g.cold(|g| {
+        let store = g.m.new_label();
+        g.m.mov(d(M::PC), M::T0);
+        g.m.branch(Cond::AboveEq, B32, M::T6, i64::from(MetaEnd::STORE), store);
+        // a comparison: is the result true?
+        let (no, decide) = (g.m.new_label(), g.m.new_label());
+        g.m.mov_imm(d(M::T7), i64::from(MetaEnd::JUMP_IF_FALSE));
+        g.m.branch(Cond::Eq, B64, M::T4, 0, decide);
+        g.m.branch_mem(Cond::Ge, B32, at(M::T3, 8), crate::FALSY, decide);
+        g.m.mov_imm(d(M::T7), i64::from(MetaEnd::JUMP_IF_TRUE));
+        g.m.bind(decide);
+        g.m.branch(Cond::Ne, B32, M::T6, M::T7, no);
+        g.jump_c(1);
+        g.m.bind(no);
+        g.next(1);
+        g.m.bind(store);
+        g.m.alu(AluOp::Sub, B32, d(M::T6), M::T6, i64::from(MetaEnd::STORE));
+        g.m.lea(d(M::PC), at_index(M::T0, M::T6, Scale::S8, 0));
+        g.next(0);
+    });
+    g.m.branch(Cond::AboveEq, B32, M::T6, i64::from(MetaEnd::OTHER), other);
+    g.m.lea(d(M::PC), at_index(M::T0, M::T6, Scale::S8, 0));
+    g.m.load(U16, d(M::T1), at(M::T0, 2));
     let none = g.cold(|g| {
         g.m.store_imm(B32, Gen::<M>::tag(M::T1), NIL as i32);
         g.next(0);
@@ -495,7 +515,7 @@ fn all_wanted<M: Masm>(g: &mut Gen<M>, results: Label) -> Label {
 }
 
 /// T0 = closure, T1 = A, T4 = number of arguments: enters the callee.
-fn enter<M: Masm>(g: &mut Gen<M>) {
+pub(crate) fn enter<M: Masm>(g: &mut Gen<M>) {
     let slow = g.slow();
     g.m.load(U64, d(M::T3), at(M::T0, offset_of!(LuaClosure, pc) as i32));
     g.m.lea(d(M::T2), at_index(M::BASE, M::T1, Scale::S1, 16));

@@ -6,6 +6,9 @@ use traceorus_asm::operand::at;
 use traceorus_asm::{AluCond, AluOp, BitCond, Cond, FCond, Label, Masm, d};
 use traceorus_base::Tag;
 use traceorus_base::bytecode::Op;
+use traceorus_base::meta::MetaMethod;
+
+use crate::meta::{self, Arg};
 use traceorus_base::objects::{GcHeader, Table, flags};
 
 use crate::{B8, B32, B64, Gen, S16To32, S16To64, U32, U64, extra};
@@ -56,8 +59,16 @@ fn order<M: Masm>(g: &mut Gen<M>, cond: Cond, fcond: FCond) {
     g.m.bind(notint);
     let slow = g.slow();
     let other = g.cold(move |g| {
+        let ev = if matches!(g.op, Op::JLt | Op::JNLt) {
+            MetaMethod::Lt
+        } else {
+            MetaMethod::Le
+        };
+        let object = meta::binary(g, ev, Arg::Reg(1), Arg::Reg(2));
+        // an integer and a float
+        g.m.branch(Cond::Eq, B32, M::T4, 1, slow);
         // no other two tags have this sum
-        g.m.branch(Cond::Ne, B32, M::T4, 2 * i64::from(Tag::STRING.0), slow);
+        g.m.branch(Cond::Ne, B32, M::T4, 2 * i64::from(Tag::STRING.0), object);
         g.m.load(U64, d(M::T5), Gen::<M>::pay(M::T1));
         g.m.load(U64, d(M::T6), Gen::<M>::pay(M::T2));
         g.extra(extra::STRING_STEP);
@@ -126,9 +137,18 @@ fn equal<M: Masm>(g: &mut Gen<M>, sense: bool) {
         let string = g.m.new_label();
         g.m.branch(Cond::Eq, B32, M::T4, i64::from(Tag::STRING.0), string);
         g.m.branch(Cond::Ne, B32, M::T4, i64::from(Tag::TABLE.0), slow);
+        // a metatable that is known to lack __eq does not matter
         let mt = offset_of!(Table, metatable) as i32;
-        g.m.branch_mem(Cond::Ne, B64, at(M::T6, mt), 0, slow);
-        g.m.branch_mem(Cond::Ne, B64, at(M::T7, mt), 0, slow);
+        let lacks = 1i64 << MetaMethod::Eq as u32;
+        let absent = offset_of!(Table, meta_absent) as i32;
+        let object = meta::binary(g, MetaMethod::Eq, Arg::Reg(1), Arg::Reg(2));
+        for t in [M::T6, M::T7] {
+            let none = g.m.new_label();
+            g.m.load(U64, d(M::T5), at(t, mt));
+            g.m.branch(Cond::Eq, B64, M::T5, 0, none);
+            g.m.branch_bits_mem(BitCond::Zero, B32, at(M::T5, absent), lacks, object);
+            g.m.bind(none);
+        }
         g.m.jump(ne);
         g.m.bind(string);
         let fl = offset_of!(GcHeader, flags) as i32;

@@ -20,6 +20,7 @@ mod calls;
 mod compare;
 mod fastfn;
 mod loops;
+mod meta;
 mod misc;
 mod tables;
 
@@ -86,6 +87,9 @@ pub(crate) struct Gen<M: Masm> {
     resume: Label,
     /// Leaves the interpreter.
     leave: Label,
+    /// Calls a metamethod with two or three arguments (`meta::common`).
+    meta_call: Label,
+    meta_call3: Label,
 }
 
 /// Offset of a field of the hot state.
@@ -232,6 +236,7 @@ impl<M: Masm> Gen<M> {
         let call_helper = m.new_label();
         let resume = m.new_label();
         let leave = m.new_label();
+        let (meta_call, meta_call3) = (m.new_label(), m.new_label());
         Gen {
             m,
             entry,
@@ -242,6 +247,8 @@ impl<M: Masm> Gen<M> {
             call_helper,
             resume,
             leave,
+            meta_call,
+            meta_call3,
         }
     }
 
@@ -259,7 +266,7 @@ impl<M: Masm> Gen<M> {
         // the op number sits right before the entry, and before that what the end of a metamethod's call needs
         self.m.align(8);
         self.m.emit_bytes(&[0xCC; 4]);
-        self.m.emit_u16(op.plain_words() as u16);
+        self.m.emit_u16(op.meta_end());
         self.m.emit_u16(op as u16);
         let entry = self.entry[op as usize];
         self.m.bind(entry);
@@ -322,6 +329,10 @@ impl<M: Masm> Gen<M> {
         self.m.bind(leave);
         self.m.epilogue();
         self.m.ret();
+        self.m.end_symbol();
+
+        self.m.begin_symbol("traceorus_meta_call");
+        meta::common(self);
         self.m.end_symbol();
 
         self.m.align(16);

@@ -6,16 +6,15 @@ use traceorus_asm::operand::{at, at_index};
 use traceorus_asm::{AluOp, BitCond, Cond, Gpr, Label, Masm, Scale, ShiftOp, d};
 use traceorus_base::Tag;
 use traceorus_base::bytecode::Op;
-use traceorus_base::frame::{self, kind};
 use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::{
-    Dict, DictEntry, GcHeader, INT_FACTOR, LOOKUP_ADD, LOOKUP_SIZE, LookupEntry, LuaClosure, ObjKind,
-    POINTER_FACTOR, Proto, Shape, Str, Table, flags,
+    Dict, DictEntry, GcHeader, INT_FACTOR, LOOKUP_ADD, LOOKUP_SIZE, LookupEntry, POINTER_FACTOR,
+    Shape, Str, Table, flags,
 };
 
+use crate::meta::{self, Arg};
 use crate::misc::{barrier, upcell};
-use crate::{B8, B32, B64, Gen, NIL, S8To32, S16To64, U32, U64, extra, goff, toff};
-use traceorus_asm::LoadKind::U8;
+use crate::{B8, B32, B64, Gen, NIL, S8To32, S16To64, U32, U64, extra, goff};
 
 const SHAPE: i32 = offset_of!(GcHeader, word) as i32;
 const KIND: i32 = offset_of!(GcHeader, extra) as i32;
@@ -40,6 +39,9 @@ const ENTRY_KEY_TAG: i32 = offset_of!(DictEntry, key_tag) as i32;
 const ENTRIES: i32 = offset_of!(Dict, entries) as i32;
 const INDEX: i32 = offset_of!(Dict, index) as i32;
 const MASK: i32 = offset_of!(Dict, index_mask) as i32;
+
+/// Tag of a constant in the look-up cache that says: the key is missing, and the metatable has a function for that.
+const ASK_META: i64 = Tag::ANY.0 as i64;
 
 /// Marks a SelfGet cache whose receiver is a string (ORDER: `vm::dispatch::STRING_RECEIVER`).
 const STRING_RECEIVER: i64 = u32::MAX as i64 - 1;
@@ -107,6 +109,8 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
                 probe(g, 0, slow);
                 g.m.branch_mem(Cond::Eq, B32, at(M::T7, EPOCH), 0, own);
                 constant(g, slow);
+                let served = g.cold(move |g| not_there(g, slow, 3));
+                g.m.branch(Cond::Eq, B32, M::T7, ASK_META, served);
                 g.put(M::T1, M::T6, M::T7);
                 g.next(3);
                 g.m.bind(own);
@@ -163,6 +167,11 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
                     slow,
                 );
                 g.m.load(U64, d(M::T3), at(M::T7, PAYLOAD));
+                let served = g.cold(|g| {
+                    g.m.load(U64, d(M::T0), at(M::T4, META));
+                    meta::newindex(g, None, 2);
+                });
+                g.m.branch(Cond::Eq, B64, M::T3, 0, served);
                 g.m.load(U32, d(M::T6), at(M::T3, NFIELDS));
                 g.m.branch(Cond::Above, B32, M::T6, at(M::T4, FIELD_CAP), slow);
                 g.m.load(U32, d(M::T7), Gen::<M>::tag(M::T2));
@@ -259,7 +268,16 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
                 g.next(1);
             });
             g.expect(M::T2, Tag::TABLE, string);
-            g.m.branch_mem(Cond::Ne, B64, at(M::T4, META), 0, slow);
+            let own = g.m.new_label();
+            let meta = meta::binary(g, MetaMethod::Len, Arg::Reg(2), Arg::Reg(2));
+            let with_meta = g.cold(move |g| {
+                let lacks = 1i64 << MetaMethod::Len as u32;
+                g.m.branch_bits_mem(BitCond::Zero, B32, at(M::T5, ABSENT), lacks, meta);
+                g.m.jump(own);
+            });
+            g.m.load(U64, d(M::T5), at(M::T4, META));
+            g.m.branch(Cond::Ne, B64, M::T5, 0, with_meta);
+            g.m.bind(own);
             // the hint is the border if its slot is not nil and the next one, inside the array, is
             g.m.load(U32, d(M::T5), at(M::T4, LEN));
             g.m.load(U64, d(M::T6), at(M::T4, ARRAY));
@@ -325,7 +343,7 @@ fn absent<M: Masm>(g: &mut Gen<M>, tag: Gpr, t: Gpr, slow: Label, words: i32) {
 
 /// T7 = the look-up cache's entry for the table T4 and the key T6 (`add`: see `LookupEntry::key`); T5 = the shape
 /// id. Branches to `miss` if there is none.
-fn probe<M: Masm>(g: &mut Gen<M>, add: i32, miss: Label) {
+pub(crate) fn probe<M: Masm>(g: &mut Gen<M>, add: i32, miss: Label) {
     g.m.load(U32, d(M::T5), at(M::T4, SHAPE));
     g.m.shift(ShiftOp::Shr, B64, d(M::T7), M::T6, 4);
     let far = add * LOOKUP_ADD as i32;
@@ -376,7 +394,7 @@ fn set_own_field<M: Masm>(g: &mut Gen<M>, slow: Label) {
 }
 
 /// T6, T7 = payload and tag of the constant in the look-up cache's entry T7, if it still holds.
-fn constant<M: Masm>(g: &mut Gen<M>, slow: Label) {
+pub(crate) fn constant<M: Masm>(g: &mut Gen<M>, slow: Label) {
     g.m.load(U32, d(M::T5), at(M::T7, EPOCH));
     g.m.branch(
         Cond::Ne,
@@ -542,6 +560,7 @@ fn get_other<M: Masm>(g: &mut Gen<M>, slow: Label) -> Label {
         probe(g, 0, slow);
         let fixed = g.cold(move |g| {
             constant(g, slow);
+            g.m.branch(Cond::Eq, B32, M::T7, ASK_META, missing);
             g.put(M::T1, M::T6, M::T7);
             g.next(1);
         });
@@ -561,7 +580,11 @@ fn set_other<M: Masm>(g: &mut Gen<M>, slow: Label) -> Label {
         barrier(g, M::T4, slow);
         not_proto(g, slow);
         is_dict(g, dict);
-        g.expect(M::T2, Tag::STRING, slow);
+        let number = g.cold(move |g| {
+            g.expect(M::T2, Tag::INT, slow);
+            new_key(g, slow);
+        });
+        g.expect(M::T2, Tag::STRING, number);
         probe(g, 0, slow);
         set_own_field(g, slow);
         g.next(1);
@@ -571,6 +594,20 @@ fn set_other<M: Masm>(g: &mut Gen<M>, slow: Label) -> Label {
         dict_store(g, M::T3, slow);
         g.next(1);
     })
+}
+
+/// A SetIndex of a key that the table T4 does not have: calls a function in `__newindex`.
+fn new_key<M: Masm>(g: &mut Gen<M>, slow: Label) {
+    g.m.load(U64, d(M::T0), at(M::T4, META));
+    g.m.branch(Cond::Eq, B64, M::T0, 0, slow);
+    g.m.branch_bits_mem(
+        BitCond::NonZero,
+        B32,
+        at(M::T0, ABSENT),
+        1i64 << MetaMethod::NewIndex as u32,
+        slow,
+    );
+    meta::newindex(g, Some(Arg::Reg(2)), 3);
 }
 
 /// The table T4 does not have the key of the running GetIndex or GetField: what its metatable says. T1, T2, T3 are the
@@ -586,71 +623,15 @@ fn not_there<M: Masm>(g: &mut Gen<M>, slow: Label, words: i32) {
         1i64 << MetaMethod::Index as u32,
         nil,
     );
-    if g.op == Op::GetIndex {
-        index_call(g, slow);
-    } else {
-        g.m.jump(slow);
+    match g.op {
+        Op::GetIndex => meta::index(g, Some(Arg::Reg(3))),
+        Op::GetInt => meta::index(g, Some(Arg::Imm)),
+        Op::GetField => meta::index(g, None),
+        _ => g.m.jump(slow),
     }
     g.m.bind(nil);
     g.m.store_imm(B32, Gen::<M>::tag(M::T1), NIL as i32);
     g.next(words);
-}
-
-/// Calls the Lua function that `__index` of the metatable T0 is, according to the look-up cache, with the operands B and C.
-fn index_call<M: Masm>(g: &mut Gen<M>, slow: Label) {
-    g.m.mov(d(M::T4), M::T0);
-    let name = goff!(meta_names) + 8 * MetaMethod::Index as i32;
-    g.m.load(U64, d(M::T6), at(M::GLOBAL, name));
-    probe(g, 3, slow);
-    constant(g, slow);
-    g.m.mov(d(M::T0), M::T6);
-    g.m.branch_mem(
-        Cond::Ne,
-        B8,
-        at(M::T0, offset_of!(GcHeader, kind) as i32),
-        ObjKind::LuaClosure as i64,
-        slow,
-    );
-    g.dec_b();
-    // the function slot is the first above the running frame
-    g.m.load(U64, d(M::T1), at(M::BASE, -16));
-    g.m.load(
-        U64,
-        d(M::T1),
-        at(M::T1, offset_of!(LuaClosure, proto) as i32),
-    );
-    g.m.load(
-        U8,
-        d(M::T1),
-        at(M::T1, offset_of!(Proto, frame_size) as i32),
-    );
-    g.m.shift(ShiftOp::Shl, B64, d(M::T4), M::T1, 4);
-    g.m.load(U64, d(M::T5), Gen::<M>::pay(M::T2));
-    g.m.load(U32, d(M::T6), Gen::<M>::tag(M::T2));
-    g.m.lea(d(M::T2), at_index(M::BASE, M::T4, Scale::S1, 16));
-    g.m.store(B64, at(M::T2, 0), M::T5);
-    g.m.store(B32, at(M::T2, 8), M::T6);
-    g.m.load(U64, d(M::T5), Gen::<M>::pay(M::T3));
-    g.m.load(U32, d(M::T6), Gen::<M>::tag(M::T3));
-    g.m.store(B64, at(M::T2, 16), M::T5);
-    g.m.store(B32, at(M::T2, 24), M::T6);
-    g.m.load(U64, d(M::T3), at(M::T0, offset_of!(LuaClosure, pc) as i32));
-    g.m.mov_imm(d(M::T4), 2);
-    crate::calls::room_for_any(g);
-    g.m.branch(Cond::Above, B64, M::T6, at(M::THREAD, toff!(limit)), slow);
-    g.m.store(B64, at(M::T2, -16), M::T0);
-    // the word: PC, kind CONT, delta = frame size + 1
-    g.m.shift(
-        ShiftOp::Shl,
-        B64,
-        d(M::T1),
-        M::T1,
-        i64::from(frame::DELTA_SHIFT),
-    );
-    g.m.mov_imm(d(M::T5), frame::word(kind::CONT, 0, 1) as i64);
-    g.m.alu(AluOp::Add, B64, d(M::PC), M::PC, M::T5);
-    g.m.alu(AluOp::Add, B64, d(M::PC), M::PC, M::T1);
-    crate::calls::to_header(g);
 }
 
 /// Register T1 = element T6 of the table T4.

@@ -1,0 +1,216 @@
+//! Calls of metamethods that are Lua functions. What an object's metatable has for an event comes from the look-up cache:
+//! key + 3 of the event's name and the metatable's id. Whatever is not there, the helper of the instruction does, and it
+//! fills the cache (`vm::dispatch::cache_meta`).
+
+use std::mem::offset_of;
+
+use traceorus_asm::operand::{at, at_index};
+use traceorus_asm::{AluOp, Cond, Gpr, Label, Masm, Scale, ShiftOp, d};
+use traceorus_base::Tag;
+use traceorus_base::bytecode::Op;
+use traceorus_base::frame::{self, kind};
+use traceorus_base::meta::MetaMethod;
+use traceorus_base::objects::{GcHeader, LuaClosure, ObjKind, Proto, Table};
+
+use crate::tables::{constant, probe};
+use crate::{B8, B32, B64, Gen, U16, U32, U64, goff, toff};
+use traceorus_asm::LoadKind::U8;
+
+const META: i32 = offset_of!(Table, metatable) as i32;
+
+/// An operand as an argument.
+#[derive(Clone, Copy)]
+pub(crate) enum Arg {
+    /// The register whose offset is operand A, B or C (1 to 3).
+    Reg(u8),
+    /// Constant word, tag in C.
+    Konst,
+    /// Integer in C.
+    Imm,
+}
+
+/// `p`, `t` = payload and tag of an operand.
+fn load_arg<M: Masm>(g: &mut Gen<M>, arg: Arg, p: Gpr, t: Gpr) {
+    match arg {
+        Arg::Reg(n) => {
+            g.m.load(U16, d(t), at(M::PC, 2 * i32::from(n)));
+            g.m.load(U64, d(p), Gen::<M>::pay(t));
+            g.m.load(U32, d(t), Gen::<M>::tag(t));
+        }
+        Arg::Konst => {
+            g.m.load(crate::S16To32, d(t), at(M::PC, 6));
+            g.m.load(U64, d(p), at(M::PC, 8));
+        }
+        Arg::Imm => {
+            g.m.load(crate::S16To64, d(p), at(M::PC, 6));
+            g.m.mov_imm(d(t), i64::from(Tag::INT.0));
+        }
+    }
+}
+
+/// A cold path that calls the metamethod `ev` of the first or, if that is no table, of the second operand.
+pub(crate) fn binary<M: Masm>(g: &mut Gen<M>, ev: MetaMethod, left: Arg, right: Arg) -> Label {
+    g.cold(move |g| {
+        let slow = g.slow();
+        load_arg(g, left, M::T2, M::T3);
+        load_arg(g, right, M::T4, M::T5);
+        let second = g.m.new_label();
+        let call = g.meta_call;
+        g.m.mov_imm(d(M::T1), 8 * ev as i64);
+        g.m.branch(Cond::Ne, B32, M::T3, i64::from(Tag::TABLE.0), second);
+        g.m.load(U64, d(M::T0), at(M::T2, META));
+        g.m.branch(Cond::Ne, B64, M::T0, 0, call);
+        g.m.bind(second);
+        g.m.branch(Cond::Ne, B32, M::T5, i64::from(Tag::TABLE.0), slow);
+        g.m.load(U64, d(M::T0), at(M::T4, META));
+        g.m.branch(Cond::Ne, B64, M::T0, 0, call);
+        g.m.jump(slow);
+    })
+}
+
+/// `table[key]` is missing and the metatable T0 is not known to lack `__index`: calls that, if it is a function. T4 = the
+/// table, `key` the operand, or (`None`) the constant string of a GetField.
+pub(crate) fn index<M: Masm>(g: &mut Gen<M>, key: Option<Arg>) {
+    g.m.mov(d(M::T2), M::T4);
+    g.m.mov_imm(d(M::T3), i64::from(Tag::TABLE.0));
+    match key {
+        Some(k) => load_arg(g, k, M::T4, M::T5),
+        None => {
+            g.m.load(U64, d(M::T4), at(M::PC, 16));
+            g.m.mov_imm(d(M::T5), i64::from(Tag::STRING.0));
+        }
+    }
+    g.m.mov_imm(d(M::T1), 8 * MetaMethod::Index as i64);
+    let call = g.meta_call;
+    g.m.jump(call);
+}
+
+/// `table[key] = value` is missing and the metatable T0 is not known to lack `__newindex`: calls that, if it is a function.
+/// T4 = the table, `key` as for [`index`]; the value is the register of operand number `value`.
+pub(crate) fn newindex<M: Masm>(g: &mut Gen<M>, key: Option<Arg>, value: u8) {
+    g.m.load(U16, d(M::T6), at(M::PC, 2 * i32::from(value)));
+    g.m.mov(d(M::T2), M::T4);
+    g.m.mov_imm(d(M::T3), i64::from(Tag::TABLE.0));
+    match key {
+        Some(k) => load_arg(g, k, M::T4, M::T5),
+        None => {
+            g.m.load(U64, d(M::T4), at(M::PC, 16));
+            g.m.mov_imm(d(M::T5), i64::from(Tag::STRING.0));
+        }
+    }
+    g.m.mov_imm(d(M::T1), 8 * MetaMethod::NewIndex as i64);
+    let call = g.meta_call3;
+    g.m.jump(call);
+}
+
+/// T0 = the Lua function that the metatable T4 has for the event whose number times 8 is in T1. Destroys T5 to T7.
+fn find<M: Masm>(g: &mut Gen<M>, slow: Label) {
+    g.m.load(
+        U64,
+        d(M::T6),
+        at_index(M::GLOBAL, M::T1, Scale::S1, goff!(meta_names)),
+    );
+    probe(g, 3, slow);
+    constant(g, slow);
+    g.m.mov(d(M::T0), M::T6);
+    g.m.branch_mem(
+        Cond::Ne,
+        B8,
+        at(M::T0, offset_of!(GcHeader, kind) as i32),
+        ObjKind::LuaClosure as i64,
+        slow,
+    );
+}
+
+/// The common code of the above: T0 = metatable, T1 = 8 times the event, T2, T3 and T4, T5 = payloads and tags of two
+/// arguments; a third one is in the register whose offset is T6.
+pub(crate) fn common<M: Masm>(g: &mut Gen<M>) {
+    let slow = g.m.new_label();
+    for (label, nargs) in [(g.meta_call, 2), (g.meta_call3, 3)] {
+        g.m.align(16);
+        g.m.bind(label);
+        // the function slot is the first above the running frame
+        g.m.load(U64, d(M::T7), at(M::BASE, -16));
+        g.m.load(
+            U64,
+            d(M::T7),
+            at(M::T7, offset_of!(LuaClosure, proto) as i32),
+        );
+        g.m.load(
+            U8,
+            d(M::T7),
+            at(M::T7, offset_of!(Proto, frame_size) as i32),
+        );
+        g.m.shift(ShiftOp::Shl, B64, d(M::T7), M::T7, 4);
+        g.m.alu(AluOp::Add, B64, d(M::T7), M::T7, M::BASE);
+        g.m.store(B64, at(M::T7, 16), M::T2);
+        g.m.store(B32, at(M::T7, 24), M::T3);
+        g.m.store(B64, at(M::T7, 32), M::T4);
+        g.m.store(B32, at(M::T7, 40), M::T5);
+        if nargs == 3 {
+            g.m.load(U64, d(M::T2), Gen::<M>::pay(M::T6));
+            g.m.load(U32, d(M::T3), Gen::<M>::tag(M::T6));
+            g.m.store(B64, at(M::T7, 48), M::T2);
+            g.m.store(B32, at(M::T7, 56), M::T3);
+        }
+        g.m.lea(d(M::T2), at(M::T7, 16));
+        g.m.mov(d(M::T4), M::T0);
+        find(g, slow);
+        g.m.load(U64, d(M::T3), at(M::T0, offset_of!(LuaClosure, pc) as i32));
+        g.m.mov_imm(d(M::T4), nargs);
+        crate::calls::room_for_any(g);
+        g.m.branch(Cond::Above, B64, M::T6, at(M::THREAD, toff!(limit)), slow);
+        g.m.store(B64, at(M::T2, -16), M::T0);
+        // the word: PC, kind CONT, delta = slots from base to base
+        g.m.alu(AluOp::Sub, B64, d(M::T1), M::T2, M::BASE);
+        g.m.shift(
+            ShiftOp::Shl,
+            B64,
+            d(M::T1),
+            M::T1,
+            i64::from(frame::DELTA_SHIFT) - 4,
+        );
+        g.m.alu(AluOp::Add, B64, d(M::PC), M::PC, M::T1);
+        g.m.alu(AluOp::Add, B64, d(M::PC), M::PC, kind::CONT as i64);
+        crate::calls::to_header(g);
+    }
+    // the helper of whatever instruction this is: its op number stands before its handler
+    g.m.bind(slow);
+    g.m.load(U16, d(M::T0), at(M::PC, 0));
+    g.m.load(U64, d(M::T7), at(M::GLOBAL, goff!(code_base)));
+    g.m.load(U16, d(M::T0), at_index(M::T7, M::T0, Scale::S8, -2));
+    g.m.shift(ShiftOp::Shl, B64, d(M::T0), M::T0, 3);
+    let helper = g.call_helper;
+    g.m.jump(helper);
+}
+
+/// A cold path for a Call of the table in register A: the function in `__call` gets it as its first argument.
+pub(crate) fn call<M: Masm>(g: &mut Gen<M>) -> Label {
+    debug_assert!(g.op == Op::Call);
+    g.cold(|g| {
+        let slow = g.slow();
+        g.expect(M::T1, Tag::TABLE, slow);
+        g.m.load(U64, d(M::T4), Gen::<M>::pay(M::T1));
+        g.m.load(U64, d(M::T4), at(M::T4, META));
+        g.m.branch(Cond::Eq, B64, M::T4, 0, slow);
+        g.m.mov_imm(d(M::T1), 8 * MetaMethod::Call as i64);
+        find(g, slow);
+        g.dec_a();
+        g.m.load(U16, d(M::T4), at(M::PC, 4));
+        // from the last argument down to the object itself, one slot up: the stack has some to spare
+        g.m.lea(d(M::T2), at_index(M::BASE, M::T1, Scale::S1, 0));
+        g.m.shift(ShiftOp::Shl, B64, d(M::T5), M::T4, 4);
+        g.m.alu(AluOp::Add, B64, d(M::T5), M::T5, M::T2);
+        let again = g.m.here();
+        g.m.load(U64, d(M::T6), at(M::T5, 0));
+        g.m.load(U32, d(M::T7), at(M::T5, 8));
+        g.m.store(B64, at(M::T5, 16), M::T6);
+        g.m.store(B32, at(M::T5, 24), M::T7);
+        g.m.alu(AluOp::Sub, B64, d(M::T5), M::T5, 16);
+        g.m.branch(Cond::AboveEq, B64, M::T5, M::T2, again);
+        g.m.store(B64, Gen::<M>::pay(M::T1), M::T0);
+        g.m.store_imm(B32, Gen::<M>::tag(M::T1), Tag::FUNCTION.0);
+        g.m.alu(AluOp::Add, B64, d(M::T4), M::T4, 1);
+        crate::calls::enter(g);
+    })
+}
