@@ -470,6 +470,8 @@ impl MetaEnd {
     pub const JUMP_IF_FALSE: u16 = 0x101;
     /// Plus the length in words: there is no result.
     pub const STORE: u16 = 0x200;
+    /// The value of register A if C is 2, else only the helper knows.
+    pub const CONCAT: u16 = 0x300;
 }
 
 impl Op {
@@ -492,7 +494,7 @@ impl Op {
     pub fn meta_end(self) -> u16 {
         use Op::*;
         match self {
-            Concat => MetaEnd::HELPER,
+            Concat => MetaEnd::CONCAT,
             SetGlobal | SetField | SetIndex | SetInt => MetaEnd::STORE + self.words() as u16,
             JLt | JLe | JLtI | JLeI | JGtI | JGeI | JEq => MetaEnd::JUMP_IF_TRUE,
             JNLt | JNLe | JNLtI | JNLeI | JNGtI | JNGeI | JNe => MetaEnd::JUMP_IF_FALSE,

@@ -345,19 +345,22 @@ pub fn find_plain(hay: &[u8], needle: &[u8]) -> Option<usize> {
     match needle {
         [] => Some(0),
         &[b] => find_byte(b, hay),
-        &[b, ..] if hay.len() <= 64 => {
+        &[b, ..] => {
+            // The first byte alone is often enough; a searcher takes as long to set up as a hundred bytes to look through.
             let mut at = 0;
             let last = hay.len().checked_sub(needle.len())?;
-            while at <= last {
+            for _ in 0..8 {
+                if at > last {
+                    return None;
+                }
                 at += find_byte(b, &hay[at..=last])?;
                 if hay[at..].starts_with(needle) {
                     return Some(at);
                 }
                 at += 1;
             }
-            None
+            memmem::find(&hay[at..], needle).map(|i| at + i)
         }
-        _ => memmem::find(hay, needle),
     }
 }
 

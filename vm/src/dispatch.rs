@@ -479,7 +479,8 @@ pub unsafe fn cache_addition(g: &mut Global, pc: *const Instr, t: *mut Table, be
     }
 }
 
-/// Finds an entry of a dictionary for emitted code: null if there is none.
+/// Finds an entry of a dictionary for emitted code: null if there is none, 1 if the key is a float that stands for an
+/// integer.
 ///
 /// # Safety
 /// [GC-LIVE] a live table and a live key.
@@ -489,7 +490,11 @@ pub unsafe extern "C" fn dict_step(t: *mut Table, payload: u64, tag: i32) -> *mu
         if (*t).hdr.flags & flags::TAB_DICT == 0 {
             return std::ptr::null_mut();
         }
-        crate::dict::dict_find((*t).hash as *mut Dict, Value::new(payload, Tag(tag)))
+        let key = Value::new(payload, Tag(tag));
+        if key.tag == Tag::FLOAT && crate::number::float_to_int(key.as_float()).is_some() {
+            return std::ptr::without_provenance_mut(1);
+        }
+        crate::dict::dict_find((*t).hash as *mut Dict, key)
     }
 }
 

@@ -294,6 +294,9 @@ unsafe fn concat(i: Ins, mut n: usize) -> *const Instr {
                     return i.op_error(ErrKind::Concat, x, y);
                 }
                 // the function slot is right above the operands that are left: its distance tells how many they are
+                for o in [x, y] {
+                    dispatch::cache_meta(g, o, MetaMethod::Concat, mm);
+                }
                 let slot = top.offset_from((*i.l).base) as usize;
                 return call::call_meta_at(i.l, i.pc, &[mm, x, y], slot);
             }
@@ -499,6 +502,10 @@ pub unsafe fn finish_op(
                 } else {
                     i.next(words)
                 }
+            }
+            Op::Concat if bytecode::c(i.w) == 2 => {
+                *i.a() = v;
+                i.next(words)
             }
             Op::Concat => {
                 let b = (i.b().offset_from((*l).base)) as usize;

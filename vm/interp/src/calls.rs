@@ -354,6 +354,14 @@ fn end_meta<M: Masm>(g: &mut Gen<M>, slow: Label) {
     g.m.load(U64, d(M::T7), at(M::GLOBAL, goff!(code_base)));
     g.m.load(U16, d(M::T6), at_index(M::T7, M::T6, Scale::S8, -4));
     g.m.branch(Cond::Eq, B32, M::T6, 0, slow);
+    let plain = g.m.new_label();
+    let concat = g.cold(move |g| {
+        g.m.branch_mem(Cond::Ne, B16, at(M::T0, 6), 2, slow);
+        g.m.mov_imm(d(M::T6), 1);
+        g.m.jump(plain);
+    });
+    g.m.branch(Cond::Eq, B32, M::T6, i64::from(MetaEnd::CONCAT), concat);
+    g.m.bind(plain);
     g.m.shift(
         ShiftOp::Shr,
         B64,

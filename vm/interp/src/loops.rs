@@ -6,7 +6,7 @@ use traceorus_asm::operand::{RegImm, at, at_index};
 use traceorus_asm::{AluOp, BitCond, Cond, FAlu, FCond, Label, Masm, Scale, d};
 use traceorus_base::Tag;
 use traceorus_base::bytecode::Op;
-use traceorus_base::objects::{GcHeader, Table, flags};
+use traceorus_base::objects::{Dict, DictEntry, GcHeader, Table, flags};
 
 use crate::{B8, B32, B64, Gen, NIL, S8To32, S16To64, S32To64, U16, U32, U64, goff};
 
@@ -204,8 +204,56 @@ fn iterate<M: Masm>(g: &mut Gen<M>, generic: Label) {
     g.m.branch(Cond::Ne, B32, M::T6, NIL, step);
     g.m.mov_imm(d(M::T5), 0);
     g.m.jump(scan);
-    // fields and entries
+    // entries, if the upper half of the control variable's tag word is what the last step has left there
     g.m.bind(step);
+    let call = g.m.new_label();
+    let key = |field: usize| at(M::T3, field as i32);
+    g.m.branch_bits_mem(
+        BitCond::Zero,
+        B8,
+        at(M::T4, FLAGS),
+        i64::from(flags::TAB_DICT),
+        call,
+    );
+    g.m.load(U32, d(M::T0), Gen::<M>::reg(M::T1, -20));
+    g.m.branch(Cond::Eq, B32, M::T0, 0, call);
+    g.m.load(U64, d(M::T7), at(M::T4, offset_of!(Table, hash) as i32));
+    let used = at(M::T7, offset_of!(Dict, used) as i32);
+    g.m.branch(Cond::Above, B32, M::T0, used, call);
+    g.m.load(U64, d(M::T2), at(M::T7, offset_of!(Dict, entries) as i32));
+    const { assert!(size_of::<DictEntry>() == 24) };
+    g.m.lea(d(M::T3), at_index(M::T0, M::T0, Scale::S2, 0));
+    g.m.lea(d(M::T3), at_index(M::T2, M::T3, Scale::S8, -24));
+    g.m.branch(
+        Cond::Ne,
+        B64,
+        M::T5,
+        key(offset_of!(DictEntry, key_payload)),
+        call,
+    );
+    g.m.branch(
+        Cond::Ne,
+        B32,
+        M::T6,
+        key(offset_of!(DictEntry, key_tag)),
+        call,
+    );
+    let entry = g.m.here();
+    g.m.branch(Cond::AboveEq, B32, M::T0, used, end);
+    g.m.alu(AluOp::Add, B64, d(M::T3), M::T3, 24);
+    g.m.alu(AluOp::Add, B32, d(M::T0), M::T0, 1);
+    g.m.load(U32, d(M::T6), key(offset_of!(DictEntry, val_tag)));
+    g.m.branch(Cond::Eq, B32, M::T6, NIL, entry);
+    g.m.load(U64, d(M::T5), key(offset_of!(DictEntry, key_payload)));
+    g.m.load(U32, d(M::T2), key(offset_of!(DictEntry, key_tag)));
+    g.m.load(U64, d(M::T7), key(offset_of!(DictEntry, val_payload)));
+    g.put(M::T1, M::T5, M::T2);
+    g.m.store(B32, Gen::<M>::reg(M::T1, 12), M::T0);
+    g.m.store(B64, Gen::<M>::reg(M::T1, 16), M::T7);
+    g.m.store(B32, Gen::<M>::reg(M::T1, 24), M::T6);
+    g.next(1);
+    // fields, and all other cases
+    g.m.bind(call);
     g.m.load(U64, d(M::T7), at(M::GLOBAL, goff!(helpers)));
     g.m.load(U64, d(M::T7), at(M::T7, 8 * Op::FfNext as i32));
     g.m.lea(d(M::T5), Gen::<M>::reg(M::T1, -48));

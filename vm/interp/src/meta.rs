@@ -23,6 +23,8 @@ const META: i32 = offset_of!(Table, metatable) as i32;
 pub(crate) enum Arg {
     /// The register whose offset is operand A, B or C (1 to 3).
     Reg(u8),
+    /// The register after that of operand B.
+    AfterB,
     /// Constant word, tag in C.
     Konst,
     /// Integer in C.
@@ -36,6 +38,11 @@ fn load_arg<M: Masm>(g: &mut Gen<M>, arg: Arg, p: Gpr, t: Gpr) {
             g.m.load(U16, d(t), at(M::PC, 2 * i32::from(n)));
             g.m.load(U64, d(p), Gen::<M>::pay(t));
             g.m.load(U32, d(t), Gen::<M>::tag(t));
+        }
+        Arg::AfterB => {
+            g.m.load(U16, d(t), at(M::PC, 4));
+            g.m.load(U64, d(p), Gen::<M>::reg(t, 16));
+            g.m.load(U32, d(t), Gen::<M>::reg(t, 24));
         }
         Arg::Konst => {
             g.m.load(crate::S16To32, d(t), at(M::PC, 6));

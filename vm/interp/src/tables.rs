@@ -14,7 +14,7 @@ use traceorus_base::objects::{
 
 use crate::meta::{self, Arg};
 use crate::misc::{barrier, upcell};
-use crate::{B8, B32, B64, Gen, NIL, S8To32, S16To64, U32, U64, extra, goff};
+use crate::{B8, B16, B32, B64, Gen, NIL, S8To32, S16To64, U32, U64, extra, goff};
 
 const SHAPE: i32 = offset_of!(GcHeader, word) as i32;
 const KIND: i32 = offset_of!(GcHeader, extra) as i32;
@@ -256,6 +256,25 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
             g.m.load(S16To64, d(M::T6), at(M::PC, 4));
             set_element(g, slow, slow);
         }
+        Op::Concat => {
+            let slow = g.slow();
+            g.dec_b();
+            let object = g.m.new_label();
+            let meta = meta::binary(g, MetaMethod::Concat, Arg::Reg(2), Arg::AfterB);
+            for at in [8, 24] {
+                g.m.branch_mem(
+                    Cond::Eq,
+                    B32,
+                    Gen::<M>::reg(M::T2, at),
+                    i64::from(Tag::TABLE.0),
+                    object,
+                );
+            }
+            g.m.jump(slow);
+            g.m.bind(object);
+            g.m.branch_mem(Cond::Ne, B16, at(M::PC, 6), 2, slow);
+            g.m.jump(meta);
+        }
         Op::Len => {
             g.dec_ab();
             let slow = g.slow();
@@ -450,7 +469,7 @@ fn dict_entry<M: Masm>(g: &mut Gen<M>, key: Key, missing: Label) {
     let slow = g.slow();
     let (found, home) = (g.m.new_label(), g.m.new_label());
     let set = matches!(g.op, Op::SetField | Op::SetIndex);
-    // collisions, small dictionaries without index, long strings
+    // collisions, small dictionaries without index, other keys
     let far = g.cold(move |g| {
         g.extra(extra::DICT_STEP);
         g.m.move_args(&[M::T4.into(), M::T6.into(), M::T5.into()]);
@@ -459,8 +478,13 @@ fn dict_entry<M: Masm>(g: &mut Gen<M>, key: Key, missing: Label) {
         g.dec_abc();
         let table = if set { M::T1 } else { M::T2 };
         g.m.load(U64, d(M::T4), Gen::<M>::pay(table));
-        g.m.branch(Cond::Eq, B64, M::T0, 0, missing);
+        // 1: a float that is an integer
+        let rare = g.m.new_label();
+        g.m.branch(Cond::BelowEq, B64, M::T0, 1, rare);
         g.m.jump(found);
+        g.m.bind(rare);
+        g.m.branch(Cond::Ne, B64, M::T0, 0, slow);
+        g.m.jump(missing);
     });
     if key == Key::Any {
         let int = g.cold(move |g| {
@@ -470,8 +494,7 @@ fn dict_entry<M: Masm>(g: &mut Gen<M>, key: Key, missing: Label) {
             g.m.jump(home);
         });
         g.m.branch(Cond::Eq, B32, M::T5, i64::from(Tag::INT.0), int);
-        // floats are not normalised yet
-        g.m.branch(Cond::Ge, B32, M::T5, 0, slow);
+        g.m.branch(Cond::Ge, B32, M::T5, 0, far);
         let object = g.m.new_label();
         g.m.branch(Cond::Ne, B32, M::T5, i64::from(Tag::STRING.0), object);
         g.m.branch_bits_mem(
