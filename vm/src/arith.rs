@@ -250,6 +250,11 @@ pub fn float_pow(x: f64, y: f64) -> f64 {
     if y == 2.0 { x * x } else { x.powf(y) }
 }
 
+/// [`float_pow`] for emitted code.
+pub extern "C" fn pow_step(x: f64, y: f64) -> f64 {
+    float_pow(x, y)
+}
+
 /// `x < y` for an integer and a float, without rounding.
 #[inline]
 fn lt_int_float(i: i64, f: f64) -> bool {

@@ -13,7 +13,7 @@ use crate::ctx::Throw;
 use crate::fastfn::LEAN;
 use crate::helpers::HELPERS;
 use crate::state::Global;
-use crate::{call, hooks, shape, table, throw};
+use crate::{arith, call, hooks, shape, table, throw};
 
 /// Continuations that pass results on: three of them, all of them.
 static CONT_PASS: [Instr; 4] = [
@@ -157,6 +157,7 @@ static TABLE: HelperTable = {
     t[i + 4] = header_step as *const u8;
     t[i + 5] = dict_step as *const u8;
     t[i + 6] = string_step as *const u8;
+    t[i + 7] = arith::pow_step as *const u8;
     HelperTable(t)
 };
 

@@ -73,18 +73,13 @@ const CLASS: [u8; 256] = {
 
 impl<'s> Lexer<'s> {
     pub fn new(src: &'s [u8], chunkname: &'s [u8]) -> Lexer<'s> {
-        let mut strings = Strings::new();
-        for (i, (word, _)) in RESERVED.iter().enumerate() {
-            let id = strings.intern(word.as_bytes());
-            debug_assert_eq!(id.0 as usize, i);
-        }
         Lexer {
             src,
             at: 0,
             chunkname,
             line: 1,
             last_line: 1,
-            strings,
+            strings: Strings::new(),
             t: Token {
                 tok: Tok::Eof,
                 sem: Sem::None,

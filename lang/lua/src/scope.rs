@@ -145,11 +145,11 @@ pub enum Meaning {
 impl Scopes {
     pub fn new() -> Scopes {
         Scopes {
-            vars: Vec::new(),
-            declared: Vec::new(),
-            bindings: Vec::new(),
-            funcs: Vec::new(),
-            blocks: Vec::new(),
+            vars: Vec::with_capacity(32),
+            declared: Vec::with_capacity(32),
+            bindings: Vec::with_capacity(32),
+            funcs: Vec::with_capacity(4),
+            blocks: Vec::with_capacity(8),
             labels: Vec::new(),
             gotos: Vec::new(),
             nfuncs: 0,

@@ -1,5 +1,9 @@
 //! Interned strings of one compilation: names and string literals become numbers that compare in one step.
 
+use std::sync::LazyLock;
+
+use crate::token::RESERVED;
+
 /// Number of an interned string. Reserved words come first, in the order of [`crate::token::RESERVED`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StrId(pub u32);
@@ -15,13 +19,31 @@ pub struct Strings {
 }
 
 impl Strings {
+    /// A table that knows the reserved words.
     pub fn new() -> Strings {
-        Strings {
-            bytes: Vec::with_capacity(4096),
-            ends: Vec::new(),
-            hashes: Vec::new(),
-            slots: vec![0; 256],
-        }
+        static INITIAL: LazyLock<Strings> = LazyLock::new(|| {
+            let mut s = Strings {
+                bytes: Vec::new(),
+                ends: Vec::new(),
+                hashes: Vec::new(),
+                slots: vec![0; 256],
+            };
+            for (i, (word, _)) in RESERVED.iter().enumerate() {
+                let id = s.intern(word.as_bytes());
+                debug_assert_eq!(id.0 as usize, i);
+            }
+            s
+        });
+        let mut s = Strings {
+            bytes: Vec::with_capacity(1024),
+            ends: Vec::with_capacity(128),
+            hashes: Vec::with_capacity(128),
+            slots: INITIAL.slots.clone(),
+        };
+        s.bytes.extend_from_slice(&INITIAL.bytes);
+        s.ends.extend_from_slice(&INITIAL.ends);
+        s.hashes.extend_from_slice(&INITIAL.hashes);
+        s
     }
 
     /// How many strings there are.

@@ -8,7 +8,7 @@ use traceorus_base::meta::MetaMethod;
 
 use crate::meta::{self, Arg};
 
-use crate::{B32, B64, Gen, S16To32, S16To64, U32, U64};
+use crate::{B32, B64, Gen, S16To32, S16To64, U32, U64, extra};
 
 /// Where the right operand of an operation is.
 #[derive(Clone, Copy, PartialEq)]
@@ -275,30 +275,29 @@ fn binary<M: Masm>(g: &mut Gen<M>, kind: Kind, rhs: Rhs) {
     };
     match kind {
         Kind::Pow => {
-            if rhs != Rhs::K {
-                g.m.jump(slow);
-                return;
+            // T4: sum of the tags
+            let (general, go) = (g.m.new_label(), g.m.new_label());
+            if rhs == Rhs::K {
+                let (square, int) = (g.m.new_label(), g.m.new_label());
+                g.m.load(U64, d(M::T5), ops.right);
+                g.m.branch(Cond::Eq, B64, M::T5, 2, square);
+                g.m.branch(Cond::Ne, B64, M::T5, 2.0f64.to_bits() as i64, general);
+                g.m.bind(square);
+                g.m.load(U32, d(M::T6), Gen::<M>::tag(M::T2));
+                g.m.branch(Cond::Eq, B32, M::T6, 0, int);
+                g.m.branch(Cond::Ne, B32, M::T6, 1, general);
+                g.m.fload(d(M::F0), ops.left);
+                g.m.bind(go);
+                g.m.falu(FAlu::Mul, d(M::F0), M::F0, M::F0);
+                put_float(g);
+                g.next(ops.words);
+                g.m.bind(int);
+                g.m.load(U64, d(M::T5), ops.left);
+                g.m.cvt_i64_f64(d(M::F0), M::T5);
+                g.m.jump(go);
             }
-            // x ^ 2 only; T4: sum of tags
-            let square = g.m.new_label();
-            g.m.load(U64, d(M::T5), ops.right);
-            g.m.branch(Cond::Eq, B64, M::T5, 2, square);
-            g.m.branch(Cond::Ne, B64, M::T5, 2.0f64.to_bits() as i64, slow);
-            g.m.bind(square);
-            let int = g.m.new_label();
-            let go = g.m.new_label();
-            g.m.load(U32, d(M::T4), Gen::<M>::tag(M::T2));
-            g.m.branch(Cond::Eq, B32, M::T4, 0, int);
-            g.m.branch(Cond::Ne, B32, M::T4, 1, slow);
-            g.m.fload(d(M::F0), ops.left);
-            g.m.bind(go);
-            g.m.falu(FAlu::Mul, d(M::F0), M::F0, M::F0);
-            put_float(g);
-            g.next(ops.words);
-            g.m.bind(int);
-            g.m.load(U64, d(M::T5), ops.left);
-            g.m.cvt_i64_f64(d(M::F0), M::T5);
-            g.m.jump(go);
+            g.m.bind(general);
+            power(g, ops);
         }
         Kind::Mod | Kind::IDiv => {
             let mixed = mixed_path(g, ops, kind);
@@ -323,6 +322,31 @@ fn binary<M: Masm>(g: &mut Gen<M>, kind: Kind, rhs: Rhs) {
             }
         },
     }
+}
+
+/// The C library's `pow` of two numbers; T4 = sum of their tags.
+fn power<M: Masm>(g: &mut Gen<M>, ops: Ops) {
+    let call = g.m.new_label();
+    let ints = g.cold(move |g| {
+        both_to_float(g, ops, M::T4, true);
+        g.m.jump(call);
+    });
+    let object = objects(g, Kind::Pow, ops.rhs);
+    let mixed = g.cold(move |g| {
+        g.m.branch(Cond::Ne, B32, M::T4, 1, object);
+        both_to_float(g, ops, M::T4, false);
+        g.m.jump(call);
+    });
+    g.m.branch(Cond::Eq, B32, M::T4, 0, ints);
+    g.m.branch(Cond::Ne, B32, M::T4, 2, mixed);
+    g.m.fload(d(M::F0), ops.left);
+    g.m.fload(d(M::F1), ops.right);
+    g.m.bind(call);
+    g.extra(extra::POW_STEP);
+    g.m.call_reg(M::T7);
+    g.dec_a();
+    put_float(g);
+    g.next(ops.words);
 }
 
 /// Operands that are no numbers: a metamethod's.

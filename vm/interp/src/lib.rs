@@ -51,6 +51,8 @@ pub mod extra {
     pub const DICT_STEP: usize = 5;
     /// `string_step(string, string) -> i64`, negative, 0 or positive as the first is less, equal or greater
     pub const STRING_STEP: usize = 6;
+    /// `pow_step(f64, f64) -> f64`
+    pub const POW_STEP: usize = 7;
 }
 
 /// The generated interpreter.
