@@ -1,10 +1,10 @@
 //! Runs every script below `tests/lua`, and the examples, and compares what they print with the `.out` file beside each.
 //!
 //! The expected outputs come from Lua 5.4 itself: where `lua5.4` is installed, one test compares the two again. Each script runs three
-//! times, in three tests: plainly, with a collection at every allocation, and with the stack moved at every call. A script's leading
-//! comment may hold directives:
+//! times, in three tests: plainly, with a collection at every allocation, and with the stack moved at every call. Some run again with the
+//! heap verified. A script's leading comment may hold directives:
 //!
-//! - `-- nostress: reason` leaves it out of the latter two;
+//! - `-- nostress: reason` leaves it out of all but the first;
 //! - `-- exit: N` expects another exit status than 0.
 //!
 //! Set `TRACEORUS_BLESS=1` to have the `.out` files rewritten from `lua5.4`, `TRACEORUS_SCRIPTS=text` to run only scripts whose name
@@ -78,6 +78,26 @@ fn scripts_survive_a_moving_stack() {
 }
 
 #[test]
+fn scripts_keep_the_heap_in_order() {
+    let picked = |s: &Script| {
+        let areas = ["coroutines/", "functions/", "gc/", "meta/", "tables/"];
+        s.no_stress.is_none() && areas.iter().any(|a| s.name.starts_with(a))
+    };
+    run_all(
+        "verified",
+        &[("TRACEORUS_VERIFY", "1")],
+        STRESS_TIMEOUT,
+        picked,
+    );
+    run_all(
+        "GC stress, verified",
+        &[("TRACEORUS_VERIFY", "20"), ("TRACEORUS_GC_STRESS", "1")],
+        STRESS_TIMEOUT,
+        picked,
+    );
+}
+
+#[test]
 fn expected_output_is_that_of_lua() {
     let _turn = TURN.lock();
     if !installed(REFERENCE) {
@@ -120,11 +140,9 @@ fn run_all(mode: &str, vars: &[(&str, &str)], timeout: Duration, wanted: impl Fn
     let all = scripts();
     let (picked, left_out): (Vec<Script>, Vec<Script>) = all.into_iter().partition(wanted);
     for script in &left_out {
-        eprintln!(
-            "{mode}: {} left out: {}",
-            script.name,
-            script.no_stress.as_deref().unwrap_or("")
-        );
+        if let Some(why) = &script.no_stress {
+            eprintln!("{mode}: {} left out: {why}", script.name);
+        }
     }
     let binary = command::binary();
     let report = each(&picked, |script| {

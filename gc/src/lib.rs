@@ -240,6 +240,9 @@ pub struct Heap {
     stress: u32,
     stress_left: u32,
     stress_due: bool,
+    /// Work is verified when the second reaches 0, every so many steps as the first says; 0: never.
+    verify: u32,
+    verify_left: u32,
     stats: Stats,
 }
 
@@ -297,6 +300,8 @@ impl Heap {
             stress: 0,
             stress_left: 0,
             stress_due: false,
+            verify: 0,
+            verify_left: 0,
             stats: Stats::default(),
         }
     }

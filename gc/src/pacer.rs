@@ -103,6 +103,7 @@ impl Heap {
                 let done = self.single_step(work.min(SLICE));
                 if self.phase == Phase::Pause {
                     self.schedule();
+                    self.verify_step();
                     return;
                 }
                 if done >= work {
@@ -110,8 +111,9 @@ impl Heap {
                 }
                 work -= done;
             }
+            self.debt = -(size as isize);
+            self.verify_step();
         }
-        self.debt = -(size as isize);
     }
 
     /// One piece of work of about `limit` bytes; returns what it cost.
@@ -169,6 +171,7 @@ impl Heap {
             self.finish_sweep();
             self.schedule();
             self.poll_word().fetch_and(!poll::GC, Ordering::Relaxed);
+            self.verify_step();
         }
     }
 

@@ -36,6 +36,42 @@ impl Heap {
         }
     }
 
+    /// Has the heap verified after every `n`-th step or full collection; 0 turns it off. With 1 that is each time the
+    /// collector has run, ends of cycles included.
+    pub fn set_verify(&mut self, n: u32) {
+        self.verify = n;
+        self.verify_left = n;
+    }
+
+    /// Verifies after a step if that was asked for. A damaged heap ends the process: nothing in it can be trusted.
+    ///
+    /// # Safety
+    /// As [`Heap::step`].
+    #[inline]
+    pub(crate) unsafe fn verify_step(&mut self) {
+        if self.verify > 0 {
+            // SAFETY: the caller's promise.
+            unsafe { self.verify_or_abort() };
+        }
+    }
+
+    #[cold]
+    unsafe fn verify_or_abort(&mut self) {
+        self.verify_left -= 1;
+        if self.verify_left > 0 {
+            return;
+        }
+        self.verify_left = self.verify;
+        // SAFETY: the caller's promise.
+        if let Err(what) = unsafe { self.verify() } {
+            let (phase, cycles) = (self.phase, self.stats.cycles);
+            eprintln!(
+                "traceorus: the heap is damaged: {what} (phase {phase:?}, {cycles} cycles so far)"
+            );
+            std::process::abort();
+        }
+    }
+
     unsafe fn verify_blocks(&self) -> Result<HashSet<usize>, String> {
         let mut free = HashSet::new();
         // SAFETY: [GC-BLOCK] is what is checked; a violation is reported before it is relied upon.

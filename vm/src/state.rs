@@ -126,11 +126,11 @@ pub unsafe fn new(host: HostAlloc) -> *mut Thread {
         g.hot.globals = globals;
         table::table_set_int(g, registry, 1, Value::ptr(l, Tag::THREAD));
         table::table_set_int(g, registry, 2, Value::ptr(globals, Tag::TABLE));
-        if let Some(n) = std::env::var("TRACEORUS_GC_STRESS")
-            .ok()
-            .and_then(|v| v.parse::<u32>().ok())
-        {
+        if let Some(n) = number_from("TRACEORUS_GC_STRESS") {
             g.heap.set_stress(n);
+        }
+        if let Some(n) = number_from("TRACEORUS_VERIFY") {
+            g.heap.set_verify(n);
         }
         l
     }
@@ -145,12 +145,14 @@ fn fresh_hot() -> GlobalHot {
     h
 }
 
+/// A number in an environment variable; `None` if there is none.
+fn number_from<T: std::str::FromStr>(variable: &str) -> Option<T> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
 fn seed() -> u64 {
     use std::hash::{BuildHasher, Hasher};
-    if let Some(s) = std::env::var("TRACEORUS_SEED")
-        .ok()
-        .and_then(|v| v.parse().ok())
-    {
+    if let Some(s) = number_from("TRACEORUS_SEED") {
         return s;
     }
     std::collections::hash_map::RandomState::new()

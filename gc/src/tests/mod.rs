@@ -5,6 +5,7 @@
 )]
 
 mod cost;
+mod damage;
 mod graph;
 mod units;
 mod world;
