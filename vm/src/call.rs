@@ -653,12 +653,11 @@ pub(crate) unsafe fn enter(
         let depth = (*l).pcall_depth;
         (*g).activation = &mut act;
         (*l).ncalls += 0x1_0001;
-        let pc = precall(
-            l,
-            func,
-            nargs,
-            frame::word(kind::ENTRY, &raw mut act as u64, 0),
-        );
+        let word = frame::word(kind::ENTRY, &raw mut act as u64, 0);
+        let pc = match enter_fixed(l, func, nargs, word) {
+            Some(pc) => pc,
+            None => precall(l, func, nargs, word),
+        };
         if !pc.is_null() {
             dispatch::run((*g).current, pc);
         }
@@ -674,6 +673,37 @@ pub(crate) unsafe fn enter(
         } else {
             Err(Throw)
         }
+    }
+}
+
+/// The common case of [`precall`]: a Lua function with as many parameters as there are arguments, and nothing else to do.
+#[inline(always)]
+unsafe fn enter_fixed(
+    l: *mut Thread,
+    func: *mut Value,
+    nargs: usize,
+    word: u64,
+) -> Option<*const Instr> {
+    // SAFETY: as `precall`.
+    unsafe {
+        let cl = (*func).payload as *mut LuaClosure;
+        if (*func).tag != Tag::FUNCTION || (*cl).hdr.kind != ObjKind::LuaClosure as u8 {
+            return None;
+        }
+        let pc = (*cl).pc;
+        let header = *pc.sub(1);
+        let base = func.add(1);
+        if bytecode::c(header) as usize != nargs
+            || base.add(bytecode::b(header) as usize + 1) > (*l).limit
+            || (*l).hook_mask != 0
+            || Global::of((*l).global).stack_stress
+        {
+            return None;
+        }
+        set_word(func, word);
+        (*l).base = base;
+        (*l).pc = pc;
+        Some(pc)
     }
 }
 
