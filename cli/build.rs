@@ -12,5 +12,6 @@ fn main() {
     {
         let dir = var("CARGO_MANIFEST_DIR");
         println!("cargo::rustc-link-arg-bins=-Wl,-T,{dir}/layout.ld");
+        println!("cargo::rustc-link-lib=static=gcc_eh");
     }
 }
