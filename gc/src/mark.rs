@@ -323,7 +323,9 @@ impl Heap {
                 let object = match self.gray.pop() {
                     Some(w) => match w & PART_MASK {
                         0 => {
+                            // most objects are two lines long, or one and lie across two
                             prefetch(w);
+                            prefetch(w + 64);
                             let due = core::mem::replace(&mut ahead[at], w);
                             at = (at + 1) % PREFETCH;
                             if due == 0 {
