@@ -26,7 +26,7 @@ pub(crate) const PART_HASH: usize = 3;
 const PART_MASK: usize = 15;
 
 /// Objects that the scan runs ahead of itself.
-const PREFETCH: usize = 8;
+const PREFETCH: usize = 16;
 
 /// Brings the line at an address into the cache.
 #[inline(always)]
@@ -313,9 +313,9 @@ impl Heap {
     /// Scans gray objects until about `limit` bytes were looked at or none is left; returns the bytes.
     pub(crate) unsafe fn propagate(&mut self, limit: usize) -> usize {
         let start = self.work;
-        // objects whose headers are on their way into the cache
+        // a queue of objects that are on their way into the cache: `waiting` of them, the first at `first`
         let mut ahead = [0; PREFETCH];
-        let mut at = 0;
+        let mut first = 0;
         let mut waiting = 0;
         // SAFETY: [GC-LIVE] the stack holds live objects and the words described above.
         unsafe {
@@ -326,12 +326,13 @@ impl Heap {
                             // most objects are two lines long, or one and lie across two
                             prefetch(w);
                             prefetch(w + 64);
-                            let due = core::mem::replace(&mut ahead[at], w);
-                            at = (at + 1) % PREFETCH;
-                            if due == 0 {
+                            if waiting < PREFETCH {
+                                ahead[(first + waiting) % PREFETCH] = w;
                                 waiting += 1;
                                 continue;
                             }
+                            let due = core::mem::replace(&mut ahead[first], w);
+                            first = (first + 1) % PREFETCH;
                             due
                         }
                         PART_HASH => {
@@ -344,11 +345,8 @@ impl Heap {
                         }
                     },
                     None if waiting > 0 => {
-                        let due = core::mem::replace(&mut ahead[at], 0);
-                        at = (at + 1) % PREFETCH;
-                        if due == 0 {
-                            continue;
-                        }
+                        let due = ahead[first];
+                        first = (first + 1) % PREFETCH;
                         waiting -= 1;
                         due
                     }
@@ -359,7 +357,8 @@ impl Heap {
                     self.scan(core::ptr::with_exposed_provenance_mut(object));
                 }
                 if self.work - start >= limit {
-                    self.gray.extend(ahead.iter().filter(|&&w| w != 0));
+                    let rest = (0..waiting).map(|i| ahead[(first + i) % PREFETCH]);
+                    self.gray.extend(rest);
                     break;
                 }
             }
