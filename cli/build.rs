@@ -12,6 +12,7 @@ fn main() {
     {
         let dir = var("CARGO_MANIFEST_DIR");
         println!("cargo::rustc-link-arg-bins=-Wl,-T,{dir}/layout.ld");
+        // the unwinder comes with the command, not as a library of its own to be mapped and relocated
         println!("cargo::rustc-link-lib=static=gcc_eh");
     }
 }
