@@ -124,12 +124,27 @@ fn equal<M: Masm>(g: &mut Gen<M>, sense: bool) {
         g.m.branch(Cond::Eq, B32, M::T4, 1, slow);
         g.m.jump(ne);
     });
+    let other = g.m.new_label();
+    const { assert!(Tag::INT.0 == 0) };
+    g.m.alu_branch(
+        AluOp::Or,
+        B32,
+        d(M::T6),
+        M::T4,
+        M::T5,
+        AluCond::NonZero,
+        other,
+    );
+    g.m.load(U64, d(M::T6), Gen::<M>::pay(M::T1));
+    g.m.branch(Cond::Eq, B64, M::T6, Gen::<M>::pay(M::T2), eq);
+    answer(g, ne, !sense, 1);
+    answer(g, eq, sense, 1);
+    g.m.bind(other);
     g.m.branch(Cond::Ne, B32, M::T4, M::T5, differ);
     g.m.branch(Cond::Eq, B32, M::T4, i64::from(Tag::FLOAT.0), float);
     g.m.load(U64, d(M::T6), Gen::<M>::pay(M::T1));
     g.m.load(U64, d(M::T7), Gen::<M>::pay(M::T2));
     g.m.branch(Cond::Eq, B64, M::T6, M::T7, eq);
-    g.m.branch(Cond::Eq, B32, M::T4, i64::from(Tag::INT.0), ne);
     let others = g.cold(move |g| {
         // nil and booleans: the tag says it all
         g.m.branch(Cond::Eq, B32, M::T4, i64::from(Tag::TRUE.0), eq);
@@ -173,8 +188,7 @@ fn equal<M: Masm>(g: &mut Gen<M>, sense: bool) {
     g.m.bind(float);
     g.m.fload(d(M::F0), Gen::<M>::pay(M::T1));
     g.m.fcmp_branch(FCond::Eq, M::F0, Gen::<M>::pay(M::T2), eq);
-    answer(g, ne, !sense, 1);
-    answer(g, eq, sense, 1);
+    g.m.jump(ne);
 }
 
 fn equal_imm<M: Masm>(g: &mut Gen<M>, sense: bool) {
