@@ -17,6 +17,7 @@ use std::cell::Cell;
 use std::fmt;
 
 use memchr::{memchr, memmem};
+use traceorus_vm::string::same_text;
 
 mod compile;
 mod set;
@@ -415,7 +416,7 @@ impl Matcher {
         for second in [false, true] {
             let i = 2 * pair + usize::from(second);
             let p = &self.progs[i];
-            if p.reusable && p.pattern == pat {
+            if p.reusable && same_text(&p.pattern, pat) {
                 self.recent[pair] = second;
                 return ProgId(i);
             }
@@ -438,6 +439,26 @@ impl Matcher {
     ) -> Result<Option<(usize, usize)>, PatError> {
         let prog = &self.progs[id.0];
         self.ncaptures = prog.ncaptures;
+        if let Some(n) = prog.word
+            && !anchored
+        {
+            // runs of one class, as most patterns that split texts are
+            let set = prog.sets[n as usize];
+            let mut at = init;
+            while let Some(n) = src
+                .get(at..)
+                .and_then(|r| r.iter().position(|&c| set.has(c)))
+            {
+                let start = at + n;
+                let rest = &src[start..];
+                let len = rest.iter().position(|&c| !set.has(c));
+                at = start + len.unwrap_or(rest.len());
+                if Some(at) != refuse {
+                    return Ok(Some((start, at)));
+                }
+            }
+            return Ok(None);
+        }
         let mut run = Run {
             src,
             prog,

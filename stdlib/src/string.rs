@@ -332,11 +332,10 @@ fn push_captures(
     whole: (usize, usize),
     or_whole: bool,
 ) -> LResult<usize> {
-    let n = if m.captures() == 0 && or_whole {
-        1
-    } else {
-        m.captures()
-    };
+    if m.captures() == 0 && or_whole {
+        return cx.ret(cx.str(&src[whole.0..whole.1]));
+    }
+    let n = m.captures();
     if n > 1 {
         cx.check_stack(n, "too many captures")?;
     }

@@ -243,7 +243,7 @@ pub unsafe fn precall(
 ) -> *const Instr {
     // SAFETY: as promised; `func` is recomputed after every growth of the stack.
     unsafe {
-        loop {
+        for _ in 0..exec::MAX_LOOP {
             let f = *func;
             if f.tag == Tag::FUNCTION {
                 let h = f.as_ptr::<GcHeader>();
@@ -271,6 +271,8 @@ pub unsafe fn precall(
             *func = mm;
             nargs += 1;
         }
+        throw::run_error(l, "'__call' chain too long; possible loop");
+        fail(l, func, word)
     }
 }
 

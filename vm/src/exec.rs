@@ -14,7 +14,7 @@ use crate::string::{str_bytes, str_val};
 use crate::{call, number, shape, table, throw};
 
 /// Longest chain of `__index`/`__newindex`.
-const MAX_LOOP: usize = 2000;
+pub(crate) const MAX_LOOP: usize = 2000;
 
 /// Metatable of any value, or null.
 ///

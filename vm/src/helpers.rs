@@ -403,28 +403,34 @@ unsafe fn top_count(i: Ins, from: *mut Value) -> usize {
     unsafe { (*i.l).top.offset_from(from) as usize }
 }
 
-unsafe fn tail_call(i: Ins, nargs: usize) -> *const Instr {
+unsafe fn tail_call(i: Ins, mut nargs: usize) -> *const Instr {
     // SAFETY: [STACK-STABLE] the frame is given up; function and arguments move down to its real function slot.
     unsafe {
         let l = i.l;
-        let f = i.a();
-        if (*f).tag != Tag::FUNCTION {
-            // errors and __call need the frame: resolve __call first
+        let mut f = i.a();
+        // errors and __call need the frame: resolve __call first
+        let mut links = 0;
+        while (*f).tag != Tag::FUNCTION {
             let mm = exec::metamethod(i.g(), *f, MetaMethod::Call);
             if mm.is_nil() {
                 debuginfo::call_error(l, *f);
+                return i.raise();
+            }
+            links += 1;
+            if links == exec::MAX_LOOP {
+                throw::run_error(l, "'__call' chain too long; possible loop");
                 return i.raise();
             }
             let off = f.offset_from((*l).stack);
             if call::need(l, f, nargs + 2).is_err() {
                 return i.raise();
             }
-            let f = (*l).stack.offset(off);
+            f = (*l).stack.offset(off);
             for k in (0..=nargs).rev() {
                 *f.add(k + 1) = *f.add(k);
             }
             *f = mm;
-            return tail_call(i, nargs + 1);
+            nargs += 1;
         }
         if (*(*f).as_ptr::<GcHeader>()).kind == ObjKind::NativeClosure as u8 {
             // as in PUC, the frame stays below a native function; the next instruction returns its results

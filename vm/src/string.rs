@@ -243,11 +243,13 @@ pub unsafe fn copy_text(from: &[u8], to: *mut u8) {
     }
 }
 
-/// Equality of two texts of the same length, without a call if they are short.
+/// Equality of two texts, without a call if they are short.
 #[inline(always)]
-fn same_text(a: &[u8], b: &[u8]) -> bool {
+pub fn same_text(a: &[u8], b: &[u8]) -> bool {
     let n = a.len();
-    if n > 16 {
+    if n != b.len() {
+        false
+    } else if n > 16 {
         a == b
     } else if n >= 8 {
         word::<8>(a, 0) == word::<8>(b, 0) && word::<8>(a, n - 8) == word::<8>(b, n - 8)
@@ -386,10 +388,7 @@ impl Global {
             let mut s = *self.strings.head(hash);
             let mut walked = 0;
             while !s.is_null() {
-                if (*s).hdr.word == hash
-                    && (*s).len == bytes.len() as u64
-                    && same_text(str_bytes(s), bytes)
-                {
+                if (*s).hdr.word == hash && same_text(str_bytes(s), bytes) {
                     self.heap.resurrect_string(s);
                     return (s, 0);
                 }

@@ -80,6 +80,8 @@ pub(super) struct Prog {
     pub(super) sets: Vec<ByteSet>,
     pub(super) literals: Vec<u8>,
     pub(super) ncaptures: usize,
+    /// The pattern is one or more of this set, and nothing else.
+    pub(super) word: Option<u32>,
     /// Where a match can start.
     pub(super) start: Next,
     /// A match can be at the end of the subject although `start` says otherwise.
@@ -95,6 +97,7 @@ impl Prog {
             sets: Vec::new(),
             literals: Vec::new(),
             ncaptures: 0,
+            word: None,
             start: Next::Any,
             start_at_end: true,
         }
@@ -122,6 +125,17 @@ impl Prog {
             self.ops.push(Op::Raise(e));
         }
         self.look_ahead();
+        self.word = match self.ops[..] {
+            [
+                Op::Greedy {
+                    item: Item::Set(n),
+                    min: 1,
+                    ..
+                },
+                Op::End,
+            ] => Some(n),
+            _ => None,
+        };
         if self.pattern.try_reserve(pat.len()).is_ok() {
             self.pattern.extend_from_slice(pat);
             self.reusable = true;

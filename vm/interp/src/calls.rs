@@ -523,7 +523,7 @@ fn all_wanted<M: Masm>(g: &mut Gen<M>, results: Label) -> Label {
 }
 
 /// T0 = closure, T1 = A, T4 = number of arguments: enters the callee.
-pub(crate) fn enter<M: Masm>(g: &mut Gen<M>) {
+fn enter<M: Masm>(g: &mut Gen<M>) {
     let slow = g.slow();
     g.m.load(U64, d(M::T3), at(M::T0, offset_of!(LuaClosure, pc) as i32));
     g.m.lea(d(M::T2), at_index(M::BASE, M::T1, Scale::S1, 16));
