@@ -88,7 +88,7 @@ const HUNGRY: [(&str, &str); 17] = [
     ),
     (
         "sort",
-        "local t = {} while true do for i = 1, 30000 do t[#t + 1] = #t * 7919 % 1000 end table.sort(t, function(a, b) local x = {a} return a < b end) end",
+        "local t = {} while true do for i = 1, 30000 + #t do t[#t + 1] = #t * 7919 % 1000 end table.sort(t, function(a, b) local x = {a} return a < b end) end",
     ),
     (
         "deep recursion",
@@ -229,6 +229,26 @@ fn time_limit() {
         "table.sort({3, 2, 1}, function() while true do end end)",
         "local c <close> = setmetatable({}, {__close = function() while true do end end})",
         "return ('a'):rep(40):gsub('.', function() while true do end end)",
+        // nothing but calls
+        "local function f() return f() end f()",
+        "local function f(...) return f(...) end f(1, 2)",
+        "local function f(a, b) return f(a) end f()",
+        "local f, g function f(...) return g() end function g(a) return f(a, 1, 2) end f()",
+        "local t = {} function t:f() return self:f() end t:f()",
+        "local t = setmetatable({}, {}) getmetatable(t).__call = function(t, ...) return t(...) end t(1)",
+        "local function fib(n) if n < 2 then return n end return fib(n - 1) + fib(n - 2) end fib(80)",
+        "local function f(n) if n == 0 then return end f(n - 1) return f(n - 1) end f(190)",
+        "local function f() coroutine.wrap(function() return f end)() return f() end f()",
+        "coroutine.wrap(function() local function f() return f() end f() end)()",
+        "local function f() return f() end pcall(f) f()",
+        "local function f() return select('#', pcall(f)) end f() while true do f() end",
+        "local mt = {} mt.__index = function(t, k) if k == 0 then return 0 end return t[k - 1] + t[k - 1] end return setmetatable({}, mt)[100]",
+        "local mt = {} mt.__add = function(a, b) if b == 0 then return 0 end return (a + (b - 1)) + (a + (b - 1)) end return setmetatable({}, mt) + 100",
+        "local mt = {} mt.__lt = function(a, b) return a < b end local t = setmetatable({}, mt) while true do pcall(function() return t < t end) end",
+        "local mt = {} mt.__close = function() end local function f() local c <close> = setmetatable({}, mt) end while true do f() end",
+        "::a:: do local function f() end f() end goto a",
+        "local s = ('x'):rep(1000) while true do local a = s:find('y', 1, true) end",
+        "table.sort({1, 2, 3}, function() local function f() return f() end return f() end)",
     ];
     for s in snippets {
         let lua = Runtime::builder()

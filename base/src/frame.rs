@@ -55,7 +55,7 @@ pub const DELTA_SHIFT: u32 = 47;
 /// Largest delta in slots.
 pub const MAX_DELTA: u64 = (1 << 15) - 1;
 /// Set in the word of a CONT frame when every slot of the frame below it, up to the function slot, is live (results
-/// that wait above the registers), and in `Activation::spare` to the same end for ENTRY frames.
+/// that wait above the registers), and in `Activation::bits` to the same end for ENTRY frames.
 pub const FULL_BIT: u64 = 1 << 62;
 /// Set in the word of a frame (of another kind than LUA) whose function was entered by a tail call.
 pub const TAIL_BIT: u64 = 1 << 63;

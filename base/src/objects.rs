@@ -447,10 +447,10 @@ pub struct Activation {
     pub func: u64,
     /// Results wanted, or -1 for all.
     pub nresults: i32,
-    /// 0 call, 1 protected, 2 resume, 3 hook, 4 finalizer.
+    /// 0 call, 1 protected, 3 hook, 4 finalizer.
     pub kind: u32,
-    /// Free.
-    pub spare: u64,
+    /// `frame::FULL_BIT` if all slots of the frame below are live, else 0.
+    pub bits: u64,
 }
 
 /// Thread (coroutine): hot prefix, read by emitted code. The vm's `Thread` data that emitted code never
@@ -502,14 +502,10 @@ pub struct Thread {
     pub hook_pc: *const Instr,
     /// Lua hook function set by `debug.sethook`.
     pub hook_value: Value,
-    /// Bits that say that the state seen by compiled code was changed behind its back (reserved).
-    pub disturbed: u32,
     /// How it was resumed: 0 `coroutine.resume`, 1 `coroutine.wrap`, 2 from native code.
     pub resume_kind: u32,
     /// Protected calls (pcall, xpcall frames) that enclose the running frame.
     pub pcall_depth: u32,
-    /// Free.
-    pub spare: u32,
     /// Extra space before `lua_State` is realised by the C API (reserved).
     pub extra_space: u64,
 }

@@ -203,6 +203,15 @@ impl Heap {
         bytes <= SMALL_READY || self.arena.fill_spare(bytes + slack + 2 * BLOCK)
     }
 
+    /// At a safepoint: whether small allocations will find memory up to the next one. If the host has refused some since
+    /// the last call, this may run an emergency collection.
+    ///
+    /// # Safety
+    /// As [`Heap::step`].
+    pub unsafe fn is_ready(&mut self) -> bool {
+        !core::mem::take(&mut self.short) || self.reserve(0).is_ok()
+    }
+
     /// Limits [`Heap::used_bytes`]; checked by `reserve`.
     pub fn set_memory_limit(&mut self, limit: Option<usize>) {
         self.limit = limit.unwrap_or(usize::MAX);
@@ -305,6 +314,8 @@ impl Heap {
                     return self.mixed_cell(group, class);
                 }
                 if self.arena.pool_blocks <= MIN_POOL && !self.arena.grow(false) {
+                    self.short = true;
+                    self.raise();
                     return self.mixed_cell(group, class);
                 }
                 let b = self.arena.take_block(class as u8, group, self.epoch);
@@ -381,6 +392,10 @@ impl Heap {
                     return p;
                 }
                 let b = self.arena.take_block(MIXED, group, self.epoch);
+                if self.arena.pool_blocks < MIN_POOL && !self.arena.grow(false) {
+                    self.short = true;
+                    self.raise();
+                }
                 if !b.is_null() {
                     self.lists[group][NUM_CLASSES].full.push(b);
                     self.mixed[group] = b;

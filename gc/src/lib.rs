@@ -185,6 +185,8 @@ pub struct Heap {
     /// Bytes in cells that were handed out, and in large pieces.
     used: usize,
     limit: usize,
+    /// The host has refused a block: what the pool holds is the rest.
+    short: bool,
 
     phase: Phase,
     /// Flips when sweeping begins; blocks with the other value are unswept.
@@ -266,6 +268,7 @@ impl Heap {
             large_unswept: null_mut(),
             used: 0,
             limit: usize::MAX,
+            short: false,
             phase: Phase::Pause,
             epoch: 0,
             busy: false,

@@ -776,7 +776,7 @@ pub(crate) unsafe fn walk_frames(t: *mut Thread, f: &mut dyn FnMut(Value)) -> us
                 frame::kind::ENTRY => {
                     let a: *mut Activation = core::ptr::with_exposed_provenance_mut(addr);
                     pc = (*a).prev_pc;
-                    full = (*a).spare & frame::FULL_BIT != 0;
+                    full = (*a).bits & frame::FULL_BIT != 0;
                     base = (*t).stack.byte_add((*a).prev_base as usize);
                 }
                 _ => return work,

@@ -17,7 +17,7 @@ use traceorus_vm::ctx::{Ctx, LResult};
 use traceorus_vm::native;
 use traceorus_vm::number::fmt_number;
 use traceorus_vm::string::str_bytes;
-use traceorus_vm::table::{table_get_int, table_growth_bytes, table_len, table_set_int};
+use traceorus_vm::table::{table_get_int, table_len, table_set_int};
 
 use crate::format::convert::plain_int;
 use crate::string::buf::{Buf, append};
@@ -83,7 +83,6 @@ fn raw_set(cx: Ctx, t: *mut Table, i: i64, v: Value) -> LResult<()> {
             table_set_int(cx.g(), t, i, v);
             Ok(())
         } else {
-            cx.reserve(table_growth_bytes(t))?;
             cx.raw_set(t, Value::int(i), v)
         }
     }

@@ -91,6 +91,10 @@ unsafe fn realloc_stack(l: *mut Thread, slots: usize) {
         (*l).stack = new;
         (*l).stack_slots = slots as u64;
         (*l).limit = new.add(slots - EXTRA);
+        if g.hot.poll & poll::INTERRUPT != 0 {
+            // asked for in the meantime, perhaps: see `state::request_interrupt`
+            (*l).limit = std::ptr::null_mut();
+        }
         if cfg!(debug_assertions) || g.stack_stress {
             std::ptr::write_bytes(old as *mut u8, 0xDD, old_slots * 16);
         }
@@ -98,7 +102,8 @@ unsafe fn realloc_stack(l: *mut Thread, slots: usize) {
     }
 }
 
-/// Makes `top` (an address in the stack of `l`) lie within the limit. False when the hard limit forbids it.
+/// Makes `top` (an address in the stack of `l`) lie within the limit. False when the hard limit forbids it, or for want of
+/// memory.
 unsafe fn grow_to(l: *mut Thread, top: *mut Value, max: usize) -> bool {
     // SAFETY: [STACK-STABLE] ends here: the stack may move.
     unsafe {
@@ -110,55 +115,74 @@ unsafe fn grow_to(l: *mut Thread, top: *mut Value, max: usize) -> bool {
         if need > max + EXTRA {
             return false;
         }
-        realloc_stack(l, (have * 2).max(need + 8).min(max + EXTRA));
+        let slots = (have * 2).max(need + 8).min(max + EXTRA);
+        if Global::of((*l).global).heap.reserve(slots * 16).is_err() {
+            return false;
+        }
+        realloc_stack(l, slots);
         true
     }
 }
 
-/// Room for `n` slots above `at`; raises "stack overflow". The stack may move: offsets survive, addresses do not.
+/// Room for `n` slots above `at`; raises "stack overflow" or "not enough memory". The stack may move: offsets survive,
+/// addresses do not. May collect: `roots` are values that are not in a frame yet (or an empty slice).
 ///
 /// # Safety
-/// `at` is in the stack of the live thread `l`.
+/// `at` is in the stack of the live thread `l`, whose frames are in order; [GC-LIVE] the roots are live.
 #[inline]
-pub unsafe fn need(l: *mut Thread, at: *mut Value, n: usize) -> LResult<()> {
+pub unsafe fn need(l: *mut Thread, at: *mut Value, n: usize, roots: &[Value]) -> LResult<()> {
     // SAFETY: as promised.
     unsafe {
         if at.wrapping_add(n) <= (*l).limit && !Global::of((*l).global).stack_stress {
             return Ok(());
         }
-        need_slow(l, at, n)
+        need_slow(l, at, n, roots)
     }
 }
 
 #[cold]
-unsafe fn need_slow(l: *mut Thread, at: *mut Value, n: usize) -> LResult<()> {
-    // SAFETY: as promised by `need`.
+unsafe fn need_slow(l: *mut Thread, at: *mut Value, n: usize, roots: &[Value]) -> LResult<()> {
+    // SAFETY: as promised by `need`. The roots are not used any more once the stack has moved.
     unsafe {
-        if Global::of((*l).global).stack_stress && at.wrapping_add(n) <= (*l).limit {
+        let g = Global::of((*l).global);
+        if g.stack_stress && at.wrapping_add(n) <= (*l).limit {
             realloc_stack(l, (*l).stack_slots as usize);
             return Ok(());
         }
         let top = at.wrapping_add(n);
-        if (*l).limit.is_null() {
-            // an interrupt: calls see it here, loops at their polls
+        let off = top.offset_from((*l).stack);
+        // an interrupt: calls see it here, loops at their polls
+        let asked = (*l).limit.is_null();
+        if asked {
             (*l).limit = (*l).stack.add((*l).stack_slots as usize - EXTRA);
-            interrupted(l, top)?;
-            if top <= (*l).limit {
-                return Ok(());
-            }
         }
+        if top > (*l).limit {
+            g.rooted(roots, |_| grow(l, top))?;
+        }
+        if asked {
+            return interrupted(l, (*l).stack.offset(off));
+        }
+        Ok(())
+    }
+}
+
+unsafe fn grow(l: *mut Thread, top: *mut Value) -> LResult<()> {
+    // SAFETY: as promised by `need`.
+    unsafe {
         if grow_to(l, top, MAX_STACK) {
             return Ok(());
         }
-        if (*l).stack_slots as usize > MAX_STACK + EXTRA {
-            // already handling an overflow
-            if grow_to(l, top, MAX_STACK + ERROR_EXTRA) {
-                return Ok(());
-            }
-            let msg =
-                crate::string::str_val(Global::of((*l).global).str_new(b"error in error handling"));
-            return Err(throw::set_error(l, msg, 5));
+        let handling = (*l).stack_slots as usize > MAX_STACK + EXTRA;
+        if handling && grow_to(l, top, MAX_STACK + ERROR_EXTRA) {
+            return Ok(());
         }
+        if top.offset_from((*l).stack) as usize <= MAX_STACK {
+            return Err(throw::out_of_memory(l));
+        }
+        if handling {
+            return Err(throw::error_in_error(l));
+        }
+        throw::reserve(l, (MAX_STACK + ERROR_EXTRA + EXTRA) * 16)?;
         realloc_stack(l, MAX_STACK + ERROR_EXTRA + EXTRA);
         Err(throw::run_error(l, "stack overflow"))
     }
@@ -170,14 +194,15 @@ unsafe fn interrupted(l: *mut Thread, top: *mut Value) -> LResult<()> {
     unsafe {
         let g = Global::of((*l).global);
         let Some(f) = g.interrupt else { return Ok(()) };
-        if g.hot.poll & poll::INTERRUPT == 0 || top > (*l).limit {
+        if g.hot.poll & poll::INTERRUPT == 0 {
             return Ok(());
         }
         std::sync::atomic::AtomicU32::from_ptr(&raw mut g.hot.poll)
             .fetch_and(!poll::INTERRUPT, std::sync::atomic::Ordering::Relaxed);
-        let saved = std::mem::replace(&mut (*l).top, top);
+        let saved = (*l).top.offset_from((*l).stack);
+        (*l).top = top;
         let r = f(Ctx::new(l));
-        (*l).top = saved;
+        (*l).top = (*l).stack.offset(saved);
         r
     }
 }
@@ -193,6 +218,24 @@ pub unsafe fn shrink_after_error(l: *mut Thread) {
             let used = scratch_top(l).offset_from((*l).stack) as usize;
             if used + EXTRA < MAX_STACK {
                 realloc_stack(l, (used * 2).clamp(256, MAX_STACK) + EXTRA);
+            }
+        }
+    }
+}
+
+/// Gives back most of a stack that is nearly empty (a deep recursion is over).
+///
+/// # Safety
+/// As [`shrink_after_error`].
+pub unsafe fn shrink_idle(l: *mut Thread) {
+    const SMALL: usize = 4096;
+    // SAFETY: as promised.
+    unsafe {
+        let slots = (*l).stack_slots as usize;
+        if slots > SMALL {
+            let used = scratch_top(l).offset_from((*l).stack) as usize + EXTRA;
+            if used < slots / 8 {
+                realloc_stack(l, (used * 2).max(SMALL / 4));
             }
         }
     }
@@ -228,6 +271,15 @@ pub unsafe fn try_ensure_slots(l: *mut Thread, n: usize) -> bool {
     }
 }
 
+/// The `n` values from `at` on: what is called and its arguments.
+///
+/// # Safety
+/// They are in a stack; the slice is not used any more once that has moved [STACK-STABLE].
+pub(crate) unsafe fn slots<'a>(at: *const Value, n: usize) -> &'a [Value] {
+    // SAFETY: as promised.
+    unsafe { std::slice::from_raw_parts(at, n) }
+}
+
 // ---- starting calls --------------------------------------------------------------------------------------------
 
 /// Calls what is in `func` with the `nargs` values above it. `word` becomes the frame's word; the running frame is the
@@ -261,7 +313,7 @@ pub unsafe fn precall(
             }
             dispatch::cache_meta(g, f, MetaMethod::Call, mm);
             let off = func.offset_from((*l).stack);
-            if need(l, func, nargs + 2).is_err() {
+            if need(l, func, nargs + 2, slots(func, nargs + 1)).is_err() {
                 return fail(l, (*l).stack.offset(off), word);
             }
             func = (*l).stack.offset(off);
@@ -310,7 +362,7 @@ unsafe fn enter_lua(
             fs.max(nargs)
         };
         let off = func.offset_from((*l).stack);
-        if need(l, func, room + 1).is_err() {
+        if need(l, func, room + 1, slots(func, nargs + 1)).is_err() {
             return fail(l, (*l).stack.offset(off), word);
         }
         func = (*l).stack.offset(off);
@@ -359,7 +411,7 @@ unsafe fn enter_native(
     // SAFETY: as in `enter_lua`.
     unsafe {
         let off = func.offset_from((*l).stack);
-        if need(l, func, nargs + 1 + MIN_NATIVE).is_err() {
+        if need(l, func, nargs + 1 + MIN_NATIVE, slots(func, nargs + 1)).is_err() {
             return fail(l, (*l).stack.offset(off), word);
         }
         func = (*l).stack.offset(off);
@@ -483,7 +535,7 @@ pub unsafe fn call_meta_full(
     // SAFETY: as promised.
     unsafe {
         (*l).pc = pc;
-        if need(l, (*l).base.add(slot), args.len() + 1).is_err() {
+        if need(l, (*l).base.add(slot), args.len() + 1, args).is_err() {
             return throw::raise(l);
         }
         let func = (*l).base.add(slot);
@@ -649,7 +701,7 @@ pub(crate) unsafe fn enter(
             func: func_off,
             nresults,
             kind: akind,
-            spare: 0,
+            bits: 0,
         };
         let saved = (*l).ncalls;
         let depth = (*l).pcall_depth;

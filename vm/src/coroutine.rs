@@ -158,6 +158,9 @@ pub unsafe fn close_pending(co: *mut Thread, err: Value) -> LResult<()> {
         let mut failed = !err.is_nil();
         let mut cur = err;
         // the frames are given up: only the pending values stay, from slot 1 on
+        *(*co).stack = Value::NIL;
+        set_word((*co).stack, frame::word(kind::BASE, 0, 0));
+        (*co).pc = std::ptr::null();
         throw::compact_tbc(co, 0, 1);
         while let Some(off) = throw::pop_tbc(co, 0) {
             (*co).top = (*co).stack.add(off + 1);

@@ -11,6 +11,7 @@ use crate::ctx::{Ctx, LResult, Throw};
 use crate::debuginfo::{self, ErrKind};
 use crate::state::Global;
 use crate::string::{str_bytes, str_val};
+use crate::table::TableError;
 use crate::{call, number, shape, table, throw};
 
 /// Longest chain of `__index`/`__newindex`.
@@ -206,7 +207,8 @@ pub unsafe fn set_step(
                 };
                 if handler.is_nil() || !table::table_get(p, k).is_nil() {
                     if field {
-                        table::table_set_field(g, p, k.as_ptr(), v);
+                        table::table_set_field_checked(g, p, k.as_ptr(), v)
+                            .map_err(|e| store_error(l, e))?;
                     } else {
                         raw_set(l, p, k, v)?;
                     }
@@ -228,18 +230,27 @@ pub unsafe fn set_step(
     }
 }
 
-/// Raw `t[k] = v` with PUC's errors for nil and NaN keys.
+/// Raw `t[k] = v` with PUC's errors for nil and NaN keys. May collect when the table grows; the three are roots then.
 ///
 /// # Safety
 /// [GC-LIVE] all are live.
 pub unsafe fn raw_set(l: *mut Thread, t: *mut Table, k: Value, v: Value) -> LResult<()> {
     // SAFETY: as promised.
     unsafe {
-        match table::table_set(Global::of((*l).global), t, k, v) {
-            Ok(()) => Ok(()),
-            Err(table::TableError::NilKey) => Err(throw::run_error(l, "table index is nil")),
-            Err(table::TableError::NanKey) => Err(throw::run_error(l, "table index is NaN")),
-            Err(table::TableError::TooBig) => Err(throw::run_error(l, "table overflow")),
+        table::table_set_checked(Global::of((*l).global), t, k, v).map_err(|e| store_error(l, e))
+    }
+}
+
+/// Registers the error of a store that the table module refused.
+#[cold]
+unsafe fn store_error(l: *mut Thread, e: TableError) -> Throw {
+    // SAFETY: `l` is live.
+    unsafe {
+        match e {
+            TableError::NilKey => throw::run_error(l, "table index is nil"),
+            TableError::NanKey => throw::run_error(l, "table index is NaN"),
+            TableError::TooBig => throw::run_error(l, "table overflow"),
+            TableError::NoMemory => throw::out_of_memory(l),
         }
     }
 }
@@ -257,7 +268,7 @@ unsafe fn nested_as(l: *mut Thread, args: &[Value], akind: u32) -> LResult<Value
         let top = call::scratch_top(l);
         let off = top.offset_from((*l).stack);
         let top_off = (*l).top.offset_from((*l).stack);
-        call::need(l, top, args.len() + 1)?;
+        call::need(l, top, args.len() + 1, args)?;
         let at = (*l).stack.offset(off);
         for (i, &a) in args.iter().enumerate() {
             *at.add(i) = a;
@@ -553,7 +564,7 @@ pub unsafe fn append_text(out: &mut Vec<u8>, v: Value) -> bool {
 
 // ---- safepoints --------------------------------------------------------------------------------------------------
 
-/// Does what waits: a collection step, finalizers, an interrupt.
+/// Does what waits: a collection step, finalizers, an interrupt. The stack may move.
 ///
 /// # Safety
 /// `Thread::pc` is at an instruction boundary of the running Lua frame (all registers live there hold values and
@@ -567,6 +578,9 @@ pub unsafe fn safepoint(l: *mut Thread) -> LResult<()> {
                 .fetch_and(!poll::HOOKS, std::sync::atomic::Ordering::Relaxed);
         }
         if g.hot.poll & poll::GC != 0 {
+            if !g.heap.is_ready() {
+                return Err(throw::out_of_memory(l));
+            }
             // what was allocated without `reserve` counts, too
             if let Some(limit) = g.heap.memory_limit()
                 && g.heap.used_bytes() > limit
@@ -577,6 +591,7 @@ pub unsafe fn safepoint(l: *mut Thread) -> LResult<()> {
                 }
             }
             g.heap.step();
+            call::shrink_idle(l);
         }
         if g.hot.poll & poll::FINALIZERS != 0 {
             run_finalizers(l);
@@ -651,7 +666,7 @@ pub unsafe fn run_finalizers(l: *mut Thread) {
     }
 }
 
-/// A full collection, with finalizers (`collectgarbage()`).
+/// A full collection, with finalizers (`collectgarbage()`). The stack may move.
 ///
 /// # Safety
 /// [NATIVE-FRAME] the running frame is native.
@@ -660,6 +675,7 @@ pub unsafe fn full_gc(l: *mut Thread) {
     unsafe {
         let g = Global::of((*l).global);
         g.heap.full(false);
+        call::shrink_idle(l);
         run_finalizers(l);
     }
 }

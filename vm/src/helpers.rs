@@ -189,7 +189,16 @@ unsafe fn do_index(i: Ins, t: Value, k: Value, words: usize) -> *const Instr {
 unsafe fn do_set(i: Ins, t: Value, k: Value, v: Value, field: bool, words: usize) -> *const Instr {
     // SAFETY: as the callers.
     unsafe {
-        match exec::set_step(i.l, t, k, v, field) {
+        let done = exec::set_step(i.l, t, k, v, field);
+        end_set(i, done, k, v, words)
+    }
+}
+
+/// Goes on after [`exec::set_step`].
+unsafe fn end_set(i: Ins, done: LResult<Access>, k: Value, v: Value, words: usize) -> *const Instr {
+    // SAFETY: as the callers.
+    unsafe {
+        match done {
             Ok(Access::Done(_)) => i.next(words),
             Ok(Access::Call(f, o)) => i.meta(MetaMethod::NewIndex, &[f, o, k, v]),
             Ok(Access::NotIndexable(o)) => i.op_error(ErrKind::Index, o, k),
@@ -291,7 +300,9 @@ unsafe fn concat(i: Ins, mut n: usize) -> *const Instr {
                     mm = exec::metamethod(g, y, MetaMethod::Concat);
                 }
                 if mm.is_nil() {
-                    return i.op_error(ErrKind::Concat, x, y);
+                    let r = top.sub(2).offset_from((*i.l).base) as usize;
+                    debuginfo::concat_error(i.l, i.pc, r);
+                    return i.raise();
                 }
                 // the function slot is right above the operands that are left: its distance tells how many they are
                 for o in [x, y] {
@@ -422,7 +433,7 @@ unsafe fn tail_call(i: Ins, mut nargs: usize) -> *const Instr {
                 return i.raise();
             }
             let off = f.offset_from((*l).stack);
-            if call::need(l, f, nargs + 2).is_err() {
+            if call::need(l, f, nargs + 2, call::slots(f, nargs + 1)).is_err() {
                 return i.raise();
             }
             f = (*l).stack.offset(off);
@@ -438,7 +449,8 @@ unsafe fn tail_call(i: Ins, mut nargs: usize) -> *const Instr {
         }
         // room first: once the frame is given up nothing may fail
         let off = f.offset_from((*l).stack);
-        if call::need(l, f, nargs + 256 + call::MIN_NATIVE).is_err() {
+        let args = call::slots(f, nargs + 1);
+        if call::need(l, f, nargs + 256 + call::MIN_NATIVE, args).is_err() {
             return i.raise();
         }
         let f = (*l).stack.offset(off);
@@ -587,9 +599,9 @@ helpers! {
     h_setglobal(i) {
         let env = (*i.upcell(bytecode::b(i.w))).value;
         let k = Value::new(i.word(3), Tag::STRING);
-        let next = do_set(i, env, k, *i.a(), true, 4);
+        let done = exec::set_step(i.l, env, k, *i.a(), true);
         dispatch::cache_global(i.g(), i.pc, env);
-        next
+        end_set(i, done, k, *i.a(), 4)
     }
     h_getfield(i) {
         let t = *i.b();
@@ -601,12 +613,13 @@ helpers! {
         let t = *i.a();
         let k = Value::new(i.word(2), Tag::STRING);
         let before = if t.tag == Tag::TABLE { (*t.as_ptr::<Table>()).shape } else { std::ptr::null_mut() };
-        let next = do_set(i, t, k, *i.b(), true, 3);
-        if t.tag == Tag::TABLE {
+        let done = exec::set_step(i.l, t, k, *i.b(), true);
+        // before anything is called or raised, after which the table may be no more
+        if t.tag == Tag::TABLE && done.is_ok() {
             dispatch::cache_addition(i.g(), i.pc, t.as_ptr(), before);
             dispatch::cache_field(i.g(), i.pc, t);
         }
-        next
+        end_set(i, done, k, *i.b(), 3)
     }
     h_selfget(i) {
         let o = *i.b();
@@ -627,7 +640,7 @@ helpers! {
     h_setint(i) { do_set(i, *i.a(), Value::int(bytecode::b(i.w) as i16 as i64), *i.c(), false, 1) }
     h_newtable(i) {
         let (na, nh) = (i.word(1) as u32 as usize, (i.word(1) >> 32) as usize);
-        if na + nh > 1000 && throw::reserve(i.l, 24 * (na + nh)).is_err() {
+        if na + nh > 200 && throw::reserve(i.l, table::table_new_bytes(na, nh)).is_err() {
             return i.raise();
         }
         let t = table::table_new(i.g(), na, nh);
@@ -845,7 +858,7 @@ helpers! {
     h_varargm(i) {
         let (n, from) = extra_args(i);
         let from_off = from.offset_from((*i.l).stack);
-        if call::need(i.l, i.a(), n + 1).is_err() {
+        if call::need(i.l, i.a(), n + 1, &[]).is_err() {
             return i.raise();
         }
         let from = (*i.l).stack.offset(from_off);
@@ -928,8 +941,8 @@ unsafe fn set_list(i: Ins, n: usize) -> LResult<()> {
         let t = (*i.a()).as_ptr::<Table>();
         let g = i.g();
         let last = start + n;
-        if last.max(total) > 1000 {
-            throw::reserve(i.l, 9 * last.max(total))?;
+        if last.max(total) > 200 {
+            throw::reserve(i.l, 9 * last.max(total) + 64)?;
         }
         if (*t).arr_cap as usize <= last && table::table_resize(g, t, last.max(total), 0).is_err() {
             return Err(throw::run_error(i.l, "table overflow"));

@@ -197,7 +197,7 @@ pub unsafe fn enter(l: *mut Thread, func: *mut Value, nargs: usize) -> LResult<(
             func: off as u64,
             nresults: 0,
             kind: ENTRY_HOOK,
-            spare: frame::FULL_BIT,
+            bits: frame::FULL_BIT,
         };
         let saved = (*l).ncalls;
         (*g).activation = &mut act;
@@ -239,7 +239,7 @@ unsafe fn run(
             return Ok(());
         }
         let top = (*l).top.offset_from((*l).stack);
-        call::need(l, (*l).base.add(end), 1 + call::MIN_NATIVE)?;
+        call::need(l, (*l).base.add(end), 1 + call::MIN_NATIVE, &[])?;
         let info = (*l).base.add(end);
         *info = Value::int((u64::from(transfer.0) | u64::from(transfer.1) << 32) as i64);
         (*l).top = info.add(1);

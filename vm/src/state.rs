@@ -48,6 +48,8 @@ pub struct Global {
     pub in_finalizers: bool,
     /// `os.exit(code, true)` and others ask for this once the state is closed.
     pub closing: bool,
+    /// See [`Global::rooted`].
+    kept: (*const Value, usize),
 }
 
 impl Global {
@@ -59,6 +61,17 @@ impl Global {
     pub unsafe fn of<'a>(hot: *mut GlobalHot) -> &'a mut Global {
         // SAFETY: `Global` is repr(C) and starts with `hot`; the caller promises the rest.
         unsafe { &mut *(hot as *mut Global) }
+    }
+
+    /// Runs `f`, which may collect, with these values as roots besides the others. Does not nest.
+    ///
+    /// # Safety
+    /// [GC-LIVE] the values are live, and they stay where they are while `f` collects.
+    pub unsafe fn rooted<R>(&mut self, values: &[Value], f: impl FnOnce(&mut Global) -> R) -> R {
+        self.kept = (values.as_ptr(), values.len());
+        let r = f(self);
+        self.kept = (std::ptr::null(), 0);
+        r
     }
 }
 
@@ -249,6 +262,9 @@ unsafe fn mark_roots(ctx: *mut u8, m: &mut Marker<'_>) {
         m.object(h.empty_shape);
         m.object(h.dict_shape);
         m.value(h.error_value);
+        for i in 0..g.kept.1 {
+            m.value(*g.kept.0.add(i));
+        }
         for &t in &h.type_meta {
             m.object(t);
         }

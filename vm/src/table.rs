@@ -34,7 +34,8 @@
 //! [`own_id`] gives a dictionary an id that changes whenever its entries move, so that (id, entry address) can
 //! be cached for global access.
 //!
-//! Allocation never collects and never fails: callers reserve [`table_growth_bytes`] first.
+//! Allocation never collects and never fails: callers reserve [`table_growth_bytes`] first, or use the stores that are
+//! `_checked`, which reserve what they need when they need it (`CHECKED` below).
 
 use core::ptr::{copy_nonoverlapping, null_mut};
 
@@ -77,6 +78,8 @@ pub enum TableError {
     NanKey,
     /// "table overflow".
     TooBig,
+    /// "not enough memory"; only [`table_set_checked`] and [`table_set_field_checked`] report it.
+    NoMemory,
 }
 
 /// "invalid key to 'next'".
@@ -748,6 +751,45 @@ pub unsafe fn table_update_weak(g: &mut Global, t: *mut Table) {
 // ---------------------------------------------------------------------------------------------------------
 // Writing.
 
+/// With `CHECKED`: reserves `bytes` before the store `t[key] = v` changes anything. May collect.
+#[inline]
+unsafe fn room<const CHECKED: bool>(
+    g: &mut Global,
+    t: *mut Table,
+    key: Value,
+    v: Value,
+    bytes: usize,
+) -> Result<(), TableError> {
+    if !CHECKED {
+        return Ok(());
+    }
+    // SAFETY: [GC-LIVE] the caller's values.
+    unsafe {
+        g.rooted(&[Value::ptr(t, Tag::TABLE), key, v], |g| {
+            g.heap.reserve(bytes).map_err(|_| TableError::NoMemory)
+        })
+    }
+}
+
+/// Bytes that [`fields_to_dict`] takes.
+unsafe fn to_dict_bytes(t: *mut Table, extra: u32) -> usize {
+    // SAFETY: [GC-LIVE].
+    unsafe { dict_bytes(cap_for((*(*t).shape).nfields + extra)) }
+}
+
+/// Bytes that [`array_resize`] takes when it makes the array larger.
+unsafe fn array_bytes(t: *mut Table, cap: u32) -> usize {
+    // SAFETY: [GC-LIVE].
+    unsafe {
+        let dict = if is_dict(t) {
+            dict_bytes((*((*t).hash as *mut Dict)).cap)
+        } else {
+            0
+        };
+        tagged_run_size(cap as usize).0 + dict
+    }
+}
+
 /// `rawset` with a computed key.
 ///
 /// # Safety
@@ -759,23 +801,50 @@ pub unsafe fn table_set(
     key: Value,
     v: Value,
 ) -> Result<(), TableError> {
+    // SAFETY: the caller's promise.
+    unsafe { set_any::<false>(g, t, key, v) }
+}
+
+/// As [`table_set`], but reserves what it needs; may collect.
+///
+/// # Safety
+/// [GC-LIVE] all are alive.
+#[inline]
+pub unsafe fn table_set_checked(
+    g: &mut Global,
+    t: *mut Table,
+    key: Value,
+    v: Value,
+) -> Result<(), TableError> {
+    // SAFETY: the caller's promise.
+    unsafe { set_any::<true>(g, t, key, v) }
+}
+
+#[inline]
+unsafe fn set_any<const CHECKED: bool>(
+    g: &mut Global,
+    t: *mut Table,
+    key: Value,
+    v: Value,
+) -> Result<(), TableError> {
     // SAFETY: [GC-LIVE].
     unsafe {
         match key.tag {
-            Tag::INT => set_int(g, t, key.as_int(), v),
-            Tag::STRING => set_str(g, t, key.as_ptr(), v),
+            Tag::INT => set_int::<CHECKED>(g, t, key.as_int(), v),
+            Tag::STRING => set_str::<CHECKED>(g, t, key.as_ptr(), v),
             _ => {
                 let key = normalise(key)?;
                 if key.tag == Tag::INT {
-                    return set_int(g, t, key.as_int(), v);
+                    return set_int::<CHECKED>(g, t, key.as_int(), v);
                 }
                 if !is_dict(t) {
                     if v.is_nil() {
                         return Ok(());
                     }
+                    room::<CHECKED>(g, t, key, v, to_dict_bytes(t, 1))?;
                     fields_to_dict(g, t, 1);
                 }
-                dict_store(g, t, key, v)
+                dict_store::<CHECKED>(g, t, key, v)
             }
         }
     }
@@ -787,10 +856,10 @@ pub unsafe fn table_set(
 /// [GC-LIVE] all are alive; [`table_growth_bytes`] is reserved.
 pub unsafe fn table_set_str(g: &mut Global, t: *mut Table, key: *mut Str, v: Value) {
     // SAFETY: the caller's promise.
-    unsafe { never_too_big(set_str(g, t, key, v)) }
+    unsafe { never_too_big(set_str::<false>(g, t, key, v)) }
 }
 
-unsafe fn set_str(
+unsafe fn set_str<const CHECKED: bool>(
     g: &mut Global,
     t: *mut Table,
     key: *mut Str,
@@ -806,9 +875,10 @@ unsafe fn set_str(
             if v.is_nil() {
                 return Ok(());
             }
+            room::<CHECKED>(g, t, str_val(key), v, to_dict_bytes(t, 1))?;
             fields_to_dict(g, t, 1);
         }
-        dict_store(g, t, str_val(key), v)
+        dict_store::<CHECKED>(g, t, str_val(key), v)
     }
 }
 
@@ -818,10 +888,24 @@ unsafe fn set_str(
 /// [GC-LIVE] all are alive; [`table_growth_bytes`] is reserved.
 pub unsafe fn table_set_field(g: &mut Global, t: *mut Table, key: *mut Str, v: Value) {
     // SAFETY: the caller's promise.
-    unsafe { never_too_big(set_field(g, t, key, v)) }
+    unsafe { never_too_big(set_field::<false>(g, t, key, v)) }
 }
 
-unsafe fn set_field(
+/// As [`table_set_field`], but reserves what it needs; may collect. Reports `TooBig` and `NoMemory`.
+///
+/// # Safety
+/// [GC-LIVE] all are alive.
+pub unsafe fn table_set_field_checked(
+    g: &mut Global,
+    t: *mut Table,
+    key: *mut Str,
+    v: Value,
+) -> Result<(), TableError> {
+    // SAFETY: the caller's promise.
+    unsafe { set_field::<true>(g, t, key, v) }
+}
+
+unsafe fn set_field<const CHECKED: bool>(
     g: &mut Global,
     t: *mut Table,
     key: *mut Str,
@@ -830,7 +914,7 @@ unsafe fn set_field(
     // SAFETY: [GC-LIVE]; [GC-BARRIER] through `touch`.
     unsafe {
         if is_dict(t) || !str_is_short(key) {
-            return set_str(g, t, key, v);
+            return set_str::<CHECKED>(g, t, key, v);
         }
         let s = (*t).shape;
         if let Some(slot) = shape_find(g, s, key) {
@@ -841,6 +925,8 @@ unsafe fn set_field(
             return Ok(());
         }
         let slot = (*s).nfields;
+        // a fields run or a dictionary; a shape
+        room::<CHECKED>(g, t, str_val(key), v, to_dict_bytes(t, 1) + 1024)?;
         let to = if (*s).shape_flags & shape_flags::PROTO != 0 {
             if slot >= MAX_FIELDS {
                 null_mut()
@@ -853,7 +939,7 @@ unsafe fn set_field(
         };
         if to.is_null() {
             fields_to_dict(g, t, 1);
-            return dict_store(g, t, str_val(key), v);
+            return dict_store::<CHECKED>(g, t, str_val(key), v);
         }
         if slot >= (*t).field_cap {
             fields_grow(g, t, slot + 1);
@@ -983,7 +1069,7 @@ unsafe fn fields_to_dict(g: &mut Global, t: *mut Table, extra: u32) {
 
 /// Store with a normalised key that does not belong into the array part, in dictionary mode.
 #[inline]
-unsafe fn dict_store(
+unsafe fn dict_store<const CHECKED: bool>(
     g: &mut Global,
     t: *mut Table,
     key: Value,
@@ -994,7 +1080,7 @@ unsafe fn dict_store(
         let d = (*t).hash as *mut Dict;
         let e = dict_find(d, key);
         if e.is_null() {
-            return dict_insert(g, t, key, v);
+            return dict_insert::<CHECKED>(g, t, key, v);
         }
         entry_store(g, t, d, e, v);
         Ok(())
@@ -1021,7 +1107,7 @@ unsafe fn entry_store(g: &mut Global, t: *mut Table, d: *mut Dict, e: *mut DictE
 }
 
 /// Inserts a key that is not there, in dictionary mode.
-unsafe fn dict_insert(
+unsafe fn dict_insert<const CHECKED: bool>(
     g: &mut Global,
     t: *mut Table,
     key: Value,
@@ -1034,7 +1120,7 @@ unsafe fn dict_insert(
         }
         let mut d = (*t).hash as *mut Dict;
         if (*d).used == (*d).cap {
-            rehash(g, t, key)?;
+            rehash::<CHECKED>(g, t, key, v)?;
             if key.tag == Tag::INT && (key.payload) < u64::from((*t).arr_cap) {
                 array_store(g, t, key.payload as usize, v);
                 return Ok(());
@@ -1072,7 +1158,12 @@ unsafe fn dict_resize(g: &mut Global, t: *mut Table, n: u32) {
 
 /// The dictionary is full: sizes both parts anew for the keys that live and the one to come.
 #[cold]
-unsafe fn rehash(g: &mut Global, t: *mut Table, key: Value) -> Result<(), TableError> {
+unsafe fn rehash<const CHECKED: bool>(
+    g: &mut Global,
+    t: *mut Table,
+    key: Value,
+    v: Value,
+) -> Result<(), TableError> {
     // SAFETY: [GC-LIVE].
     unsafe {
         let d = (*t).hash as *mut Dict;
@@ -1092,20 +1183,22 @@ unsafe fn rehash(g: &mut Global, t: *mut Table, key: Value) -> Result<(), TableE
         }
         let churn = census.live - array_live < u64::from((*d).used);
         // A table that loses keys as it gets others would soon be here again.
-        let room = match total {
+        let room_for = match total {
             _ if !churn => total,
             0..64 => total + total / 2,
             _ => total + total / 4,
         };
+        let bytes = tagged_run_size(cap as usize).0 + dict_bytes(cap_for(room_for as u32 + 1));
+        room::<CHECKED>(g, t, key, v, bytes)?;
         if cap != (*t).arr_cap && !(cap < (*t).arr_cap && (*t).arr_cap <= FIRST_ARRAY) {
             array_resize(
                 g,
                 t,
                 cap.max(if cap == 0 { 0 } else { FIRST_ARRAY }),
-                room as u32,
+                room_for as u32,
             );
         } else {
-            dict_resize(g, t, room as u32);
+            dict_resize(g, t, room_for as u32);
         }
         Ok(())
     }
@@ -1118,22 +1211,27 @@ unsafe fn rehash(g: &mut Global, t: *mut Table, key: Value) -> Result<(), TableE
 #[inline]
 pub unsafe fn table_set_int(g: &mut Global, t: *mut Table, i: i64, v: Value) {
     // SAFETY: the caller's promise.
-    unsafe { never_too_big(set_int(g, t, i, v)) }
+    unsafe { never_too_big(set_int::<false>(g, t, i, v)) }
 }
 
 #[inline]
-unsafe fn set_int(g: &mut Global, t: *mut Table, i: i64, v: Value) -> Result<(), TableError> {
+unsafe fn set_int<const CHECKED: bool>(
+    g: &mut Global,
+    t: *mut Table,
+    i: i64,
+    v: Value,
+) -> Result<(), TableError> {
     // SAFETY: [GC-LIVE]; the index is checked against the capacity.
     unsafe {
         if (i as u64) < u64::from((*t).arr_cap) {
             array_store(g, t, i as usize, v);
             return Ok(());
         }
-        set_int_beyond(g, t, i, v)
+        set_int_beyond::<CHECKED>(g, t, i, v)
     }
 }
 
-unsafe fn set_int_beyond(
+unsafe fn set_int_beyond<const CHECKED: bool>(
     g: &mut Global,
     t: *mut Table,
     i: i64,
@@ -1155,7 +1253,8 @@ unsafe fn set_int_beyond(
         let cap = (*t).arr_cap;
         if (0..i64::from(FIRST_ARRAY)).contains(&i) {
             // A first array costs less than a dictionary.
-            let room = if cap != 0 && (*t).array.cast() == inline_run(t) {
+            room::<CHECKED>(g, t, Value::int(i), v, array_bytes(t, FIRST_ARRAY))?;
+            let inline = if cap != 0 && (*t).array.cast() == inline_run(t) {
                 inline_room(cap)
             } else {
                 0
@@ -1163,8 +1262,8 @@ unsafe fn set_int_beyond(
             array_resize(
                 g,
                 t,
-                if i < i64::from(room) {
-                    room
+                if i < i64::from(inline) {
+                    inline
                 } else {
                     FIRST_ARRAY
                 },
@@ -1182,15 +1281,17 @@ unsafe fn set_int_beyond(
             census.key(i);
             let (best, _) = census.best();
             if i64::from(best) > i {
+                room::<CHECKED>(g, t, Value::int(i), v, array_bytes(t, best))?;
                 array_resize(g, t, best.max(FIRST_ARRAY), 0);
                 array_store(g, t, i as usize, v);
                 return Ok(());
             }
         }
         if !is_dict(t) {
+            room::<CHECKED>(g, t, Value::int(i), v, to_dict_bytes(t, 1))?;
             fields_to_dict(g, t, 1);
         }
-        dict_insert(g, t, Value::int(i), v)
+        dict_insert::<CHECKED>(g, t, Value::int(i), v)
     }
 }
 

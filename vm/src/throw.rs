@@ -160,7 +160,7 @@ unsafe fn run_handler(l: *mut Thread) {
         if let Some(h) = find_handler(l) {
             let top = call::scratch_top(l);
             let off = top.offset_from((*l).stack);
-            if call::need(l, top, 4).is_ok() {
+            if call::need(l, top, 4, &[]).is_ok() {
                 let saved_off = (*l).top.byte_offset_from((*l).stack);
                 let mut deeper = 0;
                 loop {
@@ -361,7 +361,8 @@ pub unsafe fn continue_close(l: *mut Thread) -> *const Instr {
             // errors may have made garbage since the last safepoint
             return call::native_return(l, 2);
         };
-        if call::need(l, (*l).stack.add(off), 6).is_err() {
+        (*l).top = (*l).stack.add(off + 1);
+        if call::need(l, (*l).top, 6, &[]).is_err() {
             return raise(l);
         }
         let at = (*l).stack.add(off);

@@ -449,7 +449,7 @@ fn frames_of_all_kinds() {
         func: 0,
         nresults: 0,
         kind: 0,
-        spare: 0,
+        bits: 0,
     };
     unsafe {
         let code = (*p).code;

@@ -25,8 +25,6 @@ pub enum ErrKind {
     Arith,
     /// A bitwise operation on the two values.
     BitArith,
-    /// Concatenation of the two values.
-    Concat,
     /// The first value has no length.
     Len,
     /// The two values cannot be compared.
@@ -191,19 +189,6 @@ pub unsafe fn op_error(
             ErrKind::ForStep => for_text(g, "step", a),
             ErrKind::Index => attempt(g, site, 0, "index", a),
             ErrKind::Len => attempt(g, site, 0, "get length of", a),
-            ErrKind::Concat => {
-                let text = |v: Value| v.tag == Tag::STRING || v.tag.is_number();
-                let v = if text(a) { b } else { a };
-                let mut m = failed(g, "concatenate", v);
-                if let Some(s) = site {
-                    // Partial results are put over the operands from the right.
-                    let mut range = names::concat_range(s.p, s.pc).rev();
-                    if let Some(r) = range.find(|&r| (*s.base.add(r)).same(v)) {
-                        m.extend(shown(names::object_name(s.p, s.pc, r)));
-                    }
-                }
-                m
-            }
             ErrKind::Arith if a.tag == Tag::STRING || b.tag == Tag::STRING => {
                 // What the string library's metamethods say.
                 let event = site
@@ -245,6 +230,25 @@ pub unsafe fn op_error(
             }
         };
         raise_text(l, pc, &text)
+    }
+}
+
+/// The error of concatenating the values in registers `r` and `r + 1` in the instruction at `pc` of the running Lua
+/// function. The name is that of the operand's register, which may hold a partial result.
+///
+/// # Safety
+/// As [`op_error`].
+#[cold]
+pub unsafe fn concat_error(l: *mut Thread, pc: *const Instr, r: usize) -> Throw {
+    // SAFETY: as promised.
+    unsafe {
+        let text = |v: Value| v.tag == Tag::STRING || v.tag.is_number();
+        let r = r + text(*(*l).base.add(r)) as usize;
+        let mut m = failed(Global::of((*l).global), "concatenate", *(*l).base.add(r));
+        if let Some(s) = site(l, pc) {
+            m.extend(shown(names::object_name(s.p, s.pc, r)));
+        }
+        raise_text(l, pc, &m)
     }
 }
 

@@ -120,7 +120,6 @@ pub unsafe fn write_local(l: *mut Thread, f: &Frame, slot: *mut Value, v: Value)
             *slot = v;
             barrier(l, l as *mut GcHeader, v);
         }
-        (*l).disturbed |= 1;
         true
     }
 }
@@ -242,7 +241,6 @@ pub unsafe fn set_upvalue(l: *mut Thread, f: Value, n: i64, v: Value) -> Option<
                 barrier(l, f.as_ptr(), v);
             }
         }
-        (*l).disturbed |= 1;
         Some(upvalue_label(&u))
     }
 }
@@ -278,7 +276,6 @@ pub unsafe fn upvalue_join(l: *mut Thread, f1: Value, n1: i64, f2: Value, n2: i6
         // What was constant for one function may be assigned through the other.
         (**from).hdr.flags &= !flags::CELL_READONLY;
         barrier(l, f1.as_ptr(), Value::ptr(*from, Tag::CELL));
-        (*l).disturbed |= 1;
         true
     }
 }

@@ -274,16 +274,3 @@ pub(super) unsafe fn operands(p: *const Proto, pc: usize) -> [Operand; 2] {
         _ => [Other; 2],
     }
 }
-
-/// Range of the operands of a Concat.
-pub(super) unsafe fn concat_range(p: *const Proto, pc: usize) -> std::ops::Range<usize> {
-    // SAFETY: as `op`.
-    unsafe {
-        let w = word(p, pc);
-        if op(p, pc) != Op::Concat {
-            return 0..0;
-        }
-        let b = reg(bc::b(w));
-        b..b + bc::c(w) as usize
-    }
-}

@@ -220,7 +220,7 @@ impl Frames {
                     let act = frame::addr_of(w) as *const Activation;
                     self.base = (*self.l).stack.byte_add((*act).prev_base as usize);
                     self.pc = (*act).prev_pc;
-                    self.full = (*act).spare & frame::FULL_BIT != 0;
+                    self.full = (*act).bits & frame::FULL_BIT != 0;
                     entry = (*act).kind;
                 }
                 _ => {
