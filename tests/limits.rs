@@ -283,6 +283,60 @@ fn interrupts() {
     usable(&lua);
 }
 
+/// Interrupts at any moment leave frames in order: each is an error that the program can catch.
+#[test]
+fn interrupts_at_any_moment() {
+    let bodies = [
+        "local function f() return f() end f()",
+        "local function f(...) return f(...) end f(1, 2)",
+        "local f, g function f(...) return g() end function g(a) return f(a, 1, 2) end f()",
+        "local function f(a, b, ...) return g2(f, a) end function g2(f, ...) return f(...) end f(1)",
+        "local function f() return select(1, f)() end f()",
+        "local t = setmetatable({}, {}) getmetatable(t).__call = function(t) return t() end t()",
+        "local function f(n) if n == 0 then return 1 end return f(n - 1) + f(n - 1) end f(100)",
+        "local function f(...) return (pcall(select, '#', ...)) end while true do f(1, 2) f() end",
+        "local function f(a) return a end while true do pcall(f, 1) pcall(f) pcall(f, 1, 2) xpcall(f, print, 3) end",
+        "local co = coroutine.wrap(function(...) while true do coroutine.yield(...) end end) while true do co(1, 2) end",
+        "while true do coroutine.wrap(function(...) return ... end)(1) end",
+        "local co = coroutine.wrap(function() local function f() return f() end f() end) co()",
+        "local s = setmetatable({}, {__index = function(t, k) return k end, __lt = function() return true end}) while true do local a = s.x, s < s end",
+        "while true do for k, v in pairs({1, 2, a = 3}) do local x = {k, v} end end",
+        "while true do local c <close> = setmetatable({}, {__close = function() end}) end",
+    ];
+    let lua = Runtime::new();
+    for body in bodies {
+        let handle = lua.interrupt_handle();
+        let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let seen = stop.clone();
+        let t = std::thread::spawn(move || {
+            let mut rng = Rng(3);
+            while !seen.load(std::sync::atomic::Ordering::Relaxed) {
+                handle.interrupt();
+                std::thread::sleep(Duration::from_micros(rng.below(60) as u64));
+            }
+        });
+        let source = format!(
+            "local function body() {body} end
+             for i = 1, 200 do
+               local ok, e = pcall(body)
+               assert(not ok)
+               if not tostring(e):find('interrupted!', 1, true) then error(e, 0) end
+             end"
+        );
+        for _ in 0..3 {
+            match lua.eval::<Value>(&source) {
+                Ok(_) => {}
+                Err(e) => assert!(e.message().ends_with("interrupted!"), "{body}: {e}"),
+            }
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        t.join().expect("the other thread");
+        // one may be left
+        let _ = lua.eval::<Value>("for i = 1, 2 do end");
+        usable(&lua);
+    }
+}
+
 // ---- recursion ---------------------------------------------------------------------------------------------------
 
 #[test]

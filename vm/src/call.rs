@@ -344,7 +344,11 @@ unsafe fn fail(l: *mut Thread, func: *mut Value, word: u64) -> *const Instr {
     }
 }
 
-unsafe fn enter_lua(
+/// [`precall`] of a Lua function.
+///
+/// # Safety
+/// As [`precall`]; the value in `func` is, or was, `cl`.
+pub(crate) unsafe fn enter_lua(
     l: *mut Thread,
     mut func: *mut Value,
     nargs: usize,

@@ -466,7 +466,12 @@ unsafe fn tail_call(i: Ins, mut nargs: usize) -> *const Instr {
             _ => w | frame::TAIL_BIT,
         };
         std::ptr::copy(f, func, nargs + 1);
-        call::precall(l, func, nargs, w)
+        // an interrupt may yet raise: the frame is the callee's then, at its first instruction
+        let callee = (*func).as_ptr::<LuaClosure>();
+        call::set_word(func, w);
+        (*l).base = func.add(1);
+        (*l).pc = (*callee).pc;
+        call::enter_lua(l, func, nargs, w, callee)
     }
 }
 

@@ -48,6 +48,8 @@ pub struct Global {
     pub in_finalizers: bool,
     /// `os.exit(code, true)` and others ask for this once the state is closed.
     pub closing: bool,
+    /// How many are in [`request_interrupt`].
+    requests: AtomicU32,
     /// See [`Global::rooted`].
     kept: (*const Value, usize),
 }
@@ -238,13 +240,17 @@ pub unsafe fn close(l: *mut Thread) {
 /// `g` is a live state.
 pub unsafe fn request_interrupt(g: *mut GlobalHot) {
     // SAFETY: an aligned u32 that others only read and write as a whole; a stack limit of 0 sends the next call of the
-    // running thread through `call::need`, which puts the limit back.
+    // running thread through `call::need`, which puts the limit back. The thread is not freed before this ends: the
+    // collector waits in `atomic_done`.
     unsafe {
+        let requests = &(*(g as *const Global)).requests;
+        requests.fetch_add(1, Ordering::SeqCst);
         AtomicU32::from_ptr(&raw mut (*g).poll).fetch_or(poll::INTERRUPT, Ordering::Relaxed);
-        let l = (*g).current;
+        let l = std::ptr::read_volatile(&raw const (*g).current);
         if !l.is_null() {
             std::ptr::write_volatile(&raw mut (*l).limit, std::ptr::null_mut());
         }
+        requests.fetch_sub(1, Ordering::SeqCst);
     };
 }
 
@@ -307,6 +313,10 @@ unsafe fn atomic_done(ctx: *mut u8, h: &mut Heap) {
     unsafe {
         let g = &mut *(ctx as *mut Global);
         let _ = h;
+        std::sync::atomic::fence(Ordering::SeqCst);
+        while g.requests.load(Ordering::SeqCst) != 0 {
+            std::hint::spin_loop();
+        }
         g.hot.proto_epoch = g.hot.proto_epoch.wrapping_add(1).max(1);
         shape::shapes_clear_dead(g);
     }
