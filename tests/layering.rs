@@ -2,7 +2,7 @@
 //! or platform knowledge only appear where they belong.
 //!
 //! `asm` and `base` stand alone; `base -> gc -> vm`, `base -> lang/common -> lang/lua`, `vm -> stdlib`,
-//! `base, asm -> vm/emit -> vm/interp -> vm` (the last one when building only); the root package takes all of them, and
+//! `base, asm -> vm/interp -> vm` (the last one when building only); the root package takes all of them, and
 //! `cli` the root (A -> B: B depends on A).
 
 use std::collections::BTreeSet;
@@ -14,14 +14,13 @@ use serde_json::Value;
 type Edge = (String, String, bool);
 
 /// Crate, its allowed normal dependencies in the workspace, and those of its build script.
-const ALLOWED: [(&str, &[&str], &[&str]); 12] = [
+const ALLOWED: [(&str, &[&str], &[&str]); 11] = [
     ("traceorus-base", &[], &[]),
     ("traceorus-asm", &[], &[]),
     ("traceorus-gc", &["base"], &[]),
     // gc is not below `interp`, so the build script needs only what the interpreter is made of
     ("traceorus-vm", &["base", "gc"], &["interp", "base"]),
-    ("traceorus-emit", &["base", "asm"], &[]),
-    ("traceorus-interp", &["base", "asm", "emit"], &[]),
+    ("traceorus-interp", &["base", "asm"], &[]),
     ("traceorus-lang-common", &["base"], &[]),
     ("traceorus-lang-lua", &["base", "lang-common"], &[]),
     ("traceorus-stdlib", &["base", "vm", "gc"], &[]),
@@ -32,7 +31,6 @@ const ALLOWED: [(&str, &[&str], &[&str]); 12] = [
             "asm",
             "gc",
             "vm",
-            "emit",
             "interp",
             "lang-common",
             "lang-lua",
@@ -46,14 +44,12 @@ const ALLOWED: [(&str, &[&str], &[&str]); 12] = [
 ];
 
 /// Package, and the crates that may use it.
-const CONFINED: [(&str, &[&str]); 7] = [
+const CONFINED: [(&str, &[&str]); 5] = [
     ("dynasm", &["asm"]),
     ("dynasmrt", &["asm"]),
     ("region", &["asm", "gc"]),
     // vm: the intern table's array; bench and cli: processes and signals
     ("libc", &["asm", "gc", "vm", "stdlib", "cli", "bench"]),
-    ("memoffset", &["base"]),
-    ("tracing-subscriber", &["cli"]),
     ("rustyline", &["cli"]),
 ];
 
