@@ -244,6 +244,45 @@ fn host_without_memory_and_pcall() {
     assert!(caught > 0, "no error was caught");
 }
 
+/// Programs run when no shape and no shape id is left: tables are dictionaries then.
+#[test]
+fn no_shape_ids_left() {
+    let script = "local C = {} C.__index = C function C.get(s) return s.a + s.b end
+        local sum = 0
+        for i = 1, 100 do
+          local f = load('local n = ... return {a = n, b = 2 * n, c' .. i .. ' = 3}')
+          for j = 1, 3 do
+            local t = f(j)
+            assert(t['c' .. i] == 3 and t.a == j and t.b == 2 * j)
+            t.d = j t.e = t.d sum = sum + t.e
+            assert(setmetatable(t, C):get() == 3 * j)
+            local n = 0 for k, v in pairs(t) do n = n + 1 end assert(n == 5)
+          end
+        end
+        return 'sum ' .. sum";
+    // SAFETY: the state is used by this thread alone; the number of the next shape may only grow.
+    unsafe {
+        let l = state::new(HostAlloc::System);
+        let g = Global::of((*l).global);
+        g.loader = Some(loader);
+        let cx = Ctx::new(l);
+        stdlib::open_some(cx, |_| true);
+        for left in [30, 3, 0] {
+            g.hot.next_shape_id = u32::MAX - 16 - left;
+            let s = cx.str(script);
+            cx.push(s);
+            let f = cx.new_native("run", native!(run_script), &[s]);
+            cx.push(f);
+            let r = cx.pcall(0, 1, Value::NIL);
+            let v = cx.pop();
+            assert_eq!(cx.bytes(v), b"sum 600");
+            assert!(r.is_ok());
+            cx.pop();
+        }
+        state::close(l);
+    }
+}
+
 // ---- memory of programs ------------------------------------------------------------------------------------------
 
 /// Runs a program that must succeed; its largest resident size in MiB.
@@ -299,7 +338,7 @@ fn caches_that_come_and_go() {
     assert!(mib < 24.0, "{mib} MiB");
 }
 
-/// RULES_RUNTIME 8: a metatable for each object, which refers to the object; classes made in a loop; and the idiom that
+/// A metatable for each object, which refers to the object; classes made in a loop; and the idiom that
 /// stores `__index` in the class for each object.
 #[test]
 fn metatables_of_single_objects() {

@@ -12,7 +12,7 @@
 //! runs nothing in the region meanwhile. With a dual mapping new code is not entered before `seal` either, since only then
 //! is it in every instruction cache. One thread at a time owns a region (it is `Send`, not `Sync`).
 //!
-//! Fork: a shared memfd would let the child write into the parent's code (RULES: one region, one owner). The writable view
+//! Fork: a shared memfd would let the child write into the parent's code. The writable view
 //! is therefore not inherited, and the child calls [`CodeMem::after_fork_child`] before it runs or writes code of the
 //! region; the parent must write nothing until the child has done so.
 //!

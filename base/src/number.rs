@@ -268,14 +268,28 @@ mod tests {
         assert_eq!(float("0x1.fffffffffffff8p1023"), Some(f64::INFINITY));
         assert_eq!(float("0x1.fffffffffffff7p1023"), Some(f64::MAX));
         assert_eq!(float("0x0.fffffffffffff8p-1022"), Some(f64::MIN_POSITIVE));
+        assert_eq!(float("-1e-2"), Some(-0.01));
+        assert_eq!(
+            float("2.2250738585072012e-308"),
+            Some(2.2250738585072014e-308)
+        );
+        assert_eq!(float("-0x1p-1"), Some(-0.5));
+        assert_eq!(float("0x0p999999999999"), Some(0.0));
+        assert_eq!(float("0x1.00000000000001p-1075"), Some(5e-324));
+        assert_eq!(float("0x1p-1076"), Some(0.0));
+        assert_eq!(float("0x1.fffffffffffffp1023"), Some(f64::MAX));
+        assert_eq!(float("0x10000000000000000000000000000000p-124"), Some(1.0));
+        assert_eq!(float("0x.00000000000000000000000000000001p128"), Some(1.0));
+        assert_eq!(float(&format!("0x1{}p-4000", "0".repeat(1000))), Some(1.0));
     }
 
     #[test]
     fn refused() {
         for s in [
-            "", " ", "-", "+", "0x", "0x.", "0xp1", "0x1p", "0x1p+", "1e", "1e+", ".", ".e1",
-            "inf", "nan", "infinity", "-inf", "1 2", "1\0", "\0", "1_0", "- 1", "--1", "0x1g",
-            "1f", "1.2.3", "0x1.2.3", "1e1.5", "0b1",
+            "", " ", "-", "+", "e1", "+-1", "1x", "0x 1", "0x1pp1", "0xg", "Infinity", "0x", "0x.",
+            "0xp1", "0x1p", "0x1p+", "1e", "1e+", ".", ".e1", "inf", "nan", "infinity", "-inf",
+            "1 2", "1\0", "\0", "1_0", "- 1", "--1", "0x1g", "1f", "1.2.3", "0x1.2.3", "1e1.5",
+            "0b1",
         ] {
             assert!(str_to_number(s.as_bytes()).is_none(), "{s:?}");
         }

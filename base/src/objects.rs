@@ -1,7 +1,7 @@
 //! Layouts of collected objects and of the state's hot prefixes, as emitted code and the collector see them.
 //!
-//! Everything here is `repr(C)`, holds only fixed-size integers and pointers, and has no conditional field
-//! (RULES_RUNTIME 25): a build script for another target computes the same offsets. Emitters take offsets
+//! Everything here is `repr(C)`, holds only fixed-size integers and pointers, and has no conditional field:
+//! a build script for another target computes the same offsets. Emitters take offsets
 //! with `core::mem::offset_of!`.
 //!
 //! A *run* is a block of collected memory without header that belongs to exactly one object and is marked
@@ -65,8 +65,6 @@ pub mod flags {
     pub const STR_SHORT: u8 = 1;
     /// Long string: `hash` is valid.
     pub const STR_HASHED: u8 = 2;
-    /// Short string: a reserved word of the Lua lexer.
-    pub const STR_RESERVED: u8 = 4;
     /// Table is used as a metatable or is a target of `__index`/`__newindex` (prototype role, for life).
     pub const TAB_PROTO: u8 = 1;
     /// Table is in dictionary mode (`Table::hash` is a `Dict`).
@@ -83,8 +81,6 @@ pub mod flags {
     pub const TAB_GC: u8 = 64;
     /// Cell of a local that is never assigned after initialisation.
     pub const CELL_READONLY: u8 = 1;
-    /// Native closure that may be called by emitted code without a frame being visible (reserved).
-    pub const NATIVE_FAST: u8 = 1;
     /// Native closure: the basic library's `next`. No other closure has this bit.
     pub const NATIVE_NEXT: u8 = 2;
     /// Native closure: the iterator of `ipairs`. No other closure has this bit.
@@ -608,8 +604,6 @@ pub struct GlobalHot {
     pub code_active: *const u8,
     /// Look-up cache, [`LOOKUP_SIZE`] entries.
     pub lookup: *mut LookupEntry,
-    /// `mode::*` bits that the active region looks at.
-    pub mode: u32,
     /// Exit status of the innermost entry: 0 returned, 1 raised.
     pub exit_status: u32,
     /// Where execution goes on after a native function returned -2; null leaves the interpreter.
@@ -630,16 +624,6 @@ pub mod poll {
     pub const INTERRUPT: u32 = 4;
     /// A hook was set: the native function that did it returns by the slow path, which looks at hooks.
     pub const HOOKS: u32 = 8;
-}
-
-/// Bits of `GlobalHot::mode`.
-pub mod mode {
-    /// Line, count hooks.
-    pub const HOOK: u32 = 1;
-    /// Recording (reserved).
-    pub const RECORD: u32 = 2;
-    /// Budget counting.
-    pub const BUDGET: u32 = 4;
 }
 
 /// Index into `GlobalHot::type_meta` for a value without metatable of its own, or `None` for tables and

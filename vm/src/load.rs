@@ -215,20 +215,10 @@ unsafe fn template(g: &mut Global, keys: &[u32], consts: &[Value]) -> *mut Shape
     // SAFETY: [GC-LIVE] no safepoint while the chunk is being built; the keys are distinct short strings.
     unsafe {
         let s = shape::shape_for_template(g, &keys);
-        if !s.is_null() {
-            return s;
+        if s.is_null() {
+            return shape::shape_of_keys(g, &keys);
         }
-        let null = std::ptr::null_mut();
-        match shape::private_shape(g, null, std::ptr::null_mut(), shape_flags::DICT) {
-            Some(s) => {
-                for k in keys {
-                    shape::private_add_key(g, s, k);
-                }
-                s
-            }
-            // 2^32 shapes were made.
-            None => std::process::abort(),
-        }
+        s
     }
 }
 
@@ -285,12 +275,8 @@ fn encode(
             });
         }
     }
-    fuse(&mut code);
     code
 }
-
-/// Place for superinstructions: sees the loaded words of one function, header included.
-fn fuse(_code: &mut [Instr]) {}
 
 // ---- back to a chunk -----------------------------------------------------------------------------------------
 

@@ -442,6 +442,22 @@ pub unsafe fn shape_for_template(g: &mut Global, keys: &[*mut Str]) -> *mut Shap
     s
 }
 
+/// A shape of dictionary kind that only lists these keys. No table has it, so it needs no id of its own.
+///
+/// # Safety
+/// [GC-LIVE] the keys are alive.
+pub unsafe fn shape_of_keys(g: &mut Global, keys: &[*mut Str]) -> *mut Shape {
+    // SAFETY: [GC-LIVE] a fresh shape, private until a template has it.
+    unsafe {
+        let id = (*g.hot.dict_shape).hdr.word;
+        let s = shape_alloc(g, id, shape_flags::DICT);
+        for &k in keys {
+            private_add_key(g, s, k);
+        }
+        s
+    }
+}
+
 /// A shape that belongs to one table: with a copy of the keys of `like` (null: of a dictionary). `None` when
 /// ids have run out.
 ///

@@ -1,9 +1,8 @@
-//! What the front ends of Traceorus share: reading numbers, naming sources, building functions of bytecode,
+//! What the front ends of Traceorus share: naming sources, building functions of bytecode,
 //! checking and listing them. Depends on `traceorus-base` alone; nothing here knows a grammar.
 //!
 //! | module | what |
 //! |---|---|
-//! | [`number`] | text to number by Lua's rules |
 //! | [`source`] | display names of chunks, syntax errors |
 //! | [`builder`] | code, registers, labels, constants and debug information of one function |
 //! | [`check`] | abstract interpretation of finished code: operands, jumps, live registers |
@@ -13,9 +12,7 @@
 pub mod builder;
 pub mod check;
 pub mod listing;
-pub mod number;
 pub mod source;
 
 pub use check::chunk_check;
-pub use number::{Number, str_to_number};
 pub use source::{SyntaxError, chunkid};

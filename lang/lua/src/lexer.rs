@@ -5,7 +5,8 @@
 //! escapes already replaced), which is why the failing token is kept in the buffer even where the fast path did
 //! not need one.
 
-use traceorus_lang_common::number::{Number, hex_value, is_space, str_to_number};
+use traceorus_base::Tag;
+use traceorus_base::number::{hex_digit, is_space, str_to_number};
 use traceorus_lang_common::{SyntaxError, chunkid};
 
 use crate::strings::{StrId, Strings};
@@ -414,13 +415,13 @@ impl<'s> Lexer<'s> {
             self.at += 1;
         }
         match str_to_number(&self.src[start..self.at]) {
-            Some(Number::Int(i)) => Ok(Token {
+            Some(v) if v.tag == Tag::INT => Ok(Token {
                 tok: Tok::Int,
-                sem: Sem::Int(i),
+                sem: Sem::Int(v.as_int()),
             }),
-            Some(Number::Float(f)) => Ok(Token {
+            Some(v) => Ok(Token {
                 tok: Tok::Float,
-                sem: Sem::Float(f),
+                sem: Sem::Float(v.as_float()),
             }),
             None => {
                 self.buf.clear();
@@ -619,7 +620,7 @@ impl<'s> Lexer<'s> {
     }
 
     fn hex_digit(&mut self, from: usize) -> Res<u8> {
-        match self.peek().and_then(hex_value) {
+        match self.peek().and_then(hex_digit) {
             Some(d) => {
                 self.at += 1;
                 Ok(d)
@@ -634,7 +635,7 @@ impl<'s> Lexer<'s> {
             return self.escape_error(from, "missing '{'");
         }
         let mut r = u32::from(self.hex_digit(from)?);
-        while let Some(d) = self.peek().and_then(hex_value) {
+        while let Some(d) = self.peek().and_then(hex_digit) {
             if r > 0x7fff_ffff >> 4 {
                 return self.escape_error(from, "UTF-8 value too large");
             }
