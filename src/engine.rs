@@ -70,7 +70,14 @@ unsafe fn load_source(l: *mut Thread, source: &[u8], name: &[u8], mode: &[u8]) -
     } else {
         match traceorus_lang_lua::compile_nested(source, name, depth) {
             Ok(c) => c,
-            Err(e) => return fail(&e.message, if e.overflow { 2 } else { 3 }),
+            Err(e) if e.overflow => {
+                // as in PUC this is an error of the running function, which a message handler sees
+                let r = fail(&e.message, 2);
+                // SAFETY: `l` runs the native function that loads; the error is registered.
+                unsafe { throw::run_handler(l) };
+                return r;
+            }
+            Err(e) => return fail(&e.message, 3),
         }
     };
     if let Some(show) = embedder(g).and_then(|e| e.observer) {

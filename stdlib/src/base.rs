@@ -106,18 +106,16 @@ fn print(cx: Ctx) -> LResult<usize> {
     let mut out = Output { failed: 0 };
     for i in 1..=cx.top() {
         let v = cx.arg(i);
+        let plain = (v.tag == Tag::STRING || v.tag.is_number())
+            && cx.metamethod(v, MetaMethod::ToString).is_nil();
+        // an error in a conversion comes before the tab
+        let v = if plain { v } else { cx.tostring(v)? };
         if i > 1 {
             out.put(b"\t");
         }
-        let plain = (v.tag == Tag::STRING || v.tag.is_number())
-            && cx.metamethod(v, MetaMethod::ToString).is_nil();
         match v.tag {
-            Tag::STRING if plain => out.put(cx.bytes(v)),
-            _ if plain => out.put(number::fmt_number(v).as_bytes()),
-            _ => {
-                let s = cx.tostring(v)?;
-                out.put(cx.bytes(s));
-            }
+            Tag::STRING => out.put(cx.bytes(v)),
+            _ => out.put(number::fmt_number(v).as_bytes()),
         }
     }
     out.put(b"\n");

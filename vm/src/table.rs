@@ -1798,7 +1798,8 @@ unsafe fn position(t: *mut Table, key: Value, hint: u32) -> Option<u64> {
         let cap = u64::from((*t).arr_cap);
         let key = match key.tag {
             Tag::NIL => return Some(0),
-            Tag::INT => key,
+            // as in PUC: a float is not taken for the integer that it equals
+            Tag::INT | Tag::FLOAT => key,
             _ => normalise(key).ok()?,
         };
         if key.tag == Tag::INT && key.payload < cap {

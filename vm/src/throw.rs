@@ -150,7 +150,11 @@ unsafe fn find_handler(l: *mut Thread) -> Option<Value> {
     }
 }
 
-unsafe fn run_handler(l: *mut Thread) {
+/// Runs the message handler in force for the registered error, unless that was done.
+///
+/// # Safety
+/// `l` is the running thread, its frames intact; an error is registered.
+pub unsafe fn run_handler(l: *mut Thread) {
     // SAFETY: [STACK-STABLE] the call goes above everything in use.
     unsafe {
         let g = Global::of((*l).global);

@@ -525,6 +525,11 @@ fn all_wanted<M: Masm>(g: &mut Gen<M>, results: Label) -> Label {
 /// T0 = closure, T1 = A, T4 = number of arguments: enters the callee.
 fn enter<M: Masm>(g: &mut Gen<M>) {
     let slow = g.slow();
+    enter_or(g, slow);
+}
+
+/// As [`enter`]; leaves for `slow` if there is no room, with what header handlers get (see the module).
+pub(crate) fn enter_or<M: Masm>(g: &mut Gen<M>, slow: Label) {
     g.m.load(U64, d(M::T3), at(M::T0, offset_of!(LuaClosure, pc) as i32));
     g.m.lea(d(M::T2), at_index(M::BASE, M::T1, Scale::S1, 16));
     let header = g.m.new_label();
@@ -646,7 +651,7 @@ fn args_down<M: Masm>(g: &mut Gen<M>) {
 }
 
 /// Leaves a header handler for the slow path of the call instruction at PC (nothing was written).
-fn generic<M: Masm>(g: &mut Gen<M>) -> traceorus_asm::Label {
+pub(crate) fn generic<M: Masm>(g: &mut Gen<M>) -> traceorus_asm::Label {
     g.cold(|g| {
         // precall(l, func, nargs, word) with the running frame as the caller's
         g.m.store(B64, at(M::THREAD, toff!(base)), M::BASE);

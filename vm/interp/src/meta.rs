@@ -218,9 +218,8 @@ pub(crate) fn call<M: Masm>(g: &mut Gen<M>) -> Label {
         g.m.store(B64, Gen::<M>::pay(M::T1), M::T0);
         g.m.store_imm(B32, Gen::<M>::tag(M::T1), Tag::FUNCTION.0);
         g.m.alu(AluOp::Add, B64, d(M::T4), M::T4, 1);
-        g.m.load(U64, d(M::T3), at(M::T0, offset_of!(LuaClosure, pc) as i32));
-        g.m.lea(d(M::T2), at(M::T2, 16));
-        // the header's slow path goes by T4, the instruction's would not know of the new argument
-        crate::calls::to_header(g);
+        // the instruction's own helper would not know of the new argument
+        let slow = crate::calls::generic(g);
+        crate::calls::enter_or(g, slow);
     })
 }
