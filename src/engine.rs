@@ -6,6 +6,7 @@ use traceorus_base::Value;
 use traceorus_base::chunk::Chunk;
 use traceorus_base::objects::Thread;
 use traceorus_gc::HostAlloc;
+use traceorus_lang_lua::Error;
 use traceorus_vm::ctx::{Ctx, LResult, Throw};
 use traceorus_vm::state::{self, Global};
 use traceorus_vm::string::str_val;
@@ -49,6 +50,7 @@ pub(crate) fn embedder(g: &Global) -> Option<&Embedder> {
 unsafe fn load_source(l: *mut Thread, source: &[u8], name: &[u8], mode: &[u8]) -> LResult<Value> {
     // SAFETY: `l` is live.
     let (g, depth) = unsafe { (Global::of((*l).global), (*l).ncalls & 0xffff) };
+    let observer = embedder(g).and_then(|e| e.observer);
     let mut fail = |msg: &[u8], status: u32| {
         // SAFETY: `l` is live; a fresh string.
         unsafe { Err::<Value, Throw>(throw::set_error(l, str_val(g.str_new(msg)), status)) }
@@ -68,7 +70,18 @@ unsafe fn load_source(l: *mut Thread, source: &[u8], name: &[u8], mode: &[u8]) -
             Err(m) => return fail(m.as_bytes(), 3),
         }
     } else {
-        match traceorus_lang_lua::compile_nested(source, name, depth) {
+        let made = if observer.is_some() {
+            traceorus_lang_lua::compile_nested(source, name, depth)
+        } else {
+            // SAFETY: `l` is live; the functions come from the front end, which gives the main function unless it fails.
+            let mut loader = unsafe { load::Loader::new(l, name) };
+            match traceorus_lang_lua::compile_into(source, name, depth, &mut loader) {
+                // SAFETY: as above.
+                Ok(_) | Err(Error::Stopped) => return unsafe { loader.finish() },
+                Err(Error::Syntax(e)) => Err(e),
+            }
+        };
+        match made {
             Ok(c) => c,
             Err(e) if e.overflow => {
                 // as in PUC this is an error of the running function, which a message handler sees
@@ -80,7 +93,7 @@ unsafe fn load_source(l: *mut Thread, source: &[u8], name: &[u8], mode: &[u8]) -
             Err(e) => return fail(&e.message, 3),
         }
     };
-    if let Some(show) = embedder(g).and_then(|e| e.observer) {
+    if let Some(show) = observer {
         show(&chunk);
     }
     // SAFETY: `l` is live; the chunk comes from the front end or was verified.

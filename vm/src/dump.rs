@@ -4,14 +4,17 @@
 //! ESC "Lua"  54 00  19 93 0D 0A 1A 0A  04 08 08  5678h as i64  370.5 as f64      as PUC's 5.4
 //! number of upvalues (byte)                                                      as PUC's
 //! 00 VERSION   no PUC chunk has 0 here: its next item is a size, which never begins with a zero group
-//! source, main function
+//! source, strings, main function
 //! ```
 //! What follows is an encoding of [`Chunk`] in op numbers and constant numbers, never of executing words: integers are
-//! LEB128 (signed ones zigzag), strings are length and bytes, lines are differences. Operands that the loader fills in (caches,
+//! LEB128 (signed ones zigzag), strings are length and bytes, and their number plus
+//! one (0: no name) wherever they are used, lines are differences. Operands that the loader fills in (caches,
 //! counters, constants' tags) are not stored. Whatever decodes is verified before it is given out.
 
 use traceorus_base::bytecode::{self as bc, Extra, Mode, Op};
-use traceorus_base::chunk::{Chunk, Const, Function, LocVarInfo, UpvalInfo};
+use traceorus_base::chunk::{
+    Chunk, Const, Function, LocVarInfo, NO_NAME, StrNum, Strings, UpvalInfo,
+};
 use traceorus_base::objects::Proto;
 
 use crate::{load, verify};
@@ -19,7 +22,7 @@ use crate::{load, verify};
 /// First byte of a binary chunk.
 pub const SIGNATURE: u8 = 0x1b;
 /// Version of our own part.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const MAGIC: &[u8] = b"\x1bLua";
 const PUC_VERSION: u8 = 0x54;
 const PUC_FORMAT: u8 = 0;
@@ -42,16 +45,17 @@ pub unsafe fn dump(proto: *const Proto, strip: bool) -> Vec<u8> {
     encode(&chunk)
 }
 
-/// Removes debug information.
+/// Removes debug information, and with it the strings that are only names.
 pub fn strip(chunk: &mut Chunk) {
     fn bare(f: &mut Function) {
         f.lines.clear();
         f.locvars.clear();
-        f.upvals.iter_mut().for_each(|u| u.name = Box::default());
+        f.upvals.iter_mut().for_each(|u| u.name = NO_NAME);
         f.functions.iter_mut().for_each(bare);
     }
     chunk.source = NO_SOURCE.into();
     bare(&mut chunk.main);
+    chunk.compact();
 }
 
 /// The chunk in `bytes`, verified. `name` is the chunk name that `load` was given; it only appears in the error message,
@@ -90,6 +94,8 @@ pub fn encode(chunk: &Chunk) -> Vec<u8> {
     w.out
         .extend_from_slice(&[chunk.main.upvals.len() as u8, 0, VERSION]);
     w.bytes(&chunk.source);
+    w.uint(chunk.strings.len() as u64);
+    chunk.strings.iter().for_each(|s| w.bytes(s));
     w.function(&chunk.main);
     w.out
 }
@@ -116,6 +122,9 @@ impl Writer {
         self.uint(b.len() as u64);
         self.out.extend_from_slice(b);
     }
+    fn string(&mut self, n: StrNum) {
+        self.uint(n.wrapping_add(1).into());
+    }
 
     fn function(&mut self, f: &Function) {
         self.uint(f.line_defined.into());
@@ -125,7 +134,7 @@ impl Writer {
         self.byte(f.frame_size);
         self.uint(f.upvals.len() as u64);
         for u in &f.upvals {
-            self.bytes(&u.name);
+            self.string(u.name);
             self.byte(u.in_stack as u8 | (u.readonly as u8) << 1 | u.attrib << 2);
             self.byte(u.index);
         }
@@ -152,7 +161,7 @@ impl Writer {
         }
         self.uint(f.locvars.len() as u64);
         for v in &f.locvars {
-            self.bytes(&v.name);
+            self.string(v.name);
             self.uint(v.start_pc.into());
             self.uint(v.end_pc.into());
             self.byte(v.reg);
@@ -179,7 +188,7 @@ impl Writer {
             }
             Const::Str(s) => {
                 self.byte(5);
-                self.bytes(s);
+                self.string(*s);
             }
         }
     }
@@ -273,9 +282,13 @@ impl<'a> Reader<'a> {
     fn u16(&mut self) -> Read<u16> {
         u16::try_from(self.uint()?).map_err(|_| Bad::Format("integer overflow"))
     }
-    fn bytes(&mut self) -> Read<Box<[u8]>> {
+    fn bytes(&mut self) -> Read<&'a [u8]> {
         let n = usize::try_from(self.uint()?).map_err(|_| Bad::Truncated)?;
-        Ok(self.take(n)?.into())
+        self.take(n)
+    }
+    /// The number of a string or [`NO_NAME`]. Whether it is there is for the verifier.
+    fn string(&mut self) -> Read<StrNum> {
+        Ok(self.u32()?.wrapping_sub(1))
     }
     /// `n` items, each of which takes at least a byte.
     fn many<T>(&mut self, mut item: impl FnMut(&mut Self) -> Read<T>) -> Read<Vec<T>> {
@@ -311,12 +324,20 @@ impl<'a> Reader<'a> {
             "made by another Lua implementation; load its source instead",
         )?;
         self.literal(&[VERSION], "made by another version of this program")?;
-        let source = self.bytes()?;
+        let source = self.bytes()?.into();
+        let mut strings = Strings::default();
+        for _ in 0..self.u32()? {
+            strings.push(self.bytes()?);
+        }
         let main = self.function(0)?;
         if main.upvals.len() != nups as usize {
             return Err(CORRUPT);
         }
-        Ok(Chunk { source, main })
+        Ok(Chunk {
+            source,
+            strings,
+            main,
+        })
     }
 
     fn function(&mut self, depth: usize) -> Read<Function> {
@@ -354,7 +375,7 @@ impl<'a> Reader<'a> {
     }
 
     fn upvalue(&mut self) -> Read<UpvalInfo> {
-        let name = self.bytes()?;
+        let name = self.string()?;
         let flags = self.byte()?;
         let index = self.byte()?;
         Ok(UpvalInfo {
@@ -367,7 +388,7 @@ impl<'a> Reader<'a> {
     }
 
     fn local(&mut self) -> Read<LocVarInfo> {
-        let name = self.bytes()?;
+        let name = self.string()?;
         Ok(LocVarInfo {
             name,
             start_pc: self.u32()?,
@@ -384,7 +405,7 @@ impl<'a> Reader<'a> {
             2 => Const::Bool(true),
             3 => Const::Int(self.int()?),
             4 => Const::Float(f64::from_bits(u64::from_le_bytes(self.array()?))),
-            5 => Const::Str(self.bytes()?),
+            5 => Const::Str(self.string()?),
             _ => return Err(CORRUPT),
         })
     }

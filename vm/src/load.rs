@@ -5,17 +5,20 @@
 //! `k` operand. Whatever code names by address is in `Proto::consts` or `Proto::protos` too, where the collector looks.
 //!
 //! A chunk from a front end is trusted (debug builds verify it); one from `string.dump` has been verified by
-//! [`crate::dump::undump`]. Building allocates only after one `reserve`, and allocation never collects, so that nothing needs
-//! to be rooted in between.
+//! [`crate::dump::undump`]. Functions are built one by one, inner ones first, as the front end makes them: there is no tree of
+//! the whole chunk. Each is built after one `reserve`, and allocation never collects, so that nothing in it needs to be rooted
+//! while it is built.
 
 use std::collections::HashMap;
 
 use traceorus_base::bytecode::{self as bc, Extra, Mode, Op};
-use traceorus_base::chunk::{Chunk, Const, Function, LocVarInfo, UpvalInfo};
+use traceorus_base::chunk::{
+    Chunk, Const, Function, LocVarInfo, NO_NAME, Sink, Stop, StrNum, Strings, UpvalInfo,
+};
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 
-use crate::ctx::LResult;
+use crate::ctx::{LResult, Throw};
 use crate::state::Global;
 use crate::string::{str_bytes, str_val};
 use crate::{dispatch, exec, shape, throw, verify};
@@ -26,185 +29,377 @@ const NEVER: u16 = 0xFFFE;
 const REG: u16 = 16;
 const UPVAL: u16 = 8;
 
-/// Makes a closure of the chunk's main function. Its first upvalue is a new cell with the globals table, the others hold
-/// nil. Raises "not enough memory".
+/// Makes a closure of the chunk's main function; see [`Loader::finish`].
 ///
 /// # Safety
 /// [NATIVE-FRAME] `l` is the running thread; the caller makes the closure reachable before the next safepoint. The chunk
 /// obeys the contract of `base::chunk`.
 pub unsafe fn load_chunk(l: *mut Thread, chunk: &Chunk) -> LResult<Value> {
+    fn feed(loader: &mut Loader, strings: &Strings, f: &Function) -> Result<(), Stop> {
+        for inner in &f.functions {
+            feed(loader, strings, inner)?;
+        }
+        let upvals = f.functions.iter().flat_map(|inner| &inner.upvals);
+        let captures: Vec<UpvalInfo> = upvals.copied().collect();
+        loader.function(strings, f, f.functions.len(), &captures)
+    }
     if cfg!(debug_assertions)
         && let Err(e) = verify::verify(chunk)
     {
         panic!("{}: {e}", String::from_utf8_lossy(&chunk.source));
     }
-    // SAFETY: as promised; nothing is live here that an emergency collection could take.
+    // SAFETY: as promised.
     unsafe {
-        throw::reserve(l, bytes_for(&chunk.main) + chunk.source.len() + 64)?;
-        let g = Global::of((*l).global);
-        let source = g.str_new(&chunk.source);
-        let p = build(g, &chunk.main, source, &mut HashMap::new());
-        let n = (*p).nupvals as usize;
-        let c = g.heap.alloc(ObjKind::LuaClosure, LuaClosure::size_for(n)) as *mut LuaClosure;
-        (*c).hdr.extra = n as u8;
-        (*c).pc = (*p).code.add(1);
-        (*c).proto = p;
-        (*p).ninstances = 1;
-        let upvals = (c as *mut u8).add(LuaClosure::UPVALS) as *mut *mut Cell;
-        for i in 0..n {
-            let v = if i == 0 {
-                Value::ptr(g.hot.globals, Tag::TABLE)
-            } else {
-                Value::NIL
-            };
-            *upvals.add(i) = exec::new_cell(g, v, false);
-        }
-        Ok(Value::ptr(c, Tag::FUNCTION))
+        let mut loader = Loader::new(l, &chunk.source);
+        // A failure is told by `finish`.
+        let _ = feed(&mut loader, &chunk.strings, &chunk.main);
+        loader.finish()
     }
 }
 
-/// Generous estimate of the memory that a function takes, closures and cells included.
+/// Generous estimate of the memory that a function takes, without its strings and without those in it.
 fn bytes_for(f: &Function) -> usize {
-    let name = |n: &[u8]| n.len() + 64;
-    let consts: usize = f
-        .consts
-        .iter()
-        .map(|k| if let Const::Str(s) = k { name(s) } else { 0 })
-        .sum();
-    let upvals: usize = f.upvals.iter().map(|u| name(&u.name) + 64).sum();
-    let locals: usize = f
-        .locvars
-        .iter()
-        .map(|v| name(&v.name) + size_of::<LocVar>())
-        .sum();
     // A template may need a shape per key, with its table of transitions.
     let shapes: usize = f
         .templates
         .iter()
         .map(|t| 64 + t.len() * (size_of::<Shape>() + 160))
         .sum();
-    let own = 1024 + f.code.len() * 13 + f.consts.len() * 16 + consts + upvals + locals + shapes;
-    own + f.functions.iter().map(bytes_for).sum::<usize>()
+    let upvals = f.upvals.len() * size_of::<UpvalDesc>();
+    let locals = f.locvars.len() * size_of::<LocVar>();
+    1024 + f.code.len() * 13 + f.consts.len() * 16 + upvals + locals + shapes
 }
 
-/// A run that holds the items; null if there are none.
-unsafe fn run_of<T: Copy>(g: &mut Global, items: &[T]) -> *mut T {
-    if items.is_empty() {
-        return std::ptr::null_mut();
-    }
-    // SAFETY: a fresh run of the right size; runs are aligned for 8-byte words.
-    unsafe {
-        let p = g.heap.alloc_run(size_of_val(items)) as *mut T;
-        std::ptr::copy_nonoverlapping(items.as_ptr(), p, items.len());
-        p
+/// The same for a string.
+fn bytes_for_string(s: &[u8]) -> usize {
+    s.len() + 64
+}
+
+/// Builds the functions of one chunk as they come. [GC-LIVE] Prototypes that no other one holds are in `Global::loading`,
+/// where the collector finds them; the strings that have been made are referred to by them.
+pub struct Loader<'a> {
+    l: *mut Thread,
+    name: &'a [u8],
+    /// The name as a string; null before the first function.
+    source: *mut Str,
+    /// The strings that have been made, by number; others are null or missing. Equal long strings in different functions
+    /// are the same object, as programs can see by `%p`.
+    made: Vec<*mut Str>,
+    /// `Global::loading` below our prototypes.
+    base: usize,
+    failed: Option<Throw>,
+}
+
+impl Sink for Loader<'_> {
+    fn function(
+        &mut self,
+        strings: &Strings,
+        f: &Function,
+        nested: usize,
+        captures: &[UpvalInfo],
+    ) -> Result<(), Stop> {
+        self.made.resize(strings.len(), std::ptr::null_mut());
+        let bytes = bytes_for(f) + self.bytes_for_strings(strings, f);
+        // SAFETY: `new`'s caller vouches for the state and for what the front end makes; what was built before is rooted.
+        unsafe {
+            if let Err(e) = throw::reserve(self.l, bytes) {
+                self.failed = Some(e);
+                return Err(Stop);
+            }
+            let g = Global::of((*self.l).global);
+            if self.source.is_null() {
+                self.source = g.str_new(self.name);
+            }
+            let inner = g.loading.split_off(g.loading.len() - nested);
+            let mut builder = Builder {
+                g,
+                strings,
+                made: &mut self.made,
+                source: self.source,
+            };
+            let p = builder.function(f, &inner, captures);
+            builder.g.loading.push(p);
+        }
+        Ok(())
     }
 }
 
-/// The name, or null if it is empty.
-unsafe fn name_of(g: &mut Global, name: &[u8]) -> *mut Str {
-    if name.is_empty() {
-        return std::ptr::null_mut();
+impl Drop for Loader<'_> {
+    fn drop(&mut self) {
+        // SAFETY: [GC-LIVE] the state is open as long as the loader is used.
+        unsafe { Global::of((*self.l).global) }
+            .loading
+            .truncate(self.base);
     }
-    // SAFETY: a fresh or interned string.
-    unsafe { g.str_new(name) }
 }
 
-/// Long strings of a chunk: equal ones in different functions are the same object, as programs can see by `%p`.
-type LongStrings<'a> = HashMap<&'a [u8], *mut Str>;
+impl<'a> Loader<'a> {
+    /// A loader of a chunk with this name.
+    ///
+    /// # Safety
+    /// [NATIVE-FRAME] `l` is the running thread, and it runs nothing until the loader is dropped. The functions given obey
+    /// the contract of `base::chunk`.
+    pub unsafe fn new(l: *mut Thread, name: &'a [u8]) -> Loader<'a> {
+        Loader {
+            l,
+            name,
+            source: std::ptr::null_mut(),
+            made: Vec::new(),
+            // SAFETY: `l` is live.
+            base: unsafe { Global::of((*l).global) }.loading.len(),
+            failed: None,
+        }
+    }
 
-/// Builds the prototype of a function and of those in it.
+    /// Bytes for the strings that a function needs, and for the name of the chunk.
+    fn bytes_for_strings(&self, strings: &Strings, f: &Function) -> usize {
+        let bytes = |n: StrNum| match self.made.get(n as usize) {
+            Some(p) if p.is_null() => bytes_for_string(strings.name(n)),
+            _ => 0,
+        };
+        let consts = f.consts.iter().map(|k| match *k {
+            Const::Str(n) => bytes(n),
+            _ => 0,
+        });
+        let upvals = f.upvals.iter().map(|u| bytes(u.name));
+        let locvars = f.locvars.iter().map(|v| bytes(v.name));
+        let name = if self.source.is_null() {
+            bytes_for_string(self.name)
+        } else {
+            0
+        };
+        name + consts.chain(upvals).chain(locvars).sum::<usize>()
+    }
+
+    /// The closure of the main function, which was given last. Its first upvalue is a new cell with the globals table, the
+    /// others hold nil. Raises "not enough memory", which may have stopped the loader before.
+    ///
+    /// # Safety
+    /// The main function was given, or the loader has said [`Stop`]. The caller makes the closure reachable before the next
+    /// safepoint.
+    pub unsafe fn finish(mut self) -> LResult<Value> {
+        if let Some(e) = self.failed.take() {
+            return Err(e);
+        }
+        // SAFETY: as promised; the prototypes are rooted.
+        unsafe {
+            let g = Global::of((*self.l).global);
+            debug_assert_eq!(g.loading.len(), self.base + 1);
+            let p = g.loading[self.base];
+            spread_readonly(p);
+            if cfg!(debug_assertions)
+                && let Err(e) = verify::verify(&chunk_of(p))
+            {
+                panic!("{}: {e}", String::from_utf8_lossy(self.name));
+            }
+            let n = (*p).nupvals as usize;
+            throw::reserve(self.l, LuaClosure::size_for(n) + n * 64)?;
+            let c = g.heap.alloc(ObjKind::LuaClosure, LuaClosure::size_for(n)) as *mut LuaClosure;
+            (*c).hdr.extra = n as u8;
+            (*c).pc = (*p).code.add(1);
+            (*c).proto = p;
+            (*p).ninstances = 1;
+            let upvals = (c as *mut u8).add(LuaClosure::UPVALS) as *mut *mut Cell;
+            for i in 0..n {
+                let v = if i == 0 {
+                    Value::ptr(g.hot.globals, Tag::TABLE)
+                } else {
+                    Value::NIL
+                };
+                *upvals.add(i) = exec::new_cell(g, v, false);
+            }
+            Ok(Value::ptr(c, Tag::FUNCTION))
+        }
+    }
+}
+
+/// Tells the functions in `p` which of their upvalues are never assigned; its own are known.
 ///
 /// # Safety
-/// Memory is reserved; no safepoint before the prototype is reachable.
-unsafe fn build<'a>(
-    g: &mut Global,
-    f: &'a Function,
-    source: *mut Str,
-    long: &mut LongStrings<'a>,
-) -> *mut Proto {
-    // SAFETY: all parts are fresh or kept by the caller; the prototype is written completely.
+/// [GC-LIVE] `p` is live, its upvalues' numbers are in range.
+unsafe fn spread_readonly(p: *mut Proto) {
+    // SAFETY: as promised; runs are as long as the prototypes say.
     unsafe {
-        let protos: Vec<*mut Proto> = f
-            .functions
-            .iter()
-            .map(|inner| build(g, inner, source, long))
-            .collect();
-        let mut consts: Vec<Value> = f.consts.iter().map(|k| const_value(g, k, long)).collect();
-        let shapes: Vec<*mut Shape> = f
-            .templates
-            .iter()
-            .map(|t| template(g, t, &consts))
-            .collect();
-        let code = encode(f, &consts, &shapes, &protos);
-        consts.extend(shapes.iter().map(|&s| Value::ptr(s, Tag::SHAPE)));
-        let upvals: Vec<UpvalDesc> = f
-            .upvals
-            .iter()
-            .map(|u| UpvalDesc {
-                name: name_of(g, &u.name),
-                index: u.index,
-                in_stack: u.in_stack as u8,
-                readonly: u.readonly as u8,
-                attrib: u.attrib,
-                spare: 0,
-            })
-            .collect();
-        let locvars: Vec<LocVar> = f
-            .locvars
-            .iter()
-            .map(|v| LocVar {
-                name: name_of(g, &v.name),
-                start_pc: v.start_pc + 1,
-                end_pc: v.end_pc + 1,
-                reg: v.reg.into(),
-                boxed: v.boxed.into(),
-            })
-            .collect();
-        // Entry 0 is the header's.
-        let lines: Vec<u32> = match f.lines.is_empty() {
-            true => Vec::new(),
-            false => std::iter::once(f.line_defined)
-                .chain(f.lines.iter().copied())
-                .collect(),
-        };
-        let live: Vec<u8> = std::iter::once(f.nparams)
-            .chain(f.live.iter().copied())
-            .collect();
-
-        let p = g.heap.alloc(ObjKind::Proto, size_of::<Proto>()) as *mut Proto;
-        (*p).code = run_of(g, &code);
-        (*p).ncode = code.len() as u32;
-        (*p).consts = run_of(g, &consts);
-        (*p).nconsts = consts.len() as u32;
-        (*p).protos = run_of(g, &protos);
-        (*p).nprotos = protos.len() as u32;
-        (*p).upvals = run_of(g, &upvals);
-        (*p).nupvals = upvals.len() as u8;
-        (*p).locvars = run_of(g, &locvars);
-        (*p).nlocvars = locvars.len() as u32;
-        (*p).lines = run_of(g, &lines);
-        (*p).live = run_of(g, &live);
-        (*p).source = source;
-        (*p).line_defined = f.line_defined;
-        (*p).last_line_defined = f.last_line_defined;
-        (*p).nparams = f.nparams;
-        (*p).is_vararg = f.is_vararg as u8;
-        (*p).frame_size = f.frame_size;
-        (*p).ninstances = 0;
-        p
+        for &inner in items((*p).protos, (*p).nprotos) {
+            for i in 0..(*inner).nupvals as usize {
+                let u = &mut *(*inner).upvals.add(i);
+                if u.in_stack == 0 {
+                    u.readonly = (*(*p).upvals.add(u.index as usize)).readonly;
+                }
+            }
+            spread_readonly(inner);
+        }
     }
 }
 
-unsafe fn const_value<'a>(g: &mut Global, k: &'a Const, long: &mut LongStrings<'a>) -> Value {
-    match k {
-        Const::Nil => Value::NIL,
-        Const::Bool(b) => Value::bool(*b),
-        Const::Int(i) => Value::int(*i),
-        Const::Float(x) => Value::float(*x),
-        // SAFETY: a fresh or interned string.
-        Const::Str(s) if s.len() <= Str::MAX_SHORT => str_val(unsafe { g.str_new(s) }),
-        // SAFETY: as above.
-        Const::Str(s) => str_val(*long.entry(s).or_insert_with(|| unsafe { g.str_new(s) })),
+/// Builds one function.
+struct Builder<'a> {
+    g: &'a mut Global,
+    strings: &'a Strings,
+    made: &'a mut Vec<*mut Str>,
+    source: *mut Str,
+}
+
+impl Builder<'_> {
+    /// A string of the chunk.
+    ///
+    /// # Safety
+    /// Memory is reserved; no safepoint since the first string was made.
+    unsafe fn string(&mut self, n: StrNum) -> *mut Str {
+        let done = self.made[n as usize];
+        if !done.is_null() {
+            return done;
+        }
+        // SAFETY: memory is reserved.
+        let s = unsafe { self.g.str_new(self.strings.name(n)) };
+        self.made[n as usize] = s;
+        s
+    }
+
+    /// A name; null if there is none.
+    ///
+    /// # Safety
+    /// As [`Self::string`].
+    unsafe fn name(&mut self, n: StrNum) -> *mut Str {
+        if n == NO_NAME {
+            return std::ptr::null_mut();
+        }
+        // SAFETY: as promised.
+        unsafe { self.string(n) }
+    }
+
+    /// A new run of `n` items; null if there are none.
+    ///
+    /// # Safety
+    /// Memory is reserved; `item` gives `n` items that the collector may find in the run.
+    unsafe fn run<T: Copy>(
+        &mut self,
+        n: usize,
+        mut item: impl FnMut(&mut Self, usize) -> T,
+    ) -> *mut T {
+        if n == 0 {
+            return std::ptr::null_mut();
+        }
+        // SAFETY: a fresh run of the right size, which is written completely; runs are aligned for 8-byte words.
+        unsafe {
+            let p = self.g.heap.alloc_run(n * size_of::<T>()) as *mut T;
+            for i in 0..n {
+                p.add(i).write(item(self, i));
+            }
+            p
+        }
+    }
+
+    /// Builds the prototype of a function around `inner`, whose upvalues are `captures`.
+    ///
+    /// # Safety
+    /// Memory is reserved; no safepoint before the prototype is reachable.
+    unsafe fn function(
+        &mut self,
+        f: &Function,
+        inner: &[*mut Proto],
+        mut captures: &[UpvalInfo],
+    ) -> *mut Proto {
+        // SAFETY: all parts are fresh or kept by the caller; the prototype is written completely.
+        unsafe {
+            for &p in inner {
+                let (own, rest) = captures.split_at((*p).nupvals as usize);
+                for (i, capture) in own.iter().enumerate() {
+                    let u = &mut *(*p).upvals.add(i);
+                    u.index = capture.index;
+                    u.in_stack = capture.in_stack as u8;
+                    u.readonly = capture.readonly as u8;
+                }
+                captures = rest;
+            }
+            let protos = self.run(inner.len(), |_, i| inner[i]);
+            let plain = f.consts.len();
+            let nconsts = plain + f.templates.len();
+            let consts = self.run(nconsts, |_, _| Value::NIL);
+            for (i, k) in f.consts.iter().enumerate() {
+                *consts.add(i) = self.constant(k);
+            }
+            for (i, t) in f.templates.iter().enumerate() {
+                let shape = template(self.g, t, items(consts, plain as u32));
+                *consts.add(plain + i) = Value::ptr(shape, Tag::SHAPE);
+            }
+            let ncode = f.code.len() + 1;
+            let code = self.g.heap.alloc_run(ncode * size_of::<Instr>()) as *mut Instr;
+            encode(
+                f,
+                items(consts, nconsts as u32),
+                inner,
+                std::slice::from_raw_parts_mut(code, ncode),
+            );
+            let upvals = self.run(f.upvals.len(), |b, i| {
+                let u = &f.upvals[i];
+                UpvalDesc {
+                    name: b.name(u.name),
+                    index: u.index,
+                    in_stack: u.in_stack as u8,
+                    readonly: u.readonly as u8,
+                    attrib: u.attrib,
+                    spare: 0,
+                }
+            });
+            let locvars = self.run(f.locvars.len(), |b, i| {
+                let v = &f.locvars[i];
+                LocVar {
+                    name: b.name(v.name),
+                    start_pc: v.start_pc + 1,
+                    end_pc: v.end_pc + 1,
+                    reg: v.reg.into(),
+                    boxed: v.boxed.into(),
+                }
+            });
+            // Entry 0 is the header's.
+            let lines = match f.lines.is_empty() {
+                true => std::ptr::null_mut(),
+                false => self.run(ncode, |_, i| match i {
+                    0 => f.line_defined,
+                    i => f.lines[i - 1],
+                }),
+            };
+            let live = self.run(ncode, |_, i| match i {
+                0 => f.nparams,
+                i => f.live[i - 1],
+            });
+
+            let p = self.g.heap.alloc(ObjKind::Proto, size_of::<Proto>()) as *mut Proto;
+            (*p).code = code;
+            (*p).ncode = ncode as u32;
+            (*p).consts = consts;
+            (*p).nconsts = nconsts as u32;
+            (*p).protos = protos;
+            (*p).nprotos = inner.len() as u32;
+            (*p).upvals = upvals;
+            (*p).nupvals = f.upvals.len() as u8;
+            (*p).locvars = locvars;
+            (*p).nlocvars = f.locvars.len() as u32;
+            (*p).lines = lines;
+            (*p).live = live;
+            (*p).source = self.source;
+            (*p).line_defined = f.line_defined;
+            (*p).last_line_defined = f.last_line_defined;
+            (*p).nparams = f.nparams;
+            (*p).is_vararg = f.is_vararg as u8;
+            (*p).frame_size = f.frame_size;
+            (*p).ninstances = 0;
+            p
+        }
+    }
+
+    /// # Safety
+    /// As [`Self::string`].
+    unsafe fn constant(&mut self, k: &Const) -> Value {
+        match *k {
+            Const::Nil => Value::NIL,
+            Const::Bool(b) => Value::bool(b),
+            Const::Int(i) => Value::int(i),
+            Const::Float(x) => Value::float(x),
+            // SAFETY: as promised.
+            Const::Str(s) => str_val(unsafe { self.string(s) }),
+        }
     }
 }
 
@@ -222,20 +417,20 @@ unsafe fn template(g: &mut Global, keys: &[u32], consts: &[Value]) -> *mut Shape
     }
 }
 
-/// The executable words.
-fn encode(
-    f: &Function,
-    consts: &[Value],
-    shapes: &[*mut Shape],
-    protos: &[*mut Proto],
-) -> Vec<Instr> {
-    let mut code = Vec::with_capacity(f.code.len() + 1);
+/// Writes the executable words. The shapes of templates follow the constants.
+fn encode(f: &Function, consts: &[Value], protos: &[*mut Proto], code: &mut [Instr]) {
+    let shapes = &consts[f.consts.len()..];
+    let mut at = 0;
+    let mut push = |w: Instr| {
+        code[at] = w;
+        at += 1;
+    };
     let (op, count) = if f.is_vararg {
         (Op::FuncV, NEVER)
     } else {
         (Op::FuncF, f.nparams.into())
     };
-    code.push(bc::pack(
+    push(bc::pack(
         dispatch::handler_of(op),
         0,
         f.frame_size.into(),
@@ -259,23 +454,22 @@ fn encode(
                 Mode::I | Mode::N | Mode::T | Mode::J | Mode::L | Mode::H => *v,
             };
         }
-        code.push(bc::pack(
+        push(bc::pack(
             dispatch::handler_of(op),
             operands[0],
             operands[1],
             operands[2],
         ));
         for (extra, &w) in info.extra.iter().zip(&words[1..]) {
-            code.push(match extra {
+            push(match extra {
                 Extra::Const | Extra::Str => consts[w as usize].payload,
                 Extra::Cache => 0,
                 Extra::Proto => protos[w as usize] as u64,
-                Extra::Template => shapes[w as usize] as u64,
+                Extra::Template => shapes[w as usize].payload,
                 Extra::Imm2 => w,
             });
         }
     }
-    code
 }
 
 // ---- back to a chunk -----------------------------------------------------------------------------------------
@@ -287,9 +481,12 @@ fn encode(
 pub unsafe fn chunk_of(p: *const Proto) -> Chunk {
     // SAFETY: [GC-LIVE] as promised.
     unsafe {
+        let mut names = Names::default();
+        let main = names.function_of(p);
         Chunk {
             source: str_bytes((*p).source).into(),
-            main: function_of(p),
+            strings: names.strings,
+            main,
         }
     }
 }
@@ -303,131 +500,152 @@ unsafe fn items<'a, T>(p: *const T, n: u32) -> &'a [T] {
     unsafe { std::slice::from_raw_parts(p, n as usize) }
 }
 
-unsafe fn text(s: *mut Str) -> Box<[u8]> {
-    // SAFETY: [GC-LIVE] null or a name that the prototype keeps.
-    if s.is_null() {
-        Box::default()
-    } else {
-        // SAFETY: [GC-LIVE] as the line above says of the string.
-        unsafe { str_bytes(s).into() }
-    }
+/// Numbers strings.
+#[derive(Default)]
+struct Names {
+    strings: Strings,
+    numbers: HashMap<*mut Str, StrNum>,
 }
 
-unsafe fn function_of(p: *const Proto) -> Function {
-    // SAFETY: [GC-LIVE] the prototype is live and its runs have the lengths it says; see `build`.
-    unsafe {
-        let all = items((*p).consts, (*p).nconsts);
-        let plain = all
-            .iter()
-            .position(|v| v.tag == Tag::SHAPE)
-            .unwrap_or(all.len());
-        let (consts, shapes) = all.split_at(plain);
-        let protos = items((*p).protos, (*p).nprotos);
-        let by_value: HashMap<(u64, i32), u32> = consts
-            .iter()
-            .enumerate()
-            .map(|(i, v)| ((v.payload, v.tag.0), i as u32))
-            .collect();
-        let number =
-            |payload: u64, tag: Tag| by_value.get(&(payload, tag.0)).copied().unwrap_or(u32::MAX);
-        let templates = shapes
-            .iter()
-            .map(|v| {
-                let s = v.as_ptr::<Shape>();
-                (0..(*s).nfields)
-                    .map(|i| number(shape::shape_key_at(s, i) as u64, Tag::STRING))
-                    .collect()
-            })
-            .collect();
-        let code = items((*p).code, (*p).ncode);
-        let mut f = Function {
-            line_defined: (*p).line_defined,
-            last_line_defined: (*p).last_line_defined,
-            nparams: (*p).nparams,
-            is_vararg: (*p).is_vararg != 0,
-            frame_size: (*p).frame_size,
-            code: Vec::with_capacity(code.len() - 1),
-            lines: items((*p).lines, (*p).ncode)
+impl Names {
+    /// The number of a string, which is null for [`NO_NAME`].
+    ///
+    /// # Safety
+    /// [GC-LIVE] null or live.
+    unsafe fn number(&mut self, s: *mut Str) -> StrNum {
+        if s.is_null() {
+            return NO_NAME;
+        }
+        *self.numbers.entry(s).or_insert_with(|| {
+            // SAFETY: [GC-LIVE] as promised.
+            self.strings.push(unsafe { str_bytes(s) })
+        })
+    }
+
+    /// # Safety
+    /// [GC-LIVE] `p` is live.
+    unsafe fn function_of(&mut self, p: *const Proto) -> Function {
+        // SAFETY: [GC-LIVE] the prototype is live and its runs have the lengths it says; see `build`.
+        unsafe {
+            let all = items((*p).consts, (*p).nconsts);
+            let plain = all
                 .iter()
-                .skip(1)
-                .copied()
-                .collect(),
-            live: items((*p).live, (*p).ncode)[1..].to_vec(),
-            consts: consts.iter().map(|&v| const_of(v)).collect(),
-            templates,
-            functions: protos.iter().map(|&inner| function_of(inner)).collect(),
-            upvals: Vec::new(),
-            locvars: Vec::new(),
-        };
-        let mut pc = 1;
-        while pc < code.len() {
-            let op = dispatch::op_of(bc::op_field(code[pc]));
-            let words = &code[pc..pc + op.words()];
-            let info = op.info();
-            let mut operands = [bc::a(words[0]), bc::b(words[0]), bc::c(words[0])];
-            let mut tag = Tag::NIL;
-            for (v, mode) in operands.iter_mut().zip(info.modes) {
-                *v = match mode {
-                    Mode::W | Mode::R | Mode::S => *v / REG,
-                    Mode::U => *v / UPVAL,
-                    Mode::K => {
-                        tag = Tag(*v as i16 as i32);
-                        0
-                    }
-                    Mode::None | Mode::X => 0,
-                    Mode::I | Mode::N | Mode::T | Mode::J | Mode::L | Mode::H => *v,
-                };
+                .position(|v| v.tag == Tag::SHAPE)
+                .unwrap_or(all.len());
+            let (consts, shapes) = all.split_at(plain);
+            let protos = items((*p).protos, (*p).nprotos);
+            let by_value: HashMap<(u64, i32), u32> = consts
+                .iter()
+                .enumerate()
+                .map(|(i, v)| ((v.payload, v.tag.0), i as u32))
+                .collect();
+            let number = |payload: u64, tag: Tag| {
+                by_value.get(&(payload, tag.0)).copied().unwrap_or(u32::MAX)
+            };
+            let templates = shapes
+                .iter()
+                .map(|v| {
+                    let s = v.as_ptr::<Shape>();
+                    (0..(*s).nfields)
+                        .map(|i| number(shape::shape_key_at(s, i) as u64, Tag::STRING))
+                        .collect()
+                })
+                .collect();
+            let code = items((*p).code, (*p).ncode);
+            let mut f = Function {
+                line_defined: (*p).line_defined,
+                last_line_defined: (*p).last_line_defined,
+                nparams: (*p).nparams,
+                is_vararg: (*p).is_vararg != 0,
+                frame_size: (*p).frame_size,
+                code: Vec::with_capacity(code.len() - 1),
+                lines: items((*p).lines, (*p).ncode)
+                    .iter()
+                    .skip(1)
+                    .copied()
+                    .collect(),
+                live: items((*p).live, (*p).ncode)[1..].to_vec(),
+                consts: consts.iter().map(|&v| self.const_of(v)).collect(),
+                templates,
+                functions: protos
+                    .iter()
+                    .map(|&inner| self.function_of(inner))
+                    .collect(),
+                upvals: Vec::new(),
+                locvars: Vec::new(),
+            };
+            let mut pc = 1;
+            while pc < code.len() {
+                let op = dispatch::op_of(bc::op_field(code[pc]));
+                let words = &code[pc..pc + op.words()];
+                let info = op.info();
+                let mut operands = [bc::a(words[0]), bc::b(words[0]), bc::c(words[0])];
+                let mut tag = Tag::NIL;
+                for (v, mode) in operands.iter_mut().zip(info.modes) {
+                    *v = match mode {
+                        Mode::W | Mode::R | Mode::S => *v / REG,
+                        Mode::U => *v / UPVAL,
+                        Mode::K => {
+                            tag = Tag(*v as i16 as i32);
+                            0
+                        }
+                        Mode::None | Mode::X => 0,
+                        Mode::I | Mode::N | Mode::T | Mode::J | Mode::L | Mode::H => *v,
+                    };
+                }
+                f.code
+                    .push(bc::pack(op as u16, operands[0], operands[1], operands[2]));
+                for (extra, &w) in info.extra.iter().zip(&words[1..]) {
+                    f.code.push(match extra {
+                        Extra::Const => number(w, tag).into(),
+                        Extra::Str => number(w, Tag::STRING).into(),
+                        Extra::Cache => 0,
+                        Extra::Proto => protos
+                            .iter()
+                            .position(|&q| q as u64 == w)
+                            .map_or(u64::MAX, |i| i as u64),
+                        Extra::Template => shapes
+                            .iter()
+                            .position(|v| v.payload == w)
+                            .map_or(u64::MAX, |i| i as u64),
+                        Extra::Imm2 => w,
+                    });
+                }
+                pc += op.words();
             }
-            f.code
-                .push(bc::pack(op as u16, operands[0], operands[1], operands[2]));
-            for (extra, &w) in info.extra.iter().zip(&words[1..]) {
-                f.code.push(match extra {
-                    Extra::Const => number(w, tag).into(),
-                    Extra::Str => number(w, Tag::STRING).into(),
-                    Extra::Cache => 0,
-                    Extra::Proto => protos
-                        .iter()
-                        .position(|&q| q as u64 == w)
-                        .map_or(u64::MAX, |i| i as u64),
-                    Extra::Template => shapes
-                        .iter()
-                        .position(|v| v.payload == w)
-                        .map_or(u64::MAX, |i| i as u64),
-                    Extra::Imm2 => w,
+            for u in items((*p).upvals, (*p).nupvals.into()) {
+                f.upvals.push(UpvalInfo {
+                    name: self.number(u.name),
+                    in_stack: u.in_stack != 0,
+                    index: u.index,
+                    readonly: u.readonly != 0,
+                    attrib: u.attrib,
                 });
             }
-            pc += op.words();
+            for v in items((*p).locvars, (*p).nlocvars) {
+                f.locvars.push(LocVarInfo {
+                    name: self.number(v.name),
+                    start_pc: v.start_pc - 1,
+                    end_pc: v.end_pc - 1,
+                    reg: v.reg as u8,
+                    boxed: v.boxed != 0,
+                });
+            }
+            f
         }
-        for u in items((*p).upvals, (*p).nupvals.into()) {
-            f.upvals.push(UpvalInfo {
-                name: text(u.name),
-                in_stack: u.in_stack != 0,
-                index: u.index,
-                readonly: u.readonly != 0,
-                attrib: u.attrib,
-            });
-        }
-        for v in items((*p).locvars, (*p).nlocvars) {
-            f.locvars.push(LocVarInfo {
-                name: text(v.name),
-                start_pc: v.start_pc - 1,
-                end_pc: v.end_pc - 1,
-                reg: v.reg as u8,
-                boxed: v.boxed != 0,
-            });
-        }
-        f
     }
-}
 
-unsafe fn const_of(v: Value) -> Const {
-    match v.tag {
-        Tag::INT => Const::Int(v.as_int()),
-        Tag::FLOAT => Const::Float(v.as_float()),
-        Tag::TRUE | Tag::FALSE => Const::Bool(v.tag == Tag::TRUE),
-        // SAFETY: [GC-LIVE] a constant of a live prototype.
-        Tag::STRING => Const::Str(unsafe { str_bytes(v.as_ptr()).into() }),
-        _ => Const::Nil,
+    /// # Safety
+    /// [GC-LIVE] a constant of a live prototype.
+    unsafe fn const_of(&mut self, v: Value) -> Const {
+        match v.tag {
+            Tag::INT => Const::Int(v.as_int()),
+            Tag::FLOAT => Const::Float(v.as_float()),
+            Tag::TRUE | Tag::FALSE => Const::Bool(v.tag == Tag::TRUE),
+            // SAFETY: [GC-LIVE] as promised.
+            Tag::STRING => Const::Str(unsafe { self.number(v.as_ptr()) }),
+            _ => Const::Nil,
+        }
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Global {
     pub shapes: ShapeState,
     /// See [`Loader`].
     pub loader: Option<Loader>,
+    /// Prototypes of chunks being loaded; see [`crate::load::Loader`].
+    pub loading: Vec<*mut Proto>,
     /// The look-up cache that `hot.lookup` points to.
     lookup: Box<[LookupEntry]>,
     /// Called at a safepoint after [`request_interrupt`]; may raise.
@@ -119,6 +121,7 @@ pub unsafe fn new(host: HostAlloc) -> *mut Thread {
         );
         (*raw).hot.lookup = (*raw).lookup.as_mut_ptr();
         std::ptr::write(&raw mut (*raw).loader, None);
+        std::ptr::write(&raw mut (*raw).loading, Vec::new());
         std::ptr::write(&raw mut (*raw).interrupt, None);
         std::ptr::write(&raw mut (*raw).warn, None);
         std::ptr::write(&raw mut (*raw).user, None);
@@ -281,6 +284,9 @@ unsafe fn mark_roots(ctx: *mut u8, m: &mut Marker<'_>) {
         while !a.is_null() {
             m.object((*a).thread);
             a = (*a).prev;
+        }
+        for &p in &g.loading {
+            m.object(p);
         }
         shape::mark_roots(g, m);
     }

@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 
 use traceorus_base::Tag;
 use traceorus_base::bytecode::{self as bc, Extra, MULTI, Mode, Op};
-use traceorus_base::chunk::{Chunk, Const, Function};
+use traceorus_base::chunk::{Chunk, Const, Function, NO_NAME, StrNum, Strings};
 use traceorus_base::objects::Str;
 
 /// Largest frame in registers.
@@ -31,22 +31,28 @@ const MAX_ANNOUNCED: u64 = 1 << 27;
 
 /// Checks every function of a chunk. The error names function, word and problem.
 pub fn verify(chunk: &Chunk) -> Result<(), String> {
-    verify_tree(&chunk.main, None, 0).map(drop)
+    verify_tree(&chunk.main, &chunk.strings, None, 0).map(drop)
 }
 
 /// Verifies a function and those in it; gives which of its upvalues it (or a function in it) may assign.
-fn verify_tree(f: &Function, parent: Option<&Function>, depth: usize) -> Result<Vec<bool>, String> {
+fn verify_tree(
+    f: &Function,
+    strings: &Strings,
+    parent: Option<&Function>,
+    depth: usize,
+) -> Result<Vec<bool>, String> {
     let named = |e: String| format!("function at line {}: {e}", f.line_defined);
     if depth > MAX_DEPTH {
         return Err(named("nested too deeply".into()));
     }
-    tables(f, parent).map_err(named)?;
+    tables(f, strings, parent).map_err(named)?;
     let mut writes = Vec::with_capacity(f.functions.len());
     for inner in &f.functions {
-        writes.push(verify_tree(inner, Some(f), depth + 1)?);
+        writes.push(verify_tree(inner, strings, Some(f), depth + 1)?);
     }
     let mut v = Verifier {
         f,
+        strings,
         inner_writes: &writes,
         starts: vec![false; f.code.len()],
         targets: vec![false; f.code.len()],
@@ -80,7 +86,14 @@ fn verify_tree(f: &Function, parent: Option<&Function>, depth: usize) -> Result<
 }
 
 /// Everything but the code.
-fn tables(f: &Function, parent: Option<&Function>) -> Result<(), String> {
+fn tables(f: &Function, strings: &Strings, parent: Option<&Function>) -> Result<(), String> {
+    let there = |n: StrNum| (n as usize) < strings.len();
+    let name = |n: StrNum| n == NO_NAME || there(n);
+    for (i, k) in f.consts.iter().enumerate() {
+        if matches!(k, Const::Str(s) if !there(*s)) {
+            return Err(format!("constant {i}: no such string"));
+        }
+    }
     let n = f.code.len();
     if n == 0 || n > 1 << 28 {
         return Err(format!("{n} words of code"));
@@ -104,16 +117,16 @@ fn tables(f: &Function, parent: Option<&Function>) -> Result<(), String> {
                 .get(u.index as usize)
                 .is_some_and(|o| o.readonly || !u.readonly),
         };
-        if !there || u.attrib > 2 {
+        if !there || !name(u.name) || u.attrib > 2 {
             return Err(format!("upvalue {i}"));
         }
     }
     for (i, t) in f.templates.iter().enumerate() {
         let mut keys: Vec<&[u8]> = Vec::with_capacity(t.len());
         for &k in t {
-            match f.consts.get(k as usize) {
-                Some(Const::Str(s)) if s.len() <= Str::MAX_SHORT => keys.push(s),
-                _ => return Err(format!("template {i}: key is no short string")),
+            match short(f, strings, k as usize) {
+                Some(s) => keys.push(s),
+                None => return Err(format!("template {i}: key is no short string")),
             }
         }
         keys.sort_unstable();
@@ -122,11 +135,20 @@ fn tables(f: &Function, parent: Option<&Function>) -> Result<(), String> {
         }
     }
     for (i, v) in f.locvars.iter().enumerate() {
-        if v.start_pc > v.end_pc || v.end_pc as usize > n || v.reg >= f.frame_size {
+        if v.start_pc > v.end_pc || v.end_pc as usize > n || v.reg >= f.frame_size || !name(v.name)
+        {
             return Err(format!("local variable {i}"));
         }
     }
     Ok(())
+}
+
+/// The constant with this number, if it is a short string.
+fn short<'a>(f: &Function, strings: &'a Strings, k: usize) -> Option<&'a [u8]> {
+    match f.consts.get(k) {
+        Some(&Const::Str(s)) => strings.get(s).filter(|s| s.len() <= Str::MAX_SHORT),
+        _ => None,
+    }
 }
 
 /// What a register may hold (the abstract values).
@@ -206,6 +228,7 @@ impl State {
 
 struct Verifier<'a> {
     f: &'a Function,
+    strings: &'a Strings,
     /// Per nested function: which of its upvalues it may assign.
     inner_writes: &'a [Vec<bool>],
     /// First words of instructions.
@@ -400,9 +423,7 @@ impl Verifier<'_> {
                 Some(Const::Str(_)) => matches!(op, Op::LoadK | Op::JEqK | Op::JNeK),
                 _ => false,
             },
-            Extra::Str => {
-                matches!(f.consts.get(index), Some(Const::Str(s)) if s.len() <= Str::MAX_SHORT)
-            }
+            Extra::Str => short(f, self.strings, index).is_some(),
             Extra::Cache => w == 0,
             Extra::Proto => index < f.functions.len(),
             Extra::Template => f

@@ -15,7 +15,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use traceorus_base::bytecode::{Op, pack};
-use traceorus_base::chunk::{Const, Function, LocVarInfo};
+use traceorus_base::chunk::{Const, Function, LocVarInfo, StrNum};
 
 /// Largest frame, in registers.
 pub const MAX_FRAME: u32 = 250;
@@ -74,10 +74,19 @@ pub struct FuncBuilder {
 }
 
 impl FuncBuilder {
-    /// Starts a function whose first `nparams` registers are its parameters.
+    /// Starts a function whose first `nparams` registers are its parameters. The buffers of the one before are used
+    /// again.
     pub fn start(&mut self, nparams: u8) {
         let n = u32::from(nparams);
-        self.f.nparams = nparams;
+        let f = &mut self.f;
+        f.nparams = nparams;
+        f.code.clear();
+        f.lines.clear();
+        f.live.clear();
+        f.consts.clear();
+        f.templates.clear();
+        f.upvals.clear();
+        f.locvars.clear();
         self.free = n;
         self.max = n;
         self.overflowed = false;
@@ -240,10 +249,10 @@ impl FuncBuilder {
     }
 
     /// Declares a local variable, active from here on. Returns its number, for [`Self::end_local`].
-    pub fn start_local(&mut self, name: &[u8], reg: u32, boxed: bool) -> u32 {
+    pub fn start_local(&mut self, name: StrNum, reg: u32, boxed: bool) -> u32 {
         let start_pc = self.pc();
         let info = LocVarInfo {
-            name: name.into(),
+            name,
             start_pc,
             end_pc: start_pc,
             reg: reg as u8,
@@ -258,31 +267,13 @@ impl FuncBuilder {
         self.f.locvars[n as usize].end_pc = self.pc();
     }
 
-    /// Ends the function: resolves the jumps and hands it out; the builder is ready for another one and keeps its
-    /// buffers. The frame gets at least two registers, as in PUC.
-    pub fn finish(&mut self) -> Function {
+    /// Ends the function: resolves the jumps. The frame gets at least two registers, as in PUC.
+    pub fn finish(&mut self) {
         self.f.frame_size = self.max.clamp(2, 255) as u8;
         self.thread_jumps();
         if !self.patch() {
             self.widen();
         }
-        // Exact allocations, which also leaves the buffers with us.
-        let f = &mut self.f;
-        let done = Function {
-            code: f.code.as_slice().into(),
-            lines: f.lines.as_slice().into(),
-            live: f.live.as_slice().into(),
-            consts: f.consts.drain(..).collect(),
-            locvars: f.locvars.drain(..).collect(),
-            templates: core::mem::take(&mut f.templates),
-            frame_size: f.frame_size,
-            nparams: f.nparams,
-            ..Function::default()
-        };
-        f.code.clear();
-        f.lines.clear();
-        f.live.clear();
-        done
     }
 
     fn target(&self, l: Label) -> Pc {

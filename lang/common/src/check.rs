@@ -14,7 +14,7 @@
 
 use traceorus_base::Tag;
 use traceorus_base::bytecode::{self as bc, Extra, MULTI, Mode, Op};
-use traceorus_base::chunk::{Chunk, Const, Function};
+use traceorus_base::chunk::{Chunk, Const, Function, NO_NAME, StrNum, Strings};
 
 use crate::builder::{MAX_FRAME, falls_through};
 
@@ -26,12 +26,14 @@ pub fn chunk_check(chunk: &Chunk) -> Result<(), String> {
     if chunk.main.nparams != 0 || !chunk.main.is_vararg {
         return Err("main function: must be vararg without parameters".into());
     }
-    check_tree(&chunk.main)
+    check_tree(&chunk.main, &chunk.strings)
 }
 
-fn check_tree(f: &Function) -> Result<(), String> {
-    check_function(f).map_err(|e| format!("function at line {}: {e}", f.line_defined))?;
-    f.functions.iter().try_for_each(check_tree)
+fn check_tree(f: &Function, strings: &Strings) -> Result<(), String> {
+    check_function(f, strings).map_err(|e| format!("function at line {}: {e}", f.line_defined))?;
+    f.functions
+        .iter()
+        .try_for_each(|inner| check_tree(inner, strings))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -125,6 +127,7 @@ struct Effect {
 
 struct Checker<'a> {
     f: &'a Function,
+    strings: &'a Strings,
     /// First words of instructions.
     starts: Vec<bool>,
     /// Jump targets.
@@ -135,7 +138,7 @@ fn at<T>(pc: usize, what: &str) -> Result<T, String> {
     Err(format!("pc {pc}: {what}"))
 }
 
-fn check_function(f: &Function) -> Result<(), String> {
+fn check_function(f: &Function, strings: &Strings) -> Result<(), String> {
     let n = f.code.len();
     if f.live.len() != n || !(f.lines.is_empty() || f.lines.len() == n) {
         return Err("tables of different lengths".into());
@@ -148,10 +151,12 @@ fn check_function(f: &Function) -> Result<(), String> {
     }
     let mut checker = Checker {
         f,
+        strings,
         starts: vec![false; n],
         leaders: vec![false; n],
     };
     checker.structure()?;
+    checker.strings()?;
     checker.templates()?;
     checker.debug_info()?;
     let tbc = checker.forwards()?;
@@ -234,9 +239,7 @@ impl Checker<'_> {
                 Some(Const::Str(_)) => matches!(op, Op::LoadK | Op::JEqK | Op::JNeK),
                 _ => false,
             },
-            Extra::Str => {
-                matches!(f.consts.get(w as usize), Some(Const::Str(s)) if s.len() <= SHORT_STRING)
-            }
+            Extra::Str => self.is_short(w as usize),
             Extra::Cache => w == 0,
             Extra::Proto => (w as usize) < f.functions.len(),
             Extra::Template => f
@@ -252,11 +255,34 @@ impl Checker<'_> {
         }
     }
 
+    /// Is the constant a short string?
+    fn is_short(&self, k: usize) -> bool {
+        match self.f.consts.get(k) {
+            Some(&Const::Str(s)) => self.strings.get(s).is_some_and(|s| s.len() <= SHORT_STRING),
+            _ => false,
+        }
+    }
+
+    fn strings(&self) -> Result<(), String> {
+        let f = self.f;
+        let there = |s: StrNum| (s as usize) < self.strings.len();
+        let name = |s: StrNum| s == NO_NAME || there(s);
+        let consts = f.consts.iter().all(|k| match k {
+            Const::Str(s) => there(*s),
+            _ => true,
+        });
+        if consts && f.upvals.iter().all(|u| name(u.name)) && f.locvars.iter().all(|v| name(v.name))
+        {
+            Ok(())
+        } else {
+            Err("number of a string that is not there".into())
+        }
+    }
+
     fn templates(&self) -> Result<(), String> {
         for (i, t) in self.f.templates.iter().enumerate() {
             for (j, &k) in t.iter().enumerate() {
-                let short = matches!(self.f.consts.get(k as usize), Some(Const::Str(s)) if s.len() <= SHORT_STRING);
-                if !short || t[..j].contains(&k) {
+                if !self.is_short(k as usize) || t[..j].contains(&k) {
                     return Err(format!("template {i}: key {j}"));
                 }
             }

@@ -6,6 +6,7 @@
 //! | [`source`] | display names of chunks, syntax errors |
 //! | [`builder`] | code, registers, labels, constants and debug information of one function |
 //! | [`check`] | abstract interpretation of finished code: operands, jumps, live registers |
+//! | [`tree`] | functions as they are made to a chunk |
 //! | [`listing`] | annotated bytecode as text |
 #![forbid(unsafe_code)]
 
@@ -13,6 +14,8 @@ pub mod builder;
 pub mod check;
 pub mod listing;
 pub mod source;
+pub mod tree;
 
 pub use check::chunk_check;
 pub use source::{SyntaxError, chunkid};
+pub use tree::Tree;

@@ -17,13 +17,23 @@ mod scope;
 mod strings;
 mod token;
 
-use traceorus_base::chunk::Chunk;
+use traceorus_base::chunk::{Chunk, Function, Sink, Stop, Strings, UpvalInfo};
 pub use traceorus_lang_common::{SyntaxError, chunkid};
 
-use parser::{Failure, Parser, Trap};
+use parser::{Failure, Parser};
+use traceorus_lang_common::Tree;
 
 /// Levels of C calls that are in use when `lua` runs a script that calls `load`.
 pub const DEFAULT_LEVELS: u32 = 2;
+
+/// Why there is no chunk.
+#[derive(Debug)]
+pub enum Error {
+    /// The program is wrong.
+    Syntax(SyntaxError),
+    /// The sink takes no more.
+    Stopped,
+}
 
 /// Compiles a source. `chunkname` as for `load`: `@file`, `=name` or the source itself. A leading `#` line is the
 /// loader's business.
@@ -33,23 +43,99 @@ pub fn compile(source: &[u8], chunkname: &[u8]) -> Result<Chunk, SyntaxError> {
 
 /// As [`compile`], called at a depth of native calls (PUC's `nCcalls`) that counts against the 200 levels of nesting.
 pub fn compile_nested(source: &[u8], chunkname: &[u8], levels: u32) -> Result<Chunk, SyntaxError> {
-    let mut trap: Option<Trap> = None;
-    loop {
-        let mut p = Parser::new(source, chunkname, levels, trap);
-        match p.chunk(chunkname) {
-            Ok(chunk) => {
-                #[cfg(debug_assertions)]
-                check(&chunk);
-                return Ok(chunk);
-            }
-            Err(Failure::Syntax(e)) => return Err(*e),
-            Err(Failure::Frame(at)) if trap.is_none() => trap = Some(at),
-            Err(Failure::Frame(_)) => return Err(*p.frame_error()),
+    let mut tree = Tree::default();
+    let strings = match compile_into(source, chunkname, levels, &mut tree) {
+        Ok(strings) => strings,
+        Err(Error::Syntax(e)) => return Err(e),
+        Err(Error::Stopped) => Strings::default(),
+    };
+    Ok(Chunk {
+        source: chunkname.into(),
+        strings,
+        main: tree.finish().unwrap_or_default(),
+    })
+}
+
+/// As [`compile_nested`], but each function is given to `sink` as soon as it is complete. The strings of the chunk.
+#[cfg(not(debug_assertions))]
+pub fn compile_into(
+    source: &[u8],
+    chunkname: &[u8],
+    levels: u32,
+    sink: &mut dyn Sink,
+) -> Result<Strings, Error> {
+    run(source, chunkname, levels, sink)
+}
+
+/// The same for debug builds, in which every chunk passes the checker.
+#[cfg(debug_assertions)]
+pub fn compile_into(
+    source: &[u8],
+    chunkname: &[u8],
+    levels: u32,
+    sink: &mut dyn Sink,
+) -> Result<Strings, Error> {
+    struct Both<'a>(Tree, &'a mut dyn Sink);
+    impl Sink for Both<'_> {
+        fn function(
+            &mut self,
+            strings: &Strings,
+            f: &Function,
+            nested: usize,
+            captures: &[UpvalInfo],
+        ) -> Result<(), Stop> {
+            self.0.function(strings, f, nested, captures)?;
+            self.1.function(strings, f, nested, captures)
         }
+    }
+    let mut both = Both(Tree::default(), sink);
+    let strings = run(source, chunkname, levels, &mut both)?;
+    let chunk = Chunk {
+        source: chunkname.into(),
+        strings,
+        main: both.0.finish().unwrap_or_default(),
+    };
+    check(&chunk);
+    Ok(chunk.strings)
+}
+
+fn run(
+    source: &[u8],
+    chunkname: &[u8],
+    levels: u32,
+    sink: &mut dyn Sink,
+) -> Result<Strings, Error> {
+    let mut p = Parser::new(source, chunkname, levels, None, sink);
+    let trap = match p.chunk() {
+        Ok(()) => return Ok(p.lex.strings.table),
+        Err(Failure::Syntax(e)) => return Err(Error::Syntax(*e)),
+        Err(Failure::Stopped) => return Err(Error::Stopped),
+        Err(Failure::Frame(at)) => at,
+    };
+    // The second time only finds out where the parser is when it reads the expression that did not fit.
+    let mut nowhere = Nowhere;
+    let mut p = Parser::new(source, chunkname, levels, Some(trap), &mut nowhere);
+    Err(Error::Syntax(match p.chunk() {
+        Err(Failure::Syntax(e)) => *e,
+        _ => *p.frame_error(),
+    }))
+}
+
+/// Takes functions and forgets them.
+struct Nowhere;
+
+impl Sink for Nowhere {
+    fn function(
+        &mut self,
+        _: &Strings,
+        _: &Function,
+        _: usize,
+        _: &[UpvalInfo],
+    ) -> Result<(), Stop> {
+        Ok(())
     }
 }
 
-/// Every chunk made by a debug build passes the checker.
 #[cfg(debug_assertions)]
 fn check(chunk: &Chunk) {
     // Large ones are generated programs that the tests check once.

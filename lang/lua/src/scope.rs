@@ -4,7 +4,7 @@
 //! here, each variable remembers the one it shadows. Whether a variable is captured or assigned is known once its
 //! scope has been parsed, which is before its function is emitted.
 
-use traceorus_base::chunk::Function;
+use traceorus_base::chunk::UpvalInfo;
 
 use crate::ast::Konst;
 use crate::lexer::{Lexer, Res};
@@ -69,11 +69,12 @@ impl Var {
     }
 }
 
-/// A function that has been emitted, to be completed by the one around it.
-pub struct Nested {
-    pub function: Function,
-    /// The variables behind its upvalues.
-    pub captured: Box<[VarId]>,
+/// The variable behind an upvalue of a function that has been emitted.
+#[derive(Clone, Copy, Debug)]
+pub struct Captured {
+    pub var: VarId,
+    /// Number of the function in the one around it.
+    pub function: u32,
 }
 
 /// A function being parsed.
@@ -91,7 +92,10 @@ pub struct Func {
     /// How many of its declared variables are active.
     pub active: usize,
     pub upvals: Vec<Upval>,
-    pub functions: Vec<Nested>,
+    /// How many functions in it have been emitted.
+    pub nested: u32,
+    /// First of their entries in the lists of captures.
+    pub first_capture: usize,
     /// Active variables at each label, by label number.
     pub label_levels: Vec<u32>,
     /// Number of the function in the chunk.
@@ -127,6 +131,11 @@ pub struct Scopes {
     declared: Vec<VarId>,
     bindings: Vec<VarId>,
     pub funcs: Vec<Func>,
+    /// Upvalues of emitted functions, to be completed by the functions around them, and the variables behind them.
+    pub captures: Vec<UpvalInfo>,
+    pub captured: Vec<Captured>,
+    /// Lists to be used again.
+    spare: Vec<Vec<Upval>>,
     blocks: Vec<Block>,
     labels: Vec<LabelEntry>,
     gotos: Vec<GotoEntry>,
@@ -149,6 +158,9 @@ impl Scopes {
             declared: Vec::with_capacity(32),
             bindings: Vec::with_capacity(32),
             funcs: Vec::with_capacity(4),
+            captures: Vec::new(),
+            captured: Vec::new(),
+            spare: Vec::new(),
             blocks: Vec::with_capacity(8),
             labels: Vec::new(),
             gotos: Vec::new(),
@@ -181,8 +193,9 @@ impl Scopes {
             first_node,
             first_list,
             active: 0,
-            upvals: Vec::new(),
-            functions: Vec::new(),
+            upvals: self.spare.pop().unwrap_or_default(),
+            nested: 0,
+            first_capture: self.captures.len(),
             label_levels: Vec::new(),
             ordinal: self.nfuncs,
         });
@@ -190,13 +203,24 @@ impl Scopes {
         self.open_block(false);
     }
 
-    /// Forgets a function that has been emitted. Returns the variables behind its upvalues.
-    pub fn close_func(&mut self) -> Box<[VarId]> {
-        let Some(f) = self.funcs.pop() else {
-            return Box::default();
+    /// Forgets a function that has been emitted, but for its upvalues, which go to the function around it.
+    pub fn close_func(&mut self, upvals: &[UpvalInfo]) {
+        let Some(mut f) = self.funcs.pop() else {
+            return;
         };
         self.vars.truncate(f.first_var);
-        f.upvals.iter().map(|u| u.var).collect()
+        self.captures.truncate(f.first_capture);
+        self.captured.truncate(f.first_capture);
+        if let Some(outer) = self.funcs.last_mut() {
+            let function = outer.nested;
+            outer.nested += 1;
+            self.captures.extend_from_slice(upvals);
+            let vars = f.upvals.iter().map(|u| u.var);
+            self.captured
+                .extend(vars.map(|var| Captured { var, function }));
+        }
+        f.upvals.clear();
+        self.spare.push(f.upvals);
     }
 
     // --- variables -------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use traceorus_base::chunk;
+
 use crate::token::RESERVED;
 
 /// Number of an interned string. Reserved words come first, in the order of [`crate::token::RESERVED`].
@@ -10,9 +12,8 @@ pub struct StrId(pub u32);
 
 /// The strings of one compilation.
 pub struct Strings {
-    bytes: Vec<u8>,
-    /// End of each string in `bytes`.
-    ends: Vec<u32>,
+    /// What a chunk gets.
+    pub table: chunk::Strings,
     hashes: Vec<u32>,
     /// Open addressing, number + 1 or 0. A power of two long, at most half full.
     slots: Vec<u32>,
@@ -23,8 +24,7 @@ impl Strings {
     pub fn new() -> Strings {
         static INITIAL: LazyLock<Strings> = LazyLock::new(|| {
             let mut s = Strings {
-                bytes: Vec::new(),
-                ends: Vec::new(),
+                table: chunk::Strings::default(),
                 hashes: Vec::new(),
                 slots: vec![0; 256],
             };
@@ -35,28 +35,26 @@ impl Strings {
             s
         });
         let mut s = Strings {
-            bytes: Vec::with_capacity(1024),
-            ends: Vec::with_capacity(128),
+            table: chunk::Strings::with_capacity(128, 1024),
             hashes: Vec::with_capacity(128),
             slots: INITIAL.slots.clone(),
         };
-        s.bytes.extend_from_slice(&INITIAL.bytes);
-        s.ends.extend_from_slice(&INITIAL.ends);
+        for word in INITIAL.table.iter() {
+            s.table.push(word);
+        }
         s.hashes.extend_from_slice(&INITIAL.hashes);
         s
     }
 
     /// How many strings there are.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.table.len()
     }
 
     /// The bytes of a string.
     #[inline]
     pub fn get(&self, id: StrId) -> &[u8] {
-        let i = id.0 as usize;
-        let start = if i == 0 { 0 } else { self.ends[i - 1] as usize };
-        &self.bytes[start..self.ends[i] as usize]
+        self.table.name(id.0)
     }
 
     /// The number of a string, a new one if it has not been seen.
@@ -81,12 +79,10 @@ impl Strings {
 
     #[cold]
     fn add(&mut self, s: &[u8], h: u32, slot: usize) -> StrId {
-        let id = self.ends.len() as u32;
-        self.bytes.extend_from_slice(s);
-        self.ends.push(self.bytes.len() as u32);
+        let id = self.table.push(s);
         self.hashes.push(h);
         self.slots[slot] = id + 1;
-        if self.ends.len() * 2 > self.slots.len() {
+        if self.table.len() * 2 > self.slots.len() {
             let mask = self.slots.len() * 2 - 1;
             let mut slots = vec![0; mask + 1];
             for (n, &h) in self.hashes.iter().enumerate() {

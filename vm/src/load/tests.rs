@@ -25,13 +25,78 @@ fn loaded_code_is_the_same_chunk() {
             unsafe {
                 let f = load_chunk(l, &c).unwrap();
                 let p = (*f.as_ptr::<LuaClosure>()).proto;
-                assert_eq!(chunk_of(p), c);
+                let mut back = chunk_of(p);
+                back.compact();
+                assert_eq!(back, c);
                 // What is dumped loads again, with and without debug information.
                 for strip in [false, true] {
                     let bytes = dump::dump(p, strip);
                     let again = dump::undump(&bytes, b"=x").unwrap();
                     let g = load_chunk(l, &again).unwrap();
                     assert_eq!(dump::dump((*g.as_ptr::<LuaClosure>()).proto, strip), bytes);
+                }
+            }
+        }
+    });
+}
+
+/// What has been built is rooted while the rest is.
+#[test]
+fn collections_between_functions() {
+    unsafe fn feed(l: *mut Thread, loader: &mut Loader, c: &Chunk, f: &Function) {
+        for inner in &f.functions {
+            // SAFETY: as below.
+            unsafe { feed(l, loader, c, inner) };
+        }
+        let upvals = f.functions.iter().flat_map(|inner| &inner.upvals);
+        let captures: Vec<UpvalInfo> = upvals.copied().collect();
+        loader
+            .function(&c.strings, f, f.functions.len(), &captures)
+            .unwrap();
+        // SAFETY: nothing runs in the state.
+        unsafe { Global::of((*l).global).heap.full(true) };
+    }
+    with_state(|l| {
+        for c in samples() {
+            // SAFETY: nothing collects behind `finish`.
+            unsafe {
+                let mut loader = Loader::new(l, &c.source);
+                feed(l, &mut loader, &c, &c.main);
+                let f = loader.finish().unwrap();
+                assert!(Global::of((*l).global).loading.is_empty());
+                let mut back = chunk_of((*f.as_ptr::<LuaClosure>()).proto);
+                back.compact();
+                assert_eq!(back, c);
+            }
+        }
+    });
+}
+
+/// Lines are found again, be they next to each other or far apart.
+#[test]
+fn lines_of_any_distance() {
+    with_state(|l| {
+        let far = |step: u32, jump: u32| move |i: u32| 7 + i * step + i / 100 * jump;
+        let orders: [&dyn Fn(u32) -> u32; 5] = [
+            &far(0, 0),
+            &far(1, 0),
+            &far(1, 128),
+            &far(1, 1 << 20),
+            &|i| 5000 - i,
+        ];
+        for line in orders {
+            for n in [1, 126, 127, 128, 129, 1000] {
+                let mut c = samples().swap_remove(0);
+                let f = &mut c.main;
+                f.code = vec![pack(Op::LoadI as u16, 0, 0, 0); n - 1];
+                f.code.push(pack(Op::Ret0 as u16, 0, 0, 0));
+                f.live = vec![0; n];
+                f.lines = (0..n as u32).map(line).collect();
+                // SAFETY: nothing collects here.
+                unsafe {
+                    let f = load_chunk(l, &c).unwrap();
+                    let p = (*f.as_ptr::<LuaClosure>()).proto;
+                    assert_eq!(chunk_of(p).main.lines, c.main.lines);
                 }
             }
         }

@@ -1,7 +1,9 @@
 //! Chunks made by hand: good ones, and one bad one per rule.
 
 use traceorus_base::bytecode::{self as bc, Op, pack};
-use traceorus_base::chunk::{Chunk, Const, Function, LocVarInfo, UpvalInfo};
+use traceorus_base::chunk::{
+    Chunk, Const, Function, LocVarInfo, NO_NAME, StrNum, Strings, UpvalInfo,
+};
 
 use super::verify;
 
@@ -22,7 +24,7 @@ fn jump(f: &mut Function, live: u8, op: Op, a: u16, distance: i32) {
 
 fn upval(in_stack: bool, index: u8, readonly: bool) -> UpvalInfo {
     UpvalInfo {
-        name: b"u".as_slice().into(),
+        name: text("u"),
         in_stack,
         index,
         readonly,
@@ -30,8 +32,21 @@ fn upval(in_stack: bool, index: u8, readonly: bool) -> UpvalInfo {
     }
 }
 
-fn s(text: &str) -> Const {
-    Const::Str(text.as_bytes().into())
+/// The strings of all samples.
+fn texts() -> Vec<String> {
+    let mut all: Vec<String> = ["u", "p", "v", "print", "x", "y", "no number", "a", "a"]
+        .map(String::from)
+        .into();
+    all.extend(["long ".repeat(20), "k".repeat(41)]);
+    all
+}
+
+fn text(s: &str) -> StrNum {
+    texts().iter().position(|t| t == s).unwrap() as StrNum
+}
+
+fn s(s: &str) -> Const {
+    Const::Str(text(s))
 }
 
 fn function(frame_size: u8) -> Function {
@@ -43,8 +58,13 @@ fn function(frame_size: u8) -> Function {
 }
 
 fn chunk(main: Function) -> Chunk {
+    let mut strings = Strings::default();
+    for t in texts() {
+        strings.push(t.as_bytes());
+    }
     Chunk {
         source: b"@sample".as_slice().into(),
+        strings,
         main,
     }
 }
@@ -74,7 +94,7 @@ fn rich() -> Function {
     ins(&mut inner, 2, Ret1, 1, 0, 0, &[]);
     inner.line_defined = 3;
     inner.locvars = vec![LocVarInfo {
-        name: b"p".as_slice().into(),
+        name: text("p"),
         start_pc: 0,
         end_pc: 5,
         reg: 0,
@@ -124,7 +144,7 @@ fn rich() -> Function {
     ins(&mut f, 4, SelfGet, 3, 3, 0, &[0, 0, 2]);
     ins(&mut f, 4, Ret, 3, 1, 0, &[]);
     f.locvars = vec![LocVarInfo {
-        name: b"v".as_slice().into(),
+        name: text("v"),
         start_pc: 2,
         end_pc: 40,
         reg: 0,
@@ -138,7 +158,9 @@ pub(crate) fn samples() -> Vec<Chunk> {
     let mut small = function(2);
     small.is_vararg = true;
     ins(&mut small, 0, Op::Ret0, 0, 0, 0, &[]);
-    vec![chunk(small), chunk(rich())]
+    let mut all = vec![chunk(small), chunk(rich())];
+    all.iter_mut().for_each(Chunk::compact);
+    all
 }
 
 #[test]
@@ -160,6 +182,31 @@ fn refused(frame: u8, build: impl FnOnce(&mut Function)) -> String {
 fn refused_for(text: &str, frame: u8, build: impl FnOnce(&mut Function)) {
     let e = refused(frame, build);
     assert!(e.contains(text), "{e}");
+}
+
+#[test]
+fn strings_that_are_not_there() {
+    let none = texts().len() as StrNum;
+    for bad in [none, NO_NAME] {
+        refused_for("constant 0", 2, |f| {
+            f.consts = vec![Const::Str(bad)];
+            ins(f, 0, Op::Ret0, 0, 0, 0, &[]);
+        });
+    }
+    refused_for("upvalue 0", 2, |f| {
+        f.upvals[0].name = none;
+        ins(f, 0, Op::Ret0, 0, 0, 0, &[]);
+    });
+    refused_for("local variable 0", 2, |f| {
+        f.locvars = vec![LocVarInfo {
+            name: none,
+            start_pc: 0,
+            end_pc: 1,
+            reg: 0,
+            boxed: false,
+        }];
+        ins(f, 0, Op::Ret0, 0, 0, 0, &[]);
+    });
 }
 
 #[test]
@@ -452,13 +499,14 @@ fn tables_and_nesting() {
         f.live.pop();
     });
     refused_for("template", 2, |f| {
-        f.consts = vec![s("a"), s("a")];
+        let a = text("a");
+        f.consts = vec![Const::Str(a), Const::Str(a + 1)];
         f.templates = vec![vec![0, 1]];
         ins(f, 0, Op::Ret0, 0, 0, 0, &[]);
     });
     refused_for("local variable", 2, |f| {
         f.locvars = vec![LocVarInfo {
-            name: Box::default(),
+            name: NO_NAME,
             start_pc: 0,
             end_pc: 9,
             reg: 0,

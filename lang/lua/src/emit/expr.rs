@@ -240,14 +240,17 @@ impl Emitter<'_> {
     }
 
     fn closure(&mut self, n: Node, r: u32) {
-        let p = n.a as usize;
+        let (p, first) = (n.a, n.b as usize);
         self.b.emit(Op::Closure, r, 0, 0, n.line);
         self.b.word(u64::from(n.a));
         // Now the registers of our variables are known, and whether any function assigns them.
-        let nested = &mut self.i.func.functions[p];
-        for (u, &v) in nested.function.upvals.iter_mut().zip(&nested.captured) {
+        let captured = self.i.captured[first..].iter();
+        for (u, c) in self.i.captures[first..].iter_mut().zip(captured) {
+            if c.function != p {
+                break;
+            }
             if u.in_stack {
-                let var = &self.i.vars[v as usize];
+                let var = &self.i.vars[c.var as usize];
                 u.index = if var.attrib == Attrib::Close {
                     var.cell
                 } else {

@@ -23,7 +23,7 @@ use traceorus_base::chunk::{Const, Function, UpvalInfo};
 use traceorus_lang_common::builder::{FuncBuilder, Label};
 
 use crate::ast::{Ast, Konst, ListId, Node, NodeId};
-use crate::scope::{Attrib, Func, Var, VarId};
+use crate::scope::{Attrib, Captured, Func, Var, VarId};
 use crate::strings::{StrId, Strings};
 
 /// Longest short string: keys of field instructions.
@@ -41,6 +41,7 @@ pub struct Shared {
     chain: Vec<(NodeId, u32)>,
     builder: FuncBuilder,
     active: Vec<VarId>,
+    loops: Vec<Loop>,
 }
 
 /// A parsed function.
@@ -48,7 +49,10 @@ pub struct Input<'a> {
     pub ast: &'a Ast,
     pub vars: &'a mut [Var],
     pub strings: &'a Strings,
-    pub func: &'a mut Func,
+    pub func: &'a Func,
+    /// Upvalues of the functions in it, and the variables behind them.
+    pub captures: &'a mut [UpvalInfo],
+    pub captured: &'a [Captured],
     pub env_name: StrId,
     pub params: &'a [VarId],
     pub body: ListId,
@@ -81,8 +85,8 @@ struct Emitter<'a> {
     too_large: Option<NodeId>,
 }
 
-/// Emits a function. The error is the expression that does not fit into its frame.
-pub fn function(input: Input, shared: &mut Shared) -> Result<Function, NodeId> {
+/// Emits a function; it is then in [`Shared::done`]. The error is the expression that does not fit into its frame.
+pub fn function(input: Input, shared: &mut Shared) -> Result<(), NodeId> {
     shared.serial += 1;
     if shared.str_consts.len() < input.strings.len() {
         shared.str_consts.resize(input.strings.len() * 2, (0, 0));
@@ -92,10 +96,10 @@ pub fn function(input: Input, shared: &mut Shared) -> Result<Function, NodeId> {
     let mut e = Emitter {
         b: core::mem::take(&mut shared.builder),
         active: core::mem::take(&mut shared.active),
+        loops: core::mem::take(&mut shared.loops),
         i: input,
         shared,
         closing: 0,
-        loops: Vec::new(),
         labels,
         at: first,
         too_large: None,
@@ -104,17 +108,17 @@ pub fn function(input: Input, shared: &mut Shared) -> Result<Function, NodeId> {
     e.run();
     match e.too_large {
         Some(node) => Err(node),
-        None => Ok(e.finish()),
+        None => {
+            e.finish();
+            Ok(())
+        }
     }
 }
 
-/// Tells nested functions which of their upvalues are never assigned; `f`'s own are known.
-pub fn spread_readonly(f: &mut Function) {
-    for child in &mut f.functions {
-        for u in child.upvals.iter_mut().filter(|u| !u.in_stack) {
-            u.readonly = f.upvals[usize::from(u.index)].readonly;
-        }
-        spread_readonly(child);
+impl Shared {
+    /// The function emitted last.
+    pub fn done(&self) -> &Function {
+        &self.builder.f
     }
 }
 
@@ -128,9 +132,7 @@ impl Emitter<'_> {
                 self.i.vars[p as usize].name,
                 self.i.vars[p as usize].boxed(),
             );
-            let debug = self
-                .b
-                .start_local(self.i.strings.get(name), reg as u32, boxed);
+            let debug = self.b.start_local(name.0, reg as u32, boxed);
             self.i.vars[p as usize].debug = debug;
             self.active.push(p);
         }
@@ -147,34 +149,28 @@ impl Emitter<'_> {
         self.leave_vars(0);
     }
 
-    fn finish(mut self) -> Function {
-        let mut f = self.b.finish();
-        self.shared.builder = self.b;
-        self.shared.active = self.active;
+    fn finish(mut self) {
+        self.b.finish();
+        let f = &mut self.b.f;
         let func = self.i.func;
         f.line_defined = func.line_defined;
         f.last_line_defined = self.i.last_line_defined;
         f.is_vararg = func.is_vararg;
-        f.functions = core::mem::take(&mut func.functions)
-            .into_iter()
-            .map(|n| n.function)
-            .collect();
-        f.upvals = func
-            .upvals
-            .iter()
-            .map(|u| {
-                let var = &self.i.vars[u.var as usize];
-                UpvalInfo {
-                    name: self.i.strings.get(var.name).into(),
-                    in_stack: u.outer.is_none(),
-                    // The register is filled in by the enclosing function, see `closure`.
-                    index: u.outer.unwrap_or(0),
-                    readonly: false,
-                    attrib: var.attrib as u8,
-                }
-            })
-            .collect();
-        f
+        f.upvals.extend(func.upvals.iter().map(|u| {
+            let var = &self.i.vars[u.var as usize];
+            UpvalInfo {
+                name: var.name.0,
+                in_stack: u.outer.is_none(),
+                // The register is filled in by the enclosing function, see `closure`.
+                index: u.outer.unwrap_or(0),
+                // Final for the main function only.
+                readonly: !var.assigned,
+                attrib: var.attrib as u8,
+            }
+        }));
+        self.shared.builder = self.b;
+        self.shared.active = self.active;
+        self.shared.loops = self.loops;
     }
 
     // --- tools -----------------------------------------------------------------------------------------------
@@ -206,7 +202,7 @@ impl Emitter<'_> {
     fn str_const(&mut self, s: StrId) -> u32 {
         let slot = &mut self.shared.str_consts[s.0 as usize];
         if slot.0 != self.shared.serial {
-            let n = self.b.push_const(Const::Str(self.i.strings.get(s).into()));
+            let n = self.b.push_const(Const::Str(s.0));
             *slot = (self.shared.serial, n);
         }
         slot.1
@@ -225,7 +221,7 @@ impl Emitter<'_> {
         self.closing += u32::from(self.var(v).attrib == Attrib::Close);
         self.active.push(v);
         let (name, boxed) = (self.var(v).name, self.var(v).boxed());
-        self.i.vars[v as usize].debug = self.b.start_local(self.i.strings.get(name), reg, boxed);
+        self.i.vars[v as usize].debug = self.b.start_local(name.0, reg, boxed);
     }
 
     /// Puts a variable that is captured into its cell, on the line of the instruction before.

@@ -13,12 +13,12 @@
 
 mod expr;
 
-use traceorus_base::chunk::Chunk;
+use traceorus_base::chunk::{Sink, Stop};
 
 use crate::ast::{Ast, Kind, ListId, NONE, Node, NodeId};
 use crate::emit;
 use crate::lexer::{Lexer, Res, Sem};
-use crate::scope::{Attrib, Meaning, Nested, Scopes, VarId};
+use crate::scope::{Attrib, Meaning, Scopes, VarId};
 use crate::strings::StrId;
 use crate::token::Tok;
 
@@ -45,6 +45,7 @@ pub struct Parser<'s> {
     self_name: StrId,
     state_name: StrId,
     emit: emit::Shared,
+    sink: &'s mut dyn Sink,
 }
 
 /// Why no chunk was made.
@@ -53,6 +54,8 @@ pub enum Failure {
     Syntax(Box<traceorus_lang_common::SyntaxError>),
     /// An expression of the function with this number does not fit the frame.
     Frame(Trap),
+    /// The sink takes no more.
+    Stopped,
 }
 
 impl From<Box<traceorus_lang_common::SyntaxError>> for Failure {
@@ -69,6 +72,7 @@ impl<'s> Parser<'s> {
         chunkname: &'s [u8],
         levels_used: u32,
         trap: Option<Trap>,
+        sink: &'s mut dyn Sink,
     ) -> Parser<'s> {
         let mut lex = Lexer::new(source, chunkname);
         let env_name = lex.strings.intern(b"_ENV");
@@ -87,11 +91,12 @@ impl<'s> Parser<'s> {
             self_name,
             state_name,
             emit: emit::Shared::default(),
+            sink,
         }
     }
 
     /// Compiles the whole source.
-    pub fn chunk(&mut self, chunkname: &[u8]) -> Made<Chunk> {
+    pub fn chunk(&mut self) -> Made<()> {
         let env = self.scopes.add_env(self.env_name);
         self.scopes.open_func(0, 0, 0);
         let f = self.scopes.func();
@@ -104,37 +109,39 @@ impl<'s> Parser<'s> {
         let body = self.statements()?;
         self.check(Tok::Eof)?;
         self.scopes.close_block(&mut self.lex)?;
-        let mut main = self.finish_function(body, &[], 0)?.function;
-        main.upvals[0].readonly = !self.scopes.vars[env as usize].assigned;
-        emit::spread_readonly(&mut main);
-        Ok(Chunk {
-            source: chunkname.into(),
-            main,
-        })
+        self.finish_function(body, &[], 0)
     }
 
-    /// Emits the innermost function, whose body has been parsed and whose blocks are closed.
-    fn finish_function(&mut self, body: ListId, params: &[VarId], last_line: u32) -> Made<Nested> {
+    /// Emits the innermost function, whose body has been parsed and whose blocks are closed, and hands it out.
+    fn finish_function(&mut self, body: ListId, params: &[VarId], last_line: u32) -> Made<()> {
         let last = self.scopes.funcs.len() - 1;
-        let func = &mut self.scopes.funcs[last];
+        let func = &self.scopes.funcs[last];
+        let (nodes, lists, ordinal) = (func.first_node, func.first_list, func.ordinal);
+        let (nested, first_capture) = (func.nested as usize, func.first_capture);
         let input = emit::Input {
             ast: &self.ast,
             vars: &mut self.scopes.vars,
             strings: &self.lex.strings,
             func,
+            captures: &mut self.scopes.captures[first_capture..],
+            captured: &self.scopes.captured[first_capture..],
             env_name: self.env_name,
             params,
             body,
             last_line_defined: last_line,
             end_line: self.lex.last_line,
         };
-        let made = emit::function(input, &mut self.emit);
-        let (nodes, lists, ordinal) = (func.first_node, func.first_list, func.ordinal);
+        emit::function(input, &mut self.emit)
+            .map_err(|node| Failure::Frame((ordinal, NodeId(node.0 - nodes as u32))))?;
+        let f = self.emit.done();
+        let captures = &self.scopes.captures[first_capture..];
+        self.sink
+            .function(&self.lex.strings.table, f, nested, captures)
+            .map_err(|Stop| Failure::Stopped)?;
         self.ast.nodes.truncate(nodes);
         self.ast.pool.truncate(lists);
-        let captured = self.scopes.close_func();
-        let made = made.map(|function| Nested { function, captured });
-        made.map_err(|node| Failure::Frame((ordinal, NodeId(node.0 - nodes as u32))))
+        self.scopes.close_func(&f.upvals);
+        Ok(())
     }
 
     /// The error of a frame that is too large where no expression can be named.
@@ -754,10 +761,12 @@ impl<'s> Parser<'s> {
         let last_line = self.lex.line;
         self.expect_match(Tok::End, Tok::Function, line)?;
         self.scopes.close_block(&mut self.lex)?;
-        let f = self.finish_function(b, &params[..n], last_line)?;
-        let outer = self.scopes.func();
-        outer.functions.push(f);
-        let p = outer.functions.len() as u32 - 1;
-        Ok(self.node(Kind::Closure, self.lex.last_line, p, 0))
+        // Where its upvalues are among those of all functions here; see `emit::Input`.
+        let outer = self.scopes.funcs.len() - 2;
+        let outer = &self.scopes.funcs[outer];
+        let (p, from) = (outer.nested, outer.first_capture);
+        let first = self.scopes.func().first_capture - from;
+        self.finish_function(b, &params[..n], last_line)?;
+        Ok(self.node(Kind::Closure, self.lex.last_line, p, first as u32))
     }
 }
