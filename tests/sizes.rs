@@ -26,7 +26,7 @@ fn hot_types() {
         ("Shape", size_of::<Shape>(), 64),
         ("Proto", size_of::<Proto>(), 104),
         ("UpvalDesc", size_of::<UpvalDesc>(), 16),
-        ("LocVar", size_of::<LocVar>(), 24),
+        ("LocVar", size_of::<LocVar>(), 16),
         ("Activation", size_of::<Activation>(), 64),
         ("Thread", size_of::<Thread>(), 168),
     ];

@@ -368,19 +368,39 @@ pub struct UpvalDesc {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct LocVar {
-    /// Name.
-    pub name: *mut Str,
+    /// Address of the name in the low 48 bits, register in the next 8, then 1 if the register holds a cell.
+    name_reg: u64,
     /// First word of code where it is active.
     pub start_pc: u32,
     /// First word where it is dead.
     pub end_pc: u32,
-    /// Register.
-    pub reg: u32,
-    /// 1: the register holds a cell with the value.
-    pub boxed: u32,
 }
 
-/// Prototype of a Lua function. All pointers are runs or null.
+impl LocVar {
+    /// A variable; its name may be null.
+    pub fn new(name: *mut Str, start_pc: u32, end_pc: u32, reg: u8, boxed: bool) -> LocVar {
+        debug_assert!(name as u64 >> 48 == 0);
+        LocVar {
+            name_reg: name as u64 | (reg as u64) << 48 | (boxed as u64) << 56,
+            start_pc,
+            end_pc,
+        }
+    }
+    /// Name, null when stripped.
+    pub fn name(&self) -> *mut Str {
+        (self.name_reg & ((1 << 48) - 1)) as *mut Str
+    }
+    /// Register.
+    pub fn reg(&self) -> u8 {
+        (self.name_reg >> 48) as u8
+    }
+    /// The register holds a cell with the value.
+    pub fn boxed(&self) -> bool {
+        self.name_reg >> 56 != 0
+    }
+}
+
+/// Prototype of a Lua function. All pointers are runs or null. `hdr.extra` is 1 if its lines are wide.
 #[repr(C)]
 pub struct Proto {
     /// Header.
@@ -399,8 +419,9 @@ pub struct Proto {
     pub upvals: *mut UpvalDesc,
     /// Local variables.
     pub locvars: *mut LocVar,
-    /// Source line of each word of `code`, or null when stripped.
-    pub lines: *mut u32,
+    /// Source line of each word of `code`, or null when stripped. Per block of [`LINE_BLOCK`] words the smallest line (a
+    /// `u32`), and behind these a byte per word that is added to it. Wide: a `u32` per word, where bytes do not do.
+    pub lines: *mut u8,
     /// Live registers at each word of `code` while the instruction there runs (see `base::chunk`).
     pub live: *mut u8,
     /// Source name (chunkname with its `@`/`=` prefix).
@@ -423,6 +444,20 @@ pub struct Proto {
     pub nupvals: u8,
     /// How many closures were instantiated, saturating (for the recorder).
     pub ninstances: u32,
+}
+
+/// Words that share a smallest line in [`Proto::lines`].
+pub const LINE_BLOCK: usize = 128;
+
+impl Proto {
+    /// Bytes of the lines of `ncode` words.
+    pub const fn lines_size(ncode: usize, wide: bool) -> usize {
+        if wide {
+            4 * ncode
+        } else {
+            4 * ncode.div_ceil(LINE_BLOCK) + ncode
+        }
+    }
 }
 
 /// Record of one entry from native code into the interpreter, on the native stack. Linked through

@@ -431,7 +431,7 @@ impl Heap {
             self.mark_run((*p).protos.cast(), 8 * protos);
             self.mark_run((*p).upvals.cast(), size_of::<UpvalDesc>() * ups);
             self.mark_run((*p).locvars.cast(), size_of::<LocVar>() * vars);
-            self.mark_run((*p).lines.cast(), 4 * code);
+            self.mark_run((*p).lines, Proto::lines_size(code, (*p).hdr.extra != 0));
             self.mark_run((*p).live, code);
             if !(*p).consts.is_null() {
                 self.mark_values((*p).consts, consts);
@@ -448,7 +448,7 @@ impl Heap {
             }
             if !(*p).locvars.is_null() {
                 for i in 0..vars {
-                    self.mark((*(*p).locvars.add(i)).name);
+                    self.mark((*(*p).locvars.add(i)).name());
                 }
             }
             600 + 16 * consts + 8 * protos + 16 * ups + 24 * vars

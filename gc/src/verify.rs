@@ -463,8 +463,11 @@ unsafe fn proto_edges(p: *mut Proto, f: &mut dyn FnMut(Edge)) {
         f(Edge::Run((*p).consts.cast(), 16 * consts));
         f(Edge::Run((*p).protos.cast(), 8 * protos));
         f(Edge::Run((*p).upvals.cast(), 16 * ups));
-        f(Edge::Run((*p).locvars.cast(), 24 * vars));
-        f(Edge::Run((*p).lines.cast(), 4 * code));
+        f(Edge::Run((*p).locvars.cast(), size_of::<LocVar>() * vars));
+        f(Edge::Run(
+            (*p).lines,
+            Proto::lines_size(code, (*p).hdr.extra != 0),
+        ));
         f(Edge::Run((*p).live, code));
         if !(*p).consts.is_null() {
             (0..consts).for_each(|i| f(Edge::Strong(*(*p).consts.add(i))));
@@ -476,7 +479,7 @@ unsafe fn proto_edges(p: *mut Proto, f: &mut dyn FnMut(Edge)) {
             (0..ups).for_each(|i| f(Edge::Object((*(*p).upvals.add(i)).name.cast())));
         }
         if !(*p).locvars.is_null() {
-            (0..vars).for_each(|i| f(Edge::Object((*(*p).locvars.add(i)).name.cast())));
+            (0..vars).for_each(|i| f(Edge::Object((*(*p).locvars.add(i)).name().cast())));
         }
     }
 }

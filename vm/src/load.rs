@@ -19,6 +19,7 @@ use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 
 use crate::ctx::{LResult, Throw};
+use crate::debuginfo::line_of_word;
 use crate::state::Global;
 use crate::string::{str_bytes, str_val};
 use crate::{dispatch, exec, shape, throw, verify};
@@ -110,14 +111,13 @@ impl Sink for Loader<'_> {
             if self.source.is_null() {
                 self.source = g.str_new(self.name);
             }
-            let inner = g.loading.split_off(g.loading.len() - nested);
             let mut builder = Builder {
                 g,
                 strings,
                 made: &mut self.made,
                 source: self.source,
             };
-            let p = builder.function(f, &inner, captures);
+            let p = builder.function(f, nested, captures);
             builder.g.loading.push(p);
         }
         Ok(())
@@ -290,18 +290,22 @@ impl Builder<'_> {
         }
     }
 
-    /// Builds the prototype of a function around `inner`, whose upvalues are `captures`.
+    /// Builds the prototype of a function around the last `nested` ones being loaded, whose upvalues are `captures`.
     ///
     /// # Safety
     /// Memory is reserved; no safepoint before the prototype is reachable.
     unsafe fn function(
         &mut self,
         f: &Function,
-        inner: &[*mut Proto],
+        nested: usize,
         mut captures: &[UpvalInfo],
     ) -> *mut Proto {
         // SAFETY: all parts are fresh or kept by the caller; the prototype is written completely.
         unsafe {
+            let from = self.g.loading.len() - nested;
+            let protos = self.run(nested, |b, i| b.g.loading[from + i]);
+            self.g.loading.truncate(from);
+            let inner = items(protos, nested as u32);
             for &p in inner {
                 let (own, rest) = captures.split_at((*p).nupvals as usize);
                 for (i, capture) in own.iter().enumerate() {
@@ -312,7 +316,6 @@ impl Builder<'_> {
                 }
                 captures = rest;
             }
-            let protos = self.run(inner.len(), |_, i| inner[i]);
             let plain = f.consts.len();
             let nconsts = plain + f.templates.len();
             let consts = self.run(nconsts, |_, _| Value::NIL);
@@ -344,22 +347,11 @@ impl Builder<'_> {
             });
             let locvars = self.run(f.locvars.len(), |b, i| {
                 let v = &f.locvars[i];
-                LocVar {
-                    name: b.name(v.name),
-                    start_pc: v.start_pc + 1,
-                    end_pc: v.end_pc + 1,
-                    reg: v.reg.into(),
-                    boxed: v.boxed.into(),
-                }
+                let name = b.name(v.name);
+                LocVar::new(name, v.start_pc + 1, v.end_pc + 1, v.reg, v.boxed)
             });
+            let (lines, wide) = self.lines(&f.lines);
             // Entry 0 is the header's.
-            let lines = match f.lines.is_empty() {
-                true => std::ptr::null_mut(),
-                false => self.run(ncode, |_, i| match i {
-                    0 => f.line_defined,
-                    i => f.lines[i - 1],
-                }),
-            };
             let live = self.run(ncode, |_, i| match i {
                 0 => f.nparams,
                 i => f.live[i - 1],
@@ -377,6 +369,7 @@ impl Builder<'_> {
             (*p).locvars = locvars;
             (*p).nlocvars = f.locvars.len() as u32;
             (*p).lines = lines;
+            (*p).hdr.extra = wide as u8;
             (*p).live = live;
             (*p).source = self.source;
             (*p).line_defined = f.line_defined;
@@ -386,6 +379,50 @@ impl Builder<'_> {
             (*p).frame_size = f.frame_size;
             (*p).ninstances = 0;
             p
+        }
+    }
+
+    /// The lines as [`Proto::lines`] has them, and whether they are wide. The header is on the line of the first word.
+    ///
+    /// # Safety
+    /// Memory is reserved.
+    unsafe fn lines(&mut self, lines: &[u32]) -> (*mut u8, bool) {
+        if lines.is_empty() {
+            return (std::ptr::null_mut(), false);
+        }
+        let ncode = lines.len() + 1;
+        // The words of a block; the header is left out.
+        let block = |i: usize| {
+            let from = i * LINE_BLOCK;
+            &lines[from.max(1) - 1..(from + LINE_BLOCK).min(ncode) - 1]
+        };
+        let blocks = (0..ncode.div_ceil(LINE_BLOCK)).map(block);
+        let wide = blocks.clone().any(|lines| {
+            let (min, max) = range(lines);
+            max - min > u8::MAX.into()
+        });
+        // SAFETY: a fresh run of the right size, which is written completely.
+        unsafe {
+            let p = self.g.heap.alloc_run(Proto::lines_size(ncode, wide));
+            if wide {
+                p.cast::<u32>().write(lines[0]);
+                std::ptr::copy_nonoverlapping(lines.as_ptr(), p.cast::<u32>().add(1), lines.len());
+                return (p, wide);
+            }
+            let mut start = p.cast::<u32>();
+            let mut byte = p.add(Proto::lines_size(ncode, wide) - ncode);
+            byte.write((lines[0] - range(block(0)).0) as u8);
+            byte = byte.add(1);
+            for lines in blocks {
+                let (min, _) = range(lines);
+                start.write(min);
+                start = start.add(1);
+                for line in lines {
+                    byte.write((line - min) as u8);
+                    byte = byte.add(1);
+                }
+            }
+            (p, wide)
         }
     }
 
@@ -401,6 +438,12 @@ impl Builder<'_> {
             Const::Str(s) => str_val(unsafe { self.string(s) }),
         }
     }
+}
+
+/// Smallest and largest line.
+fn range(lines: &[u32]) -> (u32, u32) {
+    let fold = |(min, max): (u32, u32), &l: &u32| (min.min(l), max.max(l));
+    lines.iter().fold((u32::MAX, 0), fold)
 }
 
 /// The shape of a record template. Where the budget of shapes is spent it is a private one of dictionary kind that only
@@ -559,11 +602,10 @@ impl Names {
                 is_vararg: (*p).is_vararg != 0,
                 frame_size: (*p).frame_size,
                 code: Vec::with_capacity(code.len() - 1),
-                lines: items((*p).lines, (*p).ncode)
-                    .iter()
-                    .skip(1)
-                    .copied()
-                    .collect(),
+                lines: match (*p).lines.is_null() {
+                    true => Vec::new(),
+                    false => (1..code.len()).map(|i| line_of_word(p, i)).collect(),
+                },
                 live: items((*p).live, (*p).ncode)[1..].to_vec(),
                 consts: consts.iter().map(|&v| self.const_of(v)).collect(),
                 templates,
@@ -624,11 +666,11 @@ impl Names {
             }
             for v in items((*p).locvars, (*p).nlocvars) {
                 f.locvars.push(LocVarInfo {
-                    name: self.number(v.name),
+                    name: self.number(v.name()),
                     start_pc: v.start_pc - 1,
                     end_pc: v.end_pc - 1,
-                    reg: v.reg as u8,
-                    boxed: v.boxed != 0,
+                    reg: v.reg(),
+                    boxed: v.boxed(),
                 });
             }
             f

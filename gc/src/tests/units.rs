@@ -842,10 +842,9 @@ fn protos_and_closures() {
         core::ptr::write_bytes((*p).upvals, 0, 1);
         (*(*p).upvals).name = name;
         (*p).nlocvars = 1;
-        (*p).locvars = w.h().alloc_run(24).cast();
+        (*p).locvars = w.h().alloc_run(size_of::<LocVar>()).cast();
         let name = w.str(b"local");
-        core::ptr::write_bytes((*p).locvars, 0, 1);
-        (*(*p).locvars).name = name;
+        (*p).locvars.write(LocVar::new(name, 1, 2, 3, true));
     }
     let c = w.cell(Value::ptr(s, Tag::STRING));
     let f = w.closure(p, &[c, null_mut()]);
@@ -856,7 +855,7 @@ fn protos_and_closures() {
     assert_eq!(w.h().used_bytes(), used);
     unsafe {
         assert_eq!(str_bytes((*(*p).upvals).name), b"upvalue");
-        assert_eq!(str_bytes((*(*p).locvars).name), b"local");
+        assert_eq!(str_bytes((*(*p).locvars).name()), b"local");
         assert_eq!((*inner).ncode, 10);
     }
 }

@@ -29,12 +29,12 @@ pub unsafe fn param_name(f: Value, n: i64) -> Option<Vec<u8>> {
         // Parameters are declared first.
         (0..(*p).nlocvars as usize)
             .map(|i| &*(*p).locvars.add(i))
-            .find(|v| i64::from(v.reg) == n - 1)
+            .find(|v| i64::from(v.reg()) == n - 1)
             .map(|v| {
-                if v.name.is_null() {
+                if v.name().is_null() {
                     b"?".to_vec()
                 } else {
-                    str_bytes(v.name).to_vec()
+                    str_bytes(v.name()).to_vec()
                 }
             })
     }

@@ -23,7 +23,9 @@ pub use locals::{
     write_local,
 };
 pub use traceback::{func_name_in_modules, traceback};
-pub use walk::{Called, Frame, Frames, frames, level, line_at, live_at, proto_of, word_index};
+pub use walk::{
+    Called, Frame, Frames, frames, level, line_at, line_of_word, live_at, proto_of, word_index,
+};
 
 use traceorus_base::chunkid::chunkid;
 use traceorus_base::objects::*;
@@ -125,7 +127,7 @@ pub unsafe fn active_lines(p: *const Proto) -> Vec<u32> {
         let mut lines = Vec::new();
         let mut pc = names::first_after_prologue(p);
         while pc < (*p).ncode as usize {
-            lines.push(*(*p).lines.add(pc));
+            lines.push(line_of_word(p, pc));
             pc += names::op(p, pc).words();
         }
         lines

@@ -52,12 +52,12 @@ pub(super) unsafe fn local_name<'a>(p: *const Proto, r: usize, pc: usize) -> Opt
         (0..(*p).nlocvars as usize)
             .rev()
             .map(|i| &*(*p).locvars.add(i))
-            .find(|v| v.reg as usize == r && v.start_pc as usize <= pc && pc < v.end_pc as usize)
+            .find(|v| v.reg() as usize == r && v.start_pc as usize <= pc && pc < v.end_pc as usize)
             .map(|v| {
-                if v.name.is_null() {
+                if v.name().is_null() {
                     b"?".as_slice()
                 } else {
-                    str_bytes(v.name)
+                    str_bytes(v.name())
                 }
             })
     }

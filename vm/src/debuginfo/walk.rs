@@ -80,9 +80,25 @@ pub unsafe fn line_at(p: *const Proto, pc: *const Instr) -> i64 {
     // SAFETY: as promised; lines go with words.
     unsafe {
         match word_index(p, pc) {
-            Some(i) if !(*p).lines.is_null() => (*(*p).lines.add(i)).into(),
+            Some(i) if !(*p).lines.is_null() => line_of_word(p, i).into(),
             _ => -1,
         }
+    }
+}
+
+/// Line of a word of code.
+///
+/// # Safety
+/// [GC-LIVE] `p` is live and has lines; `i` is below `ncode`.
+pub unsafe fn line_of_word(p: *const Proto, i: usize) -> u32 {
+    // SAFETY: as promised; the layout is that of `Proto::lines`.
+    unsafe {
+        let starts = (*p).lines as *const u32;
+        if (*p).hdr.extra != 0 {
+            return *starts.add(i);
+        }
+        let bytes = starts.add(((*p).ncode as usize).div_ceil(LINE_BLOCK)) as *const u8;
+        *starts.add(i / LINE_BLOCK) + u32::from(*bytes.add(i))
     }
 }
 
