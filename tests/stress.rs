@@ -212,7 +212,7 @@ without_memory! {
     "local t = {} for i = 1, 300 do local co = coroutine.create(function(a) local b = {a} coroutine.yield(b) return a end) coroutine.resume(co, i) t[i] = co end
          local s = 0 for i = 1, #t do local _, v = coroutine.resume(t[i]) s = s + v end return s .. ''"
     no_memory_for_errors
-    "local n = 0 for i = 1, 200 do local ok, e = pcall(function() local c <close> = setmetatable({}, {__close = function() n = n + 1 end}) error({i, tostring(i):rep(50)}) end) if type(e) ~= 'table' then error(e, 0) end end return n .. ''"
+    "local n, all = 0, {} for i = 1, 500 do local ok, e = pcall(function() local c <close> = setmetatable({}, {__close = function() n = n + 1 end}) error({i, tostring(i):rep(50)}) end) if type(e) ~= 'table' then error(e, 0) end all[i] = e end return n .. ''"
     no_memory_for_recursion
     "local function f(n) if n == 0 then return 0 end local t = {n} return f(n - 1) + #t end return f(20000) .. ''"
     no_memory_for_libraries
