@@ -29,7 +29,7 @@
 //! let lua = Runtime::builder()
 //!     .libraries(Libraries::PURE)
 //!     .memory_limit(16 << 20)
-//!     .time_limit(Duration::from_millis(50))
+//!     .time_limit(Duration::from_secs(1))
 //!     .build();
 //! let e = lua.eval::<Value>("while true do end").unwrap_err();
 //! assert!(e.message().ends_with("time limit exceeded"));
