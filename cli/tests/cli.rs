@@ -218,25 +218,23 @@ fn closed_pipe() {
 
 #[test]
 fn full_disk() {
-    for code in [
-        "print(1)",
-        "io.write('x')",
-        "io.write('x') os.exit(0)",
-        "print(('x'):rep(100000))",
+    for args in [
+        &["-e", "print(1)"][..],
+        &["-e", "io.write('x')"],
+        &["-e", "io.write('x') os.exit(0)"],
+        &["-e", "print(('x'):rep(100000))"],
+        &["-v"],
     ] {
         let full = std::fs::OpenOptions::new()
             .write(true)
             .open("/dev/full")
             .expect("a Linux system");
-        let child = command(&["-e", code])
-            .stdout(full)
-            .spawn()
-            .expect("it starts");
+        let child = command(args).stdout(full).spawn().expect("it starts");
         let (status, _, err) = finish(child, "");
-        assert_eq!(status, Some(1), "{code}");
+        assert_eq!(status, Some(1), "{args:?}");
         assert!(
             err.ends_with("cannot write to standard output: No space left on device\n"),
-            "{code}: {err}"
+            "{args:?}: {err}"
         );
     }
 }

@@ -84,7 +84,11 @@ pub unsafe fn flush(f: *mut FILE) -> bool {
 pub fn flush_stdout() -> bool {
     PRINTED.store(false, Ordering::Relaxed);
     // SAFETY: standard output is never closed.
-    unsafe { flush(stdout()) }
+    let ok = unsafe { flush(stdout()) };
+    if !ok {
+        note_output_error(errno());
+    }
+    ok
 }
 /// Writes out what `print` has left in the buffer. To be called before anything whose effect others may compare with
 /// it: text on standard error, commands.
