@@ -48,29 +48,14 @@ pub fn pack(cx: Ctx) -> LResult<usize> {
                 }
                 put_int(out.room(cx, size)?, n, little, size, false);
             }
-            Kind::Float => {
-                arg += 1;
-                let x = cx.check_num(arg)? as f32;
-                out.add(
-                    cx,
-                    &if little {
-                        x.to_le_bytes()
-                    } else {
-                        x.to_be_bytes()
-                    },
-                )?;
-            }
-            Kind::Double => {
+            Kind::Float | Kind::Double => {
                 arg += 1;
                 let x = cx.check_num(arg)?;
-                out.add(
-                    cx,
-                    &if little {
-                        x.to_le_bytes()
-                    } else {
-                        x.to_be_bytes()
-                    },
-                )?;
+                let bits = match kind {
+                    Kind::Float => u64::from((x as f32).to_bits()),
+                    _ => x.to_bits(),
+                };
+                put_int(out.room(cx, size)?, bits, little, size, false);
             }
             Kind::Char => {
                 arg += 1;

@@ -254,29 +254,23 @@ fn string_arith(cx: Ctx, op: ArithOp, event: &'static str) -> LResult<usize> {
     cx.call(2, 1)
 }
 
-fn arith_add(cx: Ctx) -> LResult<usize> {
-    string_arith(cx, ArithOp::Add, "__add")
+/// Metamethods of strings: name, operation, event.
+macro_rules! arithmetic {
+    ($($name:ident $op:ident $event:literal;)*) => { $(
+        fn $name(cx: Ctx) -> LResult<usize> {
+            string_arith(cx, ArithOp::$op, $event)
+        }
+    )* };
 }
-fn arith_sub(cx: Ctx) -> LResult<usize> {
-    string_arith(cx, ArithOp::Sub, "__sub")
-}
-fn arith_mul(cx: Ctx) -> LResult<usize> {
-    string_arith(cx, ArithOp::Mul, "__mul")
-}
-fn arith_mod(cx: Ctx) -> LResult<usize> {
-    string_arith(cx, ArithOp::Mod, "__mod")
-}
-fn arith_pow(cx: Ctx) -> LResult<usize> {
-    string_arith(cx, ArithOp::Pow, "__pow")
-}
-fn arith_div(cx: Ctx) -> LResult<usize> {
-    string_arith(cx, ArithOp::Div, "__div")
-}
-fn arith_idiv(cx: Ctx) -> LResult<usize> {
-    string_arith(cx, ArithOp::IDiv, "__idiv")
-}
-fn arith_unm(cx: Ctx) -> LResult<usize> {
-    string_arith(cx, ArithOp::Unm, "__unm")
+arithmetic! {
+    arith_add Add "__add";
+    arith_sub Sub "__sub";
+    arith_mul Mul "__mul";
+    arith_mod Mod "__mod";
+    arith_pow Pow "__pow";
+    arith_div Div "__div";
+    arith_idiv IDiv "__idiv";
+    arith_unm Unm "__unm";
 }
 
 // ---- patterns ------------------------------------------------------------------------------------------------------

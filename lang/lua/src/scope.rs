@@ -62,6 +62,22 @@ pub struct Upval {
 }
 
 impl Var {
+    fn new(name: StrId, level: u32) -> Var {
+        Var {
+            name,
+            level,
+            attrib: Attrib::Regular,
+            captured: false,
+            assigned: false,
+            constant: None,
+            shadowed: NO_VAR,
+            reg: 0,
+            cell: 0,
+            top: 0,
+            debug: 0,
+        }
+    }
+
     /// Its register holds a cell. A variable to be closed keeps its value in its register, where the runtime finds it;
     /// since it is never assigned, closures can have a copy.
     pub fn boxed(&self) -> bool {
@@ -228,17 +244,8 @@ impl Scopes {
     /// The variable of the host that the main function's upvalue `_ENV` is.
     pub fn add_env(&mut self, name: StrId) -> VarId {
         self.vars.push(Var {
-            name,
-            level: 0,
-            attrib: Attrib::Regular,
             captured: true,
-            assigned: false,
-            constant: None,
-            shadowed: NO_VAR,
-            reg: 0,
-            cell: 0,
-            top: 0,
-            debug: 0,
+            ..Var::new(name, 0)
         });
         self.bind(name, 0);
         0
@@ -265,19 +272,7 @@ impl Scopes {
             return self.limit_error(lex, self.funcs.len() - 1, "local variables", MAX_LOCALS);
         }
         let var = self.vars.len() as VarId;
-        self.vars.push(Var {
-            name,
-            level: self.level(),
-            attrib: Attrib::Regular,
-            captured: false,
-            assigned: false,
-            constant: None,
-            shadowed: NO_VAR,
-            reg: 0,
-            cell: 0,
-            top: 0,
-            debug: 0,
-        });
+        self.vars.push(Var::new(name, self.level()));
         self.declared.push(var);
         Ok(var)
     }
