@@ -325,6 +325,15 @@ fn fifo_queue_stays_small() {
     }
 }
 
+/// 2^22 slots take 36 MiB; growing them does not take a second array.
+#[test]
+fn large_array_grows_in_place() {
+    let mib = peak_mib(
+        "local t = {} for i = 1, 4000000 do t[i] = true end assert(#t == 4000000) print('ok')",
+    );
+    assert!(mib < 50.0, "{mib} MiB");
+}
+
 #[test]
 fn caches_that_come_and_go() {
     // keys that are all new, in a table that stays small; tables that were large

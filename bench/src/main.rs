@@ -83,7 +83,13 @@ fn write_files(args: &Args, report: &Report, view: &render::view::View) -> Resul
         write(&dir.join("results.html"), &render::html::render(view)?)?;
     }
     if let Some(file) = &args.md {
-        write(file, &render::markdown::render(view)?)?;
+        let options: Vec<String> = std::env::args().skip(1).collect();
+        let command = ["traceorus-bench", &options.join(" ")].join(" ");
+        let tables = render::markdown::render(view)?;
+        write(
+            file,
+            &format!("# Benchmarks\n\nMade with `{command}`.\n\n{tables}"),
+        )?;
     }
     Ok(())
 }

@@ -164,14 +164,25 @@ impl Heap {
 
     #[cold]
     fn reserve_slow(&mut self, bytes: usize) -> Result<(), OutOfMemory> {
-        if self.try_reserve(bytes) {
+        self.or_collect(|h| h.try_reserve(bytes))
+    }
+
+    /// Asks whether `bytes` more are within the limit, for [`Heap::grow_run`], which tells itself whether there is memory.
+    /// May run an emergency collection, as [`Heap::reserve`].
+    pub fn allow(&mut self, bytes: usize) -> Result<(), OutOfMemory> {
+        self.or_collect(|h| h.is_within(bytes))
+    }
+
+    /// Asks again after an emergency collection.
+    fn or_collect(&mut self, ask: impl Fn(&mut Heap) -> bool) -> Result<(), OutOfMemory> {
+        if ask(self) {
             return Ok(());
         }
         self.arena.drop_spare();
         if !self.busy {
             // SAFETY: [GC-LIVE] the caller has rooted what it needs.
             unsafe { self.full(true) };
-            if self.try_reserve(bytes) {
+            if ask(self) {
                 return Ok(());
             }
             self.arena.drop_spare();
@@ -179,13 +190,16 @@ impl Heap {
         Err(OutOfMemory)
     }
 
+    fn is_within(&self, bytes: usize) -> bool {
+        self.used.saturating_add(bytes) <= self.limit
+            || self.used_bytes().saturating_add(bytes) <= self.limit
+    }
+
     fn try_reserve(&mut self, bytes: usize) -> bool {
         if bytes > isize::MAX as usize / 2 {
             return false;
         }
-        if self.used.saturating_add(bytes) > self.limit
-            && self.used_bytes().saturating_add(bytes) > self.limit
-        {
+        if !self.is_within(bytes) {
             return false;
         }
         while self.arena.pool_blocks < MIN_POOL {

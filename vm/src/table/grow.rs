@@ -143,8 +143,10 @@ pub(super) unsafe fn array_resize(g: &mut Global, t: *mut Table, cap: u32, room:
             }
         }
         // The new run.
-        let mut grown = false;
-        if cap == 0 {
+        let grown =
+            old_cap != 0 && cap > old_cap && old.cast() != inline_run(t) && array_grow(g, t, cap);
+        if grown {
+        } else if cap == 0 {
             (*t).array = null_mut();
             (*t).hdr.extra = Tag::NIL.0 as u8;
         } else if old_cap != 0
@@ -154,17 +156,10 @@ pub(super) unsafe fn array_resize(g: &mut Global, t: *mut Table, cap: u32, room:
         {
             nil_tags(old, old_cap as usize, cap as usize);
         } else {
-            let mut new = null_mut();
-            if old_cap != 0 && cap > old_cap && old.cast() != inline_run(t) {
-                new = tagged_grow(g, old, old_cap as usize, cap as usize);
-                grown = !new.is_null();
-            }
-            if !grown {
-                new = tagged_alloc(g, cap as usize);
-                let n = cap.min(old_cap) as usize;
-                if n != 0 {
-                    tagged_copy(old, new, n);
-                }
+            let new = tagged_alloc(g, cap as usize);
+            let n = cap.min(old_cap) as usize;
+            if n != 0 {
+                tagged_copy(old, new, n);
             }
             (*t).array = new;
             if (*t).hdr.extra == Tag::ANY.0 as u8 {
@@ -204,6 +199,24 @@ pub(super) unsafe fn array_resize(g: &mut Global, t: *mut Table, cap: u32, room:
             }
         }
         touch(g, t);
+    }
+}
+
+/// Makes the array part, a run of its own, larger where it is; false if that cannot be done.
+pub(super) unsafe fn array_grow(g: &mut Global, t: *mut Table, cap: u32) -> bool {
+    // SAFETY: [GC-LIVE]; `cap` is above the present capacity; [GC-BARRIER] through `touch`.
+    unsafe {
+        let new = tagged_grow(g, (*t).array, (*t).arr_cap as usize, cap as usize);
+        if new.is_null() {
+            return false;
+        }
+        (*t).array = new;
+        if (*t).hdr.extra == Tag::ANY.0 as u8 {
+            (*t).hdr.extra = array_kind(new, cap);
+        }
+        (*t).arr_cap = cap;
+        touch(g, t);
+        true
     }
 }
 

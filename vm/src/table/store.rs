@@ -22,6 +22,29 @@ pub(super) unsafe fn room<const CHECKED: bool>(
     }
 }
 
+/// Makes an array part that is large and all that the table has larger without reserving a second one: true if that has
+/// been done.
+unsafe fn grown_in_place(
+    g: &mut Global,
+    t: *mut Table,
+    i: i64,
+    v: Value,
+    cap: u32,
+) -> Result<bool, TableError> {
+    // SAFETY: [GC-LIVE] the caller's values.
+    unsafe {
+        let old = (*t).arr_cap;
+        if is_dict(t) || old == 0 || cap <= old || (*t).array.cast() == inline_run(t) {
+            return Ok(false);
+        }
+        let more = tagged_run_size(cap as usize).0 - tagged_run_size(old as usize).0;
+        g.rooted(&[Value::ptr(t, Tag::TABLE), Value::int(i), v], |g| {
+            g.heap.allow(more).map_err(|_| TableError::NoMemory)
+        })?;
+        Ok(array_grow(g, t, cap))
+    }
+}
+
 /// Bytes that [`fields_to_dict`] takes.
 pub(super) unsafe fn to_dict_bytes(t: *mut Table, extra: u32) -> usize {
     // SAFETY: [GC-LIVE].
@@ -544,8 +567,11 @@ pub(super) unsafe fn set_int_beyond<const CHECKED: bool>(
             census.key(i);
             let (best, _) = census.best();
             if i64::from(best) > i {
-                room::<CHECKED>(g, t, Value::int(i), v, array_bytes(t, best))?;
-                array_resize(g, t, best.max(FIRST_ARRAY), 0);
+                let best = best.max(FIRST_ARRAY);
+                if !(CHECKED && grown_in_place(g, t, i, v, best)?) {
+                    room::<CHECKED>(g, t, Value::int(i), v, array_bytes(t, best))?;
+                    array_resize(g, t, best, 0);
+                }
                 array_store(g, t, i as usize, v);
                 return Ok(());
             }
