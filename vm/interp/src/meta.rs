@@ -75,9 +75,8 @@ pub(crate) fn binary<M: Masm>(g: &mut Gen<M>, ev: MetaMethod, left: Arg, right: 
     })
 }
 
-/// `table[key]` is missing and the metatable T0 is not known to lack `__index`: calls that, if it is a function. T4 = the
-/// table, `key` the operand, or (`None`) the constant string of a GetField.
-pub(crate) fn index<M: Masm>(g: &mut Gen<M>, key: Option<Arg>) {
+/// T2, T3 = the table T4, T4, T5 = the key.
+fn table_and_key<M: Masm>(g: &mut Gen<M>, key: Option<Arg>) {
     g.m.mov(d(M::T2), M::T4);
     g.m.mov_imm(d(M::T3), i64::from(Tag::TABLE.0));
     match key {
@@ -87,6 +86,12 @@ pub(crate) fn index<M: Masm>(g: &mut Gen<M>, key: Option<Arg>) {
             g.m.mov_imm(d(M::T5), i64::from(Tag::STRING.0));
         }
     }
+}
+
+/// `table[key]` is missing and the metatable T0 is not known to lack `__index`: calls that, if it is a function. T4 = the
+/// table, `key` the operand, or (`None`) the constant string of a GetField.
+pub(crate) fn index<M: Masm>(g: &mut Gen<M>, key: Option<Arg>) {
+    table_and_key(g, key);
     g.m.mov_imm(d(M::T1), 8 * MetaMethod::Index as i64);
     let call = g.meta_call;
     g.m.jump(call);
@@ -96,15 +101,7 @@ pub(crate) fn index<M: Masm>(g: &mut Gen<M>, key: Option<Arg>) {
 /// T4 = the table, `key` as for [`index`]; the value is the register of operand number `value`.
 pub(crate) fn newindex<M: Masm>(g: &mut Gen<M>, key: Option<Arg>, value: u8) {
     g.m.load(U16, d(M::T6), at(M::PC, 2 * i32::from(value)));
-    g.m.mov(d(M::T2), M::T4);
-    g.m.mov_imm(d(M::T3), i64::from(Tag::TABLE.0));
-    match key {
-        Some(k) => load_arg(g, k, M::T4, M::T5),
-        None => {
-            g.m.load(U64, d(M::T4), at(M::PC, 16));
-            g.m.mov_imm(d(M::T5), i64::from(Tag::STRING.0));
-        }
-    }
+    table_and_key(g, key);
     g.m.mov_imm(d(M::T1), 8 * MetaMethod::NewIndex as i64);
     let call = g.meta_call3;
     g.m.jump(call);
