@@ -14,7 +14,7 @@ use serde_json::Value;
 type Edge = (String, String, bool);
 
 /// Crate, its allowed normal dependencies in the workspace, and those of its build script.
-const ALLOWED: [(&str, &[&str], &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str], &[&str]); 12] = [
     ("traceorus-base", &[], &[]),
     ("traceorus-asm", &[], &[]),
     ("traceorus-gc", &["base"], &[]),
@@ -24,6 +24,7 @@ const ALLOWED: [(&str, &[&str], &[&str]); 11] = [
     ("traceorus-lang-common", &["base"], &[]),
     ("traceorus-lang-lua", &["base", "lang-common"], &[]),
     ("traceorus-stdlib", &["base", "vm", "gc"], &[]),
+    ("traceorus-trace", &["base", "asm", "gc", "vm"], &[]),
     (
         "traceorus",
         &[
@@ -35,6 +36,7 @@ const ALLOWED: [(&str, &[&str], &[&str]); 11] = [
             "lang-common",
             "lang-lua",
             "stdlib",
+            "trace",
         ],
         &[],
     ),

@@ -1,0 +1,63 @@
+//! Why a recording or compilation was given up. Expected, counted, never seen by programs.
+
+macro_rules! aborts {
+    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+        /// Reason of an abort.
+        #[repr(u16)]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum Abort { $($(#[$doc])* $name,)* }
+        impl Abort {
+            /// All reasons in numeric order.
+            pub const ALL: &'static [Abort] = &[$(Abort::$name,)*];
+            /// In words.
+            pub fn text(self) -> &'static str {
+                const TEXTS: &[&str] = &[$($text,)*];
+                TEXTS[self as usize]
+            }
+        }
+    };
+}
+
+aborts! {
+    // recording
+    /// More bytecode than `maxrecord`.
+    RecordLimit = "recorded too many bytecode instructions";
+    /// More IR than fits.
+    TooLong = "trace too long";
+    /// More constants than fit.
+    TooManyConstants = "too many constants in a trace";
+    /// The loop was left while its first iteration was recorded.
+    LeavingLoop = "the recording left its loop";
+    /// Another loop was met that is not compiled yet.
+    InnerLoop = "an inner loop has to be compiled first";
+    /// The call depth was exceeded.
+    CallDepth = "calls are nested too deep";
+    /// Returned to a frame below the trace's first.
+    ReturnBelow = "returned from the frame in which the trace began";
+    /// An error was raised.
+    ErrorRaised = "an error was raised while recording";
+    /// A hook was set.
+    HookSet = "a debug hook was set while recording";
+    /// Another thread runs.
+    OtherThread = "another coroutine took over";
+    /// Asked for by a random test.
+    Random = "aborted at random (test)";
+    /// Switched off.
+    SwitchedOff = "compilation was switched off";
+    /// A bytecode or builtin that is not recorded yet.
+    Nyi = "not recorded yet";
+    /// The types of the loop's variables keep changing.
+    TypeUnstable = "types of loop variables change in each iteration";
+    // optimisation
+    /// A guard can never hold.
+    GuardFails = "a guard can never hold";
+    // assembly
+    /// No register combination.
+    Registers = "out of spill slots";
+    /// Code memory is used up.
+    CodeMemory = "no room for machine code";
+    /// The assembler refused.
+    Assembler = "the assembler reported an error";
+    /// Broken invariant.
+    Internal = "internal error";
+}

@@ -1,0 +1,236 @@
+//! The buffer of a trace that is being built: instructions, constants, snapshots.
+
+use std::collections::HashMap;
+
+use traceorus_base::Tag;
+
+use super::{Ins, IrOp, Konst, REF_NONE, Ref, Ty};
+
+/// Number of a snapshot.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct SnapNo(pub u16);
+
+/// A slot in a snapshot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SnapEntry {
+    /// Slot number, relative to the trace's BASE as it is at the snapshot.
+    pub slot: i16,
+    /// Payload (none for nil, true, false).
+    pub val: Ref,
+    /// Tag: a constant of type Tag, an instruction of type Tag, or a constant of type Word (a frame word: 64 bits).
+    pub tag: Ref,
+}
+
+/// State of the interpreter at a bytecode boundary.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snap {
+    /// First instruction that it serves.
+    pub first: Ref,
+    /// Range of its entries in `IrBuf::entries`.
+    pub start: u32,
+    /// End of the range.
+    pub end: u32,
+    /// Address of the instruction to go on at.
+    pub pc: u64,
+    /// Slots from BASE to the base of the running frame.
+    pub base: i16,
+    /// `Thread::top` in slots from BASE, if the instruction at pc reads it (multiple results), else -32768.
+    pub top: i16,
+    /// What `Thread::pcall_depth` has grown by since the trace was entered.
+    pub pcalls: u16,
+}
+
+impl Snap {
+    /// No top.
+    pub const NO_TOP: i16 = i16::MIN;
+}
+
+/// A trace's IR.
+#[derive(Clone, Debug)]
+pub struct IrBuf {
+    /// Instructions; the first is BASE.
+    pub ins: Vec<Ins>,
+    /// Constants.
+    pub konsts: Vec<Konst>,
+    /// Snapshots, in order.
+    pub snaps: Vec<Snap>,
+    /// Their entries.
+    pub entries: Vec<SnapEntry>,
+    /// Types of inherited values, by PVAL number.
+    pub pvals: Vec<Ty>,
+    /// The LOOP instruction, if there is one.
+    pub loop_ref: Ref,
+    kmap: HashMap<Konst, Ref>,
+    chain: [Ref; IrOp::ALL.len()],
+}
+
+impl Default for IrBuf {
+    fn default() -> IrBuf {
+        IrBuf::new()
+    }
+}
+
+impl IrBuf {
+    /// An empty trace: BASE only.
+    pub fn new() -> IrBuf {
+        let mut b = IrBuf {
+            ins: Vec::with_capacity(256),
+            konsts: Vec::with_capacity(64),
+            snaps: Vec::new(),
+            entries: Vec::new(),
+            pvals: Vec::new(),
+            loop_ref: REF_NONE,
+            kmap: HashMap::new(),
+            chain: [REF_NONE; IrOp::ALL.len()],
+        };
+        b.push(Ins::new(IrOp::Base, Ty::Void, REF_NONE, REF_NONE));
+        b
+    }
+    /// Empties it, keeping the memory.
+    pub fn clear(&mut self) {
+        self.ins.clear();
+        self.konsts.clear();
+        self.snaps.clear();
+        self.entries.clear();
+        self.pvals.clear();
+        self.loop_ref = REF_NONE;
+        self.kmap.clear();
+        self.chain = [REF_NONE; IrOp::ALL.len()];
+        self.push(Ins::new(IrOp::Base, Ty::Void, REF_NONE, REF_NONE));
+    }
+    /// The ref that the next instruction gets.
+    #[inline]
+    pub fn next(&self) -> Ref {
+        Ref::from_ins(self.ins.len())
+    }
+    /// Appends an instruction as it is and links it into its op's chain. Passes emit through `opt::emit` instead.
+    pub fn push(&mut self, mut i: Ins) -> Ref {
+        let r = self.next();
+        i.prev = self.chain[i.op as usize];
+        self.chain[i.op as usize] = r;
+        self.ins.push(i);
+        r
+    }
+    /// Last instruction with this op (none: `REF_NONE`).
+    #[inline]
+    pub fn last(&self, op: IrOp) -> Ref {
+        self.chain[op as usize]
+    }
+    /// Removes the instructions from `to` on, and snapshots that serve only those.
+    pub fn truncate(&mut self, to: Ref) {
+        while self.ins.len() > to.ins_index() {
+            let i = self.ins.pop().expect("longer");
+            self.chain[i.op as usize] = i.prev;
+        }
+        while self.snaps.last().is_some_and(|s| s.first >= to) {
+            let s = self.snaps.pop().expect("there");
+            self.entries.truncate(s.start as usize);
+        }
+        if self.loop_ref >= to {
+            self.loop_ref = REF_NONE;
+        }
+    }
+    /// The instruction `r`.
+    #[inline]
+    pub fn at(&self, r: Ref) -> Ins {
+        self.ins[r.ins_index()]
+    }
+    /// The instruction `r`, to be changed. The op must stay (chains), except to NOP by [`IrBuf::kill`].
+    #[inline]
+    pub fn at_mut(&mut self, r: Ref) -> &mut Ins {
+        &mut self.ins[r.ins_index()]
+    }
+    /// Makes an instruction a NOP (it stays in its old chain; chain walkers compare the op).
+    pub fn kill(&mut self, r: Ref) {
+        let i = self.at_mut(r);
+        i.op = IrOp::Nop;
+        i.ty = Ty::Void;
+        i.a = REF_NONE;
+        i.b = REF_NONE;
+    }
+    /// Type of an instruction or constant.
+    #[inline]
+    pub fn ty(&self, r: Ref) -> Ty {
+        if r.is_ins() {
+            self.at(r).ty
+        } else if r.is_const() {
+            self.konsts[r.const_index()].ty
+        } else {
+            Ty::Void
+        }
+    }
+    /// The constant `r`, if it is one.
+    #[inline]
+    pub fn konst(&self, r: Ref) -> Option<Konst> {
+        r.is_const().then(|| self.konsts[r.const_index()])
+    }
+    /// Interns a constant.
+    pub fn k(&mut self, ty: Ty, bits: u64) -> Ref {
+        let k = Konst { ty, bits };
+        if let Some(&r) = self.kmap.get(&k) {
+            return r;
+        }
+        let r = Ref::from_const(self.konsts.len());
+        self.konsts.push(k);
+        self.kmap.insert(k, r);
+        r
+    }
+    /// Integer constant.
+    pub fn k_int(&mut self, i: i64) -> Ref {
+        self.k(Ty::Int, i as u64)
+    }
+    /// Float constant.
+    pub fn k_float(&mut self, f: f64) -> Ref {
+        self.k(Ty::Float, f.to_bits())
+    }
+    /// Tag constant.
+    pub fn k_tag(&mut self, t: Tag) -> Ref {
+        self.k(Ty::Tag, t.0 as i64 as u64)
+    }
+    /// Address constant.
+    pub fn k_ptr(&mut self, p: u64) -> Ref {
+        self.k(Ty::Ptr, p)
+    }
+    /// Value of an integer constant.
+    pub fn int(&self, r: Ref) -> Option<i64> {
+        match self.konst(r) {
+            Some(Konst { ty: Ty::Int, bits }) => Some(bits as i64),
+            _ => None,
+        }
+    }
+    /// Value of a float constant.
+    pub fn float(&self, r: Ref) -> Option<f64> {
+        match self.konst(r) {
+            Some(Konst {
+                ty: Ty::Float,
+                bits,
+            }) => Some(f64::from_bits(bits)),
+            _ => None,
+        }
+    }
+    /// Value of a tag constant.
+    pub fn tag(&self, r: Ref) -> Option<Tag> {
+        match self.konst(r) {
+            Some(Konst { ty: Ty::Tag, bits }) => Some(Tag(bits as i32)),
+            _ => None,
+        }
+    }
+    /// Entries of a snapshot.
+    pub fn snap_entries(&self, n: SnapNo) -> &[SnapEntry] {
+        let s = &self.snaps[n.0 as usize];
+        &self.entries[s.start as usize..s.end as usize]
+    }
+    /// The snapshot that serves the guard `r`: the last one that begins at or before it.
+    pub fn snap_of(&self, r: Ref) -> Option<SnapNo> {
+        let n = self.snaps.partition_point(|s| s.first <= r);
+        n.checked_sub(1).map(|n| SnapNo(n as u16))
+    }
+    /// Number of instructions, with BASE.
+    pub fn len(&self) -> usize {
+        self.ins.len()
+    }
+    /// Never.
+    pub fn is_empty(&self) -> bool {
+        self.ins.is_empty()
+    }
+}

@@ -1,0 +1,84 @@
+//! Where values are at a point of a trace, and what an exit restores: the contract between the back end and the rest.
+
+use crate::ir::Ty;
+
+/// Place of a value.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Loc {
+    /// Nothing to restore (nil, true, false have no payload).
+    None,
+    /// General register, by hardware number.
+    Gpr(u8),
+    /// Float register, by hardware number.
+    Fpr(u8),
+    /// Spill slot: `Masm::local(FIRST_SPILL + n)`.
+    Spill(u16),
+    /// These bits.
+    Const(u64),
+}
+
+/// Local slot of the native frame where spill slots begin (0 and 1 belong to the interpreter).
+pub const FIRST_SPILL: u32 = 2;
+/// Spill slots that a trace (with its ancestors) may use.
+pub const SPILL_SLOTS: u32 = 256;
+/// Local slot where the exit handler saves registers: general ones by hardware number, then float ones; the last in memory
+/// order is at the lowest address, see `lower::exit`.
+pub const SAVE_AREA: u32 = FIRST_SPILL + SPILL_SLOTS;
+/// Slots of the save area.
+pub const SAVE_SLOTS: u32 = 40;
+
+/// A slot that an exit restores.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ExitSlot {
+    /// Slot number, relative to the trace's BASE at the exit.
+    pub slot: i16,
+    /// The tag is a frame word: 64 bits are written.
+    pub word: bool,
+    /// Payload.
+    pub val: Loc,
+    /// Tag (low 32 bits of what is there).
+    pub tag: Loc,
+}
+
+/// What an exit does; one per snapshot.
+#[derive(Clone, Debug)]
+pub struct ExitMap {
+    /// Address of the bytecode instruction to go on at.
+    pub pc: u64,
+    /// Slots from BASE to the base of the running frame.
+    pub base: i16,
+    /// `Thread::top` in slots from BASE, or `Snap::NO_TOP`.
+    pub top: i16,
+    /// Growth of `Thread::pcall_depth`.
+    pub pcalls: u16,
+    /// Slots to write.
+    pub slots: Vec<ExitSlot>,
+    /// For POLL: every collectable value that is alive in the trace there and not among `slots`: (payload, tag).
+    pub roots: Vec<(Loc, Loc)>,
+}
+
+/// Where a value that a side trace inherits is at the exit of its parent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Inherited {
+    /// Place at the exit: register or spill slot.
+    pub loc: Loc,
+    /// Type.
+    pub ty: Ty,
+}
+
+/// How a trace ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Link {
+    /// Back to its own LOOP.
+    Loop,
+    /// To code at this address whose entry finds everything on the Lua stack (the trace has stored every live slot). BASE
+    /// rises by `base` slots first.
+    Entry {
+        /// Address of the machine code.
+        address: u64,
+        /// Slots that BASE rises by (may be negative).
+        base: i16,
+    },
+    /// Unconditionally through the last snapshot.
+    Exit,
+}
