@@ -34,6 +34,8 @@ pub struct Snap {
     pub pc: u64,
     /// Slots from BASE to the base of the running frame.
     pub base: i16,
+    /// Slots from BASE to the end of what is alive: slots from here on are dead and not restored.
+    pub live: i16,
     /// `Thread::top` in slots from BASE, if the instruction at pc reads it (multiple results), else -32768.
     pub top: i16,
     /// What `Thread::pcall_depth` has grown by since the trace was entered.
