@@ -1015,6 +1015,7 @@ pub static HELPERS: [Helper; Op::ALL.len()] = {
         TForPrep => h_tforprep, TForCall => h_tforcall, TForLoop => h_tforloop,
         Call => h_call, CallM => h_callm, TailCall => h_tailcall, TailCallM => h_tailcallm,
         Ret0 => h_ret0, Ret1 => h_ret1, Ret => h_ret, RetM => h_retm, RetC => h_retc,
+        JLoop => h_loop, JForLoop => h_forloop, JForLoopV => h_forloopv, JTForCall => h_tforcall,
         Vararg => h_vararg, VarargM => h_varargm, Closure => h_closure, Tbc => h_tbc, Close => h_close,
     }
     t

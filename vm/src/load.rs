@@ -378,6 +378,7 @@ impl Builder<'_> {
             (*p).is_vararg = f.is_vararg as u8;
             (*p).frame_size = f.frame_size;
             (*p).ninstances = 0;
+            (*p).jit = 0;
             p
         }
     }
