@@ -186,13 +186,22 @@ static TABLE: HelperTable = {
     HelperTable(t)
 };
 
-/// One instruction in the active region: events first, then its helper.
+/// One instruction in the active region: the recorder and events first, then its helper.
 ///
 /// # Safety
 /// [CODE] as a helper.
 pub unsafe extern "C" fn active_step(l: *mut Thread, pc: *const Instr) -> *const Instr {
     // SAFETY: as promised.
     unsafe {
+        let g = Global::of((*l).global);
+        if g.recording
+            && let Some(jit) = g.jit
+        {
+            let next = (jit.record)(jit.data, l, pc);
+            if next != pc {
+                return next;
+            }
+        }
         let op = op_at(pc);
         if op < Op::FuncF
             && (*l).allow_hook != 0
@@ -237,6 +246,22 @@ pub unsafe fn run(l: *mut Thread, pc: *const Instr) {
     unsafe { target::enter((*l).global, pc) }
 }
 
+/// The dispatch base that a thread should have: that of the active region if it has a hook or a trace is being recorded.
+///
+/// # Safety
+/// `l` is a live thread.
+pub(crate) unsafe fn wanted_dispatch(l: *mut Thread) -> *const u8 {
+    // SAFETY: as promised.
+    unsafe {
+        let g = (*l).global;
+        if (*l).hook_mask != 0 || Global::of(g).recording {
+            (*g).code_active
+        } else {
+            (*g).code_base
+        }
+    }
+}
+
 /// Sets the dispatch base of a thread to what its hooks and `Global::recording` ask for.
 ///
 /// # Safety
@@ -245,11 +270,7 @@ pub unsafe fn update_dispatch(l: *mut Thread) {
     // SAFETY: as promised.
     unsafe {
         let g = (*l).global;
-        (*l).dispatch = if (*l).hook_mask != 0 || Global::of(g).recording {
-            (*g).code_active
-        } else {
-            (*g).code_base
-        };
+        (*l).dispatch = wanted_dispatch(l);
         std::sync::atomic::AtomicU32::from_ptr(&raw mut (*g).poll)
             .fetch_or(poll::HOOKS, std::sync::atomic::Ordering::Relaxed);
     }
