@@ -45,6 +45,33 @@ pub struct JitHooks {
     pub close: unsafe fn(data: *mut u8),
 }
 
+/// The counter at `anchor` has run out ([`bytecode::COUNTER_OUT`]) and execution goes on at `start`: tells the trace compiler; see
+/// [`JitHooks::hot`].
+///
+/// # Safety
+/// [CODE] as the hook's description says; `l` runs that frame.
+#[cold]
+pub(crate) unsafe fn hot(l: *mut Thread, anchor: *const Instr, start: *const Instr) {
+    // SAFETY: as promised; whoever installed the hooks vouches for them.
+    unsafe {
+        (*l).pc = start;
+        match Global::of((*l).global).jit {
+            Some(jit) => (jit.hot)(jit.data, l, anchor.cast_mut(), start),
+            None => set_counter(anchor.cast_mut(), bytecode::COUNTER_OUT - 1),
+        }
+    }
+}
+
+/// Whether the counter at `anchor` has run out in a thread that neither a hook nor the recorder watches.
+///
+/// # Safety
+/// As [`counter`]; `l` is a live thread.
+#[inline(always)]
+pub(crate) unsafe fn ran_out(l: *mut Thread, anchor: *const Instr) -> bool {
+    // SAFETY: as promised.
+    unsafe { (*l).dispatch == (*(*l).global).code_base && counter(anchor) == bytecode::COUNTER_OUT }
+}
+
 /// Sets [`Proto::jit`]. While it is not 0, [`JitHooks::proto_freed`] is called when the prototype dies.
 ///
 /// # Safety
@@ -91,7 +118,7 @@ unsafe fn counter_at(anchor: *mut Instr) -> *mut u16 {
 /// counter of `counter`.
 ///
 /// # Safety
-/// [CODE] `anchor` is such a word of loaded code, of prototype `p`; trace `n` is in `GlobalHot::traces` as long as it is entered.
+/// [CODE] `anchor` is such a word of loaded code, of prototype `p`; trace `n`, which is not 0xFFFF, is in `GlobalHot::traces` as long as it is entered.
 pub unsafe fn set_entry(anchor: *mut Instr, p: *const Proto, n: Option<u16>, counter: u16) {
     use bytecode::Op;
     // SAFETY: as promised.

@@ -207,6 +207,13 @@ impl<M: Masm> Gen<M> {
         self.m
             .branch_mem(Cond::Ne, B32, at(M::GLOBAL, goff!(poll)), 0, cold);
     }
+    /// Enters the trace whose number is in T1, with BASE, THREAD and GLOBAL as ever and PC = the next instruction.
+    pub fn enter_trace(&mut self) {
+        self.m.load(U64, d(M::T0), at(M::GLOBAL, goff!(traces)));
+        self.m
+            .load(U64, d(M::T0), at_index(M::T0, M::T1, Scale::S8, 0));
+        self.m.jump_reg(M::T0);
+    }
     /// T7 = the address of an extra helper.
     pub fn extra(&mut self, n: usize) {
         self.m.load(U64, d(M::T7), at(M::GLOBAL, goff!(helpers)));
