@@ -444,6 +444,8 @@ pub struct Proto {
     pub nupvals: u8,
     /// How many closures were instantiated, saturating (for the recorder).
     pub ninstances: u32,
+    /// The trace compiler's own, 0 at first. Written by `vm::jithooks::set_proto_jit` only.
+    pub jit: u64,
 }
 
 /// Words that share a smallest line in [`Proto::lines`].
@@ -647,6 +649,14 @@ pub struct GlobalHot {
     pub error_status: u32,
     /// 1 once the message handler has run for the error under way.
     pub error_handled: u32,
+    /// Entry addresses of traces by number, owned by the trace compiler; null while there are none. Read by the instructions
+    /// that enter traces, with the number in their counter operand.
+    pub traces: *const u64,
+    /// Where traces go back to the interpreter, `traceorus_interp_resume`: RET0 is the next pc, or null to leave. Thread, base and
+    /// dispatch base are read anew: what changed must be in `current` and the thread. Null without a generated interpreter.
+    pub resume: *const u8,
+    /// The trace compiler's own, not kept across anything that may run another trace.
+    pub jit_scratch: [u64; 4],
 }
 
 /// Bits of `GlobalHot::poll`.

@@ -11,7 +11,7 @@ use traceorus_base::{Tag, Value};
 
 use crate::ctx::{Ctx, LResult, Throw};
 use crate::state::Global;
-use crate::{coroutine, debuginfo, dispatch, exec, helpers, hooks, throw};
+use crate::{coroutine, debuginfo, dispatch, exec, helpers, hooks, jithooks, throw};
 
 /// Slots that every stack has beyond `limit`: room for what emitted code and helpers push without a test.
 pub const EXTRA: usize = 16;
@@ -400,6 +400,10 @@ pub(crate) unsafe fn enter_lua(
                 return throw::raise(l);
             }
         }
+        let header = (*cl).pc.sub(1);
+        if jithooks::ran_out(l, header) {
+            jithooks::hot(l, header, (*cl).pc);
+        }
         (*cl).pc
     }
 }
@@ -752,6 +756,7 @@ unsafe fn enter_fixed(
         let header = *pc.sub(1);
         let base = func.add(1);
         if bytecode::c(header) as usize != nargs
+            || nargs >= bytecode::HEADER_JFUNCF as usize
             || base.add(bytecode::b(header) as usize + 1) > (*l).limit
             || (*l).hook_mask != 0
             || Global::of((*l).global).stack_stress

@@ -612,6 +612,27 @@ pub unsafe fn safepoint(l: *mut Thread) -> LResult<()> {
     }
 }
 
+/// The collector's part of [`safepoint`], for traces: no finalizer, no interrupt and no Lua code runs, no stack moves, nothing is
+/// raised. True if more than that waits in the poll word (or memory is short): a [`safepoint`] is due.
+///
+/// # Safety
+/// `l` is the running thread. All values that the trace needs are in live slots of the frames, whose `base`, `top` and `pc` are as
+/// [`safepoint`] wants them, or in `Global::extra_roots`.
+pub unsafe fn collect_at_poll(l: *mut Thread) -> bool {
+    // SAFETY: as promised.
+    unsafe {
+        let g = Global::of((*l).global);
+        if g.hot.poll & poll::GC != 0 {
+            let used = g.heap.used_bytes();
+            if g.heap.is_short() || g.heap.memory_limit().is_some_and(|limit| used > limit) {
+                return true;
+            }
+            g.heap.step();
+        }
+        g.hot.poll & !poll::GC != 0
+    }
+}
+
 /// Calls the finalizers that wait. Errors in them are warnings.
 ///
 /// # Safety

@@ -15,6 +15,7 @@ pub mod exec;
 pub mod fastfn;
 pub mod helpers;
 pub mod hooks;
+pub mod jithooks;
 pub mod load;
 pub mod number;
 pub mod shape;

@@ -4,6 +4,7 @@ use traceorus_base::bytecode::{Op, pack};
 use traceorus_gc::HostAlloc;
 
 use super::*;
+use crate::jithooks::HOTCALL;
 use crate::verify::tests::samples;
 use crate::{dump, state};
 
@@ -118,15 +119,15 @@ fn header_and_operands() {
                 *(*p).code,
                 pack(
                     dispatch::handler_of(Op::FuncV),
-                    0,
+                    HOTCALL,
                     c.main.frame_size.into(),
-                    NEVER
+                    bc::HEADER_VARARG
                 )
             );
             let inner = *(*p).protos;
             assert_eq!(
                 *(*inner).code,
-                pack(dispatch::handler_of(Op::FuncF), 0, 4, 1)
+                pack(dispatch::handler_of(Op::FuncF), HOTCALL, 4, 1)
             );
             // Word 1 is GetUpval R1 U0, word 2 Add R1 R1 R0.
             assert_eq!(
