@@ -33,6 +33,11 @@ pub unsafe fn new_state(observer: Option<Observer>) -> *mut Thread {
         let l = state::new(HostAlloc::System);
         let g = Global::of((*l).global);
         g.loader = Some(load_source);
+        // a wrong value has been complained about by the command, elsewhere it counts as unset
+        let params = traceorus_trace::Params::from_env(|n| std::env::var(n).ok());
+        if let Some(jit) = traceorus_trace::Jit::new(g, params.unwrap_or_default()) {
+            jit.install();
+        }
         g.user = Some(Box::new(Embedder {
             observer,
             runtime: Weak::new(),

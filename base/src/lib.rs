@@ -11,6 +11,7 @@ pub mod frame;
 pub mod meta;
 pub mod number;
 pub mod objects;
+pub mod params;
 pub mod value;
 
 pub use value::{Tag, Value};

@@ -54,6 +54,8 @@ aborts! {
     // assembly
     /// No register combination.
     Registers = "out of spill slots";
+    /// As many traces as `maxtrace` allows.
+    TooManyTraces = "too many traces";
     /// Code memory is used up.
     CodeMemory = "no room for machine code";
     /// The assembler refused.

@@ -3,12 +3,24 @@
 //! ```text
 //! vm: a counter runs out -> JitHooks::hot -> jit (policy) -> recording is switched on
 //! vm: active region, before each bytecode -> JitHooks::record -> record (bytecode -> IR) -> opt::emit (fold, CSE, guards)
-//! loop closed -> opt::finish (peeling, dead code, sinking) -> ra (registers, spills) -> lower (Masm) -> code memory -> patch
+//! loop closed -> opt::peel, opt::finish (dead code, sinking) -> ra (registers, spills) -> lower (Masm) -> code memory -> patch
 //! guard fails -> exit stub -> exit (restores the interpreter) -> counts -> side trace
 //! ```
 //! [`ir`] defines the intermediate representation; read its page first.
 
 pub mod abort;
+mod dump;
+mod exit;
 pub mod ir;
+pub mod jit;
 pub mod loc;
+pub mod lower;
+pub mod opt;
+pub mod params;
+pub mod ra;
+pub mod record;
 pub mod rt;
+pub mod stats;
+
+pub use jit::Jit;
+pub use params::Params;

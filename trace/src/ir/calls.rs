@@ -79,6 +79,12 @@ calls! {
     StrEq = "streq" false (Str Str) -> Int, Effect::PURE;
     /// Border of a table without `__len`
     TabLen = "tablen" false (Tab) -> Int, READ;
+    /// Entry of an integer in a dictionary table; one whose value is nil if there is none
+    DictInt = "dictint" false (Tab Int) -> Ptr, READ;
+    /// The same of a string
+    DictStr = "dictstr" false (Tab Str) -> Ptr, READ;
+    /// The same of any key (payload, tag) but floats and nil
+    DictAny = "dictany" false (Tab Any Tag) -> Ptr, READ;
 }
 
 impl CallId {

@@ -1,0 +1,671 @@
+//! The state machine and policy: when to record, what to do with what was recorded, which traces there are.
+
+use std::collections::HashMap;
+
+use traceorus_base::bytecode::Op;
+use traceorus_base::objects::*;
+use traceorus_base::{Tag, Value};
+use traceorus_gc::Marker;
+use traceorus_vm::jithooks::{self, JitHooks};
+use traceorus_vm::state::Global;
+use traceorus_vm::{dispatch, exec};
+
+use crate::abort::Abort;
+use crate::ir::{IrBuf, SnapNo, Ty};
+use crate::loc::{ExitMap, Inherited, Link, Loc};
+use crate::lower::{self, CodeArea, CodeInput, RustEntry, Thunks};
+use crate::opt;
+use crate::params::{Params, dump};
+use crate::record::{Kind, Recorder, Step};
+use crate::stats::Stats;
+
+/// A compiled trace.
+pub struct Trace {
+    /// Its number.
+    pub number: u16,
+    /// What it was recorded as.
+    pub kind: Kind,
+    /// The root trace of its tree (itself, if it is one).
+    pub root: u16,
+    /// Where it begins.
+    pub start_pc: *const Instr,
+    /// Instruction or header that enters it; null for side traces.
+    pub anchor: *mut Instr,
+    /// Prototype of the anchor (of side traces: of the first instruction).
+    pub proto: *mut Proto,
+    /// How it ends.
+    pub link: Link,
+    /// Optimised IR, for side traces and reports.
+    pub ir: IrBuf,
+    /// What its exits restore, by snapshot.
+    pub exits: Vec<ExitMap>,
+    /// How often each exit was taken to the interpreter.
+    pub counts: Vec<u16>,
+    /// Side trace of each exit (0: none).
+    pub sides: Vec<u16>,
+    /// Address of its code.
+    pub address: u64,
+    /// Bytes of code.
+    pub bytes: u32,
+    /// Address of the entry.
+    pub entry: u64,
+    /// Addresses of the exit stubs.
+    pub stubs: Vec<u64>,
+    /// Addresses at which POLLs go on, by snapshot.
+    pub polls: Vec<(SnapNo, u64)>,
+    /// Spill slots used, those of ancestors included.
+    pub spills: u16,
+    /// Side traces of its tree (roots only).
+    pub nsides: u32,
+    /// Objects that it keeps alive.
+    pub keep: Vec<Value>,
+    /// Prototypes whose code it refers to.
+    pub protos: Vec<*mut Proto>,
+    /// Can be entered and linked to.
+    pub alive: bool,
+}
+
+/// What happened at a place where recording was tried.
+#[derive(Clone, Copy, Default)]
+struct Penalty {
+    tries: u32,
+    counter: u16,
+}
+
+/// The trace compiler of one state.
+pub struct Jit {
+    /// Switches and numbers.
+    pub params: Params,
+    /// Counters for reports.
+    pub stats: Stats,
+    /// Traces by number; number 0 is none.
+    pub traces: Vec<Option<Box<Trace>>>,
+    g: *mut Global,
+    entries: Vec<u64>,
+    recorder: Option<Box<Recorder>>,
+    /// Root traces of loops by their first pc.
+    by_start: HashMap<usize, u16>,
+    penalties: HashMap<usize, Penalty>,
+    area: Option<CodeArea>,
+    thunks: Thunks,
+    roots: Vec<Value>,
+    seed: u32,
+}
+
+impl Jit {
+    /// A trace compiler for the state `g`, not installed yet. `None` without executable memory or generated interpreter.
+    ///
+    /// # Safety
+    /// `g` is a live state.
+    pub unsafe fn new(g: &mut Global, params: Params) -> Option<Box<Jit>> {
+        if g.hot.resume.is_null() {
+            return None;
+        }
+        let mut area = CodeArea::new(g.hot.resume as u64, params.maxmcode as usize * 1024)?;
+        let rust = RustEntry {
+            exit: crate::exit::exit as *const () as usize as u64,
+            poll: crate::exit::poll as *const () as usize as u64,
+            barrier: crate::exit::barrier as *const () as usize as u64,
+            alloc: crate::exit::alloc as *const () as usize as u64,
+            resume: g.hot.resume as u64,
+        };
+        let (code, thunks) = lower::emit_thunks::<traceorus_asm::Host>(area.next_address(), &rust)?;
+        area.add(&code).ok()?;
+        Some(Box::new(Jit {
+            params,
+            stats: Stats::default(),
+            traces: vec![None],
+            g,
+            entries: vec![0; 65536],
+            recorder: None,
+            by_start: HashMap::new(),
+            penalties: HashMap::new(),
+            area: Some(area),
+            thunks,
+            roots: Vec::new(),
+            seed: 1,
+        }))
+    }
+
+    /// Hands it over to its state.
+    ///
+    /// # Safety
+    /// As [`Jit::new`]; the state has no trace compiler.
+    pub unsafe fn install(mut self: Box<Jit>) -> *mut Jit {
+        // SAFETY: as promised.
+        unsafe {
+            let g = &mut *self.g;
+            g.hot.traces = self.entries.as_ptr();
+            g.hotloop = self.params.hotloop as u16;
+            g.hotcall = self.params.hotcall as u16;
+            let data = Box::into_raw(self);
+            g.jit = Some(JitHooks {
+                data: data.cast(),
+                hot,
+                record,
+                raising,
+                mark,
+                proto_freed,
+                close,
+            });
+            data
+        }
+    }
+
+    /// The trace compiler of a state.
+    ///
+    /// # Safety
+    /// Hooks of the state are ours. The reference is not kept across anything that may record or exit.
+    pub unsafe fn of<'a>(g: &Global) -> Option<&'a mut Jit> {
+        // SAFETY: as promised.
+        g.jit.map(|j| unsafe { &mut *j.data.cast::<Jit>() })
+    }
+
+    pub(crate) fn trace(&mut self, n: u16) -> &mut Trace {
+        self.traces[n as usize].as_mut().expect("a live trace")
+    }
+
+    fn rand(&mut self) -> u32 {
+        self.seed = self
+            .seed
+            .wrapping_mul(1_664_525)
+            .wrapping_add(1_013_904_223);
+        self.seed >> 8
+    }
+
+    // ---- recording ----------------------------------------------------------------------------------------------------
+
+    unsafe fn start(&mut self, l: *mut Thread, kind: Kind, anchor: *mut Instr, pc: *const Instr) {
+        // SAFETY: [CODE] as the callers.
+        unsafe {
+            let mut r = Recorder::new(l, kind, anchor, pc, self.params);
+            if let Kind::Side { parent, exit } = kind {
+                let t = self.traces[parent as usize].as_ref().expect("alive");
+                r.inherit(t, exit);
+            }
+            self.recorder = Some(Box::new(r));
+            (*self.g).recording = true;
+            dispatch::update_dispatch(l);
+            self.stats.recordings += 1;
+        }
+    }
+
+    unsafe fn stop(&mut self) {
+        // SAFETY: the state is live.
+        unsafe {
+            let g = &mut *self.g;
+            g.recording = false;
+            dispatch::update_dispatch(g.hot.current);
+        }
+    }
+
+    /// Gives the recording up.
+    pub(crate) unsafe fn abort(&mut self, why: Abort) {
+        // SAFETY: as `stop`.
+        unsafe {
+            let Some(r) = self.recorder.take() else {
+                return;
+            };
+            self.stop();
+            self.stats.abort(why, &r);
+            if self.params.dump & dump::TRACE != 0 {
+                crate::dump::abort(&r, why);
+            }
+            self.punish(&r, why);
+        }
+    }
+
+    /// Sets the counter of a place where a recording has failed.
+    unsafe fn punish(&mut self, r: &Recorder, why: Abort) {
+        // SAFETY: [CODE] the anchor is in code that the running frame or its callers keep alive.
+        unsafe {
+            let random = (self.rand() & 15) as u16;
+            match r.kind {
+                Kind::Side { parent, exit } => {
+                    let t = self.trace(parent);
+                    // try again much later
+                    t.counts[exit as usize] = 0;
+                    let key = t.stubs[exit as usize] as usize;
+                    let p = self.penalties.entry(key).or_default();
+                    p.tries += 1;
+                }
+                _ => {
+                    let p = self.penalties.entry(r.anchor as usize).or_insert(Penalty {
+                        tries: 0,
+                        counter: 32,
+                    });
+                    p.tries += 1;
+                    if why != Abort::InnerLoop || p.tries > 8 {
+                        p.counter = (p.counter.saturating_mul(2)).min(60000) + random;
+                    }
+                    if jithooks_is_counter(r.anchor) {
+                        jithooks::set_counter(r.anchor, p.counter);
+                    }
+                }
+            }
+        }
+    }
+
+    /// One step of the recording; see `JitHooks::record`.
+    unsafe fn record(&mut self, l: *mut Thread, pc: *const Instr) -> *const Instr {
+        // SAFETY: as the hook.
+        unsafe {
+            let Some(r) = self.recorder.as_mut() else {
+                self.stop();
+                return pc;
+            };
+            let g = &*self.g;
+            if g.hot.activation != r.activation {
+                // a callback of a native function, or what entered us has been left
+                let mut a = g.hot.activation;
+                while !a.is_null() {
+                    if a == r.activation {
+                        return pc;
+                    }
+                    a = (*a).prev;
+                }
+                self.abort(Abort::OtherThread);
+                return pc;
+            }
+            if (*l).hook_mask != 0 {
+                self.abort(Abort::HookSet);
+                return pc;
+            }
+            if l != r.l && !matches!(r.pending, crate::record::Pending::Generic { .. }) {
+                self.abort(Abort::OtherThread);
+                return pc;
+            }
+            let res = self.record_step(pc);
+            match res {
+                Ok(Step::More) => {}
+                Ok(Step::Stop(link)) => {
+                    if let Err(why) = self.compile(link) {
+                        self.abort(why);
+                    } else {
+                        self.stop();
+                    }
+                }
+                Err(why) => self.abort(why),
+            }
+            pc
+        }
+    }
+
+    unsafe fn record_step(&mut self, pc: *const Instr) -> Result<Step, Abort> {
+        // SAFETY: as `record`.
+        unsafe {
+            let r = self.recorder.as_mut().expect("recording");
+            r.step(pc)?;
+            if r.nbc > 1 {
+                if let Some(stop) = r.at_start(pc)? {
+                    return Ok(stop);
+                }
+                // another compiled loop begins here
+                if let Some(&n) = self.by_start.get(&(pc as usize)) {
+                    let t = self.traces[n as usize].as_ref().expect("alive");
+                    let (entry, own) = (t.entry, t.anchor == r.anchor);
+                    if !own {
+                        if matches!(r.kind, Kind::Side { .. }) {
+                            let base = r.base();
+                            r.flush_all(pc)?;
+                            return Ok(Step::Stop(Link::Entry {
+                                address: entry,
+                                base,
+                            }));
+                        }
+                        return Err(Abort::InnerLoop);
+                    }
+                }
+            }
+            if self.params.dump & dump::REC != 0 {
+                crate::dump::bytecode(r, pc);
+            }
+            r.leaving(pc)?;
+            r.instruction(pc)
+        }
+    }
+
+    // ---- compilation ------------------------------------------------------------------------------------------------------
+
+    fn free_number(&mut self) -> Result<u16, Abort> {
+        if let Some(n) = (1..self.traces.len()).find(|&n| self.traces[n].is_none()) {
+            return Ok(n as u16);
+        }
+        if self.traces.len() > self.params.maxtrace as usize {
+            return Err(Abort::TooManyTraces);
+        }
+        self.traces.push(None);
+        Ok((self.traces.len() - 1) as u16)
+    }
+
+    /// Makes the recording a trace.
+    unsafe fn compile(&mut self, link: Link) -> Result<(), Abort> {
+        // SAFETY: [CODE] as the callers.
+        unsafe {
+            let number = self.free_number()?;
+            let parent_spills = match self.recorder.as_ref().expect("recording").kind {
+                Kind::Side { parent, .. } => self.trace(parent).spills,
+                _ => 0,
+            };
+            let thunks = &self.thunks;
+            let area = self.area.as_mut().expect("code memory");
+            let r = self.recorder.as_mut().expect("recording");
+            opt::finish(&mut r.opt, &mut r.buf);
+            if self.params.dump & (dump::IR | dump::SNAP) != 0 {
+                crate::dump::ir(number, r, self.params.dump & dump::SNAP != 0);
+            }
+            let address = area.next_address();
+            let out = lower::assemble::<traceorus_asm::Host>(&CodeInput {
+                ir: &r.buf,
+                link,
+                inherited: &r.inherited,
+                parent_spills,
+                trace: number,
+                address,
+                thunks,
+            })?;
+            area.add(&out.bytes)?;
+            let r = self.recorder.take().expect("recording");
+            let root = match r.kind {
+                Kind::Side { parent, .. } => self.trace(parent).root,
+                _ => number,
+            };
+            let n = r.buf.snaps.len();
+            let proto = r.protos[0];
+            let mut keep = r.keep.clone();
+            for k in &r.buf.konsts {
+                if k.ty.is_gc() && k.bits != 0 {
+                    keep.push(Value::new(k.bits, k.ty.tag().expect("an object")));
+                }
+            }
+            let t = Box::new(Trace {
+                number,
+                kind: r.kind,
+                root,
+                start_pc: r.start_pc,
+                anchor: r.anchor,
+                proto,
+                link,
+                exits: out.exits,
+                counts: vec![0; n],
+                sides: vec![0; n],
+                address,
+                bytes: out.bytes.len() as u32,
+                entry: address + u64::from(out.entry),
+                stubs: out.stubs.iter().map(|&s| address + u64::from(s)).collect(),
+                polls: out
+                    .poll_resume
+                    .iter()
+                    .map(|&(s, o)| (s, address + u64::from(o)))
+                    .collect(),
+                spills: out.spills,
+                nsides: 0,
+                keep,
+                protos: r.protos.clone(),
+                alive: true,
+                ir: r.buf.clone(),
+            });
+            self.stats.compiled(&r, &t);
+            if self.params.dump & dump::TRACE != 0 {
+                crate::dump::trace(&r, &t);
+            }
+            if self.params.dump & dump::MC != 0 {
+                crate::dump::machine_code(&t, &out.bytes, &out.ins_offsets);
+            }
+            self.entries[number as usize] = t.entry;
+            for &p in &t.protos {
+                jithooks::set_proto_jit(&mut *self.g, p, 1);
+            }
+            let entry = t.entry;
+            self.traces[number as usize] = Some(t);
+            match r.kind {
+                Kind::Side { parent, exit } => {
+                    let root = self.trace(parent).root;
+                    self.trace(root).nsides += 1;
+                    let p = self.trace(parent);
+                    p.sides[exit as usize] = number;
+                    let stub = p.stubs[exit as usize];
+                    let area = self.area.as_mut().expect("code memory");
+                    area.link(stub, entry)?;
+                }
+                Kind::Loop => {
+                    self.by_start.insert(r.start_pc as usize, number);
+                    jithooks::set_entry(r.anchor, proto, Some(number), 0);
+                }
+                Kind::Func => {
+                    jithooks::set_entry(r.anchor, proto, Some(number), 0);
+                }
+            }
+            Ok(())
+        }
+    }
+
+    /// An exit has been taken and the interpreter restored: count it, perhaps record what follows.
+    pub(crate) unsafe fn exited(&mut self, l: *mut Thread, n: u16, exit: u16, pc: *const Instr) {
+        // SAFETY: [CODE] `l` goes on at `pc`.
+        unsafe {
+            let hotexit = self.params.hotexit;
+            let (maxside, on) = (self.params.maxside, self.params.on);
+            let maxtries = self.params.maxtries;
+            let t = self.trace(n);
+            let c = &mut t.counts[exit as usize];
+            *c = c.saturating_add(1);
+            if u32::from(*c) < hotexit || !on || (*l).hook_mask != 0 {
+                return;
+            }
+            *c = 0;
+            let stub = t.stubs[exit as usize] as usize;
+            let root = t.root;
+            if self.trace(root).nsides >= maxside || (*self.g).recording {
+                return;
+            }
+            if self
+                .penalties
+                .get(&stub)
+                .is_some_and(|p| p.tries >= maxtries)
+            {
+                return;
+            }
+            let kind = Kind::Side { parent: n, exit };
+            self.start(l, kind, std::ptr::null_mut(), pc);
+        }
+    }
+
+    /// Removes every trace. Code memory is used again only when no activation may be inside.
+    ///
+    /// # Safety
+    /// No trace runs below the caller (or their code is left as it is).
+    pub unsafe fn flush(&mut self) {
+        // SAFETY: [CODE] anchors are in live code.
+        unsafe {
+            if self.recorder.is_some() {
+                self.abort(Abort::SwitchedOff);
+            }
+            for n in 1..self.traces.len() {
+                self.unlink(n as u16);
+            }
+        }
+    }
+
+    /// No instruction enters the trace any more.
+    unsafe fn unlink(&mut self, n: u16) {
+        // SAFETY: as `flush`.
+        unsafe {
+            let Some(t) = self.traces[n as usize].as_mut() else {
+                return;
+            };
+            if !t.alive {
+                return;
+            }
+            t.alive = false;
+            if !t.anchor.is_null() {
+                let hot = self.params.hotloop as u16;
+                jithooks::set_entry(t.anchor, t.proto, None, hot);
+            }
+            let start = t.start_pc as usize;
+            if self.by_start.get(&start) == Some(&n) {
+                self.by_start.remove(&start);
+            }
+        }
+    }
+}
+
+/// Whether the word at `anchor` still counts (it does not enter a trace).
+unsafe fn jithooks_is_counter(anchor: *mut Instr) -> bool {
+    // SAFETY: [CODE] as the callers.
+    unsafe {
+        let op = dispatch::exact_op_of(traceorus_base::bytecode::op_field(*anchor));
+        op.original() == op
+    }
+}
+
+// ---- hooks ----------------------------------------------------------------------------------------------------------------
+
+unsafe fn hot(data: *mut u8, l: *mut Thread, anchor: *mut Instr, start: *const Instr) {
+    // SAFETY: [CODE] as the hook promises.
+    unsafe {
+        let jit = &mut *data.cast::<Jit>();
+        let n = jit.params.hotloop as u16;
+        jithooks::set_counter(anchor, n);
+        if !jit.params.on || (*jit.g).recording {
+            return;
+        }
+        let op = dispatch::op_at(anchor);
+        let kind = match op {
+            Op::FuncF | Op::FuncV => Kind::Func,
+            _ => Kind::Loop,
+        };
+        if kind == Kind::Func {
+            // functions are inlined into loops; see `record::call`
+            jithooks::set_counter(anchor, 0xFFFE);
+            return;
+        }
+        jit.start(l, kind, anchor, start);
+    }
+}
+
+unsafe fn record(data: *mut u8, l: *mut Thread, pc: *const Instr) -> *const Instr {
+    // SAFETY: as the hook promises.
+    unsafe { (*data.cast::<Jit>()).record(l, pc) }
+}
+
+unsafe fn raising(data: *mut u8, l: *mut Thread) {
+    // SAFETY: as the hook promises.
+    unsafe {
+        let jit = &mut *data.cast::<Jit>();
+        let Some(r) = jit.recorder.as_ref() else {
+            return;
+        };
+        let g = &*jit.g;
+        // errors in callbacks that are caught there do not concern us; others unwind to our frames, where the pc tells
+        if g.hot.activation == r.activation && l == g.hot.current {
+            jit.abort(Abort::ErrorRaised);
+        }
+    }
+}
+
+unsafe fn mark(data: *mut u8, m: &mut Marker<'_>) {
+    // SAFETY: [GC-LIVE] constants of traces and recordings.
+    unsafe {
+        let jit = &mut *data.cast::<Jit>();
+        if let Some(r) = &jit.recorder {
+            for k in &r.buf.konsts {
+                if k.ty.is_gc() && k.bits != 0 {
+                    m.value(Value::new(k.bits, k.ty.tag().expect("an object")));
+                }
+            }
+            for &v in &r.keep {
+                m.value(v);
+            }
+            for &p in &r.protos {
+                m.value(Value::ptr(p, Tag::PROTO));
+            }
+        }
+        for t in jit.traces.iter().flatten() {
+            if !t.alive {
+                continue;
+            }
+            for &v in &t.keep {
+                m.value(v);
+            }
+            for &p in &t.protos {
+                m.value(Value::ptr(p, Tag::PROTO));
+            }
+        }
+    }
+}
+
+unsafe fn proto_freed(data: *mut u8, p: *mut Proto) {
+    // SAFETY: as the hook promises: the code is still intact.
+    unsafe {
+        let jit = &mut *data.cast::<Jit>();
+        let (from, to) = {
+            let code = (*p).code as usize;
+            (code, code + 8 * (*p).ncode as usize)
+        };
+        jit.penalties.retain(|&at, _| !(from..to).contains(&at));
+        for n in 1..jit.traces.len() {
+            if jit.traces[n]
+                .as_ref()
+                .is_some_and(|t| t.alive && t.protos.contains(&p))
+            {
+                jit.unlink(n as u16);
+            }
+        }
+    }
+}
+
+unsafe fn close(data: *mut u8) {
+    // SAFETY: made by `install`; nothing is called after this.
+    unsafe {
+        let jit = Box::from_raw(data.cast::<Jit>());
+        let g = &mut *jit.g;
+        g.hot.traces = std::ptr::null();
+        drop(jit);
+    }
+}
+
+// ---- polls ------------------------------------------------------------------------------------------------------------------
+
+impl Jit {
+    /// A POLL found work: the state has been written back. True: the trace may go on.
+    pub(crate) unsafe fn collect(&mut self, l: *mut Thread, roots: &[(Value, ())]) -> bool {
+        // SAFETY: [GC-LIVE] [GC-SAFEPOINT] live slots are on the stack, everything else that the trace has is in `roots`.
+        unsafe {
+            self.roots.clear();
+            self.roots.extend(roots.iter().map(|r| r.0));
+            let g = &mut *self.g;
+            g.extra_roots = (self.roots.as_ptr(), self.roots.len());
+            let more = exec::collect_at_poll(l);
+            (*self.g).extra_roots = (std::ptr::null(), 0);
+            !more
+        }
+    }
+}
+
+/// Places and types that a side trace takes over from an exit.
+pub(crate) fn inherited(
+    t: &Trace,
+    exit: u16,
+) -> impl Iterator<Item = (usize, Inherited, Inherited)> + '_ {
+    let entries = t.ir.snap_entries(SnapNo(exit));
+    let map = &t.exits[exit as usize];
+    entries
+        .iter()
+        .zip(&map.slots)
+        .enumerate()
+        .map(|(i, (e, s))| {
+            let ty = if e.val.is_none() {
+                Ty::Void
+            } else {
+                t.ir.ty(e.val)
+            };
+            let val = Inherited { loc: s.val, ty };
+            let tag = Inherited {
+                loc: s.tag,
+                ty: if s.word { Ty::Word } else { Ty::Tag },
+            };
+            let _ = Loc::None;
+            (i, val, tag)
+        })
+}
