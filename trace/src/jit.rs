@@ -11,9 +11,9 @@ use traceorus_vm::state::Global;
 use traceorus_vm::{dispatch, exec};
 
 use crate::abort::Abort;
-use crate::ir::{IrBuf, SnapNo, Ty};
+use crate::ir::{IrBuf, IrOp, Ref, SnapNo, Ty};
 use crate::loc::{ExitMap, Inherited, Link, Loc};
-use crate::lower::{self, CodeArea, CodeInput, RustEntry, Thunks};
+use crate::lower::{self, CodeArea, CodeInput, RustEntry, Thunks, TraceRegs};
 use crate::opt;
 use crate::params::{Params, dump};
 use crate::record::{Kind, Recorder, Step};
@@ -51,8 +51,8 @@ pub struct Trace {
     pub entry: u64,
     /// Addresses of the exit stubs.
     pub stubs: Vec<u64>,
-    /// Addresses at which POLLs go on, by snapshot.
-    pub polls: Vec<(SnapNo, u64)>,
+    /// Snapshots of POLLs.
+    pub polls: Vec<SnapNo>,
     /// Spill slots used, those of ancestors included.
     pub spills: u16,
     /// Side traces of its tree (roots only).
@@ -63,6 +63,24 @@ pub struct Trace {
     pub protos: Vec<*mut Proto>,
     /// Can be entered and linked to.
     pub alive: bool,
+}
+
+/// Offset in the state of the word that says that a frame was disturbed from outside (`debug.setlocal` and the like).
+const DISTURBED: i32 = (std::mem::offset_of!(GlobalHot, jit_scratch) + 24) as i32;
+
+/// Address of the helper of the instruction at `pc`.
+fn helper(pc: u64) -> u64 {
+    // SAFETY: [CODE] XOPs name instructions of prototypes that the trace keeps alive.
+    let op = unsafe { dispatch::op_at(pc as *const Instr) };
+    dispatch::helper_address(op) as u64
+}
+
+/// Snapshots of the POLLs of a trace.
+fn polls(ir: &IrBuf) -> Vec<SnapNo> {
+    (0..ir.len())
+        .filter(|&i| ir.ins[i].op == IrOp::Poll)
+        .filter_map(|i| ir.snap_of(Ref::from_ins(i)))
+        .collect()
 }
 
 /// What happened at a place where recording was tried.
@@ -105,7 +123,7 @@ impl Jit {
         if g.hot.resume.is_null() {
             return None;
         }
-        let mut area = CodeArea::new(g.hot.resume as u64, params.maxmcode as usize * 1024)?;
+        let mut area = CodeArea::new(g.hot.resume as u64).ok()?;
         let rust = RustEntry {
             exit: crate::exit::exit as *const () as usize as u64,
             poll: crate::exit::poll as *const () as usize as u64,
@@ -113,9 +131,12 @@ impl Jit {
             alloc: crate::exit::alloc as *const () as usize as u64,
             ret: crate::exit::ret as *const () as usize as u64,
             resume: g.hot.resume as u64,
+            disturbed_offset: DISTURBED,
+            helper,
         };
-        let (code, thunks) = lower::emit_thunks::<traceorus_asm::Host>(area.next_address(), &rust)?;
-        area.add(&code).ok()?;
+        let (code, thunks) =
+            lower::emit_thunks::<traceorus_asm::Host>(area.next_address(), &rust).ok()?;
+        area.install(&code).ok()?;
         Some(Box::new(Jit {
             params,
             stats: Stats::default(),
@@ -389,7 +410,7 @@ impl Jit {
                 address,
                 thunks,
             })?;
-            area.add(&out.bytes)?;
+            area.install(&out.bytes)?;
             let r = self.recorder.take().expect("recording");
             let root = match r.kind {
                 Kind::Side { parent, .. } => self.trace(parent).root,
@@ -418,11 +439,7 @@ impl Jit {
                 bytes: out.bytes.len() as u32,
                 entry: address + u64::from(out.entry),
                 stubs: out.stubs.iter().map(|&s| address + u64::from(s)).collect(),
-                polls: out
-                    .poll_resume
-                    .iter()
-                    .map(|&(s, o)| (s, address + u64::from(o)))
-                    .collect(),
+                polls: polls(&r.buf),
                 spills: out.spills,
                 nsides: 0,
                 keep,
@@ -451,7 +468,7 @@ impl Jit {
                     p.sides[exit as usize] = number;
                     let stub = p.stubs[exit as usize];
                     let area = self.area.as_mut().expect("code memory");
-                    area.link(stub, entry)?;
+                    area.patch(stub, traceorus_asm::Host::link_stub(stub, entry))?;
                 }
                 Kind::Loop => {
                     self.by_start.insert(r.start_pc as usize, number);
