@@ -9,6 +9,9 @@
 //! [`ir`] defines the intermediate representation; read its page first.
 
 pub mod abort;
+#[forbid(unsafe_code)]
 pub mod ir;
 pub mod loc;
+#[forbid(unsafe_code)]
+pub mod opt;
 pub mod rt;
