@@ -129,7 +129,6 @@ impl Jit {
             poll: crate::exit::poll as *const () as usize as u64,
             barrier: crate::exit::barrier as *const () as usize as u64,
             alloc: crate::exit::alloc as *const () as usize as u64,
-            ret: crate::exit::ret as *const () as usize as u64,
             resume: g.hot.resume as u64,
             disturbed_offset: DISTURBED,
             helper,
@@ -164,7 +163,6 @@ impl Jit {
         unsafe {
             let g = &mut *self.g;
             g.hot.traces = self.entries.as_ptr();
-            g.hot.cont_stub = self.thunks.ret as *const u8;
             g.hotloop = self.params.hotloop as u16;
             g.hotcall = self.params.hotcall as u16;
             let data = Box::into_raw(self);
@@ -468,7 +466,8 @@ impl Jit {
                     p.sides[exit as usize] = number;
                     let stub = p.stubs[exit as usize];
                     let area = self.area.as_mut().expect("code memory");
-                    area.patch(stub, traceorus_asm::Host::link_stub(stub, entry))?;
+                    let jump = traceorus_asm::Host::link_stub(stub, entry);
+                    area.patch(stub, jump.ok_or(Abort::CodeMemory)?)?;
                 }
                 Kind::Loop => {
                     self.by_start.insert(r.start_pc as usize, number);
@@ -479,7 +478,7 @@ impl Jit {
                     jithooks::set_entry(r.anchor, proto, Some(number), 0);
                 }
                 Kind::Cont { call } => {
-                    jithooks::set_continuation(call.cast_mut(), entry);
+                    let _=(call, entry);
                 }
             }
             Ok(())
@@ -579,7 +578,7 @@ impl Jit {
                     self.funcs.remove(&(t.proto as usize));
                 }
                 Kind::Cont { call } => {
-                    jithooks::set_continuation(call.cast_mut(), (*self.g).hot.cont_stub as u64);
+                    let _=call;
                 }
                 _ => {}
             }
@@ -612,6 +611,7 @@ unsafe fn hot(data: *mut u8, l: *mut Thread, anchor: *mut Instr, start: *const I
             Op::FuncF | Op::FuncV => Kind::Func,
             _ => Kind::Loop,
         };
+        if kind==Kind::Func { jithooks::set_counter(anchor, 0xFFFE); return; }
         let _ = jit.start(l, kind, anchor, start);
     }
 }

@@ -157,6 +157,7 @@ impl Verifier<'_> {
                 });
                 need(!twice, || "a second PHI of the value".into())
             }
+            RetPc => own(&[Ty::Ptr]),
             Copy => same(i.a),
             SLoad => need(!matches!(i.ty, Ty::Void | Ty::Tag | Ty::Word), || {
                 "no payload type".into()
