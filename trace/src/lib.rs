@@ -11,4 +11,6 @@
 pub mod abort;
 pub mod ir;
 pub mod loc;
+pub mod lower;
+pub mod ra;
 pub mod rt;
