@@ -657,6 +657,9 @@ pub struct GlobalHot {
     pub resume: *const u8,
     /// The trace compiler's own, not kept across anything that may run another trace.
     pub jit_scratch: [u64; 4],
+    /// What the loader writes into the continuation words of calls (`Op::has_continuation`): machine code that compiled returns
+    /// jump to where nothing compiled goes on after the call. Null until the trace compiler sets it: code loaded before has 0 there.
+    pub cont_stub: *const u8,
 }
 
 /// Bits of `GlobalHot::poll`.
