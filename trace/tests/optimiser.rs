@@ -27,7 +27,7 @@ struct Case {
 
 impl Arbitrary for Case {
     fn arbitrary(g: &mut Gen) -> Case {
-        let n = usize::arbitrary(g) % 120 + 12;
+        let n = usize::arbitrary(g) % 200 + 12;
         Case {
             seed: u64::arbitrary(g),
             poll_exit: u32::arbitrary(g) % 6 + 1,
@@ -61,6 +61,12 @@ struct Recorder {
     floats: Vec<Ref>,
     /// Payload and tag of values of unknown type.
     anys: Vec<(Ref, Ref)>,
+    /// Tables.
+    tabs: Vec<Ref>,
+    /// Model iteration, if it is not the beginning.
+    start: Ref,
+    /// What slots were known as at `start`.
+    header: Vec<Carried>,
     bytes: std::vec::IntoIter<u8>,
     pc: u64,
 }
@@ -140,13 +146,18 @@ impl Recorder {
         match self.buf.ty(val) {
             Ty::Int => self.ints.push(val),
             Ty::Float => self.floats.push(val),
+            Ty::Tab => self.tabs.push(val),
             _ => {}
         }
     }
     fn any_value(&mut self) -> Option<(Ref, Ref)> {
         let t = |t: Tag, r: &mut Self| r.buf.k_tag(t);
-        match self.byte() % 4 {
+        match self.byte() % 5 {
             0 => self.pick(|r| &r.anys),
+            4 => {
+                let v = self.object();
+                Some((v, t(Tag::TABLE, self)))
+            }
             1 => {
                 let v = self.pick(|r| &r.floats)?;
                 Some((v, t(Tag::FLOAT, self)))
@@ -164,6 +175,11 @@ impl Recorder {
     }
     /// A table's payload ref: from an object slot (as if its tag were proved).
     fn object(&mut self) -> Ref {
+        if self.byte() % 3 == 0
+            && let Some(t) = self.pick(|r| &r.tabs)
+        {
+            return t;
+        }
         let n = FIRST_OBJECT_SLOT + self.byte() % (SLOTS - FIRST_OBJECT_SLOT);
         let k = self.load_slot(n);
         if self.buf.ty(k.val) != Ty::Tab {
@@ -173,10 +189,31 @@ impl Recorder {
     }
     fn int(&mut self) -> Option<Ref> {
         if self.byte() % 4 == 0 {
-            let k = [-8, -1, 0, 1, 2, 3, 7, 8, 255, i64::MAX, i64::MIN][self.byte() % 11];
+            let k = [
+                -8,
+                -1,
+                0,
+                1,
+                2,
+                3,
+                7,
+                8,
+                255,
+                i64::MAX,
+                i64::MIN,
+                (1 << 53) + 1,
+            ][self.byte() % 12];
             return Some(self.buf.k_int(k));
         }
         self.pick(|r| &r.ints)
+    }
+    /// An index: few different ones, so that places meet.
+    fn index(&mut self) -> Option<Ref> {
+        if self.byte() % 2 == 0 {
+            let k = (self.byte() % 2) as i64;
+            return Some(self.buf.k_int(k));
+        }
+        self.int()
     }
     fn float(&mut self) -> Option<Ref> {
         if self.byte() % 4 == 0 {
@@ -203,7 +240,7 @@ impl Recorder {
 
     fn step(&mut self) -> Option<()> {
         use IrOp::*;
-        match self.byte() % 20 {
+        match self.byte() % 26 {
             0 | 1 => {
                 let n = self.byte() % FIRST_OBJECT_SLOT;
                 let k = self.load_slot(n);
@@ -269,7 +306,7 @@ impl Recorder {
             8 => {
                 let a = self.float()?;
                 let f = f64::from_bits(self.value(a));
-                if f.trunc() == f && f.abs() < 1e15 {
+                if f.trunc() == f && f.abs() < 9e18 {
                     self.snapshot();
                     let r = self.push(FtoI, Ty::Int, a, REF_NONE);
                     self.ints.push(r);
@@ -321,7 +358,7 @@ impl Recorder {
                 let n = self.byte() % SLOTS;
                 self.flush(n);
             }
-            14 | 15 => {
+            14 | 15 | 20..=22 => {
                 // Element or field, load or store.
                 let t = self.object();
                 let element = self.byte() % 2 == 0;
@@ -332,7 +369,7 @@ impl Recorder {
                 };
                 let run = self.push(FLd, Ty::Ptr, t, Ref(field as u16));
                 let (v, tg) = if element {
-                    let i = self.int()?;
+                    let i = self.index()?;
                     let not = self.push(Not, Ty::Int, i, REF_NONE);
                     (
                         self.push(ARef, Ty::Ptr, run, i),
@@ -415,6 +452,40 @@ impl Recorder {
                     self.floats.push(r);
                 }
             }
+            23 => {
+                // What memory holds, loaded again.
+                let n = self.byte() % FIRST_OBJECT_SLOT;
+                let k = self.slots[n];
+                if !k.dirty && !k.val.is_none() {
+                    let slot = Ref(n as u16);
+                    let tag = self.push(SLoadT, Ty::Tag, slot, REF_NONE);
+                    let ty = self.buf.ty(k.val);
+                    let val = self.push(SLoad, ty, slot, REF_NONE);
+                    self.anys.push((val, tag));
+                }
+            }
+            24 => {
+                // A float that was computed, with -0 among them.
+                let a = self.float()?;
+                let k = [0.0, -0.0, 1.0, -1.0][self.byte() % 4];
+                let k = self.buf.k_float(k);
+                let op = [Add, Sub, Mul][self.byte() % 3];
+                let r = self.push(op, Ty::Float, a, k);
+                self.floats.push(r);
+                let n = self.byte() % FIRST_OBJECT_SLOT;
+                let tag = self.buf.k_tag(Tag::FLOAT);
+                self.slots[n] = Known {
+                    val: r,
+                    tag,
+                    dirty: true,
+                    changed: true,
+                };
+            }
+            25 => {
+                if self.start.is_none() && self.byte() % 2 == 0 {
+                    self.begin_iteration();
+                }
+            }
             _ => {
                 if self.byte() % 3 != 0 {
                     return None;
@@ -441,6 +512,41 @@ impl Recorder {
             }
         }
         Some(())
+    }
+
+    /// What was recorded so far becomes the way to the loop.
+    fn begin_iteration(&mut self) {
+        self.snapshot();
+        for n in 0..SLOTS {
+            let k = &mut self.slots[n];
+            if k.changed && !k.tag.is_none() {
+                let mut k = *k;
+                if !k.val.is_none() {
+                    let ty = self.buf.ty(k.val);
+                    k.val = self.push(IrOp::Copy, ty, k.val, REF_NONE);
+                }
+                if k.tag.is_ins() {
+                    k.tag = self.push(IrOp::Copy, Ty::Tag, k.tag, REF_NONE);
+                }
+                self.slots[n] = k;
+                self.header.push(Carried {
+                    slot: n as i16,
+                    val: k.val,
+                    tag: k.tag,
+                    dirty: k.dirty,
+                });
+            } else {
+                // Known by loads of this iteration only.
+                *k = Known::default();
+            }
+            self.slots[n].changed = false;
+        }
+        self.ints.clear();
+        self.floats.clear();
+        self.anys.clear();
+        self.tabs.clear();
+        self.start = self.buf.next();
+        self.snapshot();
     }
 
     /// `truncate` takes a snapshot that served only the removed guard along.
@@ -484,8 +590,15 @@ impl IntoBits for (f64, Tag) {
     }
 }
 
-/// The plain trace and what it carries.
-fn record(c: &Case) -> (IrBuf, Vec<Carried>) {
+/// A plain trace and its loop.
+struct Plain {
+    buf: IrBuf,
+    start: Ref,
+    header: Vec<Carried>,
+    carried: Vec<Carried>,
+}
+
+fn record(c: &Case) -> Plain {
     let mut m = machine(c);
     m.poll_exit = u32::MAX;
     let mut r = Recorder {
@@ -495,6 +608,9 @@ fn record(c: &Case) -> (IrBuf, Vec<Carried>) {
         ints: Vec::new(),
         floats: Vec::new(),
         anys: Vec::new(),
+        tabs: Vec::new(),
+        start: REF_NONE,
+        header: Vec::new(),
         bytes: c.steps.clone().into_iter(),
         pc: 0x1000,
     };
@@ -516,26 +632,48 @@ fn record(c: &Case) -> (IrBuf, Vec<Carried>) {
             dirty: s.dirty,
         })
         .collect();
-    (r.buf, carried)
+    Plain {
+        buf: r.buf,
+        start: r.start,
+        header: r.header,
+        carried,
+    }
 }
 
 /// Runs the plain trace until it is left.
-fn reference(c: &Case, buf: &IrBuf, carried: &[Carried]) -> (Machine, Option<u64>) {
+fn reference(c: &Case, p: &Plain) -> (Machine, Option<u64>) {
     let mut m = machine(c);
-    loop {
-        match m.run(buf, 0) {
-            Stop::End => {}
-            stop => return (m, pc_of(buf, stop)),
-        }
-        let new: Vec<_> = carried
+    let mut stop = m.run(&p.buf, 0);
+    let start = if p.start.is_none() {
+        Ref::from_ins(1)
+    } else {
+        p.start
+    };
+    while stop == Stop::End {
+        let new: Vec<_> = p
+            .carried
             .iter()
-            .filter(|c| c.dirty)
-            .map(|c| (c.slot, m.value(buf, c.val), m.value(buf, c.tag)))
+            .map(|c| (c, m.value(&p.buf, c.val), m.value(&p.buf, c.tag)))
             .collect();
-        for (slot, val, tag) in new {
-            m.slots.insert(i32::from(slot), (val, tag & 0xffff_ffff));
+        for (c, val, tag) in new {
+            let header = p.header.iter().find(|h| h.slot == c.slot);
+            if let Some(h) = header {
+                if h.val.is_ins() {
+                    m.set_value(h.val, val);
+                }
+                if h.tag.is_ins() {
+                    m.set_value(h.tag, tag);
+                }
+            }
+            // Where the iteration takes memory to hold it.
+            if c.dirty && header.is_none_or(|h| !h.dirty) {
+                m.slots.insert(i32::from(c.slot), (val, tag & 0xffff_ffff));
+            }
         }
+        stop = m.run_from(&p.buf, start, 0);
     }
+    let pc = pc_of(&p.buf, stop);
+    (m, pc)
 }
 
 fn pc_of(buf: &IrBuf, stop: Stop) -> Option<u64> {
@@ -549,7 +687,9 @@ fn pc_of(buf: &IrBuf, stop: Stop) -> Option<u64> {
 }
 
 /// Emits the plain trace through the pipeline and peels.
-fn optimise(cx: &mut OptCx, plain: &IrBuf, carried: &[Carried]) -> Result<IrBuf, Abort> {
+fn optimise(cx: &mut OptCx, p: &Plain) -> Result<IrBuf, Abort> {
+    let plain = &p.buf;
+    let mut start = Ref::from_ins(1);
     let mut buf = IrBuf::new();
     let mut map: HashMap<Ref, Ref> = HashMap::new();
     let translate = |map: &HashMap<Ref, Ref>, buf: &mut IrBuf, r: Ref| match plain.konst(r) {
@@ -578,6 +718,9 @@ fn optimise(cx: &mut OptCx, plain: &IrBuf, carried: &[Carried]) -> Result<IrBuf,
             });
             snap += 1;
         }
+        if r == p.start {
+            start = cx.begin_iteration(&buf);
+        }
         let i = plain.at(r);
         let [ma, mb] = i.op.modes();
         let mut operand = |m: Mode, o: Ref| match m {
@@ -588,15 +731,17 @@ fn optimise(cx: &mut OptCx, plain: &IrBuf, carried: &[Carried]) -> Result<IrBuf,
         let out = cx.emit(&mut buf, i.op, i.ty, a, b)?;
         map.insert(r, out);
     }
-    let carried: Vec<Carried> = carried
-        .iter()
-        .map(|c| Carried {
-            val: translate(&map, &mut buf, c.val),
-            tag: translate(&map, &mut buf, c.tag),
-            ..*c
-        })
-        .collect();
-    peel(cx, &mut buf, Ref::from_ins(1), &[], &carried)?;
+    let mut slots = |from: &[Carried]| -> Vec<Carried> {
+        from.iter()
+            .map(|c| Carried {
+                val: translate(&map, &mut buf, c.val),
+                tag: translate(&map, &mut buf, c.tag),
+                ..*c
+            })
+            .collect()
+    };
+    let (header, carried) = (slots(&p.header), slots(&p.carried));
+    peel(cx, &mut buf, start, &header, &carried)?;
     finish(cx, &mut buf);
     Ok(buf)
 }
@@ -617,29 +762,32 @@ fn left(m: &Machine, other: &Machine) -> (Vec<(u64, i32)>, Vec<(Place, u64)>) {
 static PEELED: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
 
 fn same_behaviour(c: &Case, passes: Passes) -> bool {
-    let (plain, carried) = record(c);
-    verify(&plain).unwrap_or_else(|e| panic!("plain: {e}\n{}", print(&plain, Print::default())));
+    let p = record(c);
+    let plain = &p.buf;
+    verify(plain).unwrap_or_else(|e| panic!("plain: {e}\n{}", print(plain, Print::default())));
     let mut cx = OptCx::new(passes);
-    let opt = match optimise(&mut cx, &plain, &carried) {
+    let opt = match optimise(&mut cx, &p) {
         Ok(b) => b,
         Err(Abort::TypeUnstable) => return true,
-        // A guard on what the plain trace has as constants.
         Err(Abort::GuardFails) => panic!(
             "a guard that held fails:\n{}",
-            print(&plain, Print::default())
+            print(plain, Print::default())
         ),
         Err(e) => panic!("{e:?}"),
     };
     PEELED.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let show = || {
         format!(
-            "{carried:?}\n{}\n{}",
-            print(&plain, Print::default()),
+            "start {:?} header {:?} carried {:?}\n{}\n{}",
+            p.start,
+            p.header,
+            p.carried,
+            print(plain, Print::default()),
             print(&opt, Print::default())
         )
     };
     verify(&opt).unwrap_or_else(|e| panic!("{e}\n{}", show()));
-    let (want, want_pc) = reference(c, &plain, &carried);
+    let (want, want_pc) = reference(c, &p);
     let mut m = machine(c);
     let stop = m.run(&opt, 100);
     let pc = pc_of(&opt, stop);
