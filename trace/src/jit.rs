@@ -129,6 +129,7 @@ impl Jit {
             poll: crate::exit::poll as *const () as usize as u64,
             barrier: crate::exit::barrier as *const () as usize as u64,
             alloc: crate::exit::alloc as *const () as usize as u64,
+            ret: crate::exit::ret as *const () as usize as u64,
             resume: g.hot.resume as u64,
             disturbed_offset: DISTURBED,
             helper,
@@ -163,6 +164,7 @@ impl Jit {
         unsafe {
             let g = &mut *self.g;
             g.hot.traces = self.entries.as_ptr();
+            g.hot.cont_stub = self.thunks.ret as *const u8;
             g.hotloop = self.params.hotloop as u16;
             g.hotcall = self.params.hotcall as u16;
             let data = Box::into_raw(self);
@@ -478,7 +480,7 @@ impl Jit {
                     jithooks::set_entry(r.anchor, proto, Some(number), 0);
                 }
                 Kind::Cont { call } => {
-                    let _=(call, entry);
+                    jithooks::set_continuation(call.cast_mut(), entry);
                 }
             }
             Ok(())
@@ -578,7 +580,7 @@ impl Jit {
                     self.funcs.remove(&(t.proto as usize));
                 }
                 Kind::Cont { call } => {
-                    let _=call;
+                    jithooks::set_continuation(call.cast_mut(), (*self.g).hot.cont_stub as u64);
                 }
                 _ => {}
             }

@@ -158,7 +158,14 @@ impl Verifier<'_> {
                 need(!twice, || "a second PHI of the value".into())
             }
             RetPc => own(&[Ty::Ptr]),
-            Copy => same(i.a),
+            // Either side may have been narrowed since.
+            Copy => {
+                values(&[i.a])?;
+                need(
+                    i.ty == Ty::Any || ta(i.a) == Ty::Any || ta(i.a) == i.ty,
+                    || format!("{} is {}", self.name(i.a), ta(i.a).name().trim_end()),
+                )
+            }
             SLoad => need(!matches!(i.ty, Ty::Void | Ty::Tag | Ty::Word), || {
                 "no payload type".into()
             }),

@@ -37,6 +37,9 @@ pub struct RustEntry {
     /// `unsafe extern "C" fn(g: *mut GlobalHot)`: puts the address of a free cell of at least `jit_scratch[0]` bytes into
     /// `jit_scratch[0]`. It must neither collect nor fail.
     pub alloc: u64,
+    /// `unsafe extern "C" fn(g: *mut GlobalHot, call: *const Instr) -> *const Instr`: compiled code has returned to the call at
+    /// `call`, which has no continuation, and `Thread::base` is its frame's; gives the pc to go on at.
+    pub ret: u64,
     /// Where RET0, the next pc or null, goes on in the interpreter (`GlobalHot::resume`).
     pub resume: u64,
     /// Offset from GLOBAL of a 32-bit word that is not 0 when something disturbed a frame during a call.
@@ -56,6 +59,8 @@ pub struct Thunks {
     pub barrier: u64,
     /// Called by allocations whose free list is empty.
     pub alloc: u64,
+    /// Continuation of calls that have none: see `Link::Return`.
+    pub ret: u64,
     /// As in [`RustEntry`].
     pub resume: u64,
     /// As in [`RustEntry`].
@@ -144,6 +149,14 @@ pub fn emit_thunks<M: TraceRegs>(
     call_exit(m, rust.exit);
     m.jump_abs(rust.resume);
 
+    m.align(16);
+    let ret = m.here();
+    m.load(LoadKind::U64, d(M::THREAD), at(M::GLOBAL, CURRENT));
+    m.store(Size::B64, at(M::THREAD, BASE), M::BASE);
+    m.move_args(&[M::GLOBAL.into(), M::PC.into()]);
+    m.call_abs(rust.ret);
+    m.jump_abs(rust.resume);
+
     let mut preserving = |function: u64| {
         m.align(16);
         let label = m.here();
@@ -159,12 +172,13 @@ pub fn emit_thunks<M: TraceRegs>(
     let barrier = preserving(rust.barrier);
     let alloc = preserving(rust.alloc);
     let code = std::mem::replace(m, M::new()).finalize()?;
-    let at = |l| address + u64::from(code.label_offset(l).unwrap_or(0));
+    let place = |l| address + u64::from(code.label_offset(l).unwrap_or(0));
     let thunks = Thunks {
-        exit: at(exit),
-        poll: at(poll),
-        barrier: at(barrier),
-        alloc: at(alloc),
+        exit: place(exit),
+        poll: place(poll),
+        barrier: place(barrier),
+        alloc: place(alloc),
+        ret: place(ret),
         resume: rust.resume,
         disturbed_offset: rust.disturbed_offset,
         helper: rust.helper,
