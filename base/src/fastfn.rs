@@ -5,11 +5,11 @@
 
 macro_rules! fast_functions {
     ($($name:ident = $lib:literal $text:literal;)*) => {
-        /// A library function with IR of its own. Its number is that in the closure's header; 0 there is any other function.
+        /// A library function with IR of its own. Its number is that in the closure's header; 0 (`Other`) there is any other function.
         #[repr(u32)]
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         #[allow(missing_docs, reason = "named as their functions")]
-        pub enum FastFn { None, $($name,)* }
+        pub enum FastFn { Other, $($name,)* }
         impl FastFn {
             /// Every function with its library and name. The basic library is `_G`.
             pub const ALL: &'static [(FastFn, &'static str, &'static str)] =
@@ -17,8 +17,8 @@ macro_rules! fast_functions {
             /// The function with this number.
             pub fn from_u32(n: u32) -> FastFn {
                 match n.checked_sub(1) {
-                    Some(i) => FastFn::ALL.get(i as usize).map_or(FastFn::None, |f| f.0),
-                    None => FastFn::None,
+                    Some(i) => FastFn::ALL.get(i as usize).map_or(FastFn::Other, |f| f.0),
+                    None => FastFn::Other,
                 }
             }
         }
@@ -95,7 +95,7 @@ mod tests {
         for f in FastFn::ALL {
             assert_eq!(FastFn::from_u32(f.0 as u32), f.0);
         }
-        assert_eq!(FastFn::from_u32(0), FastFn::None);
-        assert_eq!(FastFn::from_u32(u32::MAX), FastFn::None);
+        assert_eq!(FastFn::from_u32(0), FastFn::Other);
+        assert_eq!(FastFn::from_u32(u32::MAX), FastFn::Other);
     }
 }
