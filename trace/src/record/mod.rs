@@ -21,6 +21,7 @@ mod closing;
 mod compare;
 mod fastfn;
 mod generic;
+mod iter;
 mod loops;
 mod slots;
 mod table;
@@ -145,6 +146,17 @@ pub struct Recorder {
     pub generic_ops: Vec<(Op, *const Instr)>,
     /// Most slots above BASE for which there was a check.
     pub(crate) checked: u16,
+    /// The instruction here takes values up to a top that is known; it comes right after the one that made them.
+    multi: Option<Multi>,
+}
+
+/// Results of an instruction that are all wanted, and their end.
+#[derive(Clone, Copy)]
+struct Multi {
+    /// The instruction that takes them.
+    pc: *const Instr,
+    /// Slot above the last one.
+    top: i16,
 }
 
 impl Recorder {
@@ -191,6 +203,7 @@ impl Recorder {
                 iterations: 0,
                 generic_ops: Vec::new(),
                 checked: 0,
+                multi: None,
             };
             r.opt.passes = params.passes;
             r.reset_frames();
@@ -237,6 +250,14 @@ impl Recorder {
     pub(crate) fn base(&self) -> i16 {
         self.frame().base
     }
+    /// The instruction at `pc`, which is next, takes values up to `top` (a slot number), all of which are known.
+    pub(crate) fn set_multi(&mut self, pc: *const Instr, top: i16) {
+        self.multi = Some(Multi { pc, top });
+    }
+    /// The top that the instruction at `pc` uses, as slot number, if it is known.
+    pub(crate) fn multi_top(&self, pc: *const Instr) -> Option<i16> {
+        self.multi.filter(|m| m.pc == pc).map(|m| m.top)
+    }
     pub(crate) fn global(&self) -> &'static mut Global {
         // SAFETY: a live thread's state is live; the recorder uses it while nothing else runs.
         unsafe { Global::of((*self.l).global) }
@@ -251,6 +272,9 @@ impl Recorder {
         unsafe {
             self.last_pc = pc;
             self.finish_pending(pc)?;
+            if self.multi.is_some_and(|m| m.pc != pc) {
+                self.multi = None;
+            }
             self.nbc += 1;
             if self.nbc > self.params.maxrecord {
                 return Err(Abort::RecordLimit);
@@ -338,7 +362,8 @@ impl Recorder {
                 | JTSet | JFSet => return self.compare(i),
                 Call | CallM | TailCall | TailCallM => return self.call(i),
                 Ret0 | Ret1 | Ret | RetM => return self.ret(i),
-                Vararg => return self.vararg(i),
+                Vararg | VarargM => return self.vararg(i),
+                Concat => return self.concat(i),
                 _ => return self.generic(i),
             }
             Ok(Step::More)
