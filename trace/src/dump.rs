@@ -42,6 +42,7 @@ fn kind(k: Kind) -> String {
     match k {
         Kind::Loop => "loop".into(),
         Kind::Func => "function".into(),
+        Kind::Cont { .. } => "continuation".into(),
         Kind::Side { parent, exit } => format!("side of {parent}/{exit}"),
     }
 }
@@ -96,7 +97,11 @@ pub(crate) unsafe fn bytecode(r: &Recorder, pc: *const Instr) {
 
 pub(crate) fn ir(number: u16, r: &Recorder, snaps: bool) {
     out(&format!("---- TRACE {number} IR\n"));
-    out(&crate::ir::print(&r.buf, snaps));
+    let _ = snaps;
+    out(&crate::ir::print::print(
+        &r.buf,
+        crate::ir::print::Print::default(),
+    ));
 }
 
 pub(crate) fn machine_code(t: &Trace, bytes: &[u8], at: &[(u32, Ref)]) {

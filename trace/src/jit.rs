@@ -11,9 +11,9 @@ use traceorus_vm::state::Global;
 use traceorus_vm::{dispatch, exec};
 
 use crate::abort::Abort;
-use crate::ir::{IrBuf, SnapNo, Ty};
+use crate::ir::{IrBuf, IrOp, Ref, SnapNo, Ty};
 use crate::loc::{ExitMap, Inherited, Link, Loc};
-use crate::lower::{self, CodeArea, CodeInput, RustEntry, Thunks};
+use crate::lower::{self, CodeArea, CodeInput, RustEntry, Thunks, TraceRegs};
 use crate::opt;
 use crate::params::{Params, dump};
 use crate::record::{Kind, Recorder, Step};
@@ -51,8 +51,8 @@ pub struct Trace {
     pub entry: u64,
     /// Addresses of the exit stubs.
     pub stubs: Vec<u64>,
-    /// Addresses at which POLLs go on, by snapshot.
-    pub polls: Vec<(SnapNo, u64)>,
+    /// Snapshots of POLLs.
+    pub polls: Vec<SnapNo>,
     /// Spill slots used, those of ancestors included.
     pub spills: u16,
     /// Side traces of its tree (roots only).
@@ -63,6 +63,24 @@ pub struct Trace {
     pub protos: Vec<*mut Proto>,
     /// Can be entered and linked to.
     pub alive: bool,
+}
+
+/// Offset in the state of the word that says that a frame was disturbed from outside (`debug.setlocal` and the like).
+const DISTURBED: i32 = (std::mem::offset_of!(GlobalHot, jit_scratch) + 24) as i32;
+
+/// Address of the helper of the instruction at `pc`.
+fn helper(pc: u64) -> u64 {
+    // SAFETY: [CODE] XOPs name instructions of prototypes that the trace keeps alive.
+    let op = unsafe { dispatch::op_at(pc as *const Instr) };
+    dispatch::helper_address(op) as u64
+}
+
+/// Snapshots of the POLLs of a trace.
+fn polls(ir: &IrBuf) -> Vec<SnapNo> {
+    (0..ir.len())
+        .filter(|&i| ir.ins[i].op == IrOp::Poll)
+        .filter_map(|i| ir.snap_of(Ref::from_ins(i)))
+        .collect()
 }
 
 /// What happened at a place where recording was tried.
@@ -85,6 +103,10 @@ pub struct Jit {
     recorder: Option<Box<Recorder>>,
     /// Root traces of loops by their first pc.
     by_start: HashMap<usize, u16>,
+    /// Compiled functions by prototype: address of the entry, and whether it calls itself.
+    funcs: HashMap<usize, (u64, bool)>,
+    /// How often compiled code returned to a call without continuation.
+    returns: HashMap<usize, u32>,
     penalties: HashMap<usize, Penalty>,
     area: Option<CodeArea>,
     thunks: Thunks,
@@ -101,16 +123,20 @@ impl Jit {
         if g.hot.resume.is_null() {
             return None;
         }
-        let mut area = CodeArea::new(g.hot.resume as u64, params.maxmcode as usize * 1024)?;
+        let mut area = CodeArea::new(g.hot.resume as u64).ok()?;
         let rust = RustEntry {
             exit: crate::exit::exit as *const () as usize as u64,
             poll: crate::exit::poll as *const () as usize as u64,
             barrier: crate::exit::barrier as *const () as usize as u64,
             alloc: crate::exit::alloc as *const () as usize as u64,
+            ret: crate::exit::ret as *const () as usize as u64,
             resume: g.hot.resume as u64,
+            disturbed_offset: DISTURBED,
+            helper,
         };
-        let (code, thunks) = lower::emit_thunks::<traceorus_asm::Host>(area.next_address(), &rust)?;
-        area.add(&code).ok()?;
+        let (code, thunks) =
+            lower::emit_thunks::<traceorus_asm::Host>(area.next_address(), &rust).ok()?;
+        area.install(&code).ok()?;
         Some(Box::new(Jit {
             params,
             stats: Stats::default(),
@@ -119,6 +145,8 @@ impl Jit {
             entries: vec![0; 65536],
             recorder: None,
             by_start: HashMap::new(),
+            funcs: HashMap::new(),
+            returns: HashMap::new(),
             penalties: HashMap::new(),
             area: Some(area),
             thunks,
@@ -136,6 +164,7 @@ impl Jit {
         unsafe {
             let g = &mut *self.g;
             g.hot.traces = self.entries.as_ptr();
+            g.hot.cont_stub = self.thunks.ret as *const u8;
             g.hotloop = self.params.hotloop as u16;
             g.hotcall = self.params.hotcall as u16;
             let data = Box::into_raw(self);
@@ -175,18 +204,32 @@ impl Jit {
 
     // ---- recording ----------------------------------------------------------------------------------------------------
 
-    unsafe fn start(&mut self, l: *mut Thread, kind: Kind, anchor: *mut Instr, pc: *const Instr) {
+    unsafe fn start(
+        &mut self,
+        l: *mut Thread,
+        kind: Kind,
+        anchor: *mut Instr,
+        pc: *const Instr,
+    ) -> Result<(), Abort> {
         // SAFETY: [CODE] as the callers.
         unsafe {
             let mut r = Recorder::new(l, kind, anchor, pc, self.params);
-            if let Kind::Side { parent, exit } = kind {
-                let t = self.traces[parent as usize].as_ref().expect("alive");
-                r.inherit(t, exit);
+            r.funcs = &raw const self.funcs;
+            match kind {
+                Kind::Side { parent, exit } => {
+                    let t = self.traces[parent as usize].as_ref().expect("alive");
+                    let root = self.traces[t.root as usize].as_ref().expect("alive");
+                    r.in_loop = root.kind == Kind::Loop;
+                    r.inherit(t, exit);
+                }
+                Kind::Func => r.function_entry(pc)?,
+                _ => {}
             }
             self.recorder = Some(Box::new(r));
             (*self.g).recording = true;
             dispatch::update_dispatch(l);
             self.stats.recordings += 1;
+            Ok(())
         }
     }
 
@@ -228,6 +271,9 @@ impl Jit {
                     let key = t.stubs[exit as usize] as usize;
                     let p = self.penalties.entry(key).or_default();
                     p.tries += 1;
+                }
+                Kind::Cont { call } => {
+                    self.penalties.entry(call as usize).or_default().tries += 1;
                 }
                 _ => {
                     let p = self.penalties.entry(r.anchor as usize).or_insert(Penalty {
@@ -305,7 +351,7 @@ impl Jit {
                     let t = self.traces[n as usize].as_ref().expect("alive");
                     let (entry, own) = (t.entry, t.anchor == r.anchor);
                     if !own {
-                        if matches!(r.kind, Kind::Side { .. }) {
+                        if r.kind != Kind::Loop {
                             let base = r.base();
                             r.flush_all(pc)?;
                             return Ok(Step::Stop(Link::Entry {
@@ -364,7 +410,7 @@ impl Jit {
                 address,
                 thunks,
             })?;
-            area.add(&out.bytes)?;
+            area.install(&out.bytes)?;
             let r = self.recorder.take().expect("recording");
             let root = match r.kind {
                 Kind::Side { parent, .. } => self.trace(parent).root,
@@ -393,11 +439,7 @@ impl Jit {
                 bytes: out.bytes.len() as u32,
                 entry: address + u64::from(out.entry),
                 stubs: out.stubs.iter().map(|&s| address + u64::from(s)).collect(),
-                polls: out
-                    .poll_resume
-                    .iter()
-                    .map(|&(s, o)| (s, address + u64::from(o)))
-                    .collect(),
+                polls: polls(&r.buf),
                 spills: out.spills,
                 nsides: 0,
                 keep,
@@ -426,14 +468,18 @@ impl Jit {
                     p.sides[exit as usize] = number;
                     let stub = p.stubs[exit as usize];
                     let area = self.area.as_mut().expect("code memory");
-                    area.link(stub, entry)?;
+                    area.patch(stub, traceorus_asm::Host::link_stub(stub, entry))?;
                 }
                 Kind::Loop => {
                     self.by_start.insert(r.start_pc as usize, number);
                     jithooks::set_entry(r.anchor, proto, Some(number), 0);
                 }
                 Kind::Func => {
+                    self.funcs.insert(proto as usize, (entry, r.recursive));
                     jithooks::set_entry(r.anchor, proto, Some(number), 0);
+                }
+                Kind::Cont { call } => {
+                    jithooks::set_continuation(call.cast_mut(), entry);
                 }
             }
             Ok(())
@@ -467,7 +513,29 @@ impl Jit {
                 return;
             }
             let kind = Kind::Side { parent: n, exit };
-            self.start(l, kind, std::ptr::null_mut(), pc);
+            let _ = self.start(l, kind, std::ptr::null_mut(), pc);
+        }
+    }
+
+    /// Compiled code has returned to the call at `call`, which has no continuation. Gives the pc to go on at.
+    pub(crate) unsafe fn returned(&mut self, l: *mut Thread, call: *const Instr) -> *const Instr {
+        // SAFETY: [CODE] `l` goes on behind the call.
+        unsafe {
+            let next = call.add(dispatch::op_at(call).words());
+            let n = self.returns.entry(call as usize).or_insert(0);
+            *n += 1;
+            if *n >= self.params.hotexit
+                && self.params.on
+                && (*l).hook_mask == 0
+                && !(*self.g).recording
+            {
+                *n = 0;
+                let tries = self.penalties.get(&(call as usize)).map_or(0, |p| p.tries);
+                if tries < self.params.maxtries {
+                    let _ = self.start(l, Kind::Cont { call }, std::ptr::null_mut(), next);
+                }
+            }
+            next
         }
     }
 
@@ -506,6 +574,15 @@ impl Jit {
             if self.by_start.get(&start) == Some(&n) {
                 self.by_start.remove(&start);
             }
+            match t.kind {
+                Kind::Func => {
+                    self.funcs.remove(&(t.proto as usize));
+                }
+                Kind::Cont { call } => {
+                    jithooks::set_continuation(call.cast_mut(), (*self.g).hot.cont_stub as u64);
+                }
+                _ => {}
+            }
         }
     }
 }
@@ -535,12 +612,7 @@ unsafe fn hot(data: *mut u8, l: *mut Thread, anchor: *mut Instr, start: *const I
             Op::FuncF | Op::FuncV => Kind::Func,
             _ => Kind::Loop,
         };
-        if kind == Kind::Func {
-            // functions are inlined into loops; see `record::call`
-            jithooks::set_counter(anchor, 0xFFFE);
-            return;
-        }
-        jit.start(l, kind, anchor, start);
+        let _ = jit.start(l, kind, anchor, start);
     }
 }
 

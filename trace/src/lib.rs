@@ -11,12 +11,15 @@
 pub mod abort;
 mod dump;
 mod exit;
+#[forbid(unsafe_code)]
 pub mod ir;
 pub mod jit;
 pub mod loc;
 pub mod lower;
+#[forbid(unsafe_code)]
 pub mod opt;
 pub mod params;
+#[forbid(unsafe_code)]
 pub mod ra;
 pub mod record;
 pub mod rt;

@@ -53,6 +53,11 @@ pub enum Kind {
     Loop,
     /// A function from its first instruction.
     Func,
+    /// What follows the call at this address, when compiled code returns to it.
+    Cont {
+        /// The call.
+        call: *const Instr,
+    },
     /// What follows a hot exit.
     Side {
         /// The trace that is left.
@@ -146,6 +151,12 @@ pub struct Recorder {
     pub generic_ops: Vec<(Op, *const Instr)>,
     /// Most slots above BASE for which there was a check.
     pub(crate) checked: u16,
+    /// The root trace of the tree is one of a loop (this one, if it is a root).
+    pub(crate) in_loop: bool,
+    /// Compiled functions by prototype: address of the entry, and whether it calls itself.
+    pub(crate) funcs: *const HashMap<usize, (u64, bool)>,
+    /// The function calls itself by its own entry.
+    pub(crate) recursive: bool,
     /// The instruction here takes values up to a top that is known; it comes right after the one that made them.
     multi: Option<Multi>,
 }
@@ -204,6 +215,9 @@ impl Recorder {
                 generic_ops: Vec::new(),
                 checked: 0,
                 multi: None,
+                in_loop: kind == Kind::Loop,
+                funcs: std::ptr::null(),
+                recursive: false,
             };
             r.opt.passes = params.passes;
             r.reset_frames();
