@@ -53,7 +53,7 @@ pub struct GcHeader {
     /// Table: array kind (a tag byte: every non-nil element has this tag; `ANY`: mixed; `NIL`: all nil so
     /// far). Closures: number of upvalues. Userdata: number of user values.
     pub extra: u8,
-    /// String: hash. Table: shape id. Shape: its id. Others: free.
+    /// String: hash. Table: shape id. Shape: its id. Native closure: number of the function (`fastfn`). Others: free.
     pub word: u32,
 }
 

@@ -18,6 +18,7 @@ impl Recorder {
                     self.back_edge(i)?;
                     Ok(Step::More)
                 }
+                Op::TForCall => self.tfor_call(i),
                 Op::ForPrep => self.for_prep(i),
                 Op::ForLoop | Op::ForLoopV => self.for_loop(i),
                 Op::TForLoop => {

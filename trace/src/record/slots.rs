@@ -222,7 +222,8 @@ impl Recorder {
         let mut from = -1;
         for (n, fr) in self.frames.iter().enumerate() {
             end = if n == last {
-                fr.base + Self::live_at(fr.proto, pc)
+                let live = fr.base + Self::live_at(fr.proto, pc);
+                self.multi_top(pc).map_or(live, |top| live.max(top))
             } else {
                 self.frames[n + 1].func
             };
@@ -276,7 +277,7 @@ impl Recorder {
             pc: pc as u64,
             base,
             live,
-            top: Snap::NO_TOP,
+            top: self.multi_top(pc).unwrap_or(Snap::NO_TOP),
             pcalls: 0,
         });
         Ok(())
