@@ -11,8 +11,8 @@ use crate::abort::Abort;
 use crate::ir::{IrOp, Ref};
 use crate::ra::plan;
 
-const CURRENT: i32 = offset_of!(GlobalHot, current) as i32;
-const BASE: i32 = offset_of!(Thread, base) as i32;
+pub(super) const CURRENT: i32 = offset_of!(GlobalHot, current) as i32;
+pub(super) const BASE: i32 = offset_of!(Thread, base) as i32;
 const PC: i32 = offset_of!(Thread, pc) as i32;
 
 extern "C" fn nearest(x: f64) -> f64 {

@@ -16,9 +16,10 @@
 //! **Native stack.** Thunks that traces call (poll, barrier, alloc) return by the return address; the exit thunk is jumped
 //! to. In a trace the native stack is as in the interpreter's handlers: aligned for calls.
 
-use traceorus_asm::{Addr, AsmError, Cond, Fpr, Gpr, LoadKind, Masm, Size, d};
+use traceorus_asm::{Addr, AsmError, Cond, Fpr, Gpr, LoadKind, Masm, Size, at, d};
 
 use super::arch::TraceRegs;
+use super::call::{BASE, CURRENT};
 use crate::loc::{SAVE_AREA, SAVE_SLOTS, SPILL_SLOTS};
 use crate::ra::{Reg, RegSet};
 
