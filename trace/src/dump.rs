@@ -42,6 +42,7 @@ fn kind(k: Kind) -> String {
     match k {
         Kind::Loop => "loop".into(),
         Kind::Func => "function".into(),
+        Kind::Cont { .. } => "continuation".into(),
         Kind::Side { parent, exit } => format!("side of {parent}/{exit}"),
     }
 }

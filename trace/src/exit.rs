@@ -113,3 +113,15 @@ pub unsafe extern "C" fn barrier(g: *mut GlobalHot) {
     }
 }
 pub unsafe extern "C" fn alloc(_g: *mut GlobalHot) {}
+
+/// Compiled code has returned to the call at `call`, which has no continuation; `Thread::base` is that of the caller.
+///
+/// # Safety
+/// Called by the return thunk only.
+pub unsafe extern "C" fn ret(g: *mut GlobalHot, call: *const Instr) -> *const Instr {
+    // SAFETY: as promised.
+    unsafe {
+        let jit = Jit::of(Global::of(g)).expect("we run because it is there");
+        jit.returned((*g).current, call)
+    }
+}

@@ -85,6 +85,10 @@ pub struct Jit {
     recorder: Option<Box<Recorder>>,
     /// Root traces of loops by their first pc.
     by_start: HashMap<usize, u16>,
+    /// Compiled functions by prototype: address of the entry, and whether it calls itself.
+    funcs: HashMap<usize, (u64, bool)>,
+    /// How often compiled code returned to a call without continuation.
+    returns: HashMap<usize, u32>,
     penalties: HashMap<usize, Penalty>,
     area: Option<CodeArea>,
     thunks: Thunks,
@@ -107,6 +111,7 @@ impl Jit {
             poll: crate::exit::poll as *const () as usize as u64,
             barrier: crate::exit::barrier as *const () as usize as u64,
             alloc: crate::exit::alloc as *const () as usize as u64,
+            ret: crate::exit::ret as *const () as usize as u64,
             resume: g.hot.resume as u64,
         };
         let (code, thunks) = lower::emit_thunks::<traceorus_asm::Host>(area.next_address(), &rust)?;
@@ -119,6 +124,8 @@ impl Jit {
             entries: vec![0; 65536],
             recorder: None,
             by_start: HashMap::new(),
+            funcs: HashMap::new(),
+            returns: HashMap::new(),
             penalties: HashMap::new(),
             area: Some(area),
             thunks,
@@ -136,6 +143,7 @@ impl Jit {
         unsafe {
             let g = &mut *self.g;
             g.hot.traces = self.entries.as_ptr();
+            g.hot.cont_stub = self.thunks.ret as *const u8;
             g.hotloop = self.params.hotloop as u16;
             g.hotcall = self.params.hotcall as u16;
             let data = Box::into_raw(self);
@@ -175,18 +183,32 @@ impl Jit {
 
     // ---- recording ----------------------------------------------------------------------------------------------------
 
-    unsafe fn start(&mut self, l: *mut Thread, kind: Kind, anchor: *mut Instr, pc: *const Instr) {
+    unsafe fn start(
+        &mut self,
+        l: *mut Thread,
+        kind: Kind,
+        anchor: *mut Instr,
+        pc: *const Instr,
+    ) -> Result<(), Abort> {
         // SAFETY: [CODE] as the callers.
         unsafe {
             let mut r = Recorder::new(l, kind, anchor, pc, self.params);
-            if let Kind::Side { parent, exit } = kind {
-                let t = self.traces[parent as usize].as_ref().expect("alive");
-                r.inherit(t, exit);
+            r.funcs = &raw const self.funcs;
+            match kind {
+                Kind::Side { parent, exit } => {
+                    let t = self.traces[parent as usize].as_ref().expect("alive");
+                    let root = self.traces[t.root as usize].as_ref().expect("alive");
+                    r.in_loop = root.kind == Kind::Loop;
+                    r.inherit(t, exit);
+                }
+                Kind::Func => r.function_entry(pc)?,
+                _ => {}
             }
             self.recorder = Some(Box::new(r));
             (*self.g).recording = true;
             dispatch::update_dispatch(l);
             self.stats.recordings += 1;
+            Ok(())
         }
     }
 
@@ -228,6 +250,9 @@ impl Jit {
                     let key = t.stubs[exit as usize] as usize;
                     let p = self.penalties.entry(key).or_default();
                     p.tries += 1;
+                }
+                Kind::Cont { call } => {
+                    self.penalties.entry(call as usize).or_default().tries += 1;
                 }
                 _ => {
                     let p = self.penalties.entry(r.anchor as usize).or_insert(Penalty {
@@ -305,7 +330,7 @@ impl Jit {
                     let t = self.traces[n as usize].as_ref().expect("alive");
                     let (entry, own) = (t.entry, t.anchor == r.anchor);
                     if !own {
-                        if matches!(r.kind, Kind::Side { .. }) {
+                        if r.kind != Kind::Loop {
                             let base = r.base();
                             r.flush_all(pc)?;
                             return Ok(Step::Stop(Link::Entry {
@@ -433,7 +458,11 @@ impl Jit {
                     jithooks::set_entry(r.anchor, proto, Some(number), 0);
                 }
                 Kind::Func => {
+                    self.funcs.insert(proto as usize, (entry, r.recursive));
                     jithooks::set_entry(r.anchor, proto, Some(number), 0);
+                }
+                Kind::Cont { call } => {
+                    jithooks::set_continuation(call.cast_mut(), entry);
                 }
             }
             Ok(())
@@ -467,7 +496,29 @@ impl Jit {
                 return;
             }
             let kind = Kind::Side { parent: n, exit };
-            self.start(l, kind, std::ptr::null_mut(), pc);
+            let _ = self.start(l, kind, std::ptr::null_mut(), pc);
+        }
+    }
+
+    /// Compiled code has returned to the call at `call`, which has no continuation. Gives the pc to go on at.
+    pub(crate) unsafe fn returned(&mut self, l: *mut Thread, call: *const Instr) -> *const Instr {
+        // SAFETY: [CODE] `l` goes on behind the call.
+        unsafe {
+            let next = call.add(dispatch::op_at(call).words());
+            let n = self.returns.entry(call as usize).or_insert(0);
+            *n += 1;
+            if *n >= self.params.hotexit
+                && self.params.on
+                && (*l).hook_mask == 0
+                && !(*self.g).recording
+            {
+                *n = 0;
+                let tries = self.penalties.get(&(call as usize)).map_or(0, |p| p.tries);
+                if tries < self.params.maxtries {
+                    let _ = self.start(l, Kind::Cont { call }, std::ptr::null_mut(), next);
+                }
+            }
+            next
         }
     }
 
@@ -506,6 +557,15 @@ impl Jit {
             if self.by_start.get(&start) == Some(&n) {
                 self.by_start.remove(&start);
             }
+            match t.kind {
+                Kind::Func => {
+                    self.funcs.remove(&(t.proto as usize));
+                }
+                Kind::Cont { call } => {
+                    jithooks::set_continuation(call.cast_mut(), (*self.g).hot.cont_stub as u64);
+                }
+                _ => {}
+            }
         }
     }
 }
@@ -535,12 +595,7 @@ unsafe fn hot(data: *mut u8, l: *mut Thread, anchor: *mut Instr, start: *const I
             Op::FuncF | Op::FuncV => Kind::Func,
             _ => Kind::Loop,
         };
-        if kind == Kind::Func {
-            // functions are inlined into loops; see `record::call`
-            jithooks::set_counter(anchor, 0xFFFE);
-            return;
-        }
-        jit.start(l, kind, anchor, start);
+        let _ = jit.start(l, kind, anchor, start);
     }
 }
 

@@ -15,6 +15,8 @@ pub struct Stats {
     pub loops: u64,
     /// Root traces of functions compiled.
     pub funcs: u64,
+    /// Root traces of continuations compiled.
+    pub conts: u64,
     /// Side traces compiled.
     pub sides: u64,
     /// Aborts by cause.
@@ -45,6 +47,7 @@ impl Stats {
         match t.kind {
             Kind::Loop => self.loops += 1,
             Kind::Func => self.funcs += 1,
+            Kind::Cont { .. } => self.conts += 1,
             Kind::Side { .. } => self.sides += 1,
         }
         self.bytecodes += u64::from(r.nbc);

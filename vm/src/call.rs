@@ -328,6 +328,35 @@ pub unsafe fn precall(
     }
 }
 
+/// [`precall`] of the closure in `func`, whatever its tag says, for header handlers. The pc of the running frame is not known yet.
+///
+/// # Safety
+/// As [`precall`]; the running frame is the caller's or, after a tail call, already that of `func`.
+pub(crate) unsafe fn enter_closure(
+    l: *mut Thread,
+    func: *mut Value,
+    nargs: usize,
+    word: u64,
+) -> *const Instr {
+    // SAFETY: [STACK-STABLE] as promised.
+    unsafe {
+        let h = (*func).payload as *mut GcHeader;
+        if (*h).kind != ObjKind::LuaClosure as u8 {
+            return enter_native(l, func, nargs, word, h as *mut NativeClosure);
+        }
+        let cl = h as *mut LuaClosure;
+        (*l).pc = if (*l).base == func.add(1) {
+            (*cl).pc
+        } else if frame::kind_of(word) == kind::PCALL {
+            // pcall's own frame is below
+            frame::addr_of(word_at(func.sub(frame::delta_of(word) as usize))) as *const Instr
+        } else {
+            frame::addr_of(word) as *const Instr
+        };
+        enter_lua(l, func, nargs, word, cl)
+    }
+}
+
 /// Raises the registered error in place of a call. A frame of a kind that may catch it, or that an entry from native
 /// code waits for, must be there: an empty one.
 #[cold]

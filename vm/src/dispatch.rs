@@ -223,7 +223,8 @@ pub unsafe extern "C" fn poll_step(l: *mut Thread, pc: *const Instr) -> *const I
     unsafe { call::poll_at(l, pc) }
 }
 
-/// A call whose fast path gave up: `func` is the function slot, its word not yet written.
+/// A call whose header handler gave up: `func` is the function slot, which holds a closure and, where the frame below is given up
+/// or is pcall's, the word instead of a tag already.
 ///
 /// # Safety
 /// As `call::precall`.
@@ -234,7 +235,7 @@ pub unsafe extern "C" fn header_step(
     word: u64,
 ) -> *const Instr {
     // SAFETY: as promised.
-    unsafe { call::precall(l, func, nargs, word) }
+    unsafe { call::enter_closure(l, func, nargs, word) }
 }
 
 /// Runs from `pc` in the running frame of `l` until the innermost entry is left.

@@ -95,6 +95,9 @@ macro_rules! for_each_ir_op {
             /// from the new BASE from here on.
             RetF = "RETF" (k l) G;
 
+            /// The frame word at BASE is of kind LUA, and the call there wants `a` results: the pc of that call (Ptr)
+            RetPc = "RETPC" (l _) C;
+
             // ---- arithmetic: Int wraps, Float is IEEE double ----
             /// a + b
             Add = "ADD" (r r) N;

@@ -9,6 +9,7 @@ use traceorus_vm::call::word_at;
 use super::{Cursor, Frame, Pending, Rec, Recorder, Slot, Step, Tv};
 use crate::abort::Abort;
 use crate::ir::{IrOp, REF_NONE, Ty};
+use crate::loc::Link;
 
 impl Recorder {
     pub(crate) unsafe fn call(&mut self, i: Cursor) -> Rec<Step> {
@@ -26,7 +27,17 @@ impl Recorder {
             let closure = f.as_ptr::<LuaClosure>();
             let proto = (*closure).proto;
             let depth = self.frames.iter().filter(|x| x.proto == proto).count() as u32;
-            if depth > self.params.recunroll || self.frames.len() as u32 > self.params.maxdepth {
+            let compiled = self.compiled_function(proto);
+            let linked = match compiled {
+                Some((_, recursive)) => depth > 0 || recursive,
+                None => depth > 0,
+            };
+            if linked && (*proto).is_vararg != 0 || self.frames.len() as u32 > self.params.maxdepth {
+                return Err(Abort::CallDepth);
+            }
+            let own = self.kind == super::Kind::Func && proto == self.protos[0];
+            if linked && compiled.is_none() && !own {
+                // it will be compiled by itself
                 return Err(Abort::CallDepth);
             }
             let fv = self.guard_observed(i.ra())?;
@@ -103,12 +114,27 @@ impl Recorder {
                 call_pc: i.pc,
                 nextra,
             });
+            if linked {
+                self.flush((*closure).pc)?;
+                return Ok(Step::Stop(match compiled {
+                    Some((address, _)) if !own => Link::Entry { address, base },
+                    _ => {
+                        self.recursive = true;
+                        Link::SelfEntry { base }
+                    }
+                }));
+            }
             self.pending = Pending::Expect {
                 pc: (*closure).pc,
                 base,
             };
             Ok(Step::More)
         }
+    }
+
+    fn compiled_function(&self, p: *mut Proto) -> Option<(u64, bool)> {
+        // SAFETY: the policy's table outlives the recording.
+        unsafe { self.funcs.as_ref()?.get(&(p as usize)).copied() }
     }
 
     /// Guards that the function `fv` is `closure`, or at least one of the same prototype. True: it is this one.
@@ -167,13 +193,13 @@ impl Recorder {
                 return Ok(Step::More);
             }
             // the frame in which the trace began
-            if !matches!(self.kind, super::Kind::Side { .. } | super::Kind::Func) {
+            if self.kind == super::Kind::Loop {
                 return Err(Abort::LeavingLoop);
             }
-            if matches!(self.kind, super::Kind::Func) {
-                return Err(Abort::ReturnBelow);
-            }
             let word = word_at((*self.l).base.sub(1));
+            if !self.in_loop {
+                return self.link_return(i, word, from, n);
+            }
             if frame::kind_of(word) != kind::LUA {
                 return self.ret_generic(i);
             }
@@ -215,6 +241,30 @@ impl Recorder {
             }
             self.expect(call_pc.add(1));
             Ok(Step::More)
+        }
+    }
+
+    /// Returns to compiled code, whatever the caller is.
+    unsafe fn link_return(&mut self, i: Cursor, word: u64, from: i16, n: i16) -> Rec<Step> {
+        // SAFETY: [CODE] the word of a frame of kind LUA is the pc of a call.
+        unsafe {
+            let wanted = bc::c(*(frame::addr_of(word) as *const Instr));
+            if frame::kind_of(word) != kind::LUA || wanted == MULTI || wanted > 8 {
+                self.new_snap(i.pc);
+                self.snapshot(i.pc)?;
+                return Ok(Step::Stop(Link::Exit));
+            }
+            let mut results = Vec::new();
+            for k in 0..n.min(wanted as i16) {
+                results.push(self.tv(from + k)?);
+            }
+            let pc = self.guard(IrOp::RetPc, Ty::Ptr, Self::lit(wanted), REF_NONE)?;
+            let nil = self.konst(Value::NIL);
+            for k in 0..wanted as i16 {
+                let v = results.get(k as usize).copied().unwrap_or(nil);
+                self.store_slot(k - 1, v)?;
+            }
+            Ok(Step::Stop(Link::Return(pc)))
         }
     }
 

@@ -43,6 +43,13 @@ impl Recorder {
         }
     }
 
+    /// A function is entered: something may wait.
+    pub(crate) fn function_entry(&mut self, pc: *const Instr) -> Rec<()> {
+        self.new_snap(pc);
+        self.guard(IrOp::Poll, Ty::Void, REF_NONE, REF_NONE)?;
+        Ok(())
+    }
+
     fn take(&mut self, r: Ref, from: Inherited, seen: &mut Vec<(Ref, Ref)>) -> Ref {
         if r.is_none() {
             return r;
@@ -131,11 +138,15 @@ impl Recorder {
 
     /// At the beginning again?
     pub(crate) unsafe fn at_start(&mut self, pc: *const Instr) -> Rec<Option<Step>> {
-        if self.kind != Kind::Loop
-            || pc != self.start_pc
-            || self.frames.len() != 1
-            || self.frame().proto != self.protos[0]
-        {
+        if pc != self.start_pc || self.frames.len() != 1 || self.frame().proto != self.protos[0] {
+            return Ok(None);
+        }
+        if self.kind == Kind::Func {
+            // a tail call of itself
+            self.flush(pc)?;
+            return Ok(Some(Step::Stop(Link::SelfEntry { base: 0 })));
+        }
+        if self.kind != Kind::Loop {
             return Ok(None);
         }
         self.iterations += 1;

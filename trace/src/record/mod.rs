@@ -52,6 +52,11 @@ pub enum Kind {
     Loop,
     /// A function from its first instruction.
     Func,
+    /// What follows the call at this address, when compiled code returns to it.
+    Cont {
+        /// The call.
+        call: *const Instr,
+    },
     /// What follows a hot exit.
     Side {
         /// The trace that is left.
@@ -145,6 +150,12 @@ pub struct Recorder {
     pub generic_ops: Vec<(Op, *const Instr)>,
     /// Most slots above BASE for which there was a check.
     pub(crate) checked: u16,
+    /// The root trace of the tree is one of a loop (this one, if it is a root).
+    pub(crate) in_loop: bool,
+    /// Compiled functions by prototype: address of the entry, and whether it calls itself.
+    pub(crate) funcs: *const HashMap<usize, (u64, bool)>,
+    /// The function calls itself by its own entry.
+    pub(crate) recursive: bool,
 }
 
 impl Recorder {
@@ -191,6 +202,9 @@ impl Recorder {
                 iterations: 0,
                 generic_ops: Vec::new(),
                 checked: 0,
+                in_loop: kind == Kind::Loop,
+                funcs: std::ptr::null(),
+                recursive: false,
             };
             r.opt.passes = params.passes;
             r.reset_frames();

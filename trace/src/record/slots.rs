@@ -275,18 +275,23 @@ impl Recorder {
         let mut dirty = Vec::new();
         self.for_dirty(pc, |slot, v| dirty.push((slot, v)));
         for (slot, v) in dirty {
-            let at = Self::slot_lit(slot);
-            if !v.val.is_none() {
-                let ty = self.buf.ty(v.val);
-                self.emit(IrOp::SSt, ty, at, v.val)?;
-            }
-            if self.buf.ty(v.tag) == Ty::Word {
-                self.emit(IrOp::SStW, Ty::Word, at, v.tag)?;
-            } else {
-                self.emit(IrOp::SStT, Ty::Tag, at, v.tag)?;
-            }
+            self.store_slot(slot, v)?;
             self.put_slot(slot, Slot::Known { v, dirty: false });
         }
+        Ok(())
+    }
+    /// Stores a value to the stack.
+    pub(crate) fn store_slot(&mut self, slot: i16, v: Tv) -> Rec<()> {
+        let at = Self::slot_lit(slot);
+        if !v.val.is_none() {
+            let ty = self.buf.ty(v.val);
+            self.emit(IrOp::SSt, ty, at, v.val)?;
+        }
+        let (op, ty) = match self.buf.ty(v.tag) {
+            Ty::Word => (IrOp::SStW, Ty::Word),
+            _ => (IrOp::SStT, Ty::Tag),
+        };
+        self.emit(op, ty, at, v.tag)?;
         Ok(())
     }
     /// Makes sure that there are `n` slots above BASE.
