@@ -57,8 +57,9 @@ pub unsafe extern "C" fn exit(g: *mut GlobalHot, save: *mut u64, id: u64) -> *co
         let l = restore(g, save, map);
         let pc = map.pc as *const Instr;
         let is_poll = t.polls.iter().any(|p| p.0.0 == e);
-        if jit.params.dump & dump::EXIT != 0 {
-            crate::dump::exit(t, e, pc);
+        if jit.dump.wants(dump::EXIT) {
+            let base = (*l).base.offset(-(map.base as isize));
+            jit.dump.exit(t, e, base);
         }
         jit.stats.exits += 1;
         if !is_poll {
