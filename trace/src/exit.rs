@@ -1,5 +1,6 @@
 //! What exits of traces do: the interpreter's state is put back as the snapshot says. Called from the thunks (`lower`).
 
+use traceorus_asm::{Host, Masm};
 use traceorus_base::bytecode::{self, Op};
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
@@ -10,8 +11,21 @@ use traceorus_vm::state::Global;
 use crate::ir::Snap;
 use crate::jit::Jit;
 use crate::loc::{ExitMap, Loc};
-use crate::lower;
+use crate::lower::{self, TraceRegs};
 use crate::params::dump;
+
+/// What was in a place when the trace was left.
+unsafe fn saved(save: *mut u64, at: Loc) -> u64 {
+    let n = match at {
+        Loc::None => return 0,
+        Loc::Const(bits) => return bits,
+        Loc::Gpr(n) => n as usize,
+        Loc::Fpr(n) => (Host::SAVE_FPRS + u32::from(n)) as usize,
+        Loc::Spill(n) => lower::spill_index(n),
+    };
+    // SAFETY: the save area and the spill slots above it belong to the native frame that the thunk runs in; see `lower::exit`.
+    unsafe { *save.add(n) }
+}
 
 /// Writes the slots of an exit and makes its frame the running one.
 unsafe fn restore(g: *mut GlobalHot, save: *mut u64, map: &ExitMap) -> *mut Thread {
@@ -19,13 +33,13 @@ unsafe fn restore(g: *mut GlobalHot, save: *mut u64, map: &ExitMap) -> *mut Thre
     // stack has room for them.
     unsafe {
         let l = (*g).current;
-        let base = lower::saved_base(save) as *mut Value;
+        let base = saved(save, Loc::Gpr(<Host as Masm>::BASE.0)) as *mut Value;
         for s in &map.slots {
             let at = base.offset(s.slot as isize);
             if s.val != Loc::None {
-                (*at).payload = lower::saved(save, s.val);
+                (*at).payload = saved(save, s.val);
             }
-            let tag = lower::saved(save, s.tag);
+            let tag = saved(save, s.tag);
             if s.word {
                 call::set_word(at, tag);
             } else {
@@ -56,7 +70,8 @@ pub unsafe extern "C" fn exit(g: *mut GlobalHot, save: *mut u64, id: u64) -> *co
         let map = &t.exits[e as usize];
         let l = restore(g, save, map);
         let pc = map.pc as *const Instr;
-        let is_poll = t.polls.iter().any(|p| p.0.0 == e);
+        (*g).jit_scratch[3] = 0;
+        let is_poll = t.polls.iter().any(|p| p.0 == e);
         if jit.dump.wants(dump::EXIT) {
             let base = (*l).base.offset(-(map.base as isize));
             jit.dump.exit(t, e, base);
@@ -93,7 +108,7 @@ pub unsafe extern "C" fn poll(g: *mut GlobalHot, save: *mut u64, id: u64) -> u64
         let l = restore(g, save, map);
         let mut roots = Vec::with_capacity(map.roots.len());
         for &(val, tag) in &map.roots {
-            let v = Value::new(lower::saved(save, val), Tag(lower::saved(save, tag) as i32));
+            let v = Value::new(saved(save, val), Tag(saved(save, tag) as i32));
             roots.push((v, ()));
         }
         jit.stats.polls += 1;
@@ -113,7 +128,18 @@ pub unsafe extern "C" fn barrier(g: *mut GlobalHot) {
         Global::of(g).heap.barrier(obj as *mut GcHeader, v);
     }
 }
-pub unsafe extern "C" fn alloc(_g: *mut GlobalHot) {}
+/// A free cell for an object of `jit_scratch[0]` bytes: its address goes there.
+///
+/// # Safety
+/// Called by the allocation thunk only; the trace writes all fields before anything looks at them [GC-LAYOUT].
+pub unsafe extern "C" fn alloc(g: *mut GlobalHot) {
+    // SAFETY: as promised. Allocation neither collects nor fails.
+    unsafe {
+        let bytes = (*g).jit_scratch[0] as usize;
+        let p = Global::of(g).heap.alloc(ObjKind::Table, bytes);
+        (*g).jit_scratch[0] = p as u64;
+    }
+}
 
 /// Compiled code has returned to the call at `call`, which has no continuation; `Thread::base` is that of the caller.
 ///

@@ -16,9 +16,9 @@ use crate::abort::Abort;
 use crate::config::{Config, StatsConfig};
 use crate::dump::{Code, Dump, Symbols};
 use crate::events::{Event, What};
-use crate::ir::{IrBuf, SnapNo, Ty};
+use crate::ir::{IrBuf, IrOp, Ref, SnapNo, Ty};
 use crate::loc::{ExitMap, Inherited, Link, Loc};
-use crate::lower::{self, CodeArea, CodeInput, RustEntry, Thunks};
+use crate::lower::{self, CodeArea, CodeInput, RustEntry, Thunks, TraceRegs};
 use crate::opt;
 use crate::outputs::Outputs;
 use crate::params::{Params, dump};
@@ -61,8 +61,8 @@ pub struct Trace {
     pub entry: u64,
     /// Addresses of the exit stubs.
     pub stubs: Vec<u64>,
-    /// Addresses at which POLLs go on, by snapshot.
-    pub polls: Vec<(SnapNo, u64)>,
+    /// Snapshots of POLLs.
+    pub polls: Vec<SnapNo>,
     /// Spill slots used, those of ancestors included.
     pub spills: u16,
     /// Side traces of its tree (roots only).
@@ -115,6 +115,24 @@ impl Trace {
             helpers: Vec::new(),
         }
     }
+}
+
+/// Offset in the state of the word that says that a frame was disturbed from outside (`debug.setlocal` and the like).
+const DISTURBED: i32 = (std::mem::offset_of!(GlobalHot, jit_scratch) + 24) as i32;
+
+/// Address of the helper of the instruction at `pc`.
+fn helper(pc: u64) -> u64 {
+    // SAFETY: [CODE] XOPs name instructions of prototypes that the trace keeps alive.
+    let op = unsafe { dispatch::op_at(pc as *const Instr) };
+    dispatch::helper_address(op) as u64
+}
+
+/// Snapshots of the POLLs of a trace.
+fn polls(ir: &IrBuf) -> Vec<SnapNo> {
+    (0..ir.len())
+        .filter(|&i| ir.ins[i].op == IrOp::Poll)
+        .filter_map(|i| ir.snap_of(Ref::from_ins(i)))
+        .collect()
 }
 
 /// What happened at a place where recording was tried.
@@ -179,7 +197,7 @@ impl Jit {
         if g.hot.resume.is_null() {
             return None;
         }
-        let mut area = CodeArea::new(g.hot.resume as u64, params.maxmcode as usize * 1024)?;
+        let mut area = CodeArea::new(g.hot.resume as u64).ok()?;
         let rust = RustEntry {
             exit: crate::exit::exit as *const () as usize as u64,
             poll: crate::exit::poll as *const () as usize as u64,
@@ -187,10 +205,12 @@ impl Jit {
             alloc: crate::exit::alloc as *const () as usize as u64,
             ret: crate::exit::ret as *const () as usize as u64,
             resume: g.hot.resume as u64,
+            disturbed_offset: DISTURBED,
+            helper,
         };
-        let (code, thunks) = lower::emit_thunks::<traceorus_asm::Host>(area.next_address(), &rust)?;
         let first = area.next_address();
-        area.add(&code).ok()?;
+        let (code, thunks) = lower::emit_thunks::<traceorus_asm::Host>(first, &rust).ok()?;
+        area.install(&code).ok()?;
         let symbols = if params.dump & dump::MC != 0 {
             // SAFETY: as promised.
             unsafe { Symbols::of_state(&raw const g.hot) }
@@ -209,7 +229,7 @@ impl Jit {
             returns: HashMap::new(),
             penalties: HashMap::new(),
             area: Some(area),
-            code: first..first + u64::from(params.maxmcode) * 1024,
+            code: first..first + lower::area::AREA_BYTES as u64,
             dump: Dump::new(config, outputs.dump.clone()),
             symbols,
             outputs,
@@ -486,7 +506,7 @@ impl Jit {
                 address,
                 thunks,
             })?;
-            area.add(&out.bytes)?;
+            area.install(&out.bytes)?;
             self.tell(What::Stop(number));
             let r = self.recorder.take().expect("recording");
             let root = match r.kind {
@@ -522,11 +542,7 @@ impl Jit {
                 bytes: out.bytes.len() as u32,
                 entry: address + u64::from(out.entry),
                 stubs: out.stubs.iter().map(|&s| address + u64::from(s)).collect(),
-                polls: out
-                    .poll_resume
-                    .iter()
-                    .map(|&(s, o)| (s, address + u64::from(o)))
-                    .collect(),
+                polls: polls(&r.buf),
                 spills: out.spills,
                 nsides: 0,
                 keep,
@@ -564,7 +580,7 @@ impl Jit {
                     p.sides[exit as usize] = number;
                     let stub = p.stubs[exit as usize];
                     let area = self.area.as_mut().expect("code memory");
-                    area.link(stub, entry)?;
+                    area.patch(stub, traceorus_asm::Host::link_stub(stub, entry))?;
                 }
                 Kind::Loop => {
                     self.by_start.insert(r.start_pc as usize, number);

@@ -15,15 +15,19 @@ pub mod dump;
 pub mod events;
 mod exit;
 mod gdbjit;
+
+#[forbid(unsafe_code)]
 pub mod ir;
 pub mod jit;
 pub mod loc;
 pub mod lower;
+#[forbid(unsafe_code)]
 pub mod opt;
 pub mod outputs;
 pub mod params;
 mod perfmap;
 pub mod places;
+#[forbid(unsafe_code)]
 pub mod ra;
 pub mod record;
 pub mod report;

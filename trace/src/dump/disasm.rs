@@ -28,9 +28,6 @@ fn fixed_labels(t: &Trace) -> BTreeMap<u64, String> {
     for (n, &stub) in t.stubs.iter().enumerate() {
         labels.insert(stub, format!("exit_{n}"));
     }
-    for &(snap, at) in &t.polls {
-        labels.insert(at, format!("after_poll_{}", snap.0));
-    }
     labels.insert(t.entry, "entry".into());
     labels
 }

@@ -23,7 +23,7 @@ use crate::ir::print::{self, Print};
 use crate::ir::{IrBuf, Ref};
 use crate::jit::Trace;
 use crate::params::dump;
-use crate::places::{Place, place};
+use crate::places::place;
 use crate::record::{Kind, Recorder};
 
 pub use symbols::Symbols;

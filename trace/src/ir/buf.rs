@@ -47,6 +47,14 @@ impl Snap {
     pub const NO_TOP: i16 = i16::MIN;
 }
 
+/// An end of a buffer that it can be set back to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mark {
+    ins: Ref,
+    snaps: usize,
+    entries: usize,
+}
+
 /// A trace's IR.
 #[derive(Clone, Debug)]
 pub struct IrBuf {
@@ -120,14 +128,34 @@ impl IrBuf {
     }
     /// Removes the instructions from `to` on, and snapshots that serve only those.
     pub fn truncate(&mut self, to: Ref) {
-        while self.ins.len() > to.ins_index() {
-            let i = self.ins.pop().expect("longer");
-            self.chain[i.op as usize] = i.prev;
-        }
+        self.unlink(to);
         while self.snaps.last().is_some_and(|s| s.first >= to) {
             let s = self.snaps.pop().expect("there");
             self.entries.truncate(s.start as usize);
         }
+    }
+    /// The present end, for [`IrBuf::rollback`].
+    pub fn mark(&self) -> Mark {
+        Mark {
+            ins: self.next(),
+            snaps: self.snaps.len(),
+            entries: self.entries.len(),
+        }
+    }
+    /// Removes what has been appended since `to`, except constants. What was changed in place stays changed.
+    pub fn rollback(&mut self, to: Mark) {
+        self.unlink(to.ins);
+        self.snaps.truncate(to.snaps);
+        self.entries.truncate(to.entries);
+    }
+    fn unlink(&mut self, to: Ref) {
+        // Killed instructions are still in the chain of their former op: look at the chains, not at the ops.
+        for c in &mut self.chain {
+            while *c >= to {
+                *c = self.ins[c.ins_index()].prev;
+            }
+        }
+        self.ins.truncate(to.ins_index());
         if self.loop_ref >= to {
             self.loop_ref = REF_NONE;
         }

@@ -27,9 +27,12 @@ mod calls;
 mod fields;
 mod ins;
 mod ops;
+pub mod parse;
+pub mod print;
 mod ty;
+pub mod verify;
 
-pub use buf::{IrBuf, Snap, SnapEntry, SnapNo};
+pub use buf::{IrBuf, Mark, Snap, SnapEntry, SnapNo};
 pub use calls::{CALLS, CallId, CallInfo, Effect};
 pub use fields::{FIELDS, FactKind, FieldId, FieldInfo};
 pub use ins::{Ins, Konst, REF_BASE, REF_BIAS, REF_NONE, Ref};

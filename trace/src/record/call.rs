@@ -32,7 +32,8 @@ impl Recorder {
                 Some((_, recursive)) => depth > 0 || recursive,
                 None => depth > 0,
             };
-            if linked && (*proto).is_vararg != 0 || self.frames.len() as u32 > self.params.maxdepth {
+            if linked && (*proto).is_vararg != 0 || self.frames.len() as u32 > self.params.maxdepth
+            {
                 return Err(Abort::CallDepth);
             }
             let own = self.kind == super::Kind::Func && proto == self.protos[0];

@@ -234,7 +234,7 @@ impl Recorder {
             });
         }
         self.changed.clear();
-        self.iteration = self.buf.next();
+        self.iteration = self.opt.begin_iteration(&self.buf);
         self.new_snap(pc);
         Ok(())
     }

@@ -74,7 +74,7 @@ impl Recorder {
             }
             None => {
                 // guarded before?
-                if let Some(t) = self.opt.known_tag(&self.buf, tag) {
+                if let Some(t) = crate::opt::facts::proved_tag(&self.buf, tag) {
                     return self.assume_tag(Tv { val, tag }, t);
                 }
                 Tv { val, tag }

@@ -1,0 +1,273 @@
+//! What may be the same memory, and what kills which fact (rule C).
+//!
+//! **Places.** Loads and stores name their place by an address instruction. Places of different kinds (array slots, fields, cells, entries,
+//! private memory, upvalues of fresh closures) never overlap, payloads and tags neither. Within a kind the index and the base object
+//! decide: equal index and base must alias; unequal constant offsets from the same index, or distinct objects, do not.
+//!
+//! **Distinct objects.** A fresh allocation differs from every other allocation, from constants, from everything that was there before
+//! it, and from what came later as long as its address had been given to nobody. This holds across a loop's back edge as well: see
+//! `loops`. Allocations of iterations before the model iteration do not count as fresh (`OptCx::floor`).
+//!
+//! **Effects.** [`kills`] is the one table of what calls and helpers change.
+
+use crate::ir::{CallId, Effect, FactKind, FieldId, Ins, IrBuf, IrOp, REF_NONE, Ref};
+
+use super::OptCx;
+
+/// Relation of two places.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Alias {
+    /// They never overlap.
+    No,
+    /// They may be the same.
+    May,
+    /// They are the same.
+    Must,
+}
+
+/// Memory by what can change it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mem {
+    /// Stack slots.
+    Slot,
+    /// Values and tags in tables.
+    Table,
+    /// Values and tags in cells.
+    Cell,
+    /// Memory that only traces use.
+    Private,
+    /// Upvalue of a fresh closure.
+    Upvalue,
+    /// Field of an object.
+    Field(FactKind),
+    /// Whatever a reading function reads.
+    Any,
+}
+
+/// The call with these effects may change such memory.
+pub fn kills(e: Effect, m: Mem) -> bool {
+    if e.has(Effect::RUNS_LUA) {
+        return !matches!(m, Mem::Field(FactKind::Eternal) | Mem::Upvalue);
+    }
+    let any = |bits: Effect| e.0 & bits.0 != 0;
+    match m {
+        Mem::Slot | Mem::Cell | Mem::Private | Mem::Upvalue => false,
+        Mem::Table => e.has(Effect::WRITES),
+        Mem::Field(FactKind::Eternal) => false,
+        Mem::Field(FactKind::Structure) => e.has(Effect::RESHAPES),
+        Mem::Field(FactKind::Length) => any(Effect::LENGTH.with(Effect::RESHAPES)),
+        // A call that stores runs barriers.
+        Mem::Field(FactKind::Collector) => any(Effect::WRITES
+            .with(Effect::RESHAPES)
+            .with(Effect::ALLOCATES)),
+        Mem::Field(FactKind::Memory) | Mem::Any => {
+            any(Effect::WRITES.with(Effect::LENGTH).with(Effect::RESHAPES))
+        }
+    }
+}
+
+/// Kind of memory at the address `addr` (an instruction of class R).
+pub fn mem_of_address(buf: &IrBuf, addr: Ref) -> Mem {
+    match buf.at(addr).op {
+        IrOp::CRef | IrOp::CTRef => Mem::Cell,
+        IrOp::XRef => Mem::Private,
+        IrOp::UpAddr => Mem::Upvalue,
+        IrOp::FRef => Mem::Field(field(buf.at(addr).b).map_or(FactKind::Memory, |f| f.info().kind)),
+        _ => Mem::Table,
+    }
+}
+
+/// The field with this literal.
+pub fn field(b: Ref) -> Option<FieldId> {
+    FieldId::from_u16(b.0)
+}
+
+/// Effects of a call instruction.
+pub fn effect_of(i: &Ins) -> Effect {
+    CallId::from_u16(i.b.0).map_or(Effect::RUNS_LUA, |c| c.info().effect)
+}
+
+/// An index as base and constant offset: `i + c`; a constant has no base.
+fn split_index(buf: &IrBuf, r: Ref) -> (Ref, i64) {
+    if let Some(c) = buf.int(r) {
+        return (REF_NONE, c);
+    }
+    if r.is_ins() {
+        let i = buf.at(r);
+        match i.op {
+            IrOp::Add => {
+                if let Some(c) = buf.int(i.b) {
+                    return (i.a, c);
+                }
+            }
+            // ~(i + c), as tag addresses have it: distinct for distinct i + c.
+            IrOp::Not => {
+                let (b, c) = split_index(buf, i.a);
+                return (b, !c);
+            }
+            // c - i: distinct for distinct c.
+            IrOp::Sub => {
+                if let Some(c) = buf.int(i.a) {
+                    return (i.b, c);
+                }
+            }
+            _ => {}
+        }
+    }
+    (r, 0)
+}
+
+/// `r` without casts and copies that keep the object.
+fn object(buf: &IrBuf, mut r: Ref) -> Ref {
+    while r.is_ins() {
+        let i = buf.at(r);
+        match i.op {
+            IrOp::Cast => r = i.a,
+            _ => break,
+        }
+    }
+    r
+}
+
+/// The object whose memory the run, cell or object `r` belongs to.
+fn owner(buf: &IrBuf, r: Ref) -> Ref {
+    let mut r = object(buf, r);
+    while r.is_ins() {
+        let i = buf.at(r);
+        let run_of_table = match i.op {
+            IrOp::TRun => true,
+            IrOp::FLd => matches!(field(i.b), Some(FieldId::TabArray | FieldId::TabHash)),
+            _ => false,
+        };
+        if !run_of_table {
+            break;
+        }
+        r = object(buf, i.a);
+    }
+    r
+}
+
+fn is_fresh(cx: &OptCx, buf: &IrBuf, r: Ref) -> bool {
+    r.is_ins()
+        && r >= cx.floor
+        && matches!(
+            buf.at(r).op,
+            IrOp::TNew | IrOp::TArr | IrOp::CNew | IrOp::FNew
+        )
+}
+
+/// The address of the fresh object `p` is given to memory, to a function or to another name before `until`.
+fn escapes(buf: &IrBuf, p: Ref, until: Ref) -> bool {
+    (p.ins_index() + 1..until.ins_index().min(buf.len())).any(|n| {
+        let i = buf.at(Ref::from_ins(n));
+        use IrOp::*;
+        match i.op {
+            StV | FSt | SSt => i.b == p,
+            CArg | Copy | Cast | Phi | Min | Max => i.a == p || i.b == p,
+            Call | CallN | CallL => i.a == p,
+            XOp | XOpR => true,
+            _ => false,
+        }
+    })
+}
+
+/// The objects (or runs, cells, entries) `p` and `q` are certainly not the same one.
+pub fn distinct(cx: &OptCx, buf: &IrBuf, p: Ref, q: Ref) -> bool {
+    if p == q {
+        return false;
+    }
+    let (op, oq) = (owner(buf, p), owner(buf, q));
+    if op == oq {
+        return false;
+    }
+    if op.is_const() && oq.is_const() {
+        // Comparable if both are what is addressed, or both are its owners.
+        return p.is_const() == q.is_const()
+            && buf.konst(op).map(|k| k.bits) != buf.konst(oq).map(|k| k.bits);
+    }
+    match (is_fresh(cx, buf, op), is_fresh(cx, buf, oq)) {
+        (true, true) => true,
+        (true, false) => oq.is_const() || oq < op || !escapes(buf, op, oq),
+        (false, true) => op.is_const() || op < oq || !escapes(buf, oq, op),
+        (false, false) => false,
+    }
+}
+
+/// Relation of the places at two addresses, both for payloads or both for tags of one kind of load.
+pub fn addresses(cx: &OptCx, buf: &IrBuf, x: Ref, y: Ref) -> Alias {
+    if x == y {
+        return Alias::Must;
+    }
+    let (i, j) = (buf.at(x), buf.at(y));
+    if i.op != j.op {
+        return Alias::No;
+    }
+    let objects = |x: Ref, y: Ref| fields(cx, buf, x, y);
+    match i.op {
+        IrOp::ARef | IrOp::ATRef => {
+            let ((b1, c1), (b2, c2)) = (split_index(buf, i.b), split_index(buf, j.b));
+            let same_kind = b1 == b2 && same_form(buf, i.b, j.b);
+            if i.b != j.b && same_kind && c1 != c2 {
+                // Different slots, whatever the run.
+                return Alias::No;
+            }
+            match objects(i.a, j.a) {
+                Alias::Must if i.b == j.b => Alias::Must,
+                Alias::Must => Alias::May,
+                r => r,
+            }
+        }
+        // Slot numbers are offsets in the run, different ones never overlap.
+        IrOp::HRef | IrOp::HTRef | IrOp::FRef | IrOp::UpAddr => {
+            if i.b != j.b {
+                Alias::No
+            } else {
+                objects(i.a, j.a)
+            }
+        }
+        IrOp::XRef => {
+            if i.a == j.a {
+                let apart = i.b.0.abs_diff(j.b.0);
+                match apart {
+                    0 => Alias::Must,
+                    1..8 => Alias::May,
+                    _ => Alias::No,
+                }
+            } else {
+                Alias::May
+            }
+        }
+        _ => objects(i.a, j.a),
+    }
+}
+
+/// Both indices are split in the same way, so that offsets may be compared.
+fn same_form(buf: &IrBuf, x: Ref, y: Ref) -> bool {
+    fn form(buf: &IrBuf, r: Ref) -> (bool, bool) {
+        if !r.is_ins() {
+            return (false, false);
+        }
+        let i = buf.at(r);
+        match i.op {
+            IrOp::Not => {
+                let (n, s) = form(buf, i.a);
+                (!n, s)
+            }
+            IrOp::Sub if buf.int(i.a).is_some() => (false, true),
+            _ => (false, false),
+        }
+    }
+    let base = split_index(buf, x).0;
+    base.is_none() || form(buf, x) == form(buf, y)
+}
+
+/// Relation of a field of `x` and the same field of `y`.
+pub fn fields(cx: &OptCx, buf: &IrBuf, x: Ref, y: Ref) -> Alias {
+    if x == y {
+        Alias::Must
+    } else if distinct(cx, buf, x, y) {
+        Alias::No
+    } else {
+        Alias::May
+    }
+}

@@ -1,0 +1,249 @@
+//! Loads: reuse, forwarding from stores. Dead stores.
+//!
+//! A load walks back over what may have changed its place. The youngest such instruction is the *limit*: an equal load younger than it
+//! still holds. A store to exactly that place, younger than the limit, gives its value.
+
+use crate::abort::Abort;
+use crate::ir::{FactKind, FieldId, Ins, IrBuf, IrOp, REF_BASE, REF_NONE, Ref, Ty};
+
+use super::alias::{self, Alias, Mem};
+use super::cse::{self, Typed};
+use super::{OptCx, Passes};
+
+/// What a walk back from a load found.
+struct Walk {
+    /// Youngest instruction that may have changed the place (BASE: none).
+    limit: Ref,
+    /// Value of a store to the place that is younger than the limit.
+    stored: Ref,
+}
+
+/// The value of the load `i`, if it is known. Changes nothing but, possibly, the type of what is found.
+pub(super) fn load(cx: &mut OptCx, buf: &mut IrBuf, i: Ins) -> Result<Option<Ref>, Abort> {
+    if !cx.passes.has(Passes::CSE) && !cx.passes.has(Passes::FWD) {
+        return Ok(None);
+    }
+    let walk = walk(cx, buf, &i);
+    if cx.passes.has(Passes::FWD) {
+        if !walk.stored.is_none()
+            && let Some(r) = convert(cx, buf, walk.stored, &i)?
+        {
+            cx.stats.forwarded += 1;
+            return Ok(Some(r));
+        }
+        if let Some(r) = fresh_field(cx, buf, &i, walk.limit)? {
+            cx.stats.forwarded += 1;
+            return Ok(Some(r));
+        }
+    }
+    if cx.passes.has(Passes::CSE)
+        && let Some(r) = cse::find(buf, &i, walk.limit)
+        && let Some(r) = convert(cx, buf, r, &i)?
+    {
+        cx.stats.cse += 1;
+        return Ok(Some(r));
+    }
+    Ok(None)
+}
+
+fn convert(cx: &mut OptCx, buf: &mut IrBuf, r: Ref, i: &Ins) -> Result<Option<Ref>, Abort> {
+    Ok(match cse::typed(cx, buf, r, i.ty) {
+        Some(Typed::Same) => Some(r),
+        Some(Typed::Cast) => Some(cx.emit(buf, IrOp::Cast, i.ty, r, REF_NONE)?),
+        None => None,
+    })
+}
+
+/// Memory that a load reads.
+fn mem_of_load(buf: &IrBuf, i: &Ins) -> Mem {
+    match i.op {
+        IrOp::SLoad | IrOp::SLoadT => Mem::Slot,
+        IrOp::FLd => Mem::Field(alias::field(i.b).map_or(FactKind::Memory, |f| f.info().kind)),
+        IrOp::CallL => Mem::Any,
+        _ => alias::mem_of_address(buf, i.a),
+    }
+}
+
+/// The youngest instruction of the chain of `op` above `limit` for which `f` holds, else `limit`.
+fn youngest(buf: &IrBuf, op: IrOp, limit: Ref, mut f: impl FnMut(&Ins) -> bool) -> Ref {
+    let mut r = buf.last(op);
+    while r > limit {
+        let i = buf.at(r);
+        if i.op == op && f(&i) {
+            return r;
+        }
+        r = i.prev;
+    }
+    limit
+}
+
+fn walk(cx: &OptCx, buf: &IrBuf, i: &Ins) -> Walk {
+    let mem = mem_of_load(buf, i);
+    let mut limit = cx.floor.max(REF_BASE);
+    if limit > REF_BASE {
+        // The floor itself is the first instruction of the iteration.
+        limit = Ref(limit.0 - 1);
+    }
+    let mut stored = REF_NONE;
+    if mem == Mem::Field(FactKind::Eternal) {
+        return Walk { limit, stored };
+    }
+    for op in [IrOp::XOp, IrOp::XOpR] {
+        limit = youngest(buf, op, limit, |_| true);
+    }
+    limit = youngest(buf, IrOp::Call, limit, |c| {
+        alias::kills(alias::effect_of(c), mem)
+    });
+    if mem == Mem::Field(FactKind::Collector) {
+        limit = youngest(buf, IrOp::Poll, limit, |_| true);
+        limit = youngest(buf, IrOp::Bar, limit, |_| true);
+    }
+    if mem == Mem::Slot {
+        limit = youngest(buf, IrOp::RetF, limit, |_| true);
+    }
+    let stores = |op: IrOp, relation: &dyn Fn(&Ins) -> Alias, limit: &mut Ref| {
+        let mut value = REF_NONE;
+        *limit = youngest(buf, op, *limit, |s| match relation(s) {
+            Alias::No => false,
+            Alias::May => true,
+            Alias::Must => {
+                value = s.b;
+                true
+            }
+        });
+        value
+    };
+    match i.op {
+        IrOp::SLoad => stored = stores(IrOp::SSt, &|s| slot(s, i), &mut limit),
+        IrOp::SLoadT => {
+            let word = youngest(buf, IrOp::SStW, limit, |s| s.a == i.a);
+            let before = limit;
+            limit = word;
+            stored = stores(IrOp::SStT, &|s| slot(s, i), &mut limit);
+            debug_assert!(limit >= before);
+        }
+        IrOp::FLd => {
+            let relation = |s: &Ins| {
+                let f = buf.at(s.a);
+                if f.b == i.b {
+                    alias::fields(cx, buf, f.a, i.a)
+                } else {
+                    Alias::No
+                }
+            };
+            stored = stores(IrOp::FSt, &relation, &mut limit);
+        }
+        IrOp::LdV => {
+            stored = stores(
+                IrOp::StV,
+                &|s| alias::addresses(cx, buf, s.a, i.a),
+                &mut limit,
+            )
+        }
+        IrOp::LdB => {
+            stored = stores(
+                IrOp::StB,
+                &|s| alias::addresses(cx, buf, s.a, i.a),
+                &mut limit,
+            )
+        }
+        IrOp::LdW => {
+            stored = stores(
+                IrOp::StW,
+                &|s| alias::addresses(cx, buf, s.a, i.a),
+                &mut limit,
+            )
+        }
+        _ => {
+            for op in [IrOp::StV, IrOp::StB, IrOp::StW, IrOp::FSt] {
+                limit = youngest(buf, op, limit, |_| true);
+            }
+        }
+    }
+    Walk { limit, stored }
+}
+
+fn slot(s: &Ins, i: &Ins) -> Alias {
+    if s.a == i.a { Alias::Must } else { Alias::No }
+}
+
+/// Fields of a table made on this trace that nothing has changed since.
+fn fresh_field(cx: &mut OptCx, buf: &mut IrBuf, i: &Ins, limit: Ref) -> Result<Option<Ref>, Abort> {
+    if i.op != IrOp::FLd || !i.a.is_ins() || limit > i.a {
+        return Ok(None);
+    }
+    let t = buf.at(i.a);
+    Ok(match (t.op, alias::field(i.b)) {
+        (IrOp::TArr, Some(FieldId::TabCap)) => Some(buf.k(Ty::U32, u64::from(t.lit_b()))),
+        (IrOp::TArr, Some(FieldId::TabArray)) | (IrOp::TNew, Some(FieldId::TabHash)) => {
+            Some(cx.emit(buf, IrOp::TRun, Ty::Ptr, i.a, REF_NONE)?)
+        }
+        _ => None,
+    })
+}
+
+/// Removes the store that `i` overwrites, if nobody can have seen it: between the two stand only pure instructions, stores elsewhere and
+/// loads of other places. Guards make memory visible.
+pub(super) fn remove_overwritten(cx: &mut OptCx, buf: &mut IrBuf, i: Ins) {
+    use IrOp::*;
+    if !matches!(i.op, StV | StB | StW | FSt | SSt | SStT | SStW) {
+        return;
+    }
+    let mut r = buf.next();
+    // An allocation or an address computed in between does not matter; a long way back is not worth it.
+    for _ in 0..64 {
+        r = Ref(r.0 - 1);
+        if r <= REF_BASE {
+            return;
+        }
+        let o = buf.at(r);
+        if o.op == i.op {
+            let relation = match i.op {
+                SSt | SStT | SStW => slot(&o, &i),
+                FSt => {
+                    let (f, g) = (buf.at(o.a), buf.at(i.a));
+                    if f.b == g.b {
+                        alias::fields(cx, buf, f.a, g.a)
+                    } else {
+                        Alias::No
+                    }
+                }
+                _ => alias::addresses(cx, buf, o.a, i.a),
+            };
+            if relation == Alias::Must {
+                buf.kill(r);
+                cx.stats.dead_stores += 1;
+                return;
+            }
+            continue;
+        }
+        let reads = match o.op {
+            LdV => i.op == StV && alias::addresses(cx, buf, o.a, i.a) != Alias::No,
+            LdB => i.op == StB && alias::addresses(cx, buf, o.a, i.a) != Alias::No,
+            LdW => i.op == StW && alias::addresses(cx, buf, o.a, i.a) != Alias::No,
+            FLd => {
+                i.op == FSt && {
+                    let g = buf.at(i.a);
+                    o.b == g.b && alias::fields(cx, buf, o.a, g.a) != Alias::No
+                }
+            }
+            SLoad => i.op == SSt && o.a == i.a,
+            SLoadT => matches!(i.op, SStT | SStW) && o.a == i.a,
+            // The whole tag word and its half.
+            SStT | SStW => matches!(i.op, SStT | SStW) && o.a == i.a,
+            StV | StB | StW | FSt | SSt | Bar => o.op == Bar && i.op == FSt,
+            CallN | CArg | PVal | Copy | Nop => false,
+            Add | Sub | Mul | Div | Neg | IDiv | IMod | And | Or | Xor | Not | Shl | Shr | Sar
+            | Abs | Sqrt | Round | Min | Max | ItoF | Cast | UpRef | NUpv | StrByte | TRun => false,
+            FRef | ARef | ATRef | HRef | HTRef | CRef | CTRef | ERef | ETRef | XRef | UpAddr => {
+                false
+            }
+            TNew | TArr | CNew | FNew => false,
+            // Guards, calls, helpers, the loop's header.
+            _ => true,
+        };
+        if reads {
+            return;
+        }
+    }
+}
