@@ -672,6 +672,8 @@ pub mod poll {
     pub const INTERRUPT: u32 = 4;
     /// A hook was set: the native function that did it returns by the slow path, which looks at hooks.
     pub const HOOKS: u32 = 8;
+    /// The trace compiler has something to tell to Lua (`Global::events`).
+    pub const EVENTS: u32 = 16;
 }
 
 /// Index into `GlobalHot::type_meta` for a value without metatable of its own, or `None` for tables and

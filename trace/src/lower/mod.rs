@@ -26,8 +26,11 @@ mod memory;
 mod number;
 mod object;
 
+use std::mem::offset_of;
 use traceorus_asm::{AluOp, Fpr, Gpr, Label, LoadKind, RegImm, Size, d};
+
 use traceorus_base::Tag;
+use traceorus_base::objects::Thread;
 
 use traceorus_asm::{BitCond, Cond, at};
 
@@ -291,6 +294,15 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
             | Ult | Uge | Ule | Ugt | BitsZ | BitsNz | StkChk | Poll | RetF => self.guard(r, al)?,
             Add | Sub | Mul | Div | Neg | IDiv | IMod | And | Or | Xor | Not | Shl | Shr | Sar
             | Abs | Sqrt | Min | Max | ItoF | FtoI | Cast | Copy => self.number(r, al)?,
+            STop => {
+                let top = 16 * i32::from(ins.slot());
+                let (current, field) = (call::CURRENT, offset_of!(Thread, top) as i32);
+                self.m.with_scratch(|m, s| {
+                    m.load(U64, d(s), at(M::GLOBAL, current));
+                    m.store(B64, at(s, field), M::BASE);
+                    m.alu_to_mem(AluOp::Add, B64, at(s, field), top);
+                });
+            }
             RetPc => {
                 let (pc, exit) = (Gpr(al.dst.number()), self.stub(r)?);
                 let kinds = traceorus_base::frame::kind::MASK as i64;

@@ -224,6 +224,7 @@ impl Machine {
             poll: on_poll as *const () as u64,
             barrier: on_barrier as *const () as u64,
             alloc: on_alloc as *const () as u64,
+            ret: on_alloc as *const () as u64,
             resume,
             disturbed_offset: std::mem::offset_of!(GlobalHot, error_handled) as i32,
             helper,
