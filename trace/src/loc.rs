@@ -79,6 +79,11 @@ pub enum Link {
         /// Slots that BASE rises by (may be negative).
         base: i16,
     },
+    /// Into a loop's body at its head, with everything where the loop's contract wants it.
+    Body {
+        /// Address of the loop's head.
+        address: u64,
+    },
     /// Unconditionally through the last snapshot.
     Exit,
 }

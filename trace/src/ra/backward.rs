@@ -1,6 +1,6 @@
 //! The backward walk; see the module above.
 
-use super::plan::{self, CallPlan, Kind, Plan};
+use super::plan::{self, CallPlan, Division, Kind, Plan};
 use super::*;
 use crate::abort::Abort;
 use crate::ir::{Class, Ins, IrBuf, IrOp, REF_BIAS, REF_NONE, SnapNo, Ty};
@@ -21,6 +21,8 @@ pub struct Job<'a> {
     pub inherited: &'a [Inherited],
     /// Spill slots below this one are the parent's.
     pub parent_spills: u16,
+    /// For [`Link::Body`]: values and where they have to be at the end.
+    pub reenter: &'a [(Ref, Loc)],
 }
 
 /// No spill slot.
@@ -81,6 +83,9 @@ struct Walk<'a> {
     /// Index of LOOP, or the number of instructions.
     loop_at: usize,
     open_snap: Option<SnapNo>,
+    /// What lives through everything that is walked, and where the open snapshot's places of it begin.
+    through: Vec<Ref>,
+    through_at: usize,
     /// Registers in which values only get past the present instruction, and the moves that take them from there.
     passing: Vec<(Reg, usize)>,
     phis: Vec<PhiState>,
@@ -110,6 +115,8 @@ pub fn allocate(job: &Job<'_>) -> Result<Allocation, Abort> {
         in_body: false,
         loop_at: ir.len(),
         open_snap: None,
+        through: Vec::new(),
+        through_at: 0,
         passing: Vec::new(),
         phis: Vec::new(),
         homes: Vec::new(),
@@ -131,15 +138,21 @@ impl Walk<'_> {
         self.first_hints();
         self.reset();
         if self.ir.loop_ref.is_none() {
-            if self.job.link == Link::Exit {
-                let last = self.ir.snaps.len().checked_sub(1).ok_or(Abort::Internal)?;
-                self.snapshot(SnapNo(last as u16), RegSet::EMPTY)?;
+            match self.job.link {
+                Link::Exit => {
+                    let last = self.ir.snaps.len().checked_sub(1).ok_or(Abort::Internal)?;
+                    self.snapshot(SnapNo(last as u16), RegSet::EMPTY)?;
+                }
+                Link::Body { .. } => self.reenter()?,
+                Link::Loop => return Err(Abort::Internal),
+                Link::Entry { .. } => {}
             }
             self.walk(0, n)?;
         } else {
             self.loop_at = self.ir.loop_ref.ins_index();
             self.loop_body(n)?;
             self.in_body = false;
+            self.through.clear();
             self.walk(0, self.loop_at)?;
         }
         self.head()
@@ -355,6 +368,7 @@ impl Walk<'_> {
         self.open_snap = None;
         self.out.moves.clear();
         self.out.roots.clear();
+        self.out.through.clear();
         self.out.spills = self.job.parent_spills;
     }
 
@@ -421,7 +435,7 @@ impl Walk<'_> {
         }
         let dst = self.define(i, r, ins)?;
         self.out.ins[i].dst = dst;
-        let division = is_division(self.ir, ins);
+        let division = divides(self.ir, ins);
         let mut clobbered = RegSet::EMPTY;
         if division {
             clobbered.add(self.job.regs.quotient);
@@ -495,7 +509,10 @@ impl Walk<'_> {
             let mut hint = Reg::NONE;
             if k == 0 {
                 hint = dst;
-                if inputs.list()[1..].iter().any(|o| o.0 == v) {
+                // read again after the division
+                let again = inputs.list()[1..].iter().any(|o| o.0 == v);
+                let reciprocal = plan::division(self.ir, ins) == Some(Division::Reciprocal);
+                if again || (reciprocal && ins.op == IrOp::IMod) {
                     not = not.or(clobbered);
                 }
             } else {
@@ -615,6 +632,25 @@ impl Walk<'_> {
                 }
             }
         }
+        if !again {
+            self.through_at = self.out.through.len();
+        }
+        for k in 0..self.through.len() {
+            let val = self.through[k];
+            let place = self.place(val).ok_or(Abort::Internal)?;
+            if !again {
+                self.out.through.push(Through {
+                    snap: n.0,
+                    val,
+                    place,
+                });
+            } else if let Place::Reg(q) = self.out.through[self.through_at + k].place
+                && self.reg_of(val) != q
+            {
+                let slot = self.need_slot(val)?;
+                self.out.through[self.through_at + k].place = Place::Slot(slot);
+            }
+        }
         Ok(())
     }
 
@@ -705,15 +741,8 @@ impl Walk<'_> {
 
     /// An inherited value that the trace uses.
     fn pval(&mut self, r: Ref, ins: Ins) -> Result<(), Abort> {
-        let src = match self.job.inherited.get(ins.lit_a() as usize) {
-            Some(h) => match h.loc {
-                Loc::Gpr(n) => Place::Reg(Reg::gpr(n)),
-                Loc::Fpr(n) => Place::Reg(Reg::fpr(n)),
-                Loc::Spill(n) => Place::Slot(n),
-                Loc::None | Loc::Const(_) => return Err(Abort::Internal),
-            },
-            None => return Err(Abort::Internal),
-        };
+        let inherited = self.job.inherited.get(ins.lit_a() as usize);
+        let src = place_of(inherited.ok_or(Abort::Internal)?.loc)?;
         let q = self.reg_of(r);
         if !q.is_none() {
             self.out.head.push(Move {
@@ -728,6 +757,35 @@ impl Walk<'_> {
                 src,
             });
             // not reused: all inherited values come to be at the same time
+        }
+        Ok(())
+    }
+
+    /// The state at the end of a trace that goes on in the body of another one's loop.
+    fn reenter(&mut self) -> Result<(), Abort> {
+        let list = self.job.reenter;
+        for &(r, loc) in list {
+            let home = place_of(loc)?;
+            if let Place::Reg(q) = home
+                && self.place(r).is_none()
+                && self.free.has(q)
+            {
+                self.take(r, q);
+            }
+        }
+        for &(r, loc) in list {
+            let src = match self.place(r) {
+                Some(p) => p,
+                None => self.keep(r, RegSet::EMPTY)?,
+            };
+            let dst = place_of(loc)?;
+            if dst != src {
+                self.out.back_edge.push(Move { dst, src });
+            }
+            let inherited = r.is_ins() && self.ir.at(r).op == IrOp::PVal;
+            if inherited && !self.through.contains(&r) {
+                self.through.push(r);
+            }
         }
         Ok(())
     }
@@ -781,6 +839,13 @@ impl Walk<'_> {
         for _ in 1..MAX_WALKS {
             self.homes = ends;
             self.reset();
+            self.through.clear();
+            for k in 0..self.homes.len() {
+                let r = self.value(self.homes[k].0 as usize);
+                if r.is_ins() && self.phis.iter().all(|p| p.left != r) {
+                    self.through.push(r);
+                }
+            }
             self.back_edge_homes()?;
             self.walk(self.loop_at + 1, n)?;
             ends = self.state();
@@ -915,8 +980,17 @@ impl Walk<'_> {
     }
 }
 
-/// Needs the registers of divisions.
-pub fn is_division(ir: &IrBuf, ins: Ins) -> bool {
-    matches!(ins.op, IrOp::IDiv | IrOp::IMod)
-        && !ir.int(ins.b).is_some_and(|c| c > 0 && c & (c - 1) == 0)
+/// Register or spill slot.
+fn place_of(loc: Loc) -> Result<Place, Abort> {
+    match loc {
+        Loc::Gpr(n) => Ok(Place::Reg(Reg::gpr(n))),
+        Loc::Fpr(n) => Ok(Place::Reg(Reg::fpr(n))),
+        Loc::Spill(n) => Ok(Place::Slot(n)),
+        Loc::None | Loc::Const(_) => Err(Abort::Internal),
+    }
+}
+
+/// Destroys the registers of divisions.
+pub fn divides(ir: &IrBuf, ins: Ins) -> bool {
+    plan::division(ir, ins).is_some_and(|d| d != Division::Power)
 }

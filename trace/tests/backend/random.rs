@@ -487,3 +487,62 @@ fn random_traces() {
     }
     assert!(seed > 100, "only {seed} traces");
 }
+
+/// Times of the parts, for `--ignored --nocapture`.
+#[test]
+#[ignore = "prints times"]
+fn times() {
+    use traceorus_asm::Host;
+    use traceorus_trace::lower::{CodeInput, TraceRegs, assemble};
+    use traceorus_trace::ra::{Job, Plan, allocate, check};
+    let m = Machine::new();
+    let traces: Vec<_> = (1..400)
+        .map(|seed| make(seed, 3))
+        .filter(|ir| (90..120).contains(&ir.len()))
+        .collect();
+    let mut sums = [Duration::ZERO; 4];
+    for ir in &traces {
+        let mut best = [Duration::MAX; 4];
+        for _ in 0..50 {
+            let mut start = Instant::now();
+            let mut lap = |n: usize| {
+                best[n] = best[n].min(start.elapsed());
+                start = Instant::now();
+            };
+            let plan = Plan::new(ir);
+            lap(0);
+            let job = Job {
+                ir,
+                plan: &plan,
+                regs: Host::regs(),
+                link: Link::Loop,
+                inherited: &[],
+                parent_spills: 0,
+                reenter: &[],
+            };
+            let al = allocate(&job).unwrap();
+            lap(1);
+            check::check(&job, &al).unwrap();
+            lap(2);
+            let input = CodeInput {
+                ir,
+                link: Link::Loop,
+                inherited: &[],
+                parent_spills: 0,
+                trace: 1,
+                address: m.area.next_address(),
+                thunks: &m.thunks,
+            };
+            assemble::<Host>(&input).unwrap();
+            lap(3);
+        }
+        for (sum, best) in sums.iter_mut().zip(best) {
+            *sum += best;
+        }
+    }
+    let [plan, alloc, check, all] = sums.map(|t| t / traces.len() as u32);
+    println!(
+        "{} traces: plan {plan:?} allocate {alloc:?} check {check:?} all {all:?}",
+        traces.len()
+    );
+}
