@@ -27,9 +27,11 @@
 
 pub mod backward;
 pub mod check;
+mod loops;
 pub mod parmove;
 pub mod plan;
 pub mod print;
+mod snaps;
 
 use crate::ir::Ref;
 

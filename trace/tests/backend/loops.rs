@@ -358,7 +358,7 @@ fn back_into_the_body() {
         let (one, k20) = (t.int(1), t.int(20));
         t.guard(Ne, Ty::Int, i, k20);
         let mut s2 = t.op(Add, Ty::Int, s, i);
-        let huge = t.int(0x1234_5678_9abc_def);
+        let huge = t.int(0x0123_4567_89ab_cdef);
         s2 = t.op(Xor, Ty::Int, s2, huge);
         for &e in &extras {
             s2 = t.op(Add, Ty::Int, s2, e);
@@ -434,7 +434,7 @@ fn back_into_the_body() {
                 sum *= 2;
                 fl = 20.0;
             } else {
-                sum = (sum + i) ^ 0x1234_5678_9abc_def;
+                sum = (sum + i) ^ 0x0123_4567_89ab_cdef;
                 sum += (0..i64::from(extra)).sum::<i64>();
                 fl += fl;
             }
