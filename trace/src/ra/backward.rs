@@ -148,6 +148,8 @@ impl Walk<'_> {
                 Link::Entry { .. } => {}
             }
             self.walk(0, n)?;
+        } else if self.job.link != Link::Loop {
+            return Err(Abort::Internal);
         } else {
             self.loop_at = self.ir.loop_ref.ins_index();
             self.loop_body(n)?;

@@ -134,7 +134,7 @@ impl Iterator for RegSet {
 }
 
 /// What the allocator has to know of a target.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RegInfo {
     /// Registers that traces allocate.
     pub allocatable: RegSet,

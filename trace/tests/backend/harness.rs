@@ -197,9 +197,9 @@ fn no_helper(_pc: u64) -> u64 {
 
 impl Machine {
     pub fn new() -> Machine {
-        Machine::with_helper(no_helper)
+        Machine::with_helpers(no_helper)
     }
-    pub fn with_helper(helper: fn(u64) -> u64) -> Machine {
+    pub fn with_helpers(helpers: fn(u64) -> u64) -> Machine {
         let mut area = CodeArea::new(Machine::new as *const () as u64).expect("code can be run");
         // the trampoline
         let address = area.next_address();
@@ -226,7 +226,7 @@ impl Machine {
             alloc: on_alloc as *const () as u64,
             resume,
             disturbed_offset: std::mem::offset_of!(GlobalHot, error_handled) as i32,
-            helper,
+            helpers,
         };
         let (bytes, thunks) =
             emit_thunks::<Host>(area.next_address(), &rust).expect("thunks can be emitted");

@@ -500,3 +500,32 @@ fn checker_finds_wrong_tables() {
         assert!(check(&job, &bad).is_err(), "contract {e}");
     }
 }
+
+/// Where rounding is no instruction it is a call, and values alive across it are kept.
+#[test]
+fn rounding_by_call() {
+    use traceorus_trace::ra::{Job, Plan, RegInfo, allocate, check::check};
+    let regs = RegInfo {
+        rounds: false,
+        ..traceorus_asm::Host::regs().clone()
+    };
+    let mut t = Build::new();
+    let x = t.slot(Ty::Float, 0);
+    let y = t.op(Neg, Ty::Float, x, REF_NONE);
+    let r = t.lit(Round, Ty::Float, x, 1);
+    t.snap(&[(0, x), (1, y), (2, r)]);
+    let plan = Plan::new(&t.0);
+    let job = Job {
+        ir: &t.0,
+        plan: &plan,
+        regs: &regs,
+        link: Link::Exit,
+        inherited: &[],
+        parent_spills: 0,
+        reenter: &[],
+    };
+    let al = allocate(&job).unwrap();
+    check(&job, &al).unwrap();
+    assert_eq!(al.ins[r.ins_index()].dst, regs.float_ret);
+    assert_eq!(al.spills, 2);
+}
