@@ -206,7 +206,7 @@ impl Jit {
             ret: crate::exit::ret as *const () as usize as u64,
             resume: g.hot.resume as u64,
             disturbed_offset: DISTURBED,
-            helper,
+            helpers: helper,
         };
         let first = area.next_address();
         let (code, thunks) = lower::emit_thunks::<traceorus_asm::Host>(first, &rust).ok()?;
