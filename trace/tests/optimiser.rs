@@ -4,11 +4,12 @@
 //! they may fail. The plain trace is run again and again from its beginning, with the carried slots stored between; the optimised one peels and loops.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use quickcheck::{Arbitrary, Gen, QuickCheck};
 use traceorus_base::Tag;
 use traceorus_trace::abort::Abort;
-use traceorus_trace::ir::eval::{Machine, Place, Stop};
+use traceorus_trace::ir::eval::{Machine, Observed, Place, Stop};
 use traceorus_trace::ir::print::{Print, print};
 use traceorus_trace::ir::verify::verify;
 use traceorus_trace::ir::{FieldId, Ins, IrBuf, IrOp, Mode, REF_NONE, Ref, Snap, SnapEntry, Ty};
@@ -746,20 +747,16 @@ fn optimise(cx: &mut OptCx, p: &Plain) -> Result<IrBuf, Abort> {
     Ok(buf)
 }
 
-/// What a run left behind, comparable.
-fn left(m: &Machine, other: &Machine) -> (Vec<(u64, i32)>, Vec<(Place, u64)>) {
-    let slots = (0..SLOTS as i32).map(|n| m.slot(n)).collect();
-    let mut places: Vec<Place> = m.mem.keys().chain(other.mem.keys()).copied().collect();
-    places.sort();
-    places.dedup();
-    (
-        slots,
-        places.into_iter().map(|p| (p, m.observe(p))).collect(),
-    )
+/// What a run left behind, with the places that another one wrote.
+fn left(m: &Machine, other: &Machine) -> Observed {
+    let also: Vec<Place> = other.mem.keys().copied().collect();
+    m.observable(true, &also)
 }
 
 /// Peeled traces of the last run (a test that never peels shows nothing).
-static PEELED: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+static PEELED: AtomicU32 = AtomicU32::new(0);
+/// Objects sunk in them.
+static SUNK: AtomicU32 = AtomicU32::new(0);
 
 fn same_behaviour(c: &Case, passes: Passes) -> bool {
     let p = record(c);
@@ -775,7 +772,8 @@ fn same_behaviour(c: &Case, passes: Passes) -> bool {
         ),
         Err(e) => panic!("{e:?}"),
     };
-    PEELED.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    PEELED.fetch_add(1, Ordering::Relaxed);
+    SUNK.fetch_add(cx.stats.sunk, Ordering::Relaxed);
     let show = || {
         format!(
             "start {:?} header {:?} carried {:?}\n{}\n{}",
@@ -796,8 +794,18 @@ fn same_behaviour(c: &Case, passes: Passes) -> bool {
     assert_eq!(want.log, m.log, "calls\n{}", show());
     let (x, y) = (left(&want, &m), left(&m, &want));
     if x != y {
-        let places: Vec<_> = x.1.iter().zip(&y.1).filter(|(p, q)| p != q).collect();
-        panic!("slots {:?} {:?}, memory {places:x?}\n{}", x.0, y.0, show());
+        let places: Vec<_> = x
+            .memory
+            .iter()
+            .zip(&y.memory)
+            .filter(|(p, q)| p != q)
+            .collect();
+        panic!(
+            "slots {:?} {:?}, memory {places:x?}\n{}",
+            x.slots,
+            y.slots,
+            show()
+        );
     }
     true
 }
@@ -815,13 +823,16 @@ fn all_passes() {
     fn prop(c: Case) -> bool {
         same_behaviour(&c, Passes::ALL)
     }
-    let peeled = PEELED.load(std::sync::atomic::Ordering::Relaxed);
+    let peeled = PEELED.load(Ordering::Relaxed);
     QuickCheck::new()
         .tests(tests())
         .max_tests(tests())
         .quickcheck(prop as fn(Case) -> bool);
-    let peeled = PEELED.load(std::sync::atomic::Ordering::Relaxed) - peeled;
-    assert!(peeled > 500, "only {peeled} traces were peeled");
+    let peeled = PEELED.load(Ordering::Relaxed) - peeled;
+    let sunk = SUNK.load(Ordering::Relaxed);
+    println!("{peeled} peeled, {sunk} sunk");
+    assert!(peeled > 300, "only {peeled} traces were peeled");
+    assert!(sunk > 50, "only {sunk} objects were sunk");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use traceorus_base::Tag;
 
 use super::{
-    CALLS, Class, Effect, FIELDS, FactKind, FieldId, Ins, IrBuf, IrOp, Mode, Ref, SnapNo, Ty,
+    CALLS, Class, Effect, FIELDS, FactKind, FieldId, Ins, IrBuf, IrOp, Mode, Part, Ref, SnapNo, Ty,
 };
 
 /// A place in memory.
@@ -61,8 +61,8 @@ pub enum Stop {
 pub enum Event {
     /// A call of a function with effects: number, arguments, digest of memory.
     Call(u16, Vec<u64>, u64),
-    /// A helper: pc, digest of the slots and of memory.
-    Helper(u64, u64, u64),
+    /// A helper: pc, digest of slots and memory.
+    Helper(u64, u64),
 }
 
 /// The abstract machine.
@@ -116,6 +116,63 @@ fn tag_place(p: Place) -> Option<Place> {
         Place::Entry(e) => Place::EntryTag(e),
         _ => return None,
     })
+}
+
+/// Base address of a place.
+fn address(p: Place) -> u64 {
+    match p {
+        Place::Elem(a, _) | Place::ElemTag(a, _) | Place::Slot(a, _) | Place::SlotTag(a, _) => a,
+        Place::Cell(a)
+        | Place::CellTag(a)
+        | Place::Entry(a)
+        | Place::EntryTag(a)
+        | Place::Private(a) => a,
+        Place::Upvalue(a, _) | Place::Field(a, _) => a,
+    }
+}
+
+/// The place in the object at `to` that `p` is in the object at `from`.
+fn moved(p: Place, from: u64, to: u64) -> Place {
+    let m = |a: u64| a - from + to;
+    match p {
+        Place::Elem(a, n) => Place::Elem(m(a), n),
+        Place::ElemTag(a, n) => Place::ElemTag(m(a), n),
+        Place::Slot(a, n) => Place::Slot(m(a), n),
+        Place::SlotTag(a, n) => Place::SlotTag(m(a), n),
+        Place::Cell(a) => Place::Cell(m(a)),
+        Place::CellTag(a) => Place::CellTag(m(a)),
+        Place::Entry(a) => Place::Entry(m(a)),
+        Place::EntryTag(a) => Place::EntryTag(m(a)),
+        Place::Private(a) => Place::Private(m(a)),
+        Place::Upvalue(a, n) => Place::Upvalue(m(a), n),
+        Place::Field(a, n) => Place::Field(m(a), n),
+    }
+}
+
+/// Objects in the order in which they were found.
+struct Found(Vec<u64>);
+
+impl Found {
+    /// The value as shown: objects made on the trace by number.
+    fn number(&mut self, v: u64, tag: Tag) -> u64 {
+        if !tag.is_collectable() || v < FIRST_OBJECT {
+            return v;
+        }
+        let k = self.0.iter().position(|&f| f == v).unwrap_or_else(|| {
+            self.0.push(v);
+            self.0.len() - 1
+        });
+        FIRST_OBJECT + k as u64 * OBJECT_BYTES
+    }
+}
+
+/// What a program can observe.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Observed {
+    /// Payload and tag of the frame's slots.
+    pub slots: Vec<(u64, i32)>,
+    /// Memory that was written.
+    pub memory: Vec<(Place, u64)>,
 }
 
 /// Tags that unwritten memory has.
@@ -228,19 +285,62 @@ impl Machine {
             _ => self.read(p),
         }
     }
+    /// The state that a program can observe: slots if `frame`, and memory that has been written, as well as that in `also`. Objects
+    /// made on the trace are numbered as they are found from there: how many were made, and in which order, does not show.
+    pub fn observable(&self, frame: bool, also: &[Place]) -> Observed {
+        let mut found = Found(Vec::new());
+        let mut slots = Vec::new();
+        if frame {
+            for n in 0..self.frame_slots {
+                let (v, tag) = self.slot(n);
+                slots.push((found.number(v, Tag(tag)), tag));
+            }
+        }
+        let written = |from: u64, to: u64| {
+            let mut places: Vec<Place> = (self.mem.keys().chain(also).copied())
+                .filter(|&p| (from..to).contains(&address(p)))
+                .collect();
+            places.sort_unstable();
+            places.dedup();
+            places
+        };
+        let mut memory = Vec::new();
+        let mut look = |p: Place, shown: Place, found: &mut Found| {
+            let tag = match (tag_place(p), p) {
+                (Some(t), _) => Tag(self.read(t) as i32),
+                (None, Place::Upvalue(..)) => Tag::CELL,
+                (None, _) => Tag::NIL,
+            };
+            memory.push((shown, found.number(self.observe(p), tag)));
+        };
+        for p in written(0, FIRST_OBJECT) {
+            look(p, p, &mut found);
+        }
+        let mut k = 0;
+        while k < found.0.len() {
+            let object = found.0[k];
+            let mut places = written(object, object + OBJECT_BYTES);
+            // Of objects, what this machine wrote: numbers in `also` are the other's.
+            places.retain(|p| self.mem.contains_key(p));
+            for p in places {
+                look(
+                    p,
+                    moved(p, object, FIRST_OBJECT + k as u64 * OBJECT_BYTES),
+                    &mut found,
+                );
+            }
+            k += 1;
+        }
+        Observed { slots, memory }
+    }
     /// Digest of the memory that has been written.
     pub fn digest(&self) -> u64 {
-        self.mem
-            .keys()
-            .fold(0u64, |d, &p| d.wrapping_add(hash((p, self.observe(p)))))
+        hash(self.observable(false, &[]).memory)
     }
-    /// Digest of the frame's slots: tags, and payloads of those that have one.
-    pub fn slots_digest(&self) -> u64 {
-        hash(
-            (0..self.frame_slots)
-                .map(|n| self.slot(n))
-                .collect::<Vec<_>>(),
-        )
+    /// Digest of the frame's slots and of memory.
+    pub fn state_digest(&self) -> u64 {
+        let o = self.observable(true, &[]);
+        hash((o.slots, o.memory))
     }
     /// Payload (0 for nil, true, false) and tag of the slot.
     pub fn slot(&self, n: i32) -> (u64, i32) {
@@ -255,6 +355,40 @@ impl Machine {
 
     /// Applies a snapshot to the slots.
     pub fn restore(&mut self, buf: &IrBuf, n: SnapNo) {
+        for r in buf.snap_recipes(n) {
+            let i = buf.objects[buf.at(r.object).lit_a() as usize];
+            let p = self.allocate(i);
+            self.values[r.object.ins_index()] = p;
+        }
+        for r in buf.snap_recipes(n) {
+            let p = self.values[r.object.ins_index()];
+            for f in buf.recipe_fillings(r) {
+                let (payload, tag) = match f.part {
+                    Part::Slot(n) => (
+                        Place::Slot(p + RUN, n.into()),
+                        Some(Place::SlotTag(p + RUN, n.into())),
+                    ),
+                    Part::Elem(n) => (
+                        Place::Elem(p + RUN, n.into()),
+                        Some(Place::ElemTag(p + RUN, n.into())),
+                    ),
+                    Part::Cell => (Place::Cell(p), Some(Place::CellTag(p))),
+                    Part::Upvalue(n) => (Place::Upvalue(p, n), None),
+                    Part::Field(n) => (Place::Field(p, n), None),
+                };
+                let val = if f.val.is_none() {
+                    0
+                } else {
+                    self.value(buf, f.val)
+                };
+                self.mem.insert(payload, val);
+                if let Some(t) = tag
+                    && !f.tag.is_none()
+                {
+                    self.mem.insert(t, self.value(buf, f.tag));
+                }
+            }
+        }
         for e in buf.snap_entries(n) {
             let tag = self.value(buf, e.tag);
             let word = buf.ty(e.tag) == Ty::Word;
@@ -440,7 +574,7 @@ impl Machine {
     fn compute(&mut self, buf: &IrBuf, r: Ref, i: Ins, a: u64, b: u64) -> Result<u64, Stop> {
         use IrOp::*;
         Ok(match i.op {
-            Base | Nop | Loop | Phi | CArg | Bar => 0,
+            Base | Nop | Loop | Phi | CArg | Bar | Sunk => 0,
             Copy | Cast => a,
             PVal => hash((self.seed, "pval", i.lit_a())),
             SLoad => self.slots.get(&self.at_slot(i)).map_or(0, |s| s.0),
@@ -533,14 +667,10 @@ impl Machine {
 
     /// What is at a place of an object made on the trace and was never written.
     fn read_fresh(&self, p: Place) -> Option<u64> {
-        let address = match p {
-            Place::Elem(a, _) | Place::ElemTag(a, _) | Place::Slot(a, _) | Place::SlotTag(a, _) => {
-                a
-            }
-            Place::Cell(a) | Place::CellTag(a) | Place::Entry(a) | Place::EntryTag(a) => a,
-            Place::Private(_) => return None,
-            Place::Upvalue(a, _) | Place::Field(a, _) => a,
-        };
+        let address = address(p);
+        if matches!(p, Place::Private(_)) {
+            return None;
+        }
         let n = address.checked_sub(FIRST_OBJECT)? / OBJECT_BYTES;
         let i = self.allocated.get(n as usize)?;
         let run = FIRST_OBJECT + n * OBJECT_BYTES + RUN;
@@ -571,6 +701,12 @@ impl Machine {
             }
         }
         args.reverse();
+        for (a, t) in args.iter_mut().zip(info.args) {
+            if t.is_gc() {
+                // Which of the trace's objects it is does not matter for the answer.
+                *a = (*a).min(FIRST_OBJECT);
+            }
+        }
         let id = i.lit_b();
         let e = info.effect;
         let mut h = hash((self.seed, id, &args));
@@ -604,19 +740,14 @@ impl Machine {
 
     fn helper(&mut self, buf: &IrBuf, r: Ref, i: Ins) -> Result<u64, Stop> {
         let pc = self.value(buf, buf.at(i.a).a);
-        let e = Event::Helper(pc, self.slots_digest(), self.digest());
-        let h = hash((
-            self.seed,
-            pc,
-            self.log.len(),
-            self.slots_digest(),
-            self.digest(),
-        ));
+        let state = self.state_digest();
+        let e = Event::Helper(pc, state);
+        let h = hash((self.seed, pc, self.log.len(), state));
         self.log.push(e);
         for kind in 0..4 {
             self.forget(kind);
         }
-        if h % 16 == 0 {
+        if h.is_multiple_of(16) {
             return Err(Stop::Helper(r));
         }
         if self.frame_slots > 0 {

@@ -17,6 +17,7 @@ pub mod facts;
 mod fold;
 pub mod loops;
 mod memory;
+mod sink;
 
 use crate::abort::Abort;
 use crate::ir::{Class, Ins, IrBuf, IrOp, REF_BASE, REF_NONE, Ref, Ty};
@@ -129,6 +130,8 @@ pub struct OptStats {
     pub loops: u32,
     /// PHIs made.
     pub phis: u32,
+    /// Allocations sunk.
+    pub sunk: u32,
     /// Dead instructions removed.
     pub dead: u32,
 }
