@@ -76,6 +76,10 @@ impl Recorder {
     fn byte(&mut self) -> usize {
         self.bytes.next().map_or(0, usize::from)
     }
+    /// One time in `n`.
+    fn one_in(&mut self, n: usize) -> bool {
+        self.byte().is_multiple_of(n)
+    }
     fn pick<T: Copy>(&mut self, from: impl Fn(&Self) -> &Vec<T>) -> Option<T> {
         let n = self.byte();
         let v = from(self);
@@ -138,7 +142,7 @@ impl Recorder {
         let t = Tag(self.value(tag) as i32);
         let ty = Ty::of_tag(t);
         self.snapshot();
-        if !self.buf.tag(tag).is_some_and(|k| k == t) {
+        if self.buf.tag(tag).is_none_or(|k| k != t) {
             self.push(IrOp::TEq, Ty::Tag, tag, Ref(t.0 as i16 as u16));
         }
         if val.is_ins() && self.buf.ty(val) == Ty::Any && !ty.is_prim() {
@@ -176,7 +180,7 @@ impl Recorder {
     }
     /// A table's payload ref: from an object slot (as if its tag were proved).
     fn object(&mut self) -> Ref {
-        if self.byte() % 3 == 0
+        if self.one_in(3)
             && let Some(t) = self.pick(|r| &r.tabs)
         {
             return t;
@@ -189,7 +193,7 @@ impl Recorder {
         k.val
     }
     fn int(&mut self) -> Option<Ref> {
-        if self.byte() % 4 == 0 {
+        if self.one_in(4) {
             let k = [
                 -8,
                 -1,
@@ -210,14 +214,14 @@ impl Recorder {
     }
     /// An index: few different ones, so that places meet.
     fn index(&mut self) -> Option<Ref> {
-        if self.byte() % 2 == 0 {
+        if self.one_in(2) {
             let k = (self.byte() % 2) as i64;
             return Some(self.buf.k_int(k));
         }
         self.int()
     }
     fn float(&mut self) -> Option<Ref> {
-        if self.byte() % 4 == 0 {
+        if self.one_in(4) {
             let k = [0.0, -0.0, 1.0, 2.0, 0.5, -3.0, 1e300, f64::INFINITY][self.byte() % 8];
             return Some(self.buf.k_float(k));
         }
@@ -315,7 +319,7 @@ impl Recorder {
             }
             9 | 10 => {
                 // A comparison that holds now.
-                let float = self.byte() % 3 == 0;
+                let float = self.one_in(3);
                 let (a, b, ty) = if float {
                     (self.float()?, self.float()?, Ty::Float)
                 } else {
@@ -343,7 +347,7 @@ impl Recorder {
             }
             11 | 12 => {
                 let n = self.byte() % FIRST_OBJECT_SLOT;
-                let (val, tag) = if self.byte() % 8 == 0 {
+                let (val, tag) = if self.one_in(8) {
                     (REF_NONE, self.buf.k_tag(Tag::NIL))
                 } else {
                     self.any_value()?
@@ -362,7 +366,7 @@ impl Recorder {
             14 | 15 | 20..=22 => {
                 // Element or field, load or store.
                 let t = self.object();
-                let element = self.byte() % 2 == 0;
+                let element = self.one_in(2);
                 let field = if element {
                     FieldId::TabArray
                 } else {
@@ -383,11 +387,11 @@ impl Recorder {
                         self.push(HTRef, Ty::Ptr, run, n),
                     )
                 };
-                if self.byte() % 2 == 0 {
+                if self.one_in(2) {
                     let val = self.push(LdV, Ty::Any, v, REF_NONE);
                     let tag = self.push(LdB, Ty::Tag, tg, REF_NONE);
                     self.anys.push((val, tag));
-                    if self.byte() % 2 == 0 {
+                    if self.one_in(2) {
                         self.inspect(val, tag);
                     }
                 } else {
@@ -401,7 +405,7 @@ impl Recorder {
                 // Object fields.
                 let t = self.object();
                 let field = [FieldId::TabShape, FieldId::TabCap, FieldId::TabLen][self.byte() % 3];
-                if self.byte() % 3 == 0 {
+                if self.one_in(3) {
                     let at = self.push(FRef, Ty::Ptr, t, Ref(field as u16));
                     let k = self.byte() as u64 % 5;
                     let k = self.buf.k(Ty::U32, k);
@@ -443,7 +447,7 @@ impl Recorder {
             }
             18 => {
                 let t = self.object();
-                if self.byte() % 2 == 0 {
+                if self.one_in(2) {
                     let r = self.push(CallL, Ty::Int, t, Ref(4));
                     self.ints.push(r);
                 } else {
@@ -483,12 +487,12 @@ impl Recorder {
                 };
             }
             25 => {
-                if self.start.is_none() && self.byte() % 2 == 0 {
+                if self.start.is_none() && self.one_in(2) {
                     self.begin_iteration();
                 }
             }
             _ => {
-                if self.byte() % 3 != 0 {
+                if !self.one_in(3) {
                     return None;
                 }
                 for n in 0..SLOTS {
@@ -572,7 +576,7 @@ fn machine(c: &Case) -> Machine {
         let h = c.seed.rotate_left(n as u32 * 7);
         let (v, t) = if n >= FIRST_OBJECT_SLOT {
             (0x1000 + (h % 2) * 0x100, Tag::TABLE)
-        } else if h % 3 == 0 {
+        } else if h.is_multiple_of(3) {
             ((h % 5) as f64 / 2.0, Tag::FLOAT).into_bits()
         } else {
             (h % 6, Tag::INT)

@@ -235,11 +235,13 @@ impl OptCx {
         let found = match i.op.class() {
             Class::N | Class::R => cse::pure(self, buf, i),
             Class::X if i.op == IrOp::CArg => cse::pure(self, buf, i),
-            Class::C => {
+            Class::C if i.op == IrOp::FtoI => {
                 let r = cse::pure(self, buf, i);
                 self.stats.guards_proved += r.is_some() as u32;
                 r
             }
+            // Others depend on more than their operands.
+            Class::C => None,
             Class::L => memory::load(self, buf, i)?,
             Class::G => {
                 if self.passes.has(Passes::GUARDS) {
