@@ -91,6 +91,7 @@ fn slot(source: &IrBuf, map: &HashMap<Ref, Ref>, buf: &mut IrBuf, text: &str) ->
 /// Emits `source` through the pipeline.
 fn run(h: &Head, source: &IrBuf) -> Result<IrBuf, Abort> {
     let mut cx = OptCx::new(h.passes.expect("passes"));
+    cx.rebuilds = true;
     let mut buf = IrBuf::new();
     buf.pvals = source.pvals.clone();
     let mut map: HashMap<Ref, Ref> = HashMap::new();

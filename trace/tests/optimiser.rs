@@ -767,6 +767,7 @@ fn same_behaviour(c: &Case, passes: Passes) -> bool {
     let plain = &p.buf;
     verify(plain).unwrap_or_else(|e| panic!("plain: {e}\n{}", print(plain, Print::default())));
     let mut cx = OptCx::new(passes);
+    cx.rebuilds = true;
     let opt = match optimise(&mut cx, &p) {
         Ok(b) => b,
         Err(Abort::TypeUnstable) => return true,

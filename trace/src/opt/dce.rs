@@ -14,7 +14,11 @@ pub fn finish(cx: &mut OptCx, buf: &mut IrBuf) {
         dead_code(cx, buf);
     }
     unused_snapshots(buf);
-    if cx.passes.has(Passes::SINK) && sink::sink(cx, buf) && cx.passes.has(Passes::DCE) {
+    if cx.rebuilds
+        && cx.passes.has(Passes::SINK)
+        && sink::sink(cx, buf)
+        && cx.passes.has(Passes::DCE)
+    {
         dead_code(cx, buf);
     }
 }

@@ -52,6 +52,8 @@ pub(super) struct Scratch {
     entries: Vec<SnapEntry>,
     phis: Vec<(Ref, Ref)>,
     slots: Vec<Slot>,
+    /// By instruction before the model: loads of slots that the model changes.
+    stale: Vec<bool>,
 }
 
 /// What is known of a carried slot.
@@ -142,6 +144,7 @@ impl Peel<'_> {
             let r = Ref::from_ins(n);
             self.s.subst.push(if r < self.start { r } else { REF_NONE });
         }
+        self.find_stale(header);
         // Twice, as a value narrowed for one slot may be the start of another.
         for _ in 0..2 {
             self.narrow_values(header);
@@ -229,6 +232,26 @@ impl Peel<'_> {
             }
         }
         true
+    }
+
+    /// Finds loads from before the model of slots that change: they do not say what such a slot holds in the body.
+    fn find_stale(&mut self, header: &[Carried]) {
+        self.s.stale.clear();
+        self.s.stale.resize(self.start.ins_index(), false);
+        for op in [IrOp::SLoad, IrOp::SLoadT] {
+            let mut r = self.buf.last(op);
+            while !r.is_none() {
+                let i = self.buf.at(r);
+                let changes = i.op == op && r < self.start && self.carried(i.slot()).is_some();
+                if changes && !header.iter().any(|h| h.slot == i.slot()) {
+                    self.s.stale[r.ins_index()] = true;
+                }
+                r = i.prev;
+            }
+        }
+    }
+    fn is_stale(&self, r: Ref) -> bool {
+        r.is_ins() && self.s.stale.get(r.ins_index()).is_some_and(|&s| s)
     }
 
     fn carried(&self, slot: i16) -> Option<Carried> {
@@ -340,6 +363,9 @@ impl Peel<'_> {
             _ => {}
         }
         let [ma, mb] = i.op.modes();
+        if (ma == Mode::Ref && self.is_stale(i.a)) || (mb == Mode::Ref && self.is_stale(i.b)) {
+            return Err(Abort::TypeUnstable);
+        }
         let a = if ma == Mode::Ref {
             self.image(i.a)
         } else {
@@ -373,6 +399,9 @@ impl Peel<'_> {
         }
         self.s.entries.clear();
         for &e in self.buf.snap_entries(n) {
+            if self.is_stale(e.val) || self.is_stale(e.tag) {
+                return Err(Abort::TypeUnstable);
+            }
             let e = SnapEntry {
                 slot: e.slot,
                 val: self.image(e.val),

@@ -147,6 +147,8 @@ pub struct OptCx {
     pub max_ins: usize,
     /// Limit of constants in a trace.
     pub max_consts: usize,
+    /// The back end can rebuild sunk objects at exits (`IrBuf::recipes`): without that nothing is sunk.
+    pub rebuilds: bool,
     /// Loads older than this are not reused, and allocations older than this are not known to be fresh: see
     /// [`OptCx::begin_iteration`].
     floor: Ref,
@@ -171,6 +173,7 @@ impl OptCx {
             stats: OptStats::default(),
             max_ins: 8000,
             max_consts: 1000,
+            rebuilds: false,
             floor: REF_BASE,
             peel: loops::Scratch::default(),
             narrowed: None,
@@ -182,8 +185,12 @@ impl OptCx {
         self.floor = REF_BASE;
     }
     /// Says that another iteration of the loop being recorded begins here, as the body will begin if `peel` is called with the
-    /// result as its `start`. Emit the COPYs of the header before. Loads of earlier iterations are not used from here on: were they, nothing
-    /// in the model iteration would tell that a store at its end changes them.
+    /// result as its `start`. Emit the COPYs of the header before.
+    ///
+    /// The recorder must know each slot either by such a COPY, or not at all (so that it is loaded again when it is needed): what it knew of
+    /// earlier iterations holds for the model, but not for the body if the model changes the slot; and guards of earlier iterations
+    /// are not part of the model. For the same reason loads of earlier iterations are not reused from here on: nothing in the
+    /// model iteration would tell that a store at its end changes them.
     pub fn begin_iteration(&mut self, buf: &IrBuf) -> Ref {
         self.floor = buf.next();
         self.floor
