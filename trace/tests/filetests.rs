@@ -5,6 +5,7 @@
 //! ; start: 0004                      first instruction of the model iteration (default: the first)
 //! ; header: 3 0002 0003              slot, payload, tag as known there
 //! ; carried: 3 0005 int dirty        slot, payload, tag at the end of the iteration
+//! ; observed: 0007 100               value of an instruction while recording
 //! ..instructions..
 //! ; ====
 //! ; ..what comes out..
@@ -19,7 +20,7 @@ use traceorus_trace::ir::parse::parse;
 use traceorus_trace::ir::print::{Print, print};
 use traceorus_trace::ir::verify::verify;
 use traceorus_trace::ir::{IrBuf, Mode, Ref, Snap};
-use traceorus_trace::opt::{Carried, OptCx, Passes, finish, peel};
+use traceorus_trace::opt::{Carried, OptCx, Passes, finish, peel_observed};
 
 #[derive(Default)]
 struct Head {
@@ -29,6 +30,7 @@ struct Head {
     start: Option<String>,
     header: Vec<String>,
     carried: Vec<String>,
+    observed: Vec<String>,
 }
 
 fn head(text: &str) -> Head {
@@ -52,6 +54,7 @@ fn head(text: &str) -> Head {
             }
             "start" => h.start = Some(value.to_string()),
             "header" => h.header.push(value.to_string()),
+            "observed" => h.observed.push(value.to_string()),
             "carried" => h.carried.push(value.to_string()),
             _ => {}
         }
@@ -152,7 +155,17 @@ fn run(h: &Head, source: &IrBuf) -> Result<IrBuf, Abort> {
                 nops: true,
             },
         );
-        if let Err(e) = peel(&mut cx, &mut buf, start, &header, &carried) {
+        let observed: HashMap<Ref, i64> = h
+            .observed
+            .iter()
+            .map(|t| {
+                let (r, v) = t.split_once(' ').expect("instruction and value");
+                let r = Ref::from_ins(r.parse().expect("a number"));
+                (map[&r], v.trim().parse().expect("a value"))
+            })
+            .collect();
+        let observe = |_: &IrBuf, r: Ref| observed.get(&r).copied();
+        if let Err(e) = peel_observed(&mut cx, &mut buf, start, &header, &carried, &observe) {
             let after = print(
                 &buf,
                 Print {

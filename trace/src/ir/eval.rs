@@ -155,7 +155,7 @@ struct Found(Vec<u64>);
 impl Found {
     /// The value as shown: objects made on the trace by number.
     fn number(&mut self, v: u64, tag: Tag) -> u64 {
-        if !tag.is_collectable() || v < FIRST_OBJECT {
+        if !tag.is_collectable() || !(FIRST_OBJECT..1 << 40).contains(&v) {
             return v;
         }
         let k = self.0.iter().position(|&f| f == v).unwrap_or_else(|| {

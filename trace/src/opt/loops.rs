@@ -28,7 +28,7 @@ use crate::ir::{
 };
 
 use super::cse::{self, Typed};
-use super::{OptCx, Passes, alias};
+use super::{OptCx, Passes, alias, range};
 
 /// A slot that changes from one iteration to the next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,6 +80,18 @@ pub fn peel(
     header: &[Carried],
     carried: &[Carried],
 ) -> Result<(), Abort> {
+    peel_observed(cx, buf, start, header, carried, &|_, _| None)
+}
+
+/// The same for a recorder that can tell present values: bound checks of loop variables may move before the loop (see [`range`]).
+pub fn peel_observed(
+    cx: &mut OptCx,
+    buf: &mut IrBuf,
+    start: Ref,
+    header: &[Carried],
+    carried: &[Carried],
+    observe: range::Observe,
+) -> Result<(), Abort> {
     if !cx.passes.has(Passes::LOOP) {
         return Err(Abort::SwitchedOff);
     }
@@ -87,18 +99,7 @@ pub fn peel(
     let mut s = std::mem::take(&mut cx.peel);
     let stats = cx.stats;
     cx.narrowed = Some(Vec::new());
-    let mut p = Peel {
-        end: buf.next(),
-        snaps: buf.snaps.len(),
-        disturbed: buf.next(),
-        s: &mut s,
-        cx,
-        buf,
-        start,
-        last_snap: None,
-        flushed: false,
-    };
-    let done = p.run(header, carried);
+    let done = close(cx, buf, &mut s, start, header, carried, observe);
     cx.carried.clear();
     cx.peel = s;
     let narrowed = cx.narrowed.take().unwrap_or_default();
@@ -120,11 +121,46 @@ pub fn peel(
     })
 }
 
+fn close(
+    cx: &mut OptCx,
+    buf: &mut IrBuf,
+    s: &mut Scratch,
+    start: Ref,
+    header: &[Carried],
+    carried: &[Carried],
+    observe: range::Observe,
+) -> Result<(), Abort> {
+    let recorded = buf.next();
+    let bounded = if cx.passes.has(Passes::RANGE) {
+        range::bounds(cx, buf, start, header, carried, observe)?
+    } else {
+        Vec::new()
+    };
+    let mut p = Peel {
+        recorded,
+        bounded,
+        end: buf.next(),
+        snaps: buf.snaps.len(),
+        disturbed: buf.next(),
+        s,
+        cx,
+        buf,
+        start,
+        last_snap: None,
+        flushed: false,
+    };
+    p.run(header, carried)
+}
+
 struct Peel<'a> {
     cx: &'a mut OptCx,
     buf: &'a mut IrBuf,
     s: &'a mut Scratch,
     start: Ref,
+    /// End of the recorded part; behind it stand guards that hold for the whole loop.
+    recorded: Ref,
+    /// Guards of the model that those make superfluous in the body, if the bound is invariant.
+    bounded: Vec<Ref>,
     /// LOOP.
     end: Ref,
     /// Snapshots before LOOP.
@@ -378,6 +414,13 @@ impl Peel<'_> {
         };
         if !i.op.is_guard() {
             return self.cx.emit(self.buf, i.op, i.ty, a, b);
+        }
+        if r >= self.recorded {
+            return Ok(REF_NONE);
+        }
+        if b == i.b && self.bounded.contains(&r) {
+            self.cx.stats.ranged += 1;
+            return Ok(REF_NONE);
         }
         let n = self.snapshot(r)?;
         let guards = self.cx.stats.guards_emitted;

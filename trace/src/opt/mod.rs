@@ -17,13 +17,14 @@ pub mod facts;
 mod fold;
 pub mod loops;
 mod memory;
+pub mod range;
 mod sink;
 
 use crate::abort::Abort;
 use crate::ir::{Class, Ins, IrBuf, IrOp, REF_BASE, REF_NONE, Ref, Ty};
 
 pub use dce::finish;
-pub use loops::{Carried, peel};
+pub use loops::{Carried, peel, peel_observed};
 
 macro_rules! passes {
     ($($(#[$doc:meta])* $name:ident = $text:literal $bit:literal;)*) => {
@@ -128,6 +129,8 @@ pub struct OptStats {
     pub hoisted: u32,
     /// Loops peeled.
     pub loops: u32,
+    /// Bound checks of loop variables that guards before the loop replace.
+    pub ranged: u32,
     /// PHIs made.
     pub phis: u32,
     /// Allocations sunk.
