@@ -850,6 +850,8 @@ fn each_pass_off() {
             Passes::DSE,
             Passes::GUARDS,
             Passes::DCE,
+            Passes::LOOP,
+            Passes::SINK,
         ]
         .into_iter()
         .all(|p| same_behaviour(&c, Passes::ALL.without(p)))

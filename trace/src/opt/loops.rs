@@ -24,7 +24,7 @@
 
 use crate::abort::Abort;
 use crate::ir::{
-    Class, Effect, Ins, IrBuf, IrOp, Mode, REF_NONE, Ref, Snap, SnapEntry, SnapNo, Ty,
+    Class, Effect, Ins, IrBuf, IrOp, Mode, REF_BASE, REF_NONE, Ref, Snap, SnapEntry, SnapNo, Ty,
 };
 
 use super::cse::{self, Typed};
@@ -72,7 +72,7 @@ struct Slot {
 /// `carried`: the slots that changed, as they are at the end of the iteration.
 ///
 /// Errors: `TypeUnstable` if a carried value does not fit what the body takes it for; the buffer is then as before, and the recorder may go on with
-/// another iteration. `SwitchedOff` without the pass. Others: limits.
+/// another iteration. Others: limits.
 pub fn peel(
     cx: &mut OptCx,
     buf: &mut IrBuf,
@@ -92,15 +92,13 @@ pub fn peel_observed(
     carried: &[Carried],
     observe: range::Observe,
 ) -> Result<(), Abort> {
-    if !cx.passes.has(Passes::LOOP) {
-        return Err(Abort::SwitchedOff);
-    }
     let mark = buf.mark();
     let mut s = std::mem::take(&mut cx.peel);
     let stats = cx.stats;
     cx.narrowed = Some(Vec::new());
     let done = close(cx, buf, &mut s, start, header, carried, observe);
     cx.carried.clear();
+    cx.barrier = REF_BASE;
     cx.peel = s;
     let narrowed = cx.narrowed.take().unwrap_or_default();
     if done.is_err() {
@@ -194,6 +192,9 @@ impl Peel<'_> {
             .cx
             .append(self.buf, Ins::new(IrOp::Loop, Ty::Void, REF_NONE, REF_NONE))?;
         self.buf.loop_ref = l;
+        if !self.cx.passes.has(Passes::LOOP) {
+            self.cx.barrier = l;
+        }
         self.substitute_header(header)?;
         let guards = self.cx.stats.guards_emitted;
         let (mut model_guards, mut model_values, mut new_values) = (0, 0, 0);

@@ -83,11 +83,12 @@ fn youngest(buf: &IrBuf, op: IrOp, limit: Ref, mut f: impl FnMut(&Ins) -> bool) 
 
 fn walk(cx: &OptCx, buf: &IrBuf, i: &Ins) -> Walk {
     let mem = mem_of_load(buf, i);
-    let mut limit = cx.floor.max(REF_BASE);
+    let mut limit = cx.floor;
     if limit > REF_BASE {
         // The floor itself is the first instruction of the iteration.
         limit = Ref(limit.0 - 1);
     }
+    limit = limit.max(cx.barrier);
     let mut stored = REF_NONE;
     if mem == Mem::Field(FactKind::Eternal) {
         return Walk { limit, stored };

@@ -53,7 +53,7 @@ passes! {
     DSE = "dse" 3;
     /// Guards that are implied.
     GUARDS = "guards" 4;
-    /// Peeling.
+    /// Hoisting out of loops. (Without it loops are peeled all the same, but the body does everything again.)
     LOOP = "loop" 5;
     /// Dead code.
     DCE = "dce" 6;
@@ -155,6 +155,8 @@ pub struct OptCx {
     /// Loads older than this are not reused, and allocations older than this are not known to be fresh: see
     /// [`OptCx::begin_iteration`].
     floor: Ref,
+    /// Nothing older than this is looked up: LOOP, if its body is to be emitted without the first part's help.
+    barrier: Ref,
     peel: loops::Scratch,
     /// While peeling: payloads narrowed in place, with their former types.
     narrowed: Option<Vec<(Ref, Ty)>>,
@@ -178,6 +180,7 @@ impl OptCx {
             max_consts: 1000,
             rebuilds: false,
             floor: REF_BASE,
+            barrier: REF_BASE,
             peel: loops::Scratch::default(),
             narrowed: None,
             carried: Vec::new(),
