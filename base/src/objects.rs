@@ -657,6 +657,9 @@ pub struct GlobalHot {
     pub resume: *const u8,
     /// The trace compiler's own, not kept across anything that may run another trace.
     pub jit_scratch: [u64; 4],
+    /// What the loader writes into the continuation words of calls (`Op::has_continuation`): machine code that compiled returns
+    /// jump to where nothing compiled goes on after the call. Null until the trace compiler sets it: code loaded before has 0 there.
+    pub cont_stub: *const u8,
 }
 
 /// Bits of `GlobalHot::poll`.
@@ -669,6 +672,8 @@ pub mod poll {
     pub const INTERRUPT: u32 = 4;
     /// A hook was set: the native function that did it returns by the slow path, which looks at hooks.
     pub const HOOKS: u32 = 8;
+    /// The trace compiler has something to tell to Lua (`Global::events`).
+    pub const EVENTS: u32 = 16;
 }
 
 /// Index into `GlobalHot::type_meta` for a value without metatable of its own, or `None` for tables and

@@ -13,7 +13,7 @@ macro_rules! for_each_param {
             /// Times that an exit is taken before what follows is recorded
             hotexit = 10, 1, 65534;
             /// Most traces
-            maxtrace = 2000, 1, 65000;
+            maxtrace = 2000, 0, 65000;
             /// Most bytecode instructions in one trace
             maxrecord = 4000, 1, 30000;
             /// Most side traces of one root trace
@@ -94,6 +94,19 @@ impl Params {
             .map_err(|_| format!("value of parameter '{name}' is no number: '{value}'"))?;
         self.set(name.trim(), value)
     }
+    /// The table of parameters as text, a line each, with the values that are in force.
+    pub fn table(&self) -> String {
+        use std::fmt::Write;
+        let mut s = String::from("  parameter    value  default      range  meaning\n");
+        for &(name, default, min, max, help) in PARAMS {
+            let value = self.get(name).unwrap_or(default);
+            let range = format!("{min}-{max}");
+            let help = help.trim();
+            // writing to a string does not fail
+            let _ = writeln!(s, "  {name:<11}{value:>7}{default:>9}{range:>11}  {help}");
+        }
+        s
+    }
 }
 
 #[cfg(test)]
@@ -110,5 +123,13 @@ mod tests {
         assert!(p.assign("hotloop").is_err());
         assert!(p.assign("hotloop=x").is_err());
         assert_eq!(p.get("hotcall"), Some(112));
+        let table = p.table();
+        assert_eq!(table.lines().count(), super::PARAMS.len() + 1);
+        let row = table
+            .lines()
+            .find(|l| l.contains("hotloop"))
+            .expect("a row");
+        let columns: Vec<&str> = row.split_whitespace().take(4).collect();
+        assert_eq!(columns, ["hotloop", "3", "56", "1-65534"]);
     }
 }

@@ -4,7 +4,7 @@ macro_rules! aborts {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
         /// Reason of an abort.
         #[repr(u16)]
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
         pub enum Abort { $($(#[$doc])* $name,)* }
         impl Abort {
             /// All reasons in numeric order.

@@ -72,8 +72,9 @@ pub unsafe extern "C" fn exit(g: *mut GlobalHot, save: *mut u64, id: u64) -> *co
         let pc = map.pc as *const Instr;
         (*g).jit_scratch[3] = 0;
         let is_poll = t.polls.iter().any(|p| p.0 == e);
-        if jit.params.dump & dump::EXIT != 0 {
-            crate::dump::exit(t, e, pc);
+        if jit.dump.wants(dump::EXIT) {
+            let base = (*l).base.offset(-(map.base as isize));
+            jit.dump.exit(t, e, base);
         }
         jit.stats.exits += 1;
         if !is_poll {

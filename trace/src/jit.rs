@@ -1,6 +1,8 @@
 //! The state machine and policy: when to record, what to do with what was recorded, which traces there are.
 
 use std::collections::HashMap;
+use std::ops::Range;
+use std::time::Instant;
 
 use traceorus_base::bytecode::Op;
 use traceorus_base::objects::*;
@@ -11,12 +13,18 @@ use traceorus_vm::state::Global;
 use traceorus_vm::{dispatch, exec};
 
 use crate::abort::Abort;
+use crate::config::{Config, StatsConfig};
+use crate::dump::{Code, Dump, Symbols};
+use crate::events::{Event, What};
 use crate::ir::{IrBuf, IrOp, Ref, SnapNo, Ty};
 use crate::loc::{ExitMap, Inherited, Link, Loc};
 use crate::lower::{self, CodeArea, CodeInput, RustEntry, Thunks, TraceRegs};
 use crate::opt;
+use crate::outputs::Outputs;
 use crate::params::{Params, dump};
+use crate::places;
 use crate::record::{Kind, Recorder, Step};
+use crate::report;
 use crate::stats::Stats;
 
 /// A compiled trace.
@@ -41,6 +49,8 @@ pub struct Trace {
     pub exits: Vec<ExitMap>,
     /// How often each exit was taken to the interpreter.
     pub counts: Vec<u16>,
+    /// The same, never set back.
+    pub taken: Vec<u32>,
     /// Side trace of each exit (0: none).
     pub sides: Vec<u16>,
     /// Address of its code.
@@ -63,6 +73,48 @@ pub struct Trace {
     pub protos: Vec<*mut Proto>,
     /// Can be entered and linked to.
     pub alive: bool,
+    /// Bytecode by offset in the code (see [`places::code_map`]), if reports need it.
+    pub map: Vec<(u32, u64)>,
+    /// Bytecode instructions that are performed by calling their helpers.
+    pub helpers: Vec<(Op, *const Instr)>,
+}
+
+/// Bit of `Proto::jit`: traces refer to the prototype, or reports do.
+pub(crate) const PROTO_KNOWN: u64 = 1;
+/// Bit of `Proto::jit`: no trace may contain the function (`jit.off`).
+pub(crate) const PROTO_OFF: u64 = 2;
+
+#[cfg(test)]
+impl Trace {
+    /// A trace without code, for tests of what shows traces.
+    pub(crate) fn empty(number: u16, address: u64) -> Trace {
+        Trace {
+            number,
+            kind: Kind::Loop,
+            root: number,
+            start_pc: std::ptr::null(),
+            anchor: std::ptr::null_mut(),
+            proto: std::ptr::null_mut(),
+            link: Link::Loop,
+            ir: IrBuf::new(),
+            exits: Vec::new(),
+            counts: Vec::new(),
+            taken: Vec::new(),
+            sides: Vec::new(),
+            address,
+            bytes: 0,
+            entry: address,
+            stubs: Vec::new(),
+            polls: Vec::new(),
+            spills: 0,
+            nsides: 0,
+            keep: Vec::new(),
+            protos: Vec::new(),
+            alive: true,
+            map: Vec::new(),
+            helpers: Vec::new(),
+        }
+    }
 }
 
 /// Offset in the state of the word that says that a frame was disturbed from outside (`debug.setlocal` and the like).
@@ -98,9 +150,9 @@ pub struct Jit {
     pub stats: Stats,
     /// Traces by number; number 0 is none.
     pub traces: Vec<Option<Box<Trace>>>,
-    g: *mut Global,
+    pub(crate) g: *mut Global,
     entries: Vec<u64>,
-    recorder: Option<Box<Recorder>>,
+    pub(crate) recorder: Option<Box<Recorder>>,
     /// Root traces of loops by their first pc.
     by_start: HashMap<usize, u16>,
     /// Compiled functions by prototype: address of the entry, and whether it calls itself.
@@ -109,6 +161,27 @@ pub struct Jit {
     returns: HashMap<usize, u32>,
     penalties: HashMap<usize, Penalty>,
     area: Option<CodeArea>,
+    /// Where code may lie.
+    pub(crate) code: Range<u64>,
+    /// Dumps.
+    pub dump: Dump,
+    symbols: Symbols,
+    /// What is told to other programs.
+    pub outputs: Outputs,
+    /// Source lines of machine code are kept.
+    lines: bool,
+    /// Functions that became hot are kept in mind.
+    explain: bool,
+    /// Those functions.
+    pub(crate) hot_protos: Vec<*mut Proto>,
+    /// What is to be told to functions that `jit.attach` was given; see [`crate::events`].
+    pub(crate) events: Option<Vec<Event>>,
+    /// Where statistics go, until they have been written.
+    pub(crate) stats_config: Option<StatsConfig>,
+    /// Called when the state is closed, while its objects are still there.
+    pub at_close: Option<fn(&mut Jit)>,
+    /// When the recording began.
+    began: Option<Instant>,
     thunks: Thunks,
     roots: Vec<Value>,
     seed: u32,
@@ -119,7 +192,8 @@ impl Jit {
     ///
     /// # Safety
     /// `g` is a live state.
-    pub unsafe fn new(g: &mut Global, params: Params) -> Option<Box<Jit>> {
+    pub unsafe fn new(g: &mut Global, config: &Config, outputs: Outputs) -> Option<Box<Jit>> {
+        let params = config.params;
         if g.hot.resume.is_null() {
             return None;
         }
@@ -134,9 +208,15 @@ impl Jit {
             disturbed_offset: DISTURBED,
             helper,
         };
-        let (code, thunks) =
-            lower::emit_thunks::<traceorus_asm::Host>(area.next_address(), &rust).ok()?;
+        let first = area.next_address();
+        let (code, thunks) = lower::emit_thunks::<traceorus_asm::Host>(first, &rust).ok()?;
         area.install(&code).ok()?;
+        let symbols = if params.dump & dump::MC != 0 {
+            // SAFETY: as promised.
+            unsafe { Symbols::of_state(&raw const g.hot) }
+        } else {
+            Symbols::default()
+        };
         Some(Box::new(Jit {
             params,
             stats: Stats::default(),
@@ -149,6 +229,17 @@ impl Jit {
             returns: HashMap::new(),
             penalties: HashMap::new(),
             area: Some(area),
+            code: first..first + lower::area::AREA_BYTES as u64,
+            dump: Dump::new(config, outputs.dump.clone()),
+            symbols,
+            outputs,
+            lines: config.wants_lines(),
+            explain: config.explain,
+            hot_protos: Vec::new(),
+            events: None,
+            stats_config: config.stats.clone(),
+            at_close: None,
+            began: None,
             thunks,
             roots: Vec::new(),
             seed: 1,
@@ -229,6 +320,8 @@ impl Jit {
             (*self.g).recording = true;
             dispatch::update_dispatch(l);
             self.stats.recordings += 1;
+            self.began = Some(Instant::now());
+            self.tell(What::Start);
             Ok(())
         }
     }
@@ -236,6 +329,9 @@ impl Jit {
     unsafe fn stop(&mut self) {
         // SAFETY: the state is live.
         unsafe {
+            if let Some(began) = self.began.take() {
+                self.stats.record_ns += began.elapsed().as_nanos() as u64;
+            }
             let g = &mut *self.g;
             g.recording = false;
             dispatch::update_dispatch(g.hot.current);
@@ -246,14 +342,14 @@ impl Jit {
     pub(crate) unsafe fn abort(&mut self, why: Abort) {
         // SAFETY: as `stop`.
         unsafe {
+            self.tell(What::Abort(why));
             let Some(r) = self.recorder.take() else {
                 return;
             };
             self.stop();
             self.stats.abort(why, &r);
-            if self.params.dump & dump::TRACE != 0 {
-                crate::dump::abort(&r, why);
-            }
+            self.dump.abort(&r, why);
+            tracing::debug!(target: "record", "{:?} given up: {}", r.kind, why.text());
             self.punish(&r, why);
         }
     }
@@ -342,6 +438,9 @@ impl Jit {
         unsafe {
             let r = self.recorder.as_mut().expect("recording");
             r.step(pc)?;
+            if (*r.frame().proto).jit & PROTO_OFF != 0 {
+                return Err(Abort::SwitchedOff);
+            }
             if r.nbc > 1 {
                 if let Some(stop) = r.at_start(pc)? {
                     return Ok(stop);
@@ -363,9 +462,7 @@ impl Jit {
                     }
                 }
             }
-            if self.params.dump & dump::REC != 0 {
-                crate::dump::bytecode(r, pc);
-            }
+            self.dump.bytecode(r, pc);
             r.leaving(pc)?;
             r.instruction(pc)
         }
@@ -388,6 +485,7 @@ impl Jit {
     unsafe fn compile(&mut self, link: Link) -> Result<(), Abort> {
         // SAFETY: [CODE] as the callers.
         unsafe {
+            let began = Instant::now();
             let number = self.free_number()?;
             let parent_spills = match self.recorder.as_ref().expect("recording").kind {
                 Kind::Side { parent, .. } => self.trace(parent).spills,
@@ -397,9 +495,7 @@ impl Jit {
             let area = self.area.as_mut().expect("code memory");
             let r = self.recorder.as_mut().expect("recording");
             opt::finish(&mut r.opt, &mut r.buf);
-            if self.params.dump & (dump::IR | dump::SNAP) != 0 {
-                crate::dump::ir(number, r, self.params.dump & dump::SNAP != 0);
-            }
+            self.dump.ir(number, r);
             let address = area.next_address();
             let out = lower::assemble::<traceorus_asm::Host>(&CodeInput {
                 ir: &r.buf,
@@ -411,10 +507,16 @@ impl Jit {
                 thunks,
             })?;
             area.install(&out.bytes)?;
+            self.tell(What::Stop(number));
             let r = self.recorder.take().expect("recording");
             let root = match r.kind {
                 Kind::Side { parent, .. } => self.trace(parent).root,
                 _ => number,
+            };
+            let map = if self.lines {
+                places::code_map(&r.buf, r.start_pc as u64, &out.ins_offsets)
+            } else {
+                Vec::new()
             };
             let n = r.buf.snaps.len();
             let proto = r.protos[0];
@@ -434,6 +536,7 @@ impl Jit {
                 link,
                 exits: out.exits,
                 counts: vec![0; n],
+                taken: vec![0; n],
                 sides: vec![0; n],
                 address,
                 bytes: out.bytes.len() as u32,
@@ -446,17 +549,26 @@ impl Jit {
                 protos: r.protos.clone(),
                 alive: true,
                 ir: r.buf.clone(),
+                map,
+                helpers: r.generic_ops.clone(),
             });
             self.stats.compiled(&r, &t);
-            if self.params.dump & dump::TRACE != 0 {
-                crate::dump::trace(&r, &t);
+            self.dump.trace(&r, &t);
+            let code = Code {
+                bytes: &out.bytes,
+                ir: &t.ir,
+                at: &out.ins_offsets,
+            };
+            if self.dump.wants(dump::MC) {
+                self.symbols.add_constants(&t.ir);
+                self.dump.machine_code(&t, &code, &self.symbols);
+                self.symbols.add(t.entry, format!("trace_{number}"));
             }
-            if self.params.dump & dump::MC != 0 {
-                crate::dump::machine_code(&t, &out.bytes, &out.ins_offsets);
-            }
+            self.outputs.compiled(&t, code.bytes);
+            tracing::debug!(target: "compile", number, kind = ?t.kind, ir = t.ir.len(), bytes = t.bytes, "compiled");
             self.entries[number as usize] = t.entry;
             for &p in &t.protos {
-                jithooks::set_proto_jit(&mut *self.g, p, 1);
+                jithooks::set_proto_jit(&mut *self.g, p, (*p).jit | PROTO_KNOWN);
             }
             let entry = t.entry;
             self.traces[number as usize] = Some(t);
@@ -468,7 +580,8 @@ impl Jit {
                     p.sides[exit as usize] = number;
                     let stub = p.stubs[exit as usize];
                     let area = self.area.as_mut().expect("code memory");
-                    area.patch(stub, traceorus_asm::Host::link_stub(stub, entry))?;
+                    let jump = traceorus_asm::Host::link_stub(stub, entry);
+                    area.patch(stub, jump.ok_or(Abort::CodeMemory)?)?;
                 }
                 Kind::Loop => {
                     self.by_start.insert(r.start_pc as usize, number);
@@ -482,6 +595,7 @@ impl Jit {
                     jithooks::set_continuation(call.cast_mut(), entry);
                 }
             }
+            self.stats.compile_ns += began.elapsed().as_nanos() as u64;
             Ok(())
         }
     }
@@ -494,6 +608,7 @@ impl Jit {
             let (maxside, on) = (self.params.maxside, self.params.on);
             let maxtries = self.params.maxtries;
             let t = self.trace(n);
+            t.taken[exit as usize] = t.taken[exit as usize].saturating_add(1);
             let c = &mut t.counts[exit as usize];
             *c = c.saturating_add(1);
             if u32::from(*c) < hotexit || !on || (*l).hook_mask != 0 {
@@ -552,11 +667,12 @@ impl Jit {
             for n in 1..self.traces.len() {
                 self.unlink(n as u16);
             }
+            self.tell(What::Flush);
         }
     }
 
     /// No instruction enters the trace any more.
-    unsafe fn unlink(&mut self, n: u16) {
+    pub(crate) unsafe fn unlink(&mut self, n: u16) {
         // SAFETY: as `flush`.
         unsafe {
             let Some(t) = self.traces[n as usize].as_mut() else {
@@ -565,6 +681,7 @@ impl Jit {
             if !t.alive {
                 return;
             }
+            self.stats.trace_gone(t);
             t.alive = false;
             if !t.anchor.is_null() {
                 let hot = self.params.hotloop as u16;
@@ -607,11 +724,28 @@ unsafe fn hot(data: *mut u8, l: *mut Thread, anchor: *mut Instr, start: *const I
         if !jit.params.on || (*jit.g).recording {
             return;
         }
+        let proto = {
+            let closure = (*(*l).base.sub(1)).payload as *mut LuaClosure;
+            (*closure).proto
+        };
+        if (*proto).jit & PROTO_OFF != 0 {
+            // asks again now and then
+            jithooks::set_counter(anchor, 0xFFFE);
+            return;
+        }
+        if jit.explain && !jit.hot_protos.contains(&proto) {
+            jit.hot_protos.push(proto);
+            jithooks::set_proto_jit(&mut *jit.g, proto, (*proto).jit | PROTO_KNOWN);
+        }
         let op = dispatch::op_at(anchor);
         let kind = match op {
             Op::FuncF | Op::FuncV => Kind::Func,
             _ => Kind::Loop,
         };
+        if kind == Kind::Func {
+            jithooks::set_counter(anchor, 0xFFFE);
+            return;
+        }
         let _ = jit.start(l, kind, anchor, start);
     }
 }
@@ -640,6 +774,9 @@ unsafe fn mark(data: *mut u8, m: &mut Marker<'_>) {
     // SAFETY: [GC-LIVE] constants of traces and recordings.
     unsafe {
         let jit = &mut *data.cast::<Jit>();
+        for e in jit.events.iter().flatten() {
+            m.value(e.func);
+        }
         if let Some(r) = &jit.recorder {
             for k in &r.buf.konsts {
                 if k.ty.is_gc() && k.bits != 0 {
@@ -675,6 +812,7 @@ unsafe fn proto_freed(data: *mut u8, p: *mut Proto) {
             let code = (*p).code as usize;
             (code, code + 8 * (*p).ncode as usize)
         };
+        jit.hot_protos.retain(|&q| q != p);
         jit.penalties.retain(|&at, _| !(from..to).contains(&at));
         for n in 1..jit.traces.len() {
             if jit.traces[n]
@@ -690,7 +828,11 @@ unsafe fn proto_freed(data: *mut u8, p: *mut Proto) {
 unsafe fn close(data: *mut u8) {
     // SAFETY: made by `install`; nothing is called after this.
     unsafe {
-        let jit = Box::from_raw(data.cast::<Jit>());
+        let mut jit = Box::from_raw(data.cast::<Jit>());
+        if let Some(f) = jit.at_close.take() {
+            f(&mut jit);
+        }
+        report::finish(&mut jit, None);
         let g = &mut *jit.g;
         g.hot.traces = std::ptr::null();
         drop(jit);

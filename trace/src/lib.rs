@@ -9,8 +9,13 @@
 //! [`ir`] defines the intermediate representation; read its page first.
 
 pub mod abort;
-mod dump;
+pub mod config;
+mod control;
+pub mod dump;
+pub mod events;
 mod exit;
+mod gdbjit;
+
 #[forbid(unsafe_code)]
 pub mod ir;
 pub mod jit;
@@ -18,12 +23,18 @@ pub mod loc;
 pub mod lower;
 #[forbid(unsafe_code)]
 pub mod opt;
+pub mod outputs;
 pub mod params;
+mod perfmap;
+pub mod places;
 #[forbid(unsafe_code)]
 pub mod ra;
 pub mod record;
+pub mod report;
 pub mod rt;
 pub mod stats;
 
+pub use config::Config;
 pub use jit::Jit;
+pub use outputs::Outputs;
 pub use params::Params;

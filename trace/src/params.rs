@@ -1,4 +1,4 @@
-//! What governs the trace compiler: the numbers of `base::params`, switches, what is dumped.
+//! What governs the trace compiler: the numbers of `base::params`, switches, passes, what is dumped. See [`crate::config`] for the rest.
 
 use crate::opt::Passes;
 
@@ -38,19 +38,36 @@ pub mod dump {
     pub const EXIT: u32 = 32;
     /// One line per trace and abort.
     pub const TRACE: u32 = 64;
-}
 
-/// Stages of `TRACEORUS_DUMP` and their bits; `bc` is printed by whoever loads chunks.
-const STAGES: &[(&str, u32)] = &[
-    ("bc", 0),
-    ("rec", dump::REC),
-    ("ir", dump::IR),
-    ("snap", dump::SNAP),
-    ("ra", dump::RA),
-    ("mc", dump::MC),
-    ("exit", dump::EXIT),
-    ("trace", dump::TRACE),
-];
+    /// Stages and their bits; `bc` (printed by whoever loads chunks) and `sym` are no bits.
+    const STAGES: &[(&str, u32)] = &[
+        ("bc", 0),
+        ("rec", REC),
+        ("ir", IR),
+        ("snap", IR | SNAP),
+        ("ra", RA),
+        ("mc", MC),
+        ("exit", EXIT),
+        ("trace", TRACE),
+        ("sym", 0),
+    ];
+
+    /// Bits of a stage. The error is a message.
+    pub fn stage(name: &str) -> Result<u32, String> {
+        match STAGES.iter().find(|s| s.0 == name) {
+            Some(s) => Ok(s.1 | TRACE),
+            None => Err(format!(
+                "no stage '{name}' to dump; there are {}",
+                stage_names()
+            )),
+        }
+    }
+    /// Names of the stages, for messages.
+    pub fn stage_names() -> String {
+        let names: Vec<&str> = STAGES.iter().map(|s| s.0).collect();
+        names.join(", ")
+    }
+}
 
 impl Default for Params {
     fn default() -> Params {
@@ -70,57 +87,43 @@ impl Params {
             match part {
                 "off" => self.on = false,
                 "on" => self.on = true,
-                _ => self.n.assign(part)?,
+                _ if part.contains('=') => self.n.assign(part)?,
+                _ => return Err(format!("'{part}' is neither off, on nor name=value")),
             }
         }
         Ok(())
     }
-    /// Applies the stages of `TRACEORUS_DUMP` (without its file).
-    pub fn apply_dump(&mut self, stages: &str) -> Result<(), String> {
-        for part in stages.split(',').map(str::trim).filter(|p| !p.is_empty()) {
-            match STAGES.iter().find(|s| s.0 == part) {
-                Some(s) => self.dump |= s.1 | dump::TRACE,
-                None => {
-                    let all: Vec<&str> = STAGES.iter().map(|s| s.0).collect();
+    /// Applies parts separated by commas: a level (`0` to `3`), passes with `+` or `-`, `name=value`; as `TRACEORUS_OPT`, `-O` and
+    /// `jit.opt.start` have them. The error is a message.
+    pub fn apply_opt(&mut self, text: &str) -> Result<(), String> {
+        for part in text.split(',').map(str::trim).filter(|p| !p.is_empty()) {
+            self.passes = match part {
+                "0" => Passes::NONE,
+                "1" => Passes::FOLD.with(Passes::CSE).with(Passes::DCE),
+                "2" => Passes::ALL.without(Passes::SINK),
+                "3" => Passes::ALL,
+                _ if part.contains('=') => {
+                    self.n.assign(part)?;
+                    continue;
+                }
+                _ if part.starts_with(['+', '-']) => {
+                    let p = self.passes.parse(part);
+                    p.ok_or_else(|| format!("no such pass: '{part}'; there are {}", pass_names()))?
+                }
+                _ => {
                     return Err(format!(
-                        "no stage '{part}' to dump; there are {}",
-                        all.join(", ")
+                        "'{part}' is neither a level (0 to 3) nor +pass, -pass or name=value; passes are {}",
+                        pass_names()
                     ));
                 }
-            }
+            };
         }
         Ok(())
     }
-    /// Applies `TRACEORUS_OPT`: `0` to `3`, or names of passes with `+` or `-`.
-    pub fn apply_opt(&mut self, text: &str) -> Result<(), String> {
-        self.passes = match text.trim() {
-            "0" => Passes::NONE,
-            "1" => Passes::FOLD.with(Passes::CSE).with(Passes::DCE),
-            "2" => Passes::ALL.without(Passes::SINK),
-            "3" => Passes::ALL,
-            t => self
-                .passes
-                .parse(t)
-                .ok_or_else(|| format!("no such passes: '{t}'"))?,
-        };
-        Ok(())
-    }
-    /// What the environment asks for. The error names the variable.
-    pub fn from_env(var: impl Fn(&str) -> Option<String>) -> Result<Params, String> {
-        let mut p = Params::default();
-        type Apply = fn(&mut Params, &str) -> Result<(), String>;
-        let all: [(&str, Apply); 3] = [
-            ("TRACEORUS_JIT", Params::apply),
-            ("TRACEORUS_DUMP", |p, t| {
-                p.apply_dump(t.split(':').next().unwrap_or(""))
-            }),
-            ("TRACEORUS_OPT", Params::apply_opt),
-        ];
-        for (name, apply) in all {
-            if let Some(text) = var(name) {
-                apply(&mut p, &text).map_err(|e| format!("{name}: {e}"))?;
-            }
-        }
-        Ok(p)
-    }
+}
+
+/// Names of the passes, for messages.
+pub fn pass_names() -> String {
+    let names: Vec<&str> = Passes::NAMES.iter().map(|n| n.0).collect();
+    names.join(", ")
 }

@@ -596,19 +596,34 @@ pub unsafe fn safepoint(l: *mut Thread) -> LResult<()> {
         if g.hot.poll & poll::FINALIZERS != 0 {
             run_finalizers(l);
         }
+        if g.hot.poll & poll::EVENTS != 0 {
+            std::sync::atomic::AtomicU32::from_ptr(&raw mut g.hot.poll)
+                .fetch_and(!poll::EVENTS, std::sync::atomic::Ordering::Relaxed);
+            if let Some(f) = g.events {
+                in_scratch_frame(l, |cx| f(cx));
+            }
+        }
         if g.hot.poll & poll::INTERRUPT != 0 {
             std::sync::atomic::AtomicU32::from_ptr(&raw mut g.hot.poll)
                 .fetch_and(!poll::INTERRUPT, std::sync::atomic::Ordering::Relaxed);
             if let Some(f) = g.interrupt {
-                let top = call::scratch_top(l);
-                let saved = (*l).top.offset_from((*l).stack);
-                (*l).top = top;
-                let r = f(Ctx::new(l));
-                (*l).top = (*l).stack.offset(saved);
-                return r;
+                return in_scratch_frame(l, |cx| f(cx));
             }
         }
         Ok(())
+    }
+}
+
+/// Calls native code above everything that is live in the running frame.
+unsafe fn in_scratch_frame<R>(l: *mut Thread, f: impl FnOnce(Ctx<'_>) -> R) -> R {
+    // SAFETY: as `safepoint`.
+    unsafe {
+        let top = call::scratch_top(l);
+        let saved = (*l).top.offset_from((*l).stack);
+        (*l).top = top;
+        let r = f(Ctx::new(l));
+        (*l).top = (*l).stack.offset(saved);
+        r
     }
 }
 

@@ -39,6 +39,8 @@ pub struct Global {
     lookup: Box<[LookupEntry]>,
     /// Called at a safepoint after [`request_interrupt`]; may raise.
     pub interrupt: Option<unsafe fn(Ctx<'_>) -> LResult<()>>,
+    /// Called at a safepoint with [`poll::EVENTS`]: runs Lua functions that want to be told of events. Raises nothing.
+    pub events: Option<unsafe fn(Ctx<'_>)>,
     /// Warning function: `(ctx, message, to be continued)`.
     pub warn: Option<unsafe fn(Ctx<'_>, &[u8], bool)>,
     /// Data of the embedder.
@@ -137,6 +139,7 @@ pub unsafe fn new(host: HostAlloc) -> *mut Thread {
         std::ptr::write(&raw mut (*raw).loader, None);
         std::ptr::write(&raw mut (*raw).loading, Vec::new());
         std::ptr::write(&raw mut (*raw).interrupt, None);
+        std::ptr::write(&raw mut (*raw).events, None);
         std::ptr::write(&raw mut (*raw).warn, None);
         std::ptr::write(&raw mut (*raw).user, None);
         std::ptr::write(&raw mut (*raw).jit, None);

@@ -100,8 +100,8 @@ impl Recorder {
             let index = self.guard_observed(a)?;
             // what ForPrep has made sure of
             let (limit, step) = (self.tv(a + 1)?, self.tv(a + 2)?);
-            let limit = self.assume_tag(limit, oi.tag);
-            let step = self.assume_tag(step, oi.tag);
+            let limit = self.assume_tag(limit, oi.tag)?;
+            let step = self.assume_tag(step, oi.tag)?;
             let (next, goes_on);
             if oi.tag == Tag::INT {
                 goes_on = oi.as_int() != ol.as_int();

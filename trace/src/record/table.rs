@@ -147,7 +147,7 @@ impl Recorder {
                 tag = self.emit(IrOp::LdW, Ty::Tag, at, REF_NONE)?;
             }
         }
-        Ok(self.loaded(val, tag))
+        self.loaded(val, tag)
     }
     pub(super) fn load_tag(&mut self, p: Place) -> Rec<Ref> {
         match p {

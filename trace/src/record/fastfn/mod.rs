@@ -177,7 +177,7 @@ impl Recorder {
         let val = self.emit(IrOp::LdV, Ty::Any, p, REF_NONE)?;
         let p = self.emit(IrOp::XRef, Ty::Ptr, at, Self::lit(16 * n + 8))?;
         let tag = self.emit(IrOp::LdV, Ty::Tag, p, REF_NONE)?;
-        Ok(self.loaded(val, tag))
+        self.loaded(val, tag)
     }
 
     // ---- constants ----------------------------------------------------------------------------------------------------------
