@@ -311,7 +311,7 @@ impl Jit {
                     let t = self.traces[parent as usize].as_ref().expect("alive");
                     let root = self.traces[t.root as usize].as_ref().expect("alive");
                     r.in_loop = root.kind == Kind::Loop;
-                    r.inherit(t, exit);
+                    r.inherit(t, exit)?;
                 }
                 Kind::Func => r.function_entry(pc)?,
                 _ => {}
