@@ -250,7 +250,7 @@ impl Jit {
     ///
     /// # Safety
     /// As [`Jit::new`]; the state has no trace compiler.
-    pub unsafe fn install(mut self: Box<Jit>) -> *mut Jit {
+    pub unsafe fn install(self: Box<Jit>) -> *mut Jit {
         // SAFETY: as promised.
         unsafe {
             let g = &mut *self.g;
@@ -497,7 +497,7 @@ impl Jit {
             opt::finish(&mut r.opt, &mut r.buf);
             self.dump.ir(number, r);
             let address = area.next_address();
-            let out = lower::assemble::<traceorus_asm::Host>(&CodeInput {
+            let input = CodeInput {
                 ir: &r.buf,
                 link,
                 inherited: &r.inherited,
@@ -505,7 +505,12 @@ impl Jit {
                 trace: number,
                 address,
                 thunks,
-            })?;
+            };
+            self.dump.allocation(number, || {
+                lower::print_allocation::<traceorus_asm::Host>(&input)
+                    .unwrap_or_else(|why| format!("none: {}\n", why.text()))
+            });
+            let out = lower::assemble::<traceorus_asm::Host>(&input)?;
             area.install(&out.bytes)?;
             self.tell(What::Stop(number));
             let r = self.recorder.take().expect("recording");
@@ -558,6 +563,7 @@ impl Jit {
                 bytes: &out.bytes,
                 ir: &t.ir,
                 at: &out.ins_offsets,
+                loop_head: out.loop_head,
             };
             if self.dump.wants(dump::MC) {
                 self.symbols.add_constants(&t.ir);
