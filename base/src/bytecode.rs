@@ -221,20 +221,21 @@ macro_rules! for_each_bytecode {
             /// Prepares a generic loop: `R[A]` iterator, `R[A+1]` state, `R[A+2]` control, `R[A+3]` closing value (marked
             /// to be closed if not nil or false); jumps by 32 bits to the TForCall
             TForPrep(s l h;)
-            /// `R[A], .. R[A+C-1] = R[A-4](R[A-3], R[A-2])`, a call whose function slot is A (B: hot counter)
-            TForCall(s x n;)
+            /// `R[A], .. R[A+C-1] = R[A-4](R[A-3], R[A-2])`, a call whose function slot is A (B: hot counter); the continuation word
+            TForCall(s x n; c)
             /// If `R[A]` is not nil, `R[A-2] = R[A]` and jump back by 32 bits
             TForLoop(s l h;)
 
-            /// `R[A].. = R[A](R[A+1] .. R[A+B])`, C results (0xFFFF: all, up to the top)
-            Call(s n n;)
+            /// `R[A].. = R[A](R[A+1] .. R[A+B])`, C results (0xFFFF: all, up to the top); the *continuation word*: address of machine
+            /// code that goes on after the call when a compiled function returns to it; `GlobalHot::cont_stub` if there is none
+            Call(s n n; c)
             /// As Call, arguments `R[A+1]` up to the top
-            CallM(s _ n;)
+            CallM(s _ n; c)
             /// `return R[A](R[A+1] .. R[A+B])`. C is 0xFFFF: a native function is called as by Call, and the RetM that
-            /// follows returns its results
-            TailCall(s n n;)
+            /// follows returns its results: hence the continuation word
+            TailCall(s n n; c)
             /// As TailCall, arguments `R[A+1]` up to the top
-            TailCallM(s _ n;)
+            TailCallM(s _ n; c)
             /// `return`
             Ret0(_ _ _;)
             /// `return R[A]`
@@ -332,7 +333,7 @@ macro_rules! for_each_bytecode {
             /// As ForLoopV: enters trace number B where ForLoopV jumps back
             JForLoopV(s x j;)
             /// In place of a TForCall: enters trace number B before anything is done
-            JTForCall(s x n;)
+            JTForCall(s x n; c)
             /// As FuncF: enters trace number A once the frame is complete. C is [`HEADER_JFUNCF`]; the number of parameters is in
             /// the prototype
             JFuncF(x n n;)
@@ -553,6 +554,15 @@ impl Op {
             _ => None,
         }
     }
+    /// True for the instructions that a frame word of kind LUA may name. They are [`CALL_WORDS`] long, and their word number
+    /// [`CONTINUATION`] is the continuation word.
+    #[inline]
+    pub const fn has_continuation(self) -> bool {
+        matches!(
+            self.original(),
+            Op::Call | Op::CallM | Op::TailCall | Op::TailCallM | Op::TForCall
+        )
+    }
     /// Name in upper case, as listings show it.
     pub fn mnemonic(self) -> String {
         self.info().name.to_ascii_uppercase()
@@ -565,6 +575,24 @@ impl Op {
 
 /// "All results" / "as many as there are" in a count operand.
 pub const MULTI: u16 = 0xFFFF;
+
+/// Length in words of all instructions that call a function, so that returns need not know which one waits: execution goes on
+/// that far behind its pc.
+pub const CALL_WORDS: usize = 2;
+/// Number of the continuation word in them.
+pub const CONTINUATION: usize = 1;
+
+const _: () = {
+    let mut i = 0;
+    while i < OPS.len() {
+        let extra = OPS[i].extra;
+        assert!(
+            !Op::ALL[i].has_continuation()
+                || extra.len() + 1 == CALL_WORDS && matches!(extra[CONTINUATION - 1], Extra::Cache)
+        );
+        i += 1;
+    }
+};
 
 /// A hot counter that has run out; counters start at less and count down through 0.
 pub const COUNTER_OUT: u16 = 0xFFFF;

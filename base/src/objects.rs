@@ -53,7 +53,7 @@ pub struct GcHeader {
     /// Table: array kind (a tag byte: every non-nil element has this tag; `ANY`: mixed; `NIL`: all nil so
     /// far). Closures: number of upvalues. Userdata: number of user values.
     pub extra: u8,
-    /// String: hash. Table: shape id. Shape: its id. Others: free.
+    /// String: hash. Table: shape id. Shape: its id. Native closure: number of the function (`fastfn`). Others: free.
     pub word: u32,
 }
 
@@ -657,6 +657,9 @@ pub struct GlobalHot {
     pub resume: *const u8,
     /// The trace compiler's own, not kept across anything that may run another trace.
     pub jit_scratch: [u64; 4],
+    /// What the loader writes into the continuation words of calls (`Op::has_continuation`): machine code that compiled returns
+    /// jump to where nothing compiled goes on after the call. Null until the trace compiler sets it: code loaded before has 0 there.
+    pub cont_stub: *const u8,
 }
 
 /// Bits of `GlobalHot::poll`.

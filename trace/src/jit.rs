@@ -586,7 +586,8 @@ impl Jit {
                     p.sides[exit as usize] = number;
                     let stub = p.stubs[exit as usize];
                     let area = self.area.as_mut().expect("code memory");
-                    area.patch(stub, traceorus_asm::Host::link_stub(stub, entry))?;
+                    let jump = traceorus_asm::Host::link_stub(stub, entry);
+                    area.patch(stub, jump.ok_or(Abort::CodeMemory)?)?;
                 }
                 Kind::Loop => {
                     self.by_start.insert(r.start_pc as usize, number);
@@ -747,6 +748,10 @@ unsafe fn hot(data: *mut u8, l: *mut Thread, anchor: *mut Instr, start: *const I
             Op::FuncF | Op::FuncV => Kind::Func,
             _ => Kind::Loop,
         };
+        if kind == Kind::Func {
+            jithooks::set_counter(anchor, 0xFFFE);
+            return;
+        }
         let _ = jit.start(l, kind, anchor, start);
     }
 }

@@ -3,7 +3,7 @@
 //! [`precall`] starts a call and gives the pc to go on at (a Lua function) or, having run it to its end, the pc after
 //! the return (a native function). [`finish_return`] ends a frame of any kind. A null pc leaves the interpreter.
 
-use traceorus_base::bytecode::{self, MULTI, Op};
+use traceorus_base::bytecode::{self, CALL_WORDS, MULTI, Op};
 use traceorus_base::frame::{self, kind};
 use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::*;
@@ -629,7 +629,7 @@ pub unsafe fn finish_return(mut l: *mut Thread, mut res: *mut Value, mut n: usiz
                         }
                     }
                     (*l).base = func.byte_sub(bytecode::a(ins) as usize);
-                    return pc.add(1);
+                    return pc.add(CALL_WORDS);
                 }
                 kind::VARARG => base = base.sub(frame::delta_of(w) as usize),
                 kind::CONT => {

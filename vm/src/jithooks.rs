@@ -114,6 +114,33 @@ unsafe fn counter_at(anchor: *mut Instr) -> *mut u16 {
     }
 }
 
+/// The continuation word of the call instruction at `pc`: the address of machine code that goes on after the call;
+/// `GlobalHot::cont_stub`, or what that was when the code was loaded (0 before the trace compiler has set it), if there is none.
+///
+/// # Safety
+/// [CODE] `pc` is at an instruction of loaded code that has one (`Op::has_continuation`).
+pub unsafe fn continuation(pc: *const Instr) -> u64 {
+    // SAFETY: as promised.
+    unsafe { *continuation_at(pc.cast_mut()) }
+}
+
+/// Sets what [`continuation`] gives.
+///
+/// # Safety
+/// As [`continuation`]; whoever makes compiled code return to the call sees to it that `address` can be jumped to then.
+pub unsafe fn set_continuation(pc: *mut Instr, address: u64) {
+    // SAFETY: as promised.
+    unsafe { *continuation_at(pc) = address }
+}
+
+unsafe fn continuation_at(pc: *mut Instr) -> *mut u64 {
+    // SAFETY: [CODE] the word belongs to the instruction, in writable memory.
+    unsafe {
+        debug_assert!(dispatch::op_at(pc).has_continuation());
+        pc.add(bytecode::CONTINUATION)
+    }
+}
+
 /// Makes the loop instruction or header word at `anchor` enter trace number `n`, or (`None`) be what it was before, with a
 /// counter of `counter`.
 ///

@@ -330,9 +330,10 @@ impl Builder<'_> {
                 f,
                 items(consts, nconsts as u32),
                 inner,
-                Counters {
+                Initial {
                     loops: self.g.hotloop,
                     function: self.g.hotcall,
+                    continuation: self.g.hot.cont_stub as u64,
                 },
                 std::slice::from_raw_parts_mut(code, ncode),
             );
@@ -463,11 +464,12 @@ unsafe fn template(g: &mut Global, keys: &[u32], consts: &[Value]) -> *mut Shape
     }
 }
 
-/// What hot counters start with.
+/// What hot counters and continuation words start with.
 #[derive(Clone, Copy)]
-struct Counters {
+struct Initial {
     loops: u16,
     function: u16,
+    continuation: u64,
 }
 
 /// Writes the executable words. The shapes of templates follow the constants.
@@ -475,7 +477,7 @@ fn encode(
     f: &Function,
     consts: &[Value],
     protos: &[*mut Proto],
-    hot: Counters,
+    initial: Initial,
     code: &mut [Instr],
 ) {
     let shapes = &consts[f.consts.len()..];
@@ -491,7 +493,7 @@ fn encode(
     };
     push(bc::pack(
         dispatch::handler_of(op),
-        hot.function,
+        initial.function,
         f.frame_size.into(),
         count,
     ));
@@ -509,7 +511,7 @@ fn encode(
                 Mode::W | Mode::R | Mode::S => *v * REG,
                 Mode::U => *v * UPVAL,
                 Mode::K => tag(),
-                Mode::X if op.counter().is_some() => hot.loops,
+                Mode::X if op.counter().is_some() => initial.loops,
                 Mode::None | Mode::X => 0,
                 Mode::I | Mode::N | Mode::T | Mode::J | Mode::L | Mode::H => *v,
             };
@@ -523,6 +525,7 @@ fn encode(
         for (extra, &w) in info.extra.iter().zip(&words[1..]) {
             push(match extra {
                 Extra::Const | Extra::Str => consts[w as usize].payload,
+                Extra::Cache if op.has_continuation() => initial.continuation,
                 Extra::Cache => 0,
                 Extra::Proto => protos[w as usize] as u64,
                 Extra::Template => shapes[w as usize].payload,

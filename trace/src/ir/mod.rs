@@ -24,6 +24,7 @@
 
 mod buf;
 mod calls;
+pub mod eval;
 mod fields;
 mod ins;
 mod ops;

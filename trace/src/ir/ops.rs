@@ -45,6 +45,8 @@ macro_rules! for_each_ir_op {
             SStT = "SSTT" (s r) S;
             /// The whole tag word (64 bits) of slot `a` = the constant `b`: a frame word.
             SStW = "SSTW" (s k) S;
+            /// `Thread::top` of the running thread = the address of slot `a`.
+            STop = "STOP" (s _) S;
 
             // ---- guards ----
             /// Tag `a` is `b` (literal: the tag as i16).

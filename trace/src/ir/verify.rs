@@ -140,7 +140,7 @@ impl Verifier<'_> {
             is(o, &[i.ty])
         };
         match i.op {
-            Base | Nop | Loop | PVal => Ok(()),
+            Base | Nop | Loop | PVal | STop => Ok(()),
             Phi => {
                 need(!buf.loop_ref.is_none() && r > buf.loop_ref, || {
                     "PHI without loop".into()
@@ -157,7 +157,15 @@ impl Verifier<'_> {
                 });
                 need(!twice, || "a second PHI of the value".into())
             }
-            Copy => same(i.a),
+            RetPc => own(&[Ty::Ptr]),
+            // Either side may have been narrowed since.
+            Copy => {
+                values(&[i.a])?;
+                need(
+                    i.ty == Ty::Any || ta(i.a) == Ty::Any || ta(i.a) == i.ty,
+                    || format!("{} is {}", self.name(i.a), ta(i.a).name().trim_end()),
+                )
+            }
             SLoad => need(!matches!(i.ty, Ty::Void | Ty::Tag | Ty::Word), || {
                 "no payload type".into()
             }),

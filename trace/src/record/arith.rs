@@ -89,7 +89,7 @@ impl Recorder {
         self.emit(IrOp::ItoF, Ty::Float, v.val, REF_NONE)
     }
     /// A number as integer; leaves the trace if it is no integer.
-    fn to_int(&mut self, v: Tv) -> Rec<Ref> {
+    pub(crate) fn to_int(&mut self, v: Tv) -> Rec<Ref> {
         if self.buf.ty(v.val) == Ty::Int {
             return Ok(v.val);
         }

@@ -16,13 +16,22 @@ impl Recorder {
         // SAFETY: [GC-LIVE] as `instruction`.
         unsafe {
             let f = self.observed(i.ra());
-            if i.op != Op::Call || f.tag != Tag::FUNCTION {
+            if f.tag != Tag::FUNCTION {
                 return self.generic(i);
             }
-            let nargs = bc::b(i.w) as i16;
+            let nargs = match i.op {
+                Op::Call | Op::TailCall => bc::b(i.w) as i16,
+                _ => match self.multi_top(i.pc) {
+                    Some(top) => top - (self.base() + i.ra() + 1),
+                    None => return self.generic(i),
+                },
+            };
             let h = f.as_ptr::<GcHeader>();
             if (*h).kind != ObjKind::LuaClosure as u8 {
                 return self.native(i, f, nargs);
+            }
+            if matches!(i.op, Op::TailCall | Op::TailCallM) {
+                return self.generic(i);
             }
             let closure = f.as_ptr::<LuaClosure>();
             let proto = (*closure).proto;
@@ -170,26 +179,32 @@ impl Recorder {
                 Op::Ret0 => 0,
                 Op::Ret1 => 1,
                 Op::Ret => bc::b(i.w) as i16,
+                Op::RetM => match self.multi_top(i.pc) {
+                    Some(top) => top - (self.base() + i.ra()),
+                    None => return self.ret_generic(i),
+                },
                 _ => return self.ret_generic(i),
             };
             let from = i.ra();
             if self.frames.len() > 1 {
                 let call_pc = self.frame().call_pc;
                 let wanted = bc::c(*call_pc);
-                if wanted == MULTI {
-                    return self.ret_generic(i);
-                }
+                let all = wanted == MULTI;
+                let wanted = if all { n } else { wanted as i16 };
                 let mut results = Vec::new();
-                for k in 0..n.min(wanted as i16) {
+                for k in 0..n.min(wanted) {
                     results.push(self.tv(from + k)?);
                 }
                 let fr = self.frames.pop().expect("inlined");
                 let nil = self.konst(Value::NIL);
-                for k in 0..wanted as i16 {
+                for k in 0..wanted {
                     let v = results.get(k as usize).copied().unwrap_or(nil);
                     self.put_slot(fr.func + k, Slot::Known { v, dirty: true });
                 }
-                self.forget_from(fr.func + wanted as i16);
+                self.forget_from(fr.func + wanted);
+                if all {
+                    self.set_multi(call_pc.add(1), fr.func + wanted);
+                }
                 self.expect(call_pc.add(1));
                 return Ok(Step::More);
             }
@@ -294,13 +309,23 @@ impl Recorder {
             let base = self.base();
             let first = base - 1 - n as i16;
             let nil = self.konst(Value::NIL);
-            for k in 0..bc::b(i.w) as i16 {
+            let all = i.op == Op::VarargM;
+            let wanted = if all { n as i16 } else { bc::b(i.w) as i16 };
+            if all {
+                self.need_slots(base + i.ra() + wanted + 1)?;
+            }
+            for k in 0..wanted {
                 let v = if k < n as i16 {
                     self.slot_tv(first + k)?
                 } else {
                     nil
                 };
                 self.set(i.ra() + k, v);
+            }
+            if all {
+                let top = base + i.ra() + wanted;
+                self.forget_from(top);
+                self.set_multi(i.next(), top);
             }
             let _ = REF_NONE;
             Ok(Step::More)

@@ -4,8 +4,7 @@ use traceorus_base::bytecode::{Mode, Op};
 use traceorus_base::objects::*;
 
 use super::{Cursor, Pending, Rec, Recorder, Slot, Step};
-use crate::ir::IrOp;
-use crate::ir::Ty;
+use crate::ir::{IrOp, REF_NONE, Ty};
 
 impl Recorder {
     /// Records the instruction as a call of its helper.
@@ -14,6 +13,9 @@ impl Recorder {
         unsafe {
             self.generic_ops.push((i.op, i.pc));
             self.flush(i.pc)?;
+            if let Some(top) = self.multi_top(i.pc) {
+                self.emit(IrOp::STop, Ty::Void, Self::slot_lit(top), REF_NONE)?;
+            }
             self.pending = Pending::Generic {
                 pc: i.pc,
                 base: (*self.l).base.byte_offset_from((*self.l).stack),

@@ -18,6 +18,7 @@ impl Recorder {
                     self.back_edge(i)?;
                     Ok(Step::More)
                 }
+                Op::TForCall => self.tfor_call(i),
                 Op::ForPrep => self.for_prep(i),
                 Op::ForLoop | Op::ForLoopV => self.for_loop(i),
                 Op::TForLoop => {
@@ -99,8 +100,8 @@ impl Recorder {
             let index = self.guard_observed(a)?;
             // what ForPrep has made sure of
             let (limit, step) = (self.tv(a + 1)?, self.tv(a + 2)?);
-            let limit = self.assume_tag(limit, oi.tag);
-            let step = self.assume_tag(step, oi.tag);
+            let limit = self.assume_tag(limit, oi.tag)?;
+            let step = self.assume_tag(step, oi.tag)?;
             let (next, goes_on);
             if oi.tag == Tag::INT {
                 goes_on = oi.as_int() != ol.as_int();

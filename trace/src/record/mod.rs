@@ -21,6 +21,7 @@ mod closing;
 mod compare;
 mod fastfn;
 mod generic;
+mod iter;
 mod loops;
 mod slots;
 mod table;
@@ -156,6 +157,17 @@ pub struct Recorder {
     pub(crate) funcs: *const HashMap<usize, (u64, bool)>,
     /// The function calls itself by its own entry.
     pub(crate) recursive: bool,
+    /// The instruction here takes values up to a top that is known; it comes right after the one that made them.
+    multi: Option<Multi>,
+}
+
+/// Results of an instruction that are all wanted, and their end.
+#[derive(Clone, Copy)]
+struct Multi {
+    /// The instruction that takes them.
+    pc: *const Instr,
+    /// Slot above the last one.
+    top: i16,
 }
 
 impl Recorder {
@@ -202,6 +214,7 @@ impl Recorder {
                 iterations: 0,
                 generic_ops: Vec::new(),
                 checked: 0,
+                multi: None,
                 in_loop: kind == Kind::Loop,
                 funcs: std::ptr::null(),
                 recursive: false,
@@ -251,6 +264,14 @@ impl Recorder {
     pub(crate) fn base(&self) -> i16 {
         self.frame().base
     }
+    /// The instruction at `pc`, which is next, takes values up to `top` (a slot number), all of which are known.
+    pub(crate) fn set_multi(&mut self, pc: *const Instr, top: i16) {
+        self.multi = Some(Multi { pc, top });
+    }
+    /// The top that the instruction at `pc` uses, as slot number, if it is known.
+    pub(crate) fn multi_top(&self, pc: *const Instr) -> Option<i16> {
+        self.multi.filter(|m| m.pc == pc).map(|m| m.top)
+    }
     pub(crate) fn global(&self) -> &'static mut Global {
         // SAFETY: a live thread's state is live; the recorder uses it while nothing else runs.
         unsafe { Global::of((*self.l).global) }
@@ -265,6 +286,9 @@ impl Recorder {
         unsafe {
             self.last_pc = pc;
             self.finish_pending(pc)?;
+            if self.multi.is_some_and(|m| m.pc != pc) {
+                self.multi = None;
+            }
             self.nbc += 1;
             if self.nbc > self.params.maxrecord {
                 return Err(Abort::RecordLimit);
@@ -352,7 +376,8 @@ impl Recorder {
                 | JTSet | JFSet => return self.compare(i),
                 Call | CallM | TailCall | TailCallM => return self.call(i),
                 Ret0 | Ret1 | Ret | RetM => return self.ret(i),
-                Vararg => return self.vararg(i),
+                Vararg | VarargM => return self.vararg(i),
+                Concat => return self.concat(i),
                 _ => return self.generic(i),
             }
             Ok(Step::More)

@@ -132,22 +132,19 @@ impl Recorder {
             return Ok(v);
         }
         self.guard(IrOp::TEq, Ty::Tag, v.tag, Self::lit(tag.0 as u16))?;
-        Ok(self.assume_tag(v, tag))
+        self.assume_tag(v, tag)
     }
     /// As [`Recorder::guard_tag`], of a value whose tag follows from something else.
-    pub(crate) fn assume_tag(&mut self, v: Tv, tag: Tag) -> Tv {
+    pub(crate) fn assume_tag(&mut self, v: Tv, tag: Tag) -> Rec<Tv> {
         if self.buf.tag(v.tag).is_some() {
-            return v;
+            return Ok(v);
         }
         let ty = Ty::of_tag(tag);
         let k = self.buf.k_tag(tag);
         let val = if ty.is_prim() {
             REF_NONE
         } else {
-            if v.val.is_ins() && self.buf.ty(v.val) == Ty::Any {
-                self.buf.at_mut(v.val).ty = ty;
-            }
-            v.val
+            self.retyped(v.val, ty)?
         };
         let now = Tv { val, tag: k };
         for s in &mut self.slots {
@@ -158,7 +155,21 @@ impl Recorder {
                 *w = now;
             }
         }
-        now
+        Ok(now)
+    }
+    /// The payload `val` held as a `ty`, which its tag says it is: loads are narrowed in place.
+    pub(crate) fn retyped(&mut self, val: Ref, ty: Ty) -> Rec<Ref> {
+        let is = self.buf.ty(val);
+        if is == ty {
+            return Ok(val);
+        }
+        // an inherited value stays in the class of register in which it comes
+        let fixed = !val.is_ins() || self.buf.at(val).op == IrOp::PVal && ty == Ty::Float;
+        if is == Ty::Any && !fixed {
+            self.buf.at_mut(val).ty = ty;
+            return Ok(val);
+        }
+        self.emit(IrOp::Cast, ty, val, REF_NONE)
     }
     /// Guards the type that register `r` has now; the payload.
     pub(crate) fn guard_observed(&mut self, r: i16) -> Rec<Tv> {
@@ -211,7 +222,8 @@ impl Recorder {
         let mut from = -1;
         for (n, fr) in self.frames.iter().enumerate() {
             end = if n == last {
-                fr.base + Self::live_at(fr.proto, pc)
+                let live = fr.base + Self::live_at(fr.proto, pc);
+                self.multi_top(pc).map_or(live, |top| live.max(top))
             } else {
                 self.frames[n + 1].func
             };
@@ -265,7 +277,7 @@ impl Recorder {
             pc: pc as u64,
             base,
             live,
-            top: Snap::NO_TOP,
+            top: self.multi_top(pc).unwrap_or(Snap::NO_TOP),
             pcalls: 0,
         });
         Ok(())

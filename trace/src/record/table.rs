@@ -19,14 +19,14 @@ const MAX_CHAIN: usize = 16;
 
 /// A table operand: payload ref and the table that is there now.
 #[derive(Clone, Copy)]
-struct Tab {
-    r: Ref,
-    p: *mut Table,
+pub(super) struct Tab {
+    pub r: Ref,
+    pub p: *mut Table,
 }
 
 /// Where a value is.
 #[derive(Clone, Copy)]
-enum Place {
+pub(super) enum Place {
     /// Slot of a tagged run with an index known when recording.
     Field(Ref, u16),
     /// Element of an array part: run, index, NOT of the index.
@@ -95,7 +95,7 @@ impl Recorder {
 
     // ---- pieces -----------------------------------------------------------------------------------------------------
 
-    fn table_operand(&mut self, r: i16) -> Rec<Option<Tab>> {
+    pub(super) fn table_operand(&mut self, r: i16) -> Rec<Option<Tab>> {
         let o = self.observed(r);
         if o.tag != Tag::TABLE {
             return Ok(None);
@@ -106,11 +106,11 @@ impl Recorder {
             p: o.as_ptr(),
         }))
     }
-    fn field(&mut self, t: Ref, f: FieldId) -> Rec<Ref> {
+    pub(super) fn field(&mut self, t: Ref, f: FieldId) -> Rec<Ref> {
         self.emit(IrOp::FLd, f.info().ty, t, Self::lit(f as u16))
     }
     /// Guards the shape id that the table has now.
-    unsafe fn guard_shape(&mut self, t: Tab) -> Rec<()> {
+    pub(super) unsafe fn guard_shape(&mut self, t: Tab) -> Rec<()> {
         // SAFETY: [GC-LIVE]
         let id = unsafe { (*t.p).hdr.word };
         let s = self.field(t.r, FieldId::TabShape)?;
@@ -119,13 +119,13 @@ impl Recorder {
         Ok(())
     }
     /// Guards that the table has no metatable (which it has not now).
-    fn guard_no_meta(&mut self, t: Ref) -> Rec<()> {
+    pub(super) fn guard_no_meta(&mut self, t: Ref) -> Rec<()> {
         let m = self.field(t, FieldId::TabMeta)?;
         let k = self.buf.k_ptr(0);
         self.guard(IrOp::Eq, Ty::Ptr, m, k)?;
         Ok(())
     }
-    fn load(&mut self, p: Place) -> Rec<Tv> {
+    pub(super) fn load(&mut self, p: Place) -> Rec<Tv> {
         let (val, tag);
         match p {
             Place::Field(run, n) => {
@@ -147,9 +147,9 @@ impl Recorder {
                 tag = self.emit(IrOp::LdW, Ty::Tag, at, REF_NONE)?;
             }
         }
-        Ok(self.loaded(val, tag))
+        self.loaded(val, tag)
     }
-    fn load_tag(&mut self, p: Place) -> Rec<Ref> {
+    pub(super) fn load_tag(&mut self, p: Place) -> Rec<Ref> {
         match p {
             Place::Field(run, n) => {
                 let at = self.emit(IrOp::HTRef, Ty::Ptr, run, Self::lit(n))?;
@@ -165,7 +165,7 @@ impl Recorder {
             }
         }
     }
-    fn store(&mut self, p: Place, v: Tv) -> Rec<()> {
+    pub(super) fn store(&mut self, p: Place, v: Tv) -> Rec<()> {
         if !v.val.is_none() {
             let at = match p {
                 Place::Field(run, n) => self.emit(IrOp::HRef, Ty::Ptr, run, Self::lit(n))?,
@@ -187,14 +187,14 @@ impl Recorder {
         Ok(())
     }
     /// Guards that a tag is (not) nil, as it is now.
-    fn guard_nil(&mut self, tag: Ref, nil: bool) -> Rec<()> {
+    pub(super) fn guard_nil(&mut self, tag: Ref, nil: bool) -> Rec<()> {
         if self.buf.tag(tag).is_none() {
             let op = if nil { IrOp::TEq } else { IrOp::TNe };
             self.guard(op, Ty::Tag, tag, Self::lit(Tag::NIL.0 as u16))?;
         }
         Ok(())
     }
-    fn nil(&mut self) -> Tv {
+    pub(super) fn nil(&mut self) -> Tv {
         self.konst(Value::NIL)
     }
 
@@ -218,7 +218,7 @@ impl Recorder {
     }
 
     /// `t[key]` of a short string; `None`: by the helper.
-    unsafe fn lookup(&mut self, t: Tab, key: *mut Str) -> Rec<Option<Tv>> {
+    pub(super) unsafe fn lookup(&mut self, t: Tab, key: *mut Str) -> Rec<Option<Tv>> {
         // SAFETY: [GC-LIVE] the tables of the chain are reachable from the receiver.
         unsafe {
             let g = self.global();
@@ -309,7 +309,7 @@ impl Recorder {
     }
 
     /// Guards everything that the id of the prototype `p` proves.
-    unsafe fn guard_proto(&mut self, g: &mut Global, p: *mut Table) -> Rec<Ref> {
+    pub(super) unsafe fn guard_proto(&mut self, g: &mut Global, p: *mut Table) -> Rec<Ref> {
         // SAFETY: [GC-LIVE] the trace keeps it alive as its constant.
         unsafe {
             if (*p).hdr.flags & flags::TAB_DICT != 0 {
@@ -322,7 +322,7 @@ impl Recorder {
     }
 
     /// The constant value of `key` in the prototype `p` (nil: absent), guarded; `None` if it is not constant.
-    unsafe fn proto_const(
+    pub(super) unsafe fn proto_const(
         &mut self,
         g: &mut Global,
         p: *mut Table,
@@ -394,7 +394,7 @@ impl Recorder {
     }
 
     /// The value of a key in a dictionary, by a look-up.
-    unsafe fn find_entry(&mut self, t: Tab, key: Tv, now: Value) -> Rec<Option<Tv>> {
+    pub(super) unsafe fn find_entry(&mut self, t: Tab, key: Tv, now: Value) -> Rec<Option<Tv>> {
         // SAFETY: [GC-LIVE]
         unsafe {
             if now.is_nil() && !(*t.p).metatable.is_null() {
@@ -413,7 +413,7 @@ impl Recorder {
     }
 
     /// The entry of `key` (of a known type) in the dictionary `t`; one with a nil value if there is none.
-    fn dict_find(&mut self, t: Tab, key: Tv) -> Rec<Ref> {
+    pub(super) fn dict_find(&mut self, t: Tab, key: Tv) -> Rec<Ref> {
         let f = self.field(t.r, FieldId::TabFlags)?;
         let bit = self.buf.k(Ty::U8, flags::TAB_DICT.into());
         self.guard(IrOp::BitsNz, Ty::U8, f, bit)?;
@@ -708,7 +708,7 @@ impl Recorder {
     }
 
     /// The array element `k`, inside the array part.
-    fn element(&mut self, t: Ref, k: Ref) -> Rec<Place> {
+    pub(super) fn element(&mut self, t: Ref, k: Ref) -> Rec<Place> {
         let cap = self.field(t, FieldId::TabCap)?;
         let cap = self.emit(IrOp::Cast, Ty::Int, cap, REF_NONE)?;
         self.guard(IrOp::Ult, Ty::Int, k, cap)?;
@@ -717,7 +717,7 @@ impl Recorder {
         Ok(Place::Element(run, k, not))
     }
 
-    unsafe fn get_int(&mut self, t: Tab, k: Ref, ok: i64) -> Rec<Option<Tv>> {
+    pub(super) unsafe fn get_int(&mut self, t: Tab, k: Ref, ok: i64) -> Rec<Option<Tv>> {
         // SAFETY: [GC-LIVE]
         unsafe {
             let meta = (*t.p).metatable;
@@ -760,7 +760,14 @@ impl Recorder {
         }
     }
 
-    unsafe fn set_index(&mut self, ra: i16, k: Tv, ok: Value, v: Tv, ov: Value) -> Rec<bool> {
+    pub(super) unsafe fn set_index(
+        &mut self,
+        ra: i16,
+        k: Tv,
+        ok: Value,
+        v: Tv,
+        ov: Value,
+    ) -> Rec<bool> {
         // SAFETY: [GC-LIVE]
         unsafe {
             let Some(t) = self.table_operand(ra)? else {

@@ -59,19 +59,17 @@ impl Recorder {
         let val = self.emit(IrOp::LdV, Ty::Any, at, REF_NONE)?;
         let at = self.emit(IrOp::CTRef, Ty::Ptr, cell, REF_NONE)?;
         let tag = self.emit(IrOp::LdW, Ty::Tag, at, REF_NONE)?;
-        Ok(self.loaded(val, tag))
+        self.loaded(val, tag)
     }
 
     /// Payload and tag from loads, which may have been forwarded: if the tag is known, the type is.
-    pub(crate) fn loaded(&mut self, val: Ref, tag: Ref) -> Tv {
-        match self.buf.tag(tag) {
+    pub(crate) fn loaded(&mut self, val: Ref, tag: Ref) -> Rec<Tv> {
+        Ok(match self.buf.tag(tag) {
             Some(t) if Ty::of_tag(t).is_prim() => Tv { val: REF_NONE, tag },
-            Some(t) => {
-                if val.is_ins() && self.buf.ty(val) == Ty::Any {
-                    self.buf.at_mut(val).ty = Ty::of_tag(t);
-                }
-                Tv { val, tag }
-            }
+            Some(t) => Tv {
+                val: self.retyped(val, Ty::of_tag(t))?,
+                tag,
+            },
             None => {
                 // guarded before?
                 if let Some(t) = crate::opt::facts::proved_tag(&self.buf, tag) {
@@ -79,7 +77,7 @@ impl Recorder {
                 }
                 Tv { val, tag }
             }
-        }
+        })
     }
 
     fn store_cell(&mut self, cell: Ref, v: Tv) -> Rec<()> {
@@ -132,7 +130,7 @@ impl Recorder {
                 }
                 Op::GetCell => {
                     let c = self.tv(i.rb())?;
-                    let c = self.assume_tag(c, Tag::CELL);
+                    let c = self.assume_tag(c, Tag::CELL)?;
                     let v = self.load_cell(c.val)?;
                     self.set(i.ra(), v);
                 }
@@ -142,7 +140,7 @@ impl Recorder {
                         v = self.guard_tag(v, self.observed(i.rb()).tag)?;
                     }
                     let c = self.tv(i.ra())?;
-                    let c = self.assume_tag(c, Tag::CELL);
+                    let c = self.assume_tag(c, Tag::CELL)?;
                     self.barrier(c.val, v)?;
                     self.store_cell(c.val, v)?;
                 }

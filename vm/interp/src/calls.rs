@@ -16,7 +16,7 @@ use traceorus_base::objects::{
     Activation, GcHeader, LuaClosure, NativeClosure, ObjKind, Proto, thread_status,
 };
 
-use crate::{B8, B16, B32, B64, Gen, NIL, U16, U32, U64, extra, goff, toff};
+use crate::{B8, B16, B32, B64, CALL, Gen, NIL, U16, U32, U64, extra, goff, toff};
 
 /// Slots that a native function may count on (ORDER: `vm::call::MIN_NATIVE`).
 const MIN_NATIVE: i32 = 20;
@@ -266,7 +266,7 @@ fn copy<M: Masm>(g: &mut Gen<M>) {
 fn leave<M: Masm>(g: &mut Gen<M>, base: Gpr) {
     g.m.alu(AluOp::Sub, B64, d(M::BASE), base, M::T1);
     g.m.lea(d(M::BASE), at(M::BASE, -16));
-    g.m.lea(d(M::PC), at(M::T5, 8));
+    g.m.lea(d(M::PC), at(M::T5, 8 * CALL));
     g.reload_code();
     g.next(0);
 }
@@ -477,7 +477,7 @@ fn end_thread<M: Masm>(g: &mut Gen<M>, slow: Label) {
 fn give<M: Masm>(g: &mut Gen<M>) {
     g.m.load(U16, d(M::T6), at(M::T5, 6));
     g.m.load(U16, d(M::T1), at(M::T5, 2));
-    g.m.lea(d(M::PC), at(M::T5, 8));
+    g.m.lea(d(M::PC), at(M::T5, 8 * CALL));
     g.m.alu(AluOp::Sub, B64, d(M::BASE), M::T2, M::T1);
     g.m.lea(d(M::BASE), at(M::BASE, -16));
     g.m.alu(AluOp::Sub, B64, d(M::T2), M::T2, 16);
@@ -494,7 +494,7 @@ fn give<M: Masm>(g: &mut Gen<M>) {
 fn give_true<M: Masm>(g: &mut Gen<M>) {
     g.m.load(U16, d(M::T6), at(M::T5, 6));
     g.m.load(U16, d(M::T1), at(M::T5, 2));
-    g.m.lea(d(M::PC), at(M::T5, 8));
+    g.m.lea(d(M::PC), at(M::T5, 8 * CALL));
     g.m.alu(AluOp::Sub, B64, d(M::BASE), M::T2, M::T1);
     g.m.lea(d(M::BASE), at(M::BASE, -16));
     g.m.store_imm(B64, at(M::T2, -16), 0);
@@ -1062,7 +1062,7 @@ fn func_native<M: Masm>(g: &mut Gen<M>) {
     g.m.alu(AluOp::Sub, B64, d(M::BASE), M::BASE, M::T1);
     g.m.lea(d(M::BASE), at(M::BASE, -16));
     g.reload_code();
-    g.next(1);
+    g.next(CALL);
 }
 
 /// Calls the native function T0 with base T2 and top T5, whose frame word is written. T4 = number of its results.

@@ -29,7 +29,7 @@ use std::mem::offset_of;
 use traceorus_asm::operand::{at, at_index};
 use traceorus_asm::{Addr, AluOp, AsmError, Cond, Gpr, Label, LoadKind, Masm, Scale, Size, d};
 use traceorus_base::Tag;
-use traceorus_base::bytecode::Op;
+use traceorus_base::bytecode::{CALL_WORDS, Op};
 use traceorus_base::frame::JIT_SLOTS;
 use traceorus_base::objects::{GlobalHot, Thread};
 
@@ -109,6 +109,8 @@ macro_rules! toff {
 }
 pub(crate) use {goff, toff};
 
+/// Words of an instruction that calls.
+pub(crate) const CALL: i32 = CALL_WORDS as i32;
 pub(crate) const NIL: i64 = Tag::NIL.0 as i64;
 pub(crate) const FALSY: i64 = Tag::FALSE.0 as i64;
 

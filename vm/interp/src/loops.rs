@@ -8,7 +8,7 @@ use traceorus_base::Tag;
 use traceorus_base::bytecode::Op;
 use traceorus_base::objects::{Dict, DictEntry, GcHeader, Table, flags};
 
-use crate::{B8, B16, B32, B64, Gen, NIL, S8To32, S16To64, S32To64, U16, U32, U64, goff};
+use crate::{B8, B16, B32, B64, CALL, Gen, NIL, S8To32, S16To64, S32To64, U16, U32, U64, goff};
 
 pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
     match op {
@@ -137,7 +137,7 @@ fn iterate<M: Masm>(g: &mut Gen<M>, generic: Label) {
     let end = g.cold(|g| {
         g.m.store_imm(B32, Gen::<M>::reg(M::T1, 8), NIL as i32);
         g.m.store_imm(B32, Gen::<M>::reg(M::T1, 24), NIL as i32);
-        g.next(1);
+        g.next(CALL);
     });
     let ipairs = g.cold(move |g| {
         let absent = g.m.new_label();
@@ -206,7 +206,7 @@ fn iterate<M: Masm>(g: &mut Gen<M>, generic: Label) {
     g.m.store_imm(B64, Gen::<M>::tag(M::T1), Tag::INT.0);
     g.m.store(B64, Gen::<M>::reg(M::T1, 16), M::T6);
     g.m.store(B32, Gen::<M>::reg(M::T1, 24), M::T7);
-    g.next(1);
+    g.next(CALL);
     g.m.bind(first);
     g.m.branch(Cond::Ne, B32, M::T6, NIL, step);
     g.m.mov_imm(d(M::T5), 0);
@@ -258,7 +258,7 @@ fn iterate<M: Masm>(g: &mut Gen<M>, generic: Label) {
     g.m.store(B32, Gen::<M>::reg(M::T1, 12), M::T0);
     g.m.store(B64, Gen::<M>::reg(M::T1, 16), M::T7);
     g.m.store(B32, Gen::<M>::reg(M::T1, 24), M::T6);
-    g.next(1);
+    g.next(CALL);
     // fields, and all other cases
     g.m.bind(call);
     g.m.load(U64, d(M::T7), at(M::GLOBAL, goff!(helpers)));
@@ -269,7 +269,7 @@ fn iterate<M: Masm>(g: &mut Gen<M>, generic: Label) {
     g.m.call_reg(M::T7);
     g.m.mov(d(M::T0), M::RET0);
     g.m.branch(Cond::Lt, B64, M::T0, 0, generic);
-    g.next(1);
+    g.next(CALL);
 }
 
 /// Takes the back edge of T0 words, into the loop's trace if it has one. Destroys T1.

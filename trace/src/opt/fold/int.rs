@@ -201,7 +201,12 @@ fn shift(buf: &mut IrBuf, i: &Ins, x: Ins, inner: Option<i64>, k: i64) -> Fold {
         };
     }
     // The bits shifted out and back in again.
-    match (i.op, x.op, buf.int(x.b)) {
+    let bits = if matches!(x.op, Shl | Shr | Sar) {
+        buf.int(x.b)
+    } else {
+        None
+    };
+    match (i.op, x.op, bits) {
         (Shr, Shl, Some(c)) if c == k => with(buf, And, x.a, (u64::MAX >> k) as i64),
         (Shl, Shr | Sar, Some(c)) if c == k => with(buf, And, x.a, -1i64 << k),
         (Sar, _, _) if facts::range(buf, i.a).lo >= 0 => with(buf, Shr, i.a, k),
@@ -220,6 +225,7 @@ fn left_constant(cx: &OptCx, buf: &mut IrBuf, i: &Ins, k: i64) -> Fold {
             ..*i
         }),
         // k - (x + c), k - (c - x)
+        (Sub, _) if !matches!(x.op, Add | Sub | Neg) => Fold::Next,
         (Sub, _) => match (x.op, buf.int(x.a), buf.int(x.b)) {
             (Add, _, Some(c)) => {
                 let a = buf.k_int(k.wrapping_sub(c));
