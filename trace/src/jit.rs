@@ -192,7 +192,7 @@ impl Jit {
     ///
     /// # Safety
     /// `g` is a live state.
-    pub unsafe fn new(g: &mut Global, config: &Config, outputs: Outputs) -> Option<Box<Jit>> {
+    pub unsafe fn new(g: &mut Global, config: &Config, mut outputs: Outputs) -> Option<Box<Jit>> {
         let params = config.params;
         if g.hot.resume.is_null() {
             return None;
@@ -211,6 +211,7 @@ impl Jit {
         let first = area.next_address();
         let (code, thunks) = lower::emit_thunks::<traceorus_asm::Host>(first, &rust).ok()?;
         area.install(&code).ok()?;
+        outputs.thunks(first, &code);
         let symbols = if params.dump & dump::MC != 0 {
             // SAFETY: as promised.
             unsafe { Symbols::of_state(&raw const g.hot) }
