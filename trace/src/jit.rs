@@ -192,7 +192,7 @@ impl Jit {
     ///
     /// # Safety
     /// `g` is a live state.
-    pub unsafe fn new(g: &mut Global, config: &Config, outputs: Outputs) -> Option<Box<Jit>> {
+    pub unsafe fn new(g: &mut Global, config: &Config, mut outputs: Outputs) -> Option<Box<Jit>> {
         let params = config.params;
         if g.hot.resume.is_null() {
             return None;
@@ -211,6 +211,7 @@ impl Jit {
         let first = area.next_address();
         let (code, thunks) = lower::emit_thunks::<traceorus_asm::Host>(first, &rust).ok()?;
         area.install(&code).ok()?;
+        outputs.thunks(first, &code);
         let symbols = if params.dump & dump::MC != 0 {
             // SAFETY: as promised.
             unsafe { Symbols::of_state(&raw const g.hot) }
@@ -250,7 +251,7 @@ impl Jit {
     ///
     /// # Safety
     /// As [`Jit::new`]; the state has no trace compiler.
-    pub unsafe fn install(mut self: Box<Jit>) -> *mut Jit {
+    pub unsafe fn install(self: Box<Jit>) -> *mut Jit {
         // SAFETY: as promised.
         unsafe {
             let g = &mut *self.g;
@@ -497,7 +498,7 @@ impl Jit {
             opt::finish(&mut r.opt, &mut r.buf);
             self.dump.ir(number, r);
             let address = area.next_address();
-            let out = lower::assemble::<traceorus_asm::Host>(&CodeInput {
+            let input = CodeInput {
                 ir: &r.buf,
                 link,
                 inherited: &r.inherited,
@@ -505,7 +506,12 @@ impl Jit {
                 trace: number,
                 address,
                 thunks,
-            })?;
+            };
+            self.dump.allocation(number, || {
+                lower::print_allocation::<traceorus_asm::Host>(&input)
+                    .unwrap_or_else(|why| format!("none: {}\n", why.text()))
+            });
+            let out = lower::assemble::<traceorus_asm::Host>(&input)?;
             area.install(&out.bytes)?;
             self.tell(What::Stop(number));
             let r = self.recorder.take().expect("recording");
@@ -558,6 +564,7 @@ impl Jit {
                 bytes: &out.bytes,
                 ir: &t.ir,
                 at: &out.ins_offsets,
+                loop_head: out.loop_head,
             };
             if self.dump.wants(dump::MC) {
                 self.symbols.add_constants(&t.ir);

@@ -61,20 +61,38 @@ impl Outputs {
         Ok(o)
     }
 
+    fn wanted(&self) -> bool {
+        self.map.is_some() || self.jitdump.is_some() || self.gdb.is_some()
+    }
+
     /// A trace was compiled.
     pub(crate) fn compiled(&mut self, t: &Trace, bytes: &[u8]) {
-        if self.map.is_none() && self.jitdump.is_none() && self.gdb.is_none() {
-            return;
+        if self.wanted() {
+            self.code(&Symbol::of(t, bytes));
         }
-        let symbol = Symbol::of(t, bytes);
+    }
+
+    /// The code that all traces share was made.
+    pub(crate) fn thunks(&mut self, address: u64, bytes: &[u8]) {
+        if self.wanted() {
+            self.code(&Symbol {
+                name: "trace_thunks".into(),
+                address,
+                bytes,
+                lines: Vec::new(),
+            });
+        }
+    }
+
+    fn code(&mut self, symbol: &Symbol<'_>) {
         if let Some(m) = &mut self.map {
-            m.add(&symbol);
+            m.add(symbol);
         }
         if let Some(j) = &mut self.jitdump {
-            j.add(&symbol);
+            j.add(symbol);
         }
         if let Some(g) = &mut self.gdb {
-            g.add(&symbol);
+            g.add(symbol);
         }
     }
 }

@@ -23,10 +23,13 @@ pub(super) fn listing(t: &Trace, code: &Code<'_>, symbols: &Symbols, names: bool
 }
 
 /// Labels at addresses inside the trace that are known without looking at its code.
-fn fixed_labels(t: &Trace) -> BTreeMap<u64, String> {
+fn fixed_labels(t: &Trace, code: &Code<'_>) -> BTreeMap<u64, String> {
     let mut labels = BTreeMap::new();
     for (n, &stub) in t.stubs.iter().enumerate() {
         labels.insert(stub, format!("exit_{n}"));
+    }
+    if let Some(head) = code.loop_head {
+        labels.insert(t.address + u64::from(head), "loop".into());
     }
     labels.insert(t.entry, "entry".into());
     labels
@@ -48,7 +51,7 @@ fn ir_before(out: &mut String, code: &Code<'_>, next: &mut usize, end: u64) {
 /// Bytes, 16 a line.
 fn bytes(t: &Trace, code: &Code<'_>, names: bool) -> String {
     let mut out = String::new();
-    let (labels, mut next) = (fixed_labels(t), 0);
+    let (labels, mut next) = (fixed_labels(t, code), 0);
     for (i, chunk) in code.bytes.chunks(16).enumerate() {
         let offset = 16 * i as u64;
         ir_before(&mut out, code, &mut next, offset);
@@ -102,15 +105,16 @@ mod x64 {
     }
 
     pub(super) fn listing(t: &Trace, code: &Code<'_>, symbols: &Symbols, names: bool) -> String {
-        let mut labels = fixed_labels(t);
+        let mut labels = fixed_labels(t, code);
         let range = t.address..t.address + code.bytes.len() as u64;
         let decode = || Decoder::with_ip(64, code.bytes, t.address, DecoderOptions::NONE);
         let mut known = BTreeMap::new();
+        // what can be an address is one: with `names` it must not be shown, if it has a name or not
+        let addresses = 1 << 20..1 << 47;
         let mut note = |address: u64| {
             if let Some(name) = symbols.name(address) {
                 known.insert(address, name.to_string());
-            } else if names && address >> 20 != 0 {
-                // an address of this run; say that there is one
+            } else if names && addresses.contains(&address) {
                 known.insert(address, "address".into());
             }
         };
@@ -126,7 +130,7 @@ mod x64 {
             }
             for op in 0..i.op_count() {
                 use OpKind::*;
-                if let Immediate64 | Immediate32 | Immediate32to64 = i.op_kind(op) {
+                if let Immediate64 | Immediate32to64 = i.op_kind(op) {
                     note(i.immediate(op));
                 }
             }
@@ -195,12 +199,14 @@ mod tests {
             bytes: &code,
             ir: &ir,
             at: &[(0, r)],
+            loop_head: Some(12),
         };
         let text = listing(&t, &code, &symbols, true);
         assert!(text.contains("mov rax, helper_X"), "{text}");
         assert!(text.contains("->exit_0:\n00000010  ret"), "{text}");
         assert!(text.contains("jne"), "{text}");
         assert!(text.contains("->exit_0\n"), "{text}");
+        assert!(text.contains("->loop:\n0000000c  jne"), "{text}");
         assert!(text.contains("->entry:\n00000000  mov"), "{text}");
         assert!(text.starts_with("        ; "), "{text}");
         let plain = listing(&t, &code, &Symbols::default(), false);

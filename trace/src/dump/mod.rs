@@ -89,6 +89,8 @@ pub(crate) struct Code<'a> {
     pub ir: &'a IrBuf,
     /// Offset at which the code of an instruction begins.
     pub at: &'a [(u32, Ref)],
+    /// Offset of the loop's head.
+    pub loop_head: Option<u32>,
 }
 
 fn kind(k: Kind) -> String {
