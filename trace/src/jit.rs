@@ -307,6 +307,10 @@ impl Jit {
         unsafe {
             let mut r = Recorder::new(l, kind, anchor, pc, self.params);
             r.funcs = &raw const self.funcs;
+            let n = self.params.abortrandom;
+            if n != 0 && self.rand().is_multiple_of(n) {
+                r.die_at = 1 + self.rand() % 30;
+            }
             match kind {
                 Kind::Side { parent, exit } => {
                     let t = self.traces[parent as usize].as_ref().expect("alive");
