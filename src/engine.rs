@@ -1,21 +1,23 @@
 //! Puts the parts together: a state, the front end as its loader, the libraries.
 
-use std::rc::Weak;
+use std::rc::{Rc, Weak};
 
 use traceorus_base::Value;
 use traceorus_base::chunk::Chunk;
 use traceorus_base::objects::Thread;
 use traceorus_gc::HostAlloc;
 use traceorus_lang_lua::Error;
+use traceorus_trace::{Config, Jit, Outputs};
 use traceorus_vm::ctx::{Ctx, LResult, Throw};
 use traceorus_vm::state::{self, Global};
 use traceorus_vm::string::str_val;
 use traceorus_vm::{debuginfo, dump, load, throw};
 
+use crate::jitlib;
 use crate::runtime::Inner;
 
 /// Is shown every chunk before it is materialised.
-pub type Observer = fn(&Chunk);
+pub type Observer = Rc<dyn Fn(&Chunk)>;
 
 /// What the loader finds in `Global::user`.
 pub(crate) struct Embedder {
@@ -27,12 +29,19 @@ pub(crate) struct Embedder {
 ///
 /// # Safety
 /// As `vm::state::new`.
-pub unsafe fn new_state(observer: Option<Observer>) -> *mut Thread {
+pub unsafe fn new_state(
+    observer: Option<Observer>,
+    config: &Config,
+    outputs: Outputs,
+) -> *mut Thread {
     // SAFETY: as promised; the state is fresh.
     unsafe {
         let l = state::new(HostAlloc::System);
         let g = Global::of((*l).global);
         g.loader = Some(load_source);
+        if let Some(jit) = Jit::new(g, config, outputs) {
+            jit.install();
+        }
         g.user = Some(Box::new(Embedder {
             observer,
             runtime: Weak::new(),
@@ -50,7 +59,7 @@ pub(crate) fn embedder(g: &Global) -> Option<&Embedder> {
 unsafe fn load_source(l: *mut Thread, source: &[u8], name: &[u8], mode: &[u8]) -> LResult<Value> {
     // SAFETY: `l` is live.
     let (g, depth) = unsafe { (Global::of((*l).global), (*l).ncalls & 0xffff) };
-    let observer = embedder(g).and_then(|e| e.observer);
+    let observer = embedder(g).and_then(|e| e.observer.clone());
     let mut fail = |msg: &[u8], status: u32| {
         // SAFETY: `l` is live; a fresh string.
         unsafe { Err::<Value, Throw>(throw::set_error(l, str_val(g.str_new(msg)), status)) }
@@ -101,8 +110,12 @@ unsafe fn load_source(l: *mut Thread, source: &[u8], name: &[u8], mode: &[u8]) -
 }
 
 /// Opens the libraries that `wanted` accepts, in the running native frame.
-pub fn open_libs(cx: Ctx, wanted: impl FnMut(&str) -> bool) {
+pub fn open_libs(cx: Ctx, mut wanted: impl FnMut(&str) -> bool) {
+    let jit = wanted("jit");
     traceorus_stdlib::open_some(cx, wanted);
+    if jit {
+        jitlib::open(cx);
+    }
 }
 
 /// Message and stack traceback of the running thread, from the given level on.

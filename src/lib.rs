@@ -43,6 +43,7 @@
 mod engine;
 mod error;
 mod handle;
+mod jitlib;
 mod runtime;
 #[cfg(test)]
 mod tests;
@@ -60,5 +61,6 @@ pub mod raw {
     pub use traceorus_base as base;
     pub use traceorus_gc as gc;
     pub use traceorus_stdlib as stdlib;
+    pub use traceorus_trace as trace;
     pub use traceorus_vm as vm;
 }

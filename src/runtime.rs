@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use traceorus_base::objects::{self, GlobalHot, Thread};
 use traceorus_base::{Tag, Value as Raw};
+use traceorus_trace::{Config, Outputs};
 use traceorus_vm::ctx::{Ctx, LResult};
 use traceorus_vm::state::{self, Global};
 use traceorus_vm::{native, table, throw};
@@ -44,14 +45,16 @@ impl Libraries {
     pub const UTF8: Libraries = Libraries(256);
     /// `debug`.
     pub const DEBUG: Libraries = Libraries(512);
+    /// `jit`: control of the trace compiler.
+    pub const JIT: Libraries = Libraries(1024);
     /// Every library.
-    pub const ALL: Libraries = Libraries(1023);
+    pub const ALL: Libraries = Libraries(2047);
     /// Those that reach neither files nor processes by themselves (though `loadfile` and `dofile` of the basic library
     /// read files; remove them if that matters).
     pub const PURE: Libraries = Libraries(1 | 4 | 8 | 64 | 128 | 256);
 
     fn contains(self, name: &str) -> bool {
-        const NAMES: [&str; 10] = [
+        const NAMES: [&str; 11] = [
             "_G",
             "package",
             "coroutine",
@@ -62,6 +65,7 @@ impl Libraries {
             "math",
             "utf8",
             "debug",
+            "jit",
         ];
         NAMES
             .iter()
@@ -113,7 +117,7 @@ impl Builder {
         self.time_limit = Some(t);
         self
     }
-    /// Whether environment variables (`LUA_PATH` and others) count (default: yes).
+    /// Whether environment variables (`LUA_PATH`, `TRACEORUS_JIT` and others) count (default: yes).
     pub fn environment(mut self, on: bool) -> Builder {
         self.environment = on;
         self
@@ -154,8 +158,15 @@ impl Runtime {
     }
 
     fn with(b: &Builder) -> Runtime {
+        // where there is nobody to tell, a wrong value counts as unset
+        let config = if b.environment {
+            Config::from_env(|n| std::env::var(n).ok()).unwrap_or_default()
+        } else {
+            Config::default()
+        };
+        let outputs = Outputs::open(&config).unwrap_or_default();
         // SAFETY: the system's allocator.
-        let l = unsafe { engine::new_state(None) };
+        let l = unsafe { engine::new_state(None, &config, outputs) };
         let inner = Rc::new(Inner {
             l,
             depth: Cell::new(0),

@@ -24,7 +24,7 @@ fn hot_types() {
         ("NativeClosure", size_of::<NativeClosure>(), 56),
         ("Userdata", size_of::<Userdata>(), 32),
         ("Shape", size_of::<Shape>(), 64),
-        ("Proto", size_of::<Proto>(), 104),
+        ("Proto", size_of::<Proto>(), 112),
         ("UpvalDesc", size_of::<UpvalDesc>(), 16),
         ("LocVar", size_of::<LocVar>(), 16),
         ("Activation", size_of::<Activation>(), 64),

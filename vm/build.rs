@@ -27,6 +27,8 @@ fn main() {
 .hidden traceorus_interp_active
 .globl traceorus_interp_enter
 .hidden traceorus_interp_enter
+.globl traceorus_interp_resume
+.hidden traceorus_interp_resume
 traceorus_interp_base:
 ";
     s.push_str(text);
@@ -47,6 +49,7 @@ traceorus_interp_base:
     let mut marks = vec![
         (code.active, "traceorus_interp_active"),
         (code.enter, "traceorus_interp_enter"),
+        (code.resume, "traceorus_interp_resume"),
     ];
     marks.sort_unstable();
     let upto = |s: &mut String, at: &mut u32, to: u32, marks: &mut Vec<(u32, &str)>| {

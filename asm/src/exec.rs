@@ -452,6 +452,30 @@ fn doubles() {
                 }
             }
         }
+        for b in values {
+            for (dst, lhs, rhs) in [
+                (Host::F1, Host::F1, Host::F2),
+                (Host::F2, Host::F1, Host::F2),
+                (Host::F3, Host::F1, Host::F2),
+            ] {
+                for max in [false, true] {
+                    let got = run(&mut mem, |m| {
+                        m.fmov_imm(d(Host::F1), a);
+                        m.fmov_imm(d(Host::F2), b);
+                        if max {
+                            m.fmax(d(dst), lhs, rhs);
+                        } else {
+                            m.fmin(d(dst), lhs, rhs);
+                        }
+                        m.f64_to_bits(d(Host::T0), dst);
+                        Host::T0
+                    });
+                    let first = if max { a > b } else { a < b };
+                    let want = if first { a } else { b };
+                    assert_eq!(got, want.to_bits(), "max {max} {a} {b}");
+                }
+            }
+        }
         let exact = a.fract() == 0.0 && (-(2f64.powi(63))..2f64.powi(63)).contains(&a);
         let got = branches(&mut mem, |m, l| {
             m.fmov_imm(d(Host::F1), a);

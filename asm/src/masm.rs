@@ -370,10 +370,30 @@ pub trait Masm: Sized {
     fn fmov_imm(&mut self, dst: Dst<Fpr>, value: f64);
     /// `dst = [addr]`
     fn fload(&mut self, dst: Dst<Fpr>, addr: Addr);
+    /// `dst =` the double at `label`.
+    fn fload_label(&mut self, dst: Dst<Fpr>, label: Label);
     /// `[addr] = src`
     fn fstore(&mut self, addr: Addr, src: Fpr);
     /// `dst = lhs op rhs`
     fn falu(&mut self, op: FAlu, dst: Dst<Fpr>, lhs: Fpr, rhs: impl Into<FOperand>);
+    /// `dst = lhs < rhs ? lhs : rhs`, so `rhs` if an operand is a NaN or both are zeros.
+    fn fmin(&mut self, dst: Dst<Fpr>, lhs: Fpr, rhs: Fpr) {
+        self.fselect(FCond::Lt, dst, lhs, rhs);
+    }
+    /// `dst = lhs > rhs ? lhs : rhs`, so `rhs` if an operand is a NaN or both are zeros.
+    fn fmax(&mut self, dst: Dst<Fpr>, lhs: Fpr, rhs: Fpr) {
+        self.fselect(FCond::Gt, dst, lhs, rhs);
+    }
+    /// `dst = (lhs cond rhs) ? lhs : rhs`
+    fn fselect(&mut self, cond: FCond, dst: Dst<Fpr>, lhs: Fpr, rhs: Fpr) {
+        let (left, end) = (self.new_label(), self.new_label());
+        self.fcmp_branch(cond, lhs, rhs, left);
+        self.fmov(dst, rhs);
+        self.jump(end);
+        self.bind(left);
+        self.fmov(dst, lhs);
+        self.bind(end);
+    }
     /// `dst = sqrt(src)`
     fn fsqrt(&mut self, dst: Dst<Fpr>, src: Fpr);
     /// `dst = -src`: flips the sign bit, of NaNs too.

@@ -1,5 +1,6 @@
 //! The vocabulary of [`Masm`](crate::Masm): sizes, conditions, operations and operands, none of them tied to a target.
 
+use crate::label::Label;
 use crate::reg::{Fpr, Gpr};
 
 /// Operand size of an integer operation.
@@ -355,6 +356,8 @@ pub enum FOperand {
     Reg(Fpr),
     /// The value in memory.
     Mem(Addr),
+    /// The value at a label of the same code: a constant.
+    At(Label),
 }
 
 macro_rules! from_imm {
@@ -403,6 +406,12 @@ impl From<RegImm> for Operand {
 impl From<Fpr> for FOperand {
     fn from(reg: Fpr) -> FOperand {
         FOperand::Reg(reg)
+    }
+}
+
+impl From<Label> for FOperand {
+    fn from(label: Label) -> FOperand {
+        FOperand::At(label)
     }
 }
 

@@ -221,20 +221,21 @@ macro_rules! for_each_bytecode {
             /// Prepares a generic loop: `R[A]` iterator, `R[A+1]` state, `R[A+2]` control, `R[A+3]` closing value (marked
             /// to be closed if not nil or false); jumps by 32 bits to the TForCall
             TForPrep(s l h;)
-            /// `R[A], .. R[A+C-1] = R[A-4](R[A-3], R[A-2])`, a call whose function slot is A
-            TForCall(s _ n;)
+            /// `R[A], .. R[A+C-1] = R[A-4](R[A-3], R[A-2])`, a call whose function slot is A (B: hot counter); the continuation word
+            TForCall(s x n; c)
             /// If `R[A]` is not nil, `R[A-2] = R[A]` and jump back by 32 bits
             TForLoop(s l h;)
 
-            /// `R[A].. = R[A](R[A+1] .. R[A+B])`, C results (0xFFFF: all, up to the top)
-            Call(s n n;)
+            /// `R[A].. = R[A](R[A+1] .. R[A+B])`, C results (0xFFFF: all, up to the top); the *continuation word*: address of machine
+            /// code that goes on after the call when a compiled function returns to it; `GlobalHot::cont_stub` if there is none
+            Call(s n n; c)
             /// As Call, arguments `R[A+1]` up to the top
-            CallM(s _ n;)
+            CallM(s _ n; c)
             /// `return R[A](R[A+1] .. R[A+B])`. C is 0xFFFF: a native function is called as by Call, and the RetM that
-            /// follows returns its results
-            TailCall(s n n;)
+            /// follows returns its results: hence the continuation word
+            TailCall(s n n; c)
             /// As TailCall, arguments `R[A+1]` up to the top
-            TailCallM(s _ n;)
+            TailCallM(s _ n; c)
             /// `return`
             Ret0(_ _ _;)
             /// `return R[A]`
@@ -256,10 +257,10 @@ macro_rules! for_each_bytecode {
             /// Closes to-be-closed variables in registers >= A
             Close(s _ _;)
 
-            /// Function header, fixed parameters: B frame size, C parameters; reached with a count that differs
-            FuncF(_ n n;)
-            /// Function header, vararg
-            FuncV(_ n n;)
+            /// Function header, fixed parameters: A hot counter, B frame size, C parameters; reached with a count that differs
+            FuncF(x n n;)
+            /// Function header, vararg (A: hot counter)
+            FuncV(x n n;)
             /// Function header, native function
             FuncN(_ n n;)
             /// Function header, native function `math.floor` performed without a frame where it is simple
@@ -324,6 +325,20 @@ macro_rules! for_each_bytecode {
             FfYield(_ n n;)
             /// Frame-private continuation: passes C results (0xFFFF: all) on as those of a native frame (never in chunks)
             ContPass(_ _ n;)
+
+            /// As Loop, which it replaced: enters trace number A where Loop jumps
+            JLoop(x l h;)
+            /// As ForLoop: enters trace number B where ForLoop jumps back
+            JForLoop(s x j;)
+            /// As ForLoopV: enters trace number B where ForLoopV jumps back
+            JForLoopV(s x j;)
+            /// In place of a TForCall: enters trace number B before anything is done
+            JTForCall(s x n; c)
+            /// As FuncF: enters trace number A once the frame is complete. C is [`HEADER_JFUNCF`]; the number of parameters is in
+            /// the prototype
+            JFuncF(x n n;)
+            /// As FuncV: enters trace number A once the frame is complete
+            JFuncV(x n n;)
         }
     };
 }
@@ -502,6 +517,52 @@ impl Op {
             _ => MetaEnd::HELPER,
         }
     }
+    /// The op that the front end (for headers: the loader) wrote where this one stands: that of a loop or header that enters a
+    /// trace, else the op itself. The two have the same operands but for the counter.
+    #[inline]
+    pub const fn original(self) -> Op {
+        match self {
+            Op::JLoop => Op::Loop,
+            Op::JForLoop => Op::ForLoop,
+            Op::JForLoopV => Op::ForLoopV,
+            Op::JTForCall => Op::TForCall,
+            Op::JFuncF => Op::FuncF,
+            Op::JFuncV => Op::FuncV,
+            op => op,
+        }
+    }
+    /// The op that enters a trace in place of this one, if it is one that counts.
+    #[inline]
+    pub const fn entering(self) -> Option<Op> {
+        Some(match self.original() {
+            Op::Loop => Op::JLoop,
+            Op::ForLoop => Op::JForLoop,
+            Op::ForLoopV => Op::JForLoopV,
+            Op::TForCall => Op::JTForCall,
+            Op::FuncF => Op::JFuncF,
+            Op::FuncV => Op::JFuncV,
+            _ => return None,
+        })
+    }
+    /// The operand (1: A, 2: B, 3: C) in which loaded code keeps the hot counter or, once the op enters a trace, the number of
+    /// the trace; `None` if the op does not count. Also the operand's place among the word's halves, in memory.
+    #[inline]
+    pub const fn counter(self) -> Option<usize> {
+        match self.original() {
+            Op::Loop | Op::FuncF | Op::FuncV => Some(1),
+            Op::ForLoop | Op::ForLoopV | Op::TForCall => Some(2),
+            _ => None,
+        }
+    }
+    /// True for the instructions that a frame word of kind LUA may name. They are [`CALL_WORDS`] long, and their word number
+    /// [`CONTINUATION`] is the continuation word.
+    #[inline]
+    pub const fn has_continuation(self) -> bool {
+        matches!(
+            self.original(),
+            Op::Call | Op::CallM | Op::TailCall | Op::TailCallM | Op::TForCall
+        )
+    }
     /// Name in upper case, as listings show it.
     pub fn mnemonic(self) -> String {
         self.info().name.to_ascii_uppercase()
@@ -514,6 +575,32 @@ impl Op {
 
 /// "All results" / "as many as there are" in a count operand.
 pub const MULTI: u16 = 0xFFFF;
+
+/// Length in words of all instructions that call a function, so that returns need not know which one waits: execution goes on
+/// that far behind its pc.
+pub const CALL_WORDS: usize = 2;
+/// Number of the continuation word in them.
+pub const CONTINUATION: usize = 1;
+
+const _: () = {
+    let mut i = 0;
+    while i < OPS.len() {
+        let extra = OPS[i].extra;
+        assert!(
+            !Op::ALL[i].has_continuation()
+                || extra.len() + 1 == CALL_WORDS && matches!(extra[CONTINUATION - 1], Extra::Cache)
+        );
+        i += 1;
+    }
+};
+
+/// A hot counter that has run out; counters start at less and count down through 0.
+pub const COUNTER_OUT: u16 = 0xFFFF;
+
+/// Operand C of a `FuncV` (and `JFuncV`): a number of arguments that no call has.
+pub const HEADER_VARARG: u16 = 0xFFFE;
+/// Operand C of a `JFuncF`: a number of arguments that no call has either, so that each one goes to the header's handler.
+pub const HEADER_JFUNCF: u16 = 0xFFFD;
 
 /// Packs an instruction word.
 #[inline]

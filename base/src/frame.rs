@@ -50,6 +50,11 @@ pub mod kind {
     pub const MASK: u64 = 7;
 }
 
+/// Words of 8 bytes that the interpreter's native frame has for traces, from `Masm::local(2)` on. Traces run in that frame:
+/// their spill slots and the place where their exits save registers are there. Nobody else uses them, and entries that nest have
+/// some each.
+pub const JIT_SLOTS: u32 = 300;
+
 /// First bit of the delta.
 pub const DELTA_SHIFT: u32 = 47;
 /// Largest delta in slots.

@@ -7,10 +7,12 @@
 pub mod bytecode;
 pub mod chunk;
 pub mod chunkid;
+pub mod fastfn;
 pub mod frame;
 pub mod meta;
 pub mod number;
 pub mod objects;
+pub mod params;
 pub mod value;
 
 pub use value::{Tag, Value};

@@ -53,7 +53,7 @@ pub struct GcHeader {
     /// Table: array kind (a tag byte: every non-nil element has this tag; `ANY`: mixed; `NIL`: all nil so
     /// far). Closures: number of upvalues. Userdata: number of user values.
     pub extra: u8,
-    /// String: hash. Table: shape id. Shape: its id. Others: free.
+    /// String: hash. Table: shape id. Shape: its id. Native closure: number of the function (`fastfn`). Others: free.
     pub word: u32,
 }
 
@@ -444,6 +444,8 @@ pub struct Proto {
     pub nupvals: u8,
     /// How many closures were instantiated, saturating (for the recorder).
     pub ninstances: u32,
+    /// The trace compiler's own, 0 at first. Written by `vm::jithooks::set_proto_jit` only.
+    pub jit: u64,
 }
 
 /// Words that share a smallest line in [`Proto::lines`].
@@ -647,6 +649,17 @@ pub struct GlobalHot {
     pub error_status: u32,
     /// 1 once the message handler has run for the error under way.
     pub error_handled: u32,
+    /// Entry addresses of traces by number, owned by the trace compiler; null while there are none. Read by the instructions
+    /// that enter traces, with the number in their counter operand.
+    pub traces: *const u64,
+    /// Where traces go back to the interpreter, `traceorus_interp_resume`: RET0 is the next pc, or null to leave. Thread, base and
+    /// dispatch base are read anew: what changed must be in `current` and the thread. Null without a generated interpreter.
+    pub resume: *const u8,
+    /// The trace compiler's own, not kept across anything that may run another trace.
+    pub jit_scratch: [u64; 4],
+    /// What the loader writes into the continuation words of calls (`Op::has_continuation`): machine code that compiled returns
+    /// jump to where nothing compiled goes on after the call. Null until the trace compiler sets it: code loaded before has 0 there.
+    pub cont_stub: *const u8,
 }
 
 /// Bits of `GlobalHot::poll`.
@@ -659,6 +672,8 @@ pub mod poll {
     pub const INTERRUPT: u32 = 4;
     /// A hook was set: the native function that did it returns by the slow path, which looks at hooks.
     pub const HOOKS: u32 = 8;
+    /// The trace compiler has something to tell to Lua (`Global::events`).
+    pub const EVENTS: u32 = 16;
 }
 
 /// Index into `GlobalHot::type_meta` for a value without metatable of its own, or `None` for tables and

@@ -2,17 +2,23 @@
 
 mod opts;
 mod repl;
+mod reports;
+mod sampler;
 mod signals;
 
 use std::ffi::CString;
 use std::os::unix::ffi::OsStringExt;
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use traceorus::raw::base as traceorus_base;
 use traceorus::raw::stdlib::{base, cfile};
+use traceorus::raw::trace::dump::Out;
+use traceorus::raw::trace::{Config, Outputs, params};
 use traceorus::raw::vm::ctx::{Ctx, LResult};
 use traceorus::raw::vm::{native, state};
 use traceorus::raw::{Observer, new_state, open_libs, traceback};
+use traceorus_base::chunk::Chunk;
 use traceorus_base::{Tag, Value};
 
 use traceorus_lang_common::listing;
@@ -54,6 +60,7 @@ fn main() -> ExitCode {
             run(&p)
         }
         Err(Stop::Help) => write_stdout(opts::usage(name).as_bytes()),
+        Err(Stop::JitHelp) => write_stdout(jit_help().as_bytes()),
         Err(Stop::Version) => write_stdout(BANNER.as_bytes()),
         Err(Stop::Bad(m)) => {
             cfile::write_stderr(format!("{name}: {m}\n{}", opts::usage(name)).as_bytes());
@@ -99,27 +106,61 @@ fn message(program: Option<&str>, msg: &[u8]) {
     cfile::write_stderr(&m);
 }
 
-/// What prints the bytecode of each chunk: to standard output (`--dump bytecode`) or, with `bc` among the stages that
-/// `TRACEORUS_DUMP` lists, to standard error.
-fn observer(p: &Program) -> Option<Observer> {
+/// The text of `-j help`: every parameter with the value that the environment gives it.
+fn jit_help() -> String {
+    let params = match Config::from_env(|n| std::env::var(n).ok()) {
+        Ok(c) => c.params,
+        Err(_) => Config::default().params,
+    };
+    format!(
+        "-j off, -j on, -j name=value,... (also TRACEORUS_JIT, jit.opt.start):\n{}\
+         -O0 to -O3, -O+pass,-pass (also TRACEORUS_OPT, jit.opt.start): {}\n\
+         --dump stage,...[:file] (also TRACEORUS_DUMP): {}\n",
+        params.table(),
+        params::pass_names(),
+        params::dump::stage_names(),
+    )
+}
+
+/// What prints the bytecode of each chunk: to standard output (`--dump bytecode`) or, with the stage `bc`, to where dumps go.
+fn observer(p: &Program, config: &Config, out: &Out) -> Option<Observer> {
     if p.options.dump {
-        return Some(|c| {
+        return Some(Rc::new(|c: &Chunk| {
             write_stdout(listing::list(c).as_bytes());
-        });
+        }));
     }
-    let stages = std::env::var("TRACEORUS_DUMP").ok()?;
-    stages
-        .split(',')
-        .any(|s| s == "bc")
-        .then_some(|c| cfile::write_stderr(listing::list(c).as_bytes()))
+    let out = out.clone();
+    config.dump_bytecode.then(|| {
+        let show: Observer = Rc::new(move |c: &Chunk| out.write(&listing::list(c)));
+        show
+    })
+}
+
+/// Settings of the trace compiler, and what they open.
+fn settings(p: &Program) -> Result<(Config, Outputs), String> {
+    let config = Config::from_env(|n| std::env::var(n).ok())?;
+    let config = p.options.configure(config)?;
+    if let Some(filter) = &config.log {
+        reports::log(filter)?;
+    }
+    let outputs = Outputs::open(&config)?;
+    Ok((config, outputs))
 }
 
 /// Makes a state, runs everything in it and closes it. True if nothing failed.
 fn run(p: &Program) -> bool {
+    let (config, outputs) = match settings(p) {
+        Ok(s) => s,
+        Err(e) => {
+            message(p.name.get(), e.as_bytes());
+            return false;
+        }
+    };
     // SAFETY: the system's allocator; the state is closed when nothing runs any more.
     unsafe {
-        let l = new_state(observer(p));
+        let l = new_state(observer(p, &config, &outputs.dump), &config, outputs);
         signals::set_target((*l).global);
+        reports::prepare((*l).global, &config);
         let cx = Ctx::new(l);
         cx.g().interrupt = Some(signals::interrupted);
         cx.push(cx.new_native("main", native!(pmain), &[]));

@@ -217,6 +217,11 @@ impl Heap {
         bytes <= SMALL_READY || self.arena.fill_spare(bytes + slack + 2 * BLOCK)
     }
 
+    /// The host has refused memory since the last safepoint, which will look whether enough is left ([`Heap::is_ready`]).
+    pub fn is_short(&self) -> bool {
+        self.short
+    }
+
     /// At a safepoint: whether small allocations will find memory up to the next one. If the host has refused some since
     /// the last call, this may run an emergency collection.
     ///

@@ -91,6 +91,8 @@ mod tests;
 mod verify;
 mod weak;
 
+use std::sync::atomic::AtomicBool;
+
 use core::ptr::null_mut;
 use std::collections::VecDeque;
 
@@ -193,6 +195,8 @@ pub struct Heap {
     epoch: u8,
     /// A hook runs.
     busy: bool,
+    /// A step or collection runs.
+    at_work: AtomicBool,
     /// Stack of gray objects, see `mark`.
     gray: Vec<usize>,
     /// Black objects that changed, and threads that run.
@@ -272,6 +276,7 @@ impl Heap {
             phase: Phase::Pause,
             epoch: 0,
             busy: false,
+            at_work: AtomicBool::new(false),
             gray: Vec::new(),
             grayagain: Vec::new(),
             remarked: false,
@@ -309,6 +314,10 @@ impl Heap {
         }
     }
 
+    /// Where it is noted that a step or collection runs, for profilers that look from a signal handler. Valid as long as the heap.
+    pub fn at_work(&self) -> *const AtomicBool {
+        &raw const self.at_work
+    }
     /// Where memory comes from.
     pub fn host(&self) -> HostAlloc {
         self.arena.host

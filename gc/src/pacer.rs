@@ -118,6 +118,14 @@ impl Heap {
 
     /// One piece of work of about `limit` bytes; returns what it cost.
     unsafe fn single_step(&mut self, limit: usize) -> usize {
+        self.at_work.store(true, Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        let done = unsafe { self.step_of_phase(limit) };
+        self.at_work.store(false, Ordering::Relaxed);
+        done
+    }
+
+    unsafe fn step_of_phase(&mut self, limit: usize) -> usize {
         // SAFETY: the caller's promise.
         unsafe {
             match self.phase {
@@ -154,6 +162,7 @@ impl Heap {
         if self.busy {
             return;
         }
+        self.at_work.store(true, Ordering::Relaxed);
         // SAFETY: the caller's promise.
         unsafe {
             if !emergency {
@@ -173,6 +182,7 @@ impl Heap {
             self.poll_word().fetch_and(!poll::GC, Ordering::Relaxed);
             self.verify_step();
         }
+        self.at_work.store(false, Ordering::Relaxed);
     }
 
     unsafe fn finish_sweep(&mut self) {

@@ -166,28 +166,6 @@ fn tostring(cx: Ctx) -> LResult<usize> {
     cx.ret(s)
 }
 
-/// Value of the numeral `s` in the given base: spaces, sign and alphanumeric digits only; wraps around.
-fn str_to_int(s: &[u8], base: u32) -> Option<i64> {
-    let is_space = |b: &u8| matches!(b, b' ' | 0x09..=0x0d);
-    let start = s.iter().position(|b| !is_space(b))?;
-    let end = s.len() - s.iter().rev().position(|b| !is_space(b))?;
-    let (neg, digits) = match &s[start..end] {
-        [b'-', d @ ..] => (true, d),
-        [b'+', d @ ..] => (false, d),
-        d => (false, d),
-    };
-    if digits.is_empty() {
-        return None;
-    }
-    let mut n = 0u64;
-    for &b in digits {
-        n = n
-            .wrapping_mul(u64::from(base))
-            .wrapping_add(u64::from((b as char).to_digit(base)?));
-    }
-    Some(if neg { n.wrapping_neg() } else { n } as i64)
-}
-
 fn tonumber(cx: Ctx) -> LResult<usize> {
     if cx.is_none_or_nil(2) {
         let v = cx.check_any(1)?;
@@ -201,7 +179,7 @@ fn tonumber(cx: Ctx) -> LResult<usize> {
     if !(2..=36).contains(&base) {
         return Err(cx.arg_error(2, "base out of range"));
     }
-    cx.ret(str_to_int(cx.bytes(v), base as u32).map_or(Value::NIL, Value::int))
+    cx.ret(number::int_in_base(cx.bytes(v), base as u32).map_or(Value::NIL, Value::int))
 }
 
 // ---- metatables, raw access --------------------------------------------------------------------------------------

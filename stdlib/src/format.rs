@@ -1,18 +1,15 @@
-//! `string.format`. The conversions themselves are in [`convert`]; here arguments meet specifications, with the checks
+//! `string.format`. The conversions themselves are in `vm::convert`; here arguments meet specifications, with the checks
 //! and messages in the order of lstrlib.c (PUC 5.4.8).
 
 use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::Userdata;
 use traceorus_base::{Tag, Value};
+use traceorus_vm::convert::{
+    self, FLOAT_FLAGS, Form, HEX_FLAGS, INT_FLAGS, MAX_ITEM, Spec, TEXT_FLAGS, UNSIGNED_FLAGS,
+};
 use traceorus_vm::ctx::{Ctx, LResult, Throw};
 
 use crate::string::buf::Buf;
-
-pub mod convert;
-
-use convert::{
-    FLOAT_FLAGS, Form, HEX_FLAGS, INT_FLAGS, MAX_ITEM, Spec, TEXT_FLAGS, UNSIGNED_FLAGS,
-};
 
 /// `string.format`.
 pub fn format(cx: Ctx) -> LResult<usize> {

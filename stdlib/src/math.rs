@@ -8,10 +8,7 @@ use traceorus_vm::arith::num_lt;
 use traceorus_vm::ctx::{Ctx, LResult};
 use traceorus_vm::native;
 use traceorus_vm::number::tointeger_ns;
-
-pub mod random;
-
-use random::Xoshiro;
+use traceorus_vm::random::{self, Xoshiro};
 
 /// Makes the library's table.
 pub fn open(cx: Ctx<'_>) -> *mut Table {

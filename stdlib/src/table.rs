@@ -13,13 +13,13 @@ use std::cmp::Ordering;
 use traceorus_base::objects::{Table, run_get};
 use traceorus_base::{Tag, Value};
 use traceorus_vm::arith::lt;
+use traceorus_vm::convert::plain_int;
 use traceorus_vm::ctx::{Ctx, LResult};
 use traceorus_vm::native;
 use traceorus_vm::number::fmt_number;
 use traceorus_vm::string::str_bytes;
 use traceorus_vm::table::{table_get_int, table_len, table_set_int};
 
-use crate::format::convert::plain_int;
 use crate::string::buf::{Buf, append};
 
 /// Makes the library's table.

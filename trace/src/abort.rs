@@ -4,7 +4,7 @@ macro_rules! aborts {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
         /// Reason of an abort.
         #[repr(u16)]
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
         pub enum Abort { $($(#[$doc])* $name,)* }
         impl Abort {
             /// All reasons in numeric order.
@@ -54,6 +54,8 @@ aborts! {
     // assembly
     /// No register combination.
     Registers = "out of spill slots";
+    /// As many traces as `maxtrace` allows.
+    TooManyTraces = "too many traces";
     /// Code memory is used up.
     CodeMemory = "no room for machine code";
     /// The assembler refused.

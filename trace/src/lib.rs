@@ -3,15 +3,38 @@
 //! ```text
 //! vm: a counter runs out -> JitHooks::hot -> jit (policy) -> recording is switched on
 //! vm: active region, before each bytecode -> JitHooks::record -> record (bytecode -> IR) -> opt::emit (fold, CSE, guards)
-//! loop closed -> opt::finish (peeling, dead code, sinking) -> ra (registers, spills) -> lower (Masm) -> code memory -> patch
+//! loop closed -> opt::peel, opt::finish (dead code, sinking) -> ra (registers, spills) -> lower (Masm) -> code memory -> patch
 //! guard fails -> exit stub -> exit (restores the interpreter) -> counts -> side trace
 //! ```
 //! [`ir`] defines the intermediate representation; read its page first.
 
 pub mod abort;
+pub mod config;
+mod control;
+pub mod dump;
+pub mod events;
+mod exit;
+mod gdbjit;
+
 #[forbid(unsafe_code)]
 pub mod ir;
+pub mod jit;
 pub mod loc;
+pub mod lower;
 #[forbid(unsafe_code)]
 pub mod opt;
+pub mod outputs;
+pub mod params;
+mod perfmap;
+pub mod places;
+#[forbid(unsafe_code)]
+pub mod ra;
+pub mod record;
+pub mod report;
 pub mod rt;
+pub mod stats;
+
+pub use config::Config;
+pub use jit::Jit;
+pub use outputs::Outputs;
+pub use params::Params;

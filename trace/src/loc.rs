@@ -79,6 +79,15 @@ pub enum Link {
         /// Slots that BASE rises by (may be negative).
         base: i16,
     },
+    /// To the trace's own entry, as `Entry`.
+    SelfEntry {
+        /// Slots that BASE rises by.
+        base: i16,
+    },
+    /// To the continuation of the call whose pc (a RETPC) is given: results are in the slots from -1 upwards. BASE goes down to
+    /// the caller's base (by the call's operand A and one slot more), register PC gets the call's pc, and the code jumps
+    /// to the address in the call's continuation word (8 bytes behind its first word).
+    Return(crate::ir::Ref),
     /// Unconditionally through the last snapshot.
     Exit,
 }

@@ -3,7 +3,7 @@
 //! [`precall`] starts a call and gives the pc to go on at (a Lua function) or, having run it to its end, the pc after
 //! the return (a native function). [`finish_return`] ends a frame of any kind. A null pc leaves the interpreter.
 
-use traceorus_base::bytecode::{self, MULTI, Op};
+use traceorus_base::bytecode::{self, CALL_WORDS, MULTI, Op};
 use traceorus_base::frame::{self, kind};
 use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::*;
@@ -11,7 +11,7 @@ use traceorus_base::{Tag, Value};
 
 use crate::ctx::{Ctx, LResult, Throw};
 use crate::state::Global;
-use crate::{coroutine, debuginfo, dispatch, exec, helpers, hooks, throw};
+use crate::{coroutine, debuginfo, dispatch, exec, helpers, hooks, jithooks, throw};
 
 /// Slots that every stack has beyond `limit`: room for what emitted code and helpers push without a test.
 pub const EXTRA: usize = 16;
@@ -328,6 +328,35 @@ pub unsafe fn precall(
     }
 }
 
+/// [`precall`] of the closure in `func`, whatever its tag says, for header handlers. The pc of the running frame is not known yet.
+///
+/// # Safety
+/// As [`precall`]; the running frame is the caller's or, after a tail call, already that of `func`.
+pub(crate) unsafe fn enter_closure(
+    l: *mut Thread,
+    func: *mut Value,
+    nargs: usize,
+    word: u64,
+) -> *const Instr {
+    // SAFETY: [STACK-STABLE] as promised.
+    unsafe {
+        let h = (*func).payload as *mut GcHeader;
+        if (*h).kind != ObjKind::LuaClosure as u8 {
+            return enter_native(l, func, nargs, word, h as *mut NativeClosure);
+        }
+        let cl = h as *mut LuaClosure;
+        (*l).pc = if (*l).base == func.add(1) {
+            (*cl).pc
+        } else if frame::kind_of(word) == kind::PCALL {
+            // pcall's own frame is below
+            frame::addr_of(word_at(func.sub(frame::delta_of(word) as usize))) as *const Instr
+        } else {
+            frame::addr_of(word) as *const Instr
+        };
+        enter_lua(l, func, nargs, word, cl)
+    }
+}
+
 /// Raises the registered error in place of a call. A frame of a kind that may catch it, or that an entry from native
 /// code waits for, must be there: an empty one.
 #[cold]
@@ -399,6 +428,10 @@ pub(crate) unsafe fn enter_lua(
             {
                 return throw::raise(l);
             }
+        }
+        let header = (*cl).pc.sub(1);
+        if jithooks::ran_out(l, header) {
+            jithooks::hot(l, header, (*cl).pc);
         }
         (*cl).pc
     }
@@ -596,7 +629,7 @@ pub unsafe fn finish_return(mut l: *mut Thread, mut res: *mut Value, mut n: usiz
                         }
                     }
                     (*l).base = func.byte_sub(bytecode::a(ins) as usize);
-                    return pc.add(1);
+                    return pc.add(CALL_WORDS);
                 }
                 kind::VARARG => base = base.sub(frame::delta_of(w) as usize),
                 kind::CONT => {
@@ -752,6 +785,7 @@ unsafe fn enter_fixed(
         let header = *pc.sub(1);
         let base = func.add(1);
         if bytecode::c(header) as usize != nargs
+            || nargs >= bytecode::HEADER_JFUNCF as usize
             || base.add(bytecode::b(header) as usize + 1) > (*l).limit
             || (*l).hook_mask != 0
             || Global::of((*l).global).stack_stress

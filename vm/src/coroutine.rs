@@ -12,7 +12,7 @@ use traceorus_base::{Tag, Value};
 use crate::call::{self, set_word};
 use crate::ctx::{Ctx, LResult, Throw};
 use crate::state::{self, Global};
-use crate::{debuginfo, exec, throw};
+use crate::{debuginfo, dispatch, exec, throw};
 
 /// Name of a thread's status as seen from `l`.
 unsafe fn status_name(l: *mut Thread, co: *mut Thread) -> &'static str {
@@ -130,7 +130,7 @@ pub unsafe fn close_thread(l: *mut Thread, co: *mut Thread) -> LResult<()> {
         (*co).resumer = l;
         let saved = (*l).status;
         (*l).status = thread_status::NORMAL;
-        g.hot.current = co;
+        make_current(g, co);
         let first = err.map(|v| throw::set_error(co, v, 2));
         (*co).base = (*co).stack.add(1);
         let r = if (*co).tbc_len > 0 {
@@ -138,7 +138,7 @@ pub unsafe fn close_thread(l: *mut Thread, co: *mut Thread) -> LResult<()> {
         } else {
             first.map_or(Ok(()), Err)
         };
-        g.hot.current = l;
+        make_current(g, l);
         (*l).status = saved;
         (*co).resumer = std::ptr::null_mut();
         bury(co, thread_status::DEAD);
@@ -241,7 +241,7 @@ unsafe fn resume(l: *mut Thread, co: *mut Thread, first: usize, rkind: u32) -> i
         (*co).resumer = l;
         (*co).resume_kind = rkind;
         (*co).ncalls = depth + 1;
-        g.hot.current = co;
+        make_current(g, co);
         dirty(g, co);
         g.hot.next_pc = if fresh {
             let f = *(*co).stack;
@@ -251,6 +251,15 @@ unsafe fn resume(l: *mut Thread, co: *mut Thread, first: usize, rkind: u32) -> i
             call::finish_return(co, args, n)
         };
         -2
+    }
+}
+
+/// Makes `l` the running thread. Recording may have begun or ended since it ran last.
+unsafe fn make_current(g: &mut Global, l: *mut Thread) {
+    // SAFETY: a live thread of this state.
+    unsafe {
+        g.hot.current = l;
+        (*l).dispatch = dispatch::wanted_dispatch(l);
     }
 }
 
@@ -272,7 +281,7 @@ unsafe fn transfer(co: *mut Thread, res: *mut Value, n: usize) -> (*mut Thread, 
         let g = Global::of((*co).global);
         let r = (*co).resumer;
         (*co).resumer = std::ptr::null_mut();
-        g.hot.current = r;
+        make_current(g, r);
         (*r).status = thread_status::RUNNING;
         dirty(g, r);
         call::ensure_slots(r, n + 2);
@@ -322,7 +331,7 @@ pub unsafe fn die(co: *mut Thread) -> *const Instr {
         (*co).status = thread_status::ERROR;
         let r = (*co).resumer;
         (*co).resumer = std::ptr::null_mut();
-        g.hot.current = r;
+        make_current(g, r);
         (*r).status = thread_status::RUNNING;
         dirty(g, r);
         if (*co).resume_kind == 1 {

@@ -37,13 +37,16 @@ mod target {
     pub const fn handler_of(op: Op) -> u16 {
         op as u16
     }
-    /// The op of a loaded instruction with these low 16 bits.
+    /// The op of a loaded instruction with these low 16 bits, one that enters a trace included.
     #[inline]
-    pub fn op_of(h: u16) -> Op {
+    pub fn exact_op_of(h: u16) -> Op {
         Op::ALL[h as usize]
     }
     pub(super) fn bases() -> (*const u8, *const u8) {
         (1 as *const u8, 2 as *const u8)
+    }
+    pub(super) fn resume() -> *const u8 {
+        std::ptr::null()
     }
     pub(super) unsafe fn enter(g: *mut GlobalHot, mut pc: *const Instr) {
         // SAFETY: [CODE] pc is at an instruction of the current thread's running frame.
@@ -71,6 +74,7 @@ mod target {
     unsafe extern "C" {
         static traceorus_interp_base: u8;
         static traceorus_interp_active: u8;
+        static traceorus_interp_resume: u8;
         fn traceorus_interp_enter(g: *mut GlobalHot, pc: *const Instr);
     }
 
@@ -78,9 +82,9 @@ mod target {
     pub const fn handler_of(op: Op) -> u16 {
         HANDLERS[op as usize]
     }
-    /// The op of a loaded instruction with these low 16 bits.
+    /// The op of a loaded instruction with these low 16 bits, one that enters a trace included.
     #[inline]
-    pub fn op_of(h: u16) -> Op {
+    pub fn exact_op_of(h: u16) -> Op {
         // SAFETY: the generator puts the op number into the two bytes before each entry.
         unsafe {
             let p = (&raw const traceorus_interp_base)
@@ -96,15 +100,35 @@ mod target {
             &raw const traceorus_interp_active,
         )
     }
+    pub(super) fn resume() -> *const u8 {
+        // only the address is taken
+        &raw const traceorus_interp_resume
+    }
     pub(super) unsafe fn enter(g: *mut GlobalHot, pc: *const Instr) {
         // SAFETY: [CODE] as the caller.
         unsafe { traceorus_interp_enter(g, pc) }
     }
 }
 
-pub use target::{handler_of, op_of};
+pub use target::{exact_op_of, handler_of};
 
-/// The op at `pc` in loaded code.
+/// The op of a loaded instruction with these low 16 bits; that of one that enters a trace is the original ([`Op::original`]).
+#[inline]
+pub fn op_of(h: u16) -> Op {
+    exact_op_of(h).original()
+}
+
+/// Address of the helper of an op, `helper(l, pc) -> next pc`, for traces that call it; see [`crate::helpers`].
+pub fn helper_address(op: Op) -> usize {
+    HELPERS[op as usize] as *const () as usize
+}
+
+/// Address of [`poll_step`].
+pub fn poll_address() -> usize {
+    poll_step as *const () as usize
+}
+
+/// The op at `pc` in loaded code, as [`op_of`].
 ///
 /// # Safety
 /// [CODE] `pc` is at an instruction.
@@ -120,6 +144,7 @@ pub fn install(g: &mut Global) {
     g.hot.code_base = normal;
     g.hot.code_active = active;
     g.hot.helpers = TABLE.as_ptr() as *const u64;
+    g.hot.resume = target::resume();
 }
 
 /// What emitted code calls through `GlobalHot::helpers`: the helpers by op number (lean functions for headers), then the
@@ -161,13 +186,22 @@ static TABLE: HelperTable = {
     HelperTable(t)
 };
 
-/// One instruction in the active region: events first, then its helper.
+/// One instruction in the active region: the recorder and events first, then its helper.
 ///
 /// # Safety
 /// [CODE] as a helper.
 pub unsafe extern "C" fn active_step(l: *mut Thread, pc: *const Instr) -> *const Instr {
     // SAFETY: as promised.
     unsafe {
+        let g = Global::of((*l).global);
+        if g.recording
+            && let Some(jit) = g.jit
+        {
+            let next = (jit.record)(jit.data, l, pc);
+            if next != pc {
+                return next;
+            }
+        }
         let op = op_at(pc);
         if op < Op::FuncF
             && (*l).allow_hook != 0
@@ -189,7 +223,8 @@ pub unsafe extern "C" fn poll_step(l: *mut Thread, pc: *const Instr) -> *const I
     unsafe { call::poll_at(l, pc) }
 }
 
-/// A call whose fast path gave up: `func` is the function slot, its word not yet written.
+/// A call whose header handler gave up: `func` is the function slot, which holds a closure and, where the frame below is given up
+/// or is pcall's, the word instead of a tag already.
 ///
 /// # Safety
 /// As `call::precall`.
@@ -200,7 +235,7 @@ pub unsafe extern "C" fn header_step(
     word: u64,
 ) -> *const Instr {
     // SAFETY: as promised.
-    unsafe { call::precall(l, func, nargs, word) }
+    unsafe { call::enter_closure(l, func, nargs, word) }
 }
 
 /// Runs from `pc` in the running frame of `l` until the innermost entry is left.
@@ -212,7 +247,23 @@ pub unsafe fn run(l: *mut Thread, pc: *const Instr) {
     unsafe { target::enter((*l).global, pc) }
 }
 
-/// Sets the dispatch base of a thread to what its hooks ask for.
+/// The dispatch base that a thread should have: that of the active region if it has a hook or a trace is being recorded.
+///
+/// # Safety
+/// `l` is a live thread.
+pub(crate) unsafe fn wanted_dispatch(l: *mut Thread) -> *const u8 {
+    // SAFETY: as promised.
+    unsafe {
+        let g = (*l).global;
+        if (*l).hook_mask != 0 || Global::of(g).recording {
+            (*g).code_active
+        } else {
+            (*g).code_base
+        }
+    }
+}
+
+/// Sets the dispatch base of a thread to what its hooks and `Global::recording` ask for.
 ///
 /// # Safety
 /// `l` is a live thread.
@@ -220,11 +271,7 @@ pub unsafe fn update_dispatch(l: *mut Thread) {
     // SAFETY: as promised.
     unsafe {
         let g = (*l).global;
-        (*l).dispatch = if (*l).hook_mask != 0 {
-            (*g).code_active
-        } else {
-            (*g).code_base
-        };
+        (*l).dispatch = wanted_dispatch(l);
         std::sync::atomic::AtomicU32::from_ptr(&raw mut (*g).poll)
             .fetch_or(poll::HOOKS, std::sync::atomic::Ordering::Relaxed);
     }

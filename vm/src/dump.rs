@@ -22,7 +22,7 @@ use crate::{load, verify};
 /// First byte of a binary chunk.
 pub const SIGNATURE: u8 = 0x1b;
 /// Version of our own part.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 const MAGIC: &[u8] = b"\x1bLua";
 const PUC_VERSION: u8 = 0x54;
 const PUC_FORMAT: u8 = 0;

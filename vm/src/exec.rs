@@ -596,19 +596,55 @@ pub unsafe fn safepoint(l: *mut Thread) -> LResult<()> {
         if g.hot.poll & poll::FINALIZERS != 0 {
             run_finalizers(l);
         }
+        if g.hot.poll & poll::EVENTS != 0 {
+            std::sync::atomic::AtomicU32::from_ptr(&raw mut g.hot.poll)
+                .fetch_and(!poll::EVENTS, std::sync::atomic::Ordering::Relaxed);
+            if let Some(f) = g.events {
+                in_scratch_frame(l, |cx| f(cx));
+            }
+        }
         if g.hot.poll & poll::INTERRUPT != 0 {
             std::sync::atomic::AtomicU32::from_ptr(&raw mut g.hot.poll)
                 .fetch_and(!poll::INTERRUPT, std::sync::atomic::Ordering::Relaxed);
             if let Some(f) = g.interrupt {
-                let top = call::scratch_top(l);
-                let saved = (*l).top.offset_from((*l).stack);
-                (*l).top = top;
-                let r = f(Ctx::new(l));
-                (*l).top = (*l).stack.offset(saved);
-                return r;
+                return in_scratch_frame(l, |cx| f(cx));
             }
         }
         Ok(())
+    }
+}
+
+/// Calls native code above everything that is live in the running frame.
+unsafe fn in_scratch_frame<R>(l: *mut Thread, f: impl FnOnce(Ctx<'_>) -> R) -> R {
+    // SAFETY: as `safepoint`.
+    unsafe {
+        let top = call::scratch_top(l);
+        let saved = (*l).top.offset_from((*l).stack);
+        (*l).top = top;
+        let r = f(Ctx::new(l));
+        (*l).top = (*l).stack.offset(saved);
+        r
+    }
+}
+
+/// The collector's part of [`safepoint`], for traces: no finalizer, no interrupt and no Lua code runs, no stack moves, nothing is
+/// raised. True if more than that waits in the poll word (or memory is short): a [`safepoint`] is due.
+///
+/// # Safety
+/// `l` is the running thread. All values that the trace needs are in live slots of the frames, whose `base`, `top` and `pc` are as
+/// [`safepoint`] wants them, or in `Global::extra_roots`.
+pub unsafe fn collect_at_poll(l: *mut Thread) -> bool {
+    // SAFETY: as promised.
+    unsafe {
+        let g = Global::of((*l).global);
+        if g.hot.poll & poll::GC != 0 {
+            let used = g.heap.used_bytes();
+            if g.heap.is_short() || g.heap.memory_limit().is_some_and(|limit| used > limit) {
+                return true;
+            }
+            g.heap.step();
+        }
+        g.hot.poll & !poll::GC != 0
     }
 }
 

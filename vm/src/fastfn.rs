@@ -2,6 +2,7 @@
 //! are not emitted in full (see `interp::fastfn`).
 
 use traceorus_base::bytecode::Op;
+use traceorus_base::fastfn::FastFn;
 use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
@@ -61,8 +62,14 @@ const FUNCTIONS: &[(&str, &[(&str, Op)])] = &[
     ),
 ];
 
-/// Gives the functions of a library that was just opened their headers.
+/// Gives the functions of a library that was just opened their headers, and their numbers for the trace compiler.
 pub fn install(cx: Ctx<'_>, name: &str, lib: *mut Table) {
+    for &(id, _, name) in FastFn::ALL.iter().filter(|f| f.1 == name) {
+        if let Some(c) = native(cx.raw_get_field(lib, name)) {
+            // SAFETY: [GC-LIVE] the library's own function.
+            unsafe { (*c).hdr.word = id as u32 };
+        }
+    }
     for (_, functions) in FUNCTIONS.iter().filter(|f| f.0 == name) {
         for &(name, op) in *functions {
             let f = cx.raw_get_field(lib, name);

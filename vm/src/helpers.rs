@@ -16,6 +16,7 @@ use crate::call::{self, word_at};
 use crate::ctx::{LResult, Throw};
 use crate::debuginfo::{self, ErrKind};
 use crate::exec::{self, Access};
+use crate::jithooks;
 use crate::number::{ForError, ForPrep};
 use crate::state::Global;
 use crate::{dispatch, number, string, table, throw};
@@ -129,6 +130,18 @@ impl Ins {
                 return call::poll_at(self.l, pc);
             }
             pc
+        }
+    }
+    /// Goes back to `pc` in a loop that counts.
+    #[inline(always)]
+    unsafe fn back_edge(&self, pc: *const Instr) -> *const Instr {
+        // SAFETY: as `poll`.
+        unsafe {
+            let next = self.poll(pc);
+            if next == pc && jithooks::ran_out(self.l, self.pc) {
+                jithooks::hot(self.l, self.pc, pc);
+            }
+            next
         }
     }
     /// Calls the metamethod `args[0]` for `ev`.
@@ -730,7 +743,7 @@ helpers! {
     h_concat(i) { concat(i, bytecode::c(i.w) as usize) }
 
     h_jmp(i) { i.jump32() }
-    h_loop(i) { i.poll(i.jump32()) }
+    h_loop(i) { i.back_edge(i.jump32()) }
     h_jlt(i) { do_order(i, *i.a(), *i.b(), false, true) }
     h_jnlt(i) { do_order(i, *i.a(), *i.b(), false, false) }
     h_jle(i) { do_order(i, *i.a(), *i.b(), true, true) }
@@ -812,6 +825,12 @@ helpers! {
         i.jump32()
     }
     h_tforcall(i) {
+        if jithooks::ran_out(i.l, i.pc) {
+            jithooks::hot(i.l, i.pc, i.pc);
+            if i.g().recording {
+                return i.pc;
+            }
+        }
         let a = i.a();
         for k in 0..3 {
             *a.add(k) = *a.sub(4).add(k);
@@ -985,7 +1004,7 @@ unsafe fn for_loop(i: Ins, copy: bool) -> *const Instr {
         if copy {
             *r.add(3) = *r;
         }
-        i.poll(i.jump16(1))
+        i.back_edge(i.jump16(1))
     }
 }
 
@@ -1015,6 +1034,7 @@ pub static HELPERS: [Helper; Op::ALL.len()] = {
         TForPrep => h_tforprep, TForCall => h_tforcall, TForLoop => h_tforloop,
         Call => h_call, CallM => h_callm, TailCall => h_tailcall, TailCallM => h_tailcallm,
         Ret0 => h_ret0, Ret1 => h_ret1, Ret => h_ret, RetM => h_retm, RetC => h_retc,
+        JLoop => h_loop, JForLoop => h_forloop, JForLoopV => h_forloopv, JTForCall => h_tforcall,
         Vararg => h_vararg, VarargM => h_varargm, Closure => h_closure, Tbc => h_tbc, Close => h_close,
     }
     t

@@ -5,6 +5,7 @@
 
 pub mod arith;
 pub mod call;
+pub mod convert;
 pub mod coroutine;
 pub mod ctx;
 pub mod debuginfo;
@@ -15,13 +16,16 @@ pub mod exec;
 pub mod fastfn;
 pub mod helpers;
 pub mod hooks;
+pub mod jithooks;
 pub mod load;
 pub mod number;
+pub mod random;
 pub mod shape;
 pub mod state;
 pub mod string;
 pub mod table;
 pub mod throw;
+pub mod utf8;
 pub mod verify;
 
 pub use state::Global;

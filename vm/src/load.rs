@@ -24,8 +24,6 @@ use crate::state::Global;
 use crate::string::{str_bytes, str_val};
 use crate::{dispatch, exec, shape, throw, verify};
 
-/// Argument count that no call has: the header of a vararg function never compares equal.
-const NEVER: u16 = 0xFFFE;
 /// Bytes of a register and of an upvalue pointer.
 const REG: u16 = 16;
 const UPVAL: u16 = 8;
@@ -332,6 +330,11 @@ impl Builder<'_> {
                 f,
                 items(consts, nconsts as u32),
                 inner,
+                Initial {
+                    loops: self.g.hotloop,
+                    function: self.g.hotcall,
+                    continuation: self.g.hot.cont_stub as u64,
+                },
                 std::slice::from_raw_parts_mut(code, ncode),
             );
             let upvals = self.run(f.upvals.len(), |b, i| {
@@ -378,6 +381,7 @@ impl Builder<'_> {
             (*p).is_vararg = f.is_vararg as u8;
             (*p).frame_size = f.frame_size;
             (*p).ninstances = 0;
+            (*p).jit = 0;
             p
         }
     }
@@ -460,8 +464,22 @@ unsafe fn template(g: &mut Global, keys: &[u32], consts: &[Value]) -> *mut Shape
     }
 }
 
+/// What hot counters and continuation words start with.
+#[derive(Clone, Copy)]
+struct Initial {
+    loops: u16,
+    function: u16,
+    continuation: u64,
+}
+
 /// Writes the executable words. The shapes of templates follow the constants.
-fn encode(f: &Function, consts: &[Value], protos: &[*mut Proto], code: &mut [Instr]) {
+fn encode(
+    f: &Function,
+    consts: &[Value],
+    protos: &[*mut Proto],
+    initial: Initial,
+    code: &mut [Instr],
+) {
     let shapes = &consts[f.consts.len()..];
     let mut at = 0;
     let mut push = |w: Instr| {
@@ -469,13 +487,13 @@ fn encode(f: &Function, consts: &[Value], protos: &[*mut Proto], code: &mut [Ins
         at += 1;
     };
     let (op, count) = if f.is_vararg {
-        (Op::FuncV, NEVER)
+        (Op::FuncV, bc::HEADER_VARARG)
     } else {
         (Op::FuncF, f.nparams.into())
     };
     push(bc::pack(
         dispatch::handler_of(op),
-        0,
+        initial.function,
         f.frame_size.into(),
         count,
     ));
@@ -493,6 +511,7 @@ fn encode(f: &Function, consts: &[Value], protos: &[*mut Proto], code: &mut [Ins
                 Mode::W | Mode::R | Mode::S => *v * REG,
                 Mode::U => *v * UPVAL,
                 Mode::K => tag(),
+                Mode::X if op.counter().is_some() => initial.loops,
                 Mode::None | Mode::X => 0,
                 Mode::I | Mode::N | Mode::T | Mode::J | Mode::L | Mode::H => *v,
             };
@@ -506,6 +525,7 @@ fn encode(f: &Function, consts: &[Value], protos: &[*mut Proto], code: &mut [Ins
         for (extra, &w) in info.extra.iter().zip(&words[1..]) {
             push(match extra {
                 Extra::Const | Extra::Str => consts[w as usize].payload,
+                Extra::Cache if op.has_continuation() => initial.continuation,
                 Extra::Cache => 0,
                 Extra::Proto => protos[w as usize] as u64,
                 Extra::Template => shapes[w as usize].payload,

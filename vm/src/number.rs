@@ -302,6 +302,28 @@ pub unsafe fn to_number(v: Value) -> Option<Value> {
     }
 }
 
+/// Value of the numeral `s` in the given base: spaces, sign and alphanumeric digits only; wraps around.
+pub fn int_in_base(s: &[u8], base: u32) -> Option<i64> {
+    let is_space = |b: &u8| matches!(b, b' ' | 0x09..=0x0d);
+    let start = s.iter().position(|b| !is_space(b))?;
+    let end = s.len() - s.iter().rev().position(|b| !is_space(b))?;
+    let (neg, digits) = match &s[start..end] {
+        [b'-', d @ ..] => (true, d),
+        [b'+', d @ ..] => (false, d),
+        d => (false, d),
+    };
+    if digits.is_empty() {
+        return None;
+    }
+    let mut n = 0u64;
+    for &b in digits {
+        n = n
+            .wrapping_mul(u64::from(base))
+            .wrapping_add(u64::from((b as char).to_digit(base)?));
+    }
+    Some(if neg { n.wrapping_neg() } else { n } as i64)
+}
+
 /// Float of a number or of a numeric string.
 ///
 /// # Safety

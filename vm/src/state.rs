@@ -10,6 +10,7 @@ use traceorus_base::{Tag, Value};
 use traceorus_gc::{Heap, Hooks, HostAlloc, Marker, WeakMode};
 
 use crate::ctx::{Ctx, LResult};
+use crate::jithooks::{self, JitHooks};
 use crate::shape::ShapeState;
 use crate::string::StringTable;
 use crate::{call, dispatch, exec, shape, string, table, throw};
@@ -38,6 +39,8 @@ pub struct Global {
     lookup: Box<[LookupEntry]>,
     /// Called at a safepoint after [`request_interrupt`]; may raise.
     pub interrupt: Option<unsafe fn(Ctx<'_>) -> LResult<()>>,
+    /// Called at a safepoint with [`poll::EVENTS`]: runs Lua functions that want to be told of events. Raises nothing.
+    pub events: Option<unsafe fn(Ctx<'_>)>,
     /// Warning function: `(ctx, message, to be continued)`.
     pub warn: Option<unsafe fn(Ctx<'_>, &[u8], bool)>,
     /// Data of the embedder.
@@ -54,6 +57,19 @@ pub struct Global {
     requests: AtomicU32,
     /// See [`Global::rooted`].
     kept: (*const Value, usize),
+    /// Values that are roots besides the others: those that a trace holds in its native frame during
+    /// `exec::collect_at_poll`. Whoever sets it clears it.
+    pub extra_roots: (*const Value, usize),
+    /// The trace compiler, if there is one.
+    pub jit: Option<JitHooks>,
+    /// The trace compiler sees each instruction. Whoever changes it calls `dispatch::update_dispatch`.
+    pub recording: bool,
+    /// What counters of loops in code to be loaded start with, at most 0xFFFE.
+    pub hotloop: u16,
+    /// The same for functions.
+    pub hotcall: u16,
+    /// Prototypes whose `jit` is not 0; those that die are taken out before they are freed.
+    pub(crate) jit_protos: Vec<*mut Proto>,
 }
 
 impl Global {
@@ -123,8 +139,13 @@ pub unsafe fn new(host: HostAlloc) -> *mut Thread {
         std::ptr::write(&raw mut (*raw).loader, None);
         std::ptr::write(&raw mut (*raw).loading, Vec::new());
         std::ptr::write(&raw mut (*raw).interrupt, None);
+        std::ptr::write(&raw mut (*raw).events, None);
         std::ptr::write(&raw mut (*raw).warn, None);
         std::ptr::write(&raw mut (*raw).user, None);
+        std::ptr::write(&raw mut (*raw).jit, None);
+        std::ptr::write(&raw mut (*raw).jit_protos, Vec::new());
+        (*raw).hotloop = jithooks::HOTLOOP;
+        (*raw).hotcall = jithooks::HOTCALL;
         (*raw).uncached_visits = 0;
         (*raw).stack_stress = std::env::var_os("TRACEORUS_STACK_STRESS").is_some_and(|v| v != "0");
         let g = &mut *raw;
@@ -229,6 +250,9 @@ pub unsafe fn close(l: *mut Thread) {
         g.heap.separate_all();
         exec::run_finalizers(l);
         g.user = None;
+        if let Some(jit) = g.jit.take() {
+            (jit.close)(jit.data);
+        }
         g.heap.destroy();
         let raw = g as *mut Global;
         std::ptr::drop_in_place(raw);
@@ -271,8 +295,13 @@ unsafe fn mark_roots(ctx: *mut u8, m: &mut Marker<'_>) {
         m.object(h.empty_shape);
         m.object(h.dict_shape);
         m.value(h.error_value);
-        for i in 0..g.kept.1 {
-            m.value(*g.kept.0.add(i));
+        for (values, n) in [g.kept, g.extra_roots] {
+            for i in 0..n {
+                m.value(*values.add(i));
+            }
+        }
+        if let Some(jit) = g.jit {
+            (jit.mark)(jit.data, m);
         }
         for &t in &h.type_meta {
             m.object(t);
@@ -325,6 +354,26 @@ unsafe fn atomic_done(ctx: *mut u8, h: &mut Heap) {
         }
         g.hot.proto_epoch = g.hot.proto_epoch.wrapping_add(1).max(1);
         shape::shapes_clear_dead(g);
+        free_jit_protos(g);
+    }
+}
+
+/// Tells the trace compiler which of its prototypes are dead.
+unsafe fn free_jit_protos(g: &mut Global) {
+    // SAFETY: [GC-LIVE] called between marking and sweeping: what is dead is still intact.
+    unsafe {
+        let Some(jit) = g.jit else { return };
+        let mut protos = std::mem::take(&mut g.jit_protos);
+        protos.retain(|&p| {
+            let alive = g.heap.is_marked(p.cast());
+            if !alive {
+                (jit.proto_freed)(jit.data, p);
+            }
+            alive
+        });
+        // the hook may have set it for others
+        protos.append(&mut g.jit_protos);
+        g.jit_protos = protos;
     }
 }
 

@@ -204,6 +204,11 @@ pub unsafe extern "C" fn raise(l: *mut Thread) -> *const Instr {
     unsafe {
         let g = Global::of((*l).global);
         debug_assert!(g.hot.current == l);
+        if g.recording
+            && let Some(jit) = g.jit
+        {
+            (jit.raising)(jit.data, l);
+        }
         let native = {
             let f = (*(*l).base.sub(1)).payload as *const GcHeader;
             f.is_null() || (*f).kind != ObjKind::LuaClosure as u8

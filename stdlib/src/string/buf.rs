@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::mem::MaybeUninit;
 
 use traceorus_base::Value;
+pub(crate) use traceorus_vm::convert::append;
 use traceorus_vm::ctx::{Ctx, LResult};
 use traceorus_vm::string::{str_data, str_val};
 
@@ -79,38 +80,6 @@ impl Drop for Buf {
         if self.v.capacity() <= KEEP {
             SPARE.set(std::mem::take(&mut self.v));
         }
-    }
-}
-
-/// Appends bytes for which there should be room. Short ones, the common case, are copied without a call.
-#[inline(always)]
-pub(crate) fn append(v: &mut Vec<u8>, s: &[u8]) {
-    let (n, len) = (s.len(), v.len());
-    if n > 16 || v.capacity() - len < n {
-        v.extend_from_slice(s);
-        return;
-    }
-    // SAFETY: there are `n` bytes of room behind the vector's bytes, and `n` bytes in the slice; the pieces that are
-    // read and written lie within these and together cover them.
-    unsafe {
-        let (from, to) = (s.as_ptr(), v.as_mut_ptr().add(len));
-        macro_rules! ends {
-            ($t:ty) => {{
-                let last = n - size_of::<$t>();
-                let a = from.cast::<$t>().read_unaligned();
-                let b = from.add(last).cast::<$t>().read_unaligned();
-                to.cast::<$t>().write_unaligned(a);
-                to.add(last).cast::<$t>().write_unaligned(b);
-            }};
-        }
-        match n {
-            8.. => ends!(u64),
-            4.. => ends!(u32),
-            2.. => ends!(u16),
-            1 => *to = *from,
-            _ => {}
-        }
-        v.set_len(len + n);
     }
 }
 

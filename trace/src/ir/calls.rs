@@ -68,8 +68,19 @@ macro_rules! calls {
     };
 }
 
+const PURE: Effect = Effect::PURE;
 const READ: Effect = Effect::READS;
+const ALLOC: Effect = Effect::ALLOCATES;
+/// Stores into a table of any kind, which may take memory.
+const STORE: Effect = Effect::WRITES
+    .with(Effect::LENGTH)
+    .with(Effect::RESHAPES)
+    .with(ALLOC);
 
+// Functions that allocate are called by `Call`, so that they are neither repeated nor left out nor moved: what they would
+// have allocated must count. Results that would be longer than `rt::MAX_TEXT` bytes are refused with null, which the recorder guards.
+// Several results (and values of any type) come back in memory: a `Ptr` to the payload and the tag of one value after the other, 8 bytes
+// each, good until the next call. As the address is a new ref for each call, loads of one call are never taken for another's.
 calls! {
     /// C's `fmod` with Lua's sign rule: float `a % b`
     FMod = "fmod" false (Float Float) -> Float, Effect::PURE;
@@ -81,6 +92,128 @@ calls! {
     StrEq = "streq" false (Str Str) -> Int, Effect::PURE;
     /// Border of a table without `__len`
     TabLen = "tablen" false (Tab) -> Int, READ;
+    /// Entry of an integer in a dictionary table; one whose value is nil if there is none
+    DictInt = "dictint" false (Tab Int) -> Ptr, READ;
+    /// The same of a string
+    DictStr = "dictstr" false (Tab Str) -> Ptr, READ;
+    /// The same of any key (payload, tag) but floats and nil
+    DictAny = "dictany" false (Tab Any Tag) -> Ptr, READ;
+
+    // ---- math ----
+    /// Remainder of a truncated division; b is not 0
+    Rem = "rem" false (Int Int) -> Int, PURE;
+    /// C's `fmod`
+    CFmod = "cfmod" false (Float Float) -> Float, PURE;
+    /// `math.pow`
+    MathPow = "mathpow" false (Float Float) -> Float, PURE;
+    /// `math.acos`
+    Acos = "acos" false (Float) -> Float, PURE;
+    /// `math.asin`
+    Asin = "asin" false (Float) -> Float, PURE;
+    /// `math.atan` of y and x
+    Atan2 = "atan2" false (Float Float) -> Float, PURE;
+    /// `math.cos`
+    Cos = "cos" false (Float) -> Float, PURE;
+    /// `math.cosh`
+    Cosh = "cosh" false (Float) -> Float, PURE;
+    /// `math.exp`
+    Exp = "exp" false (Float) -> Float, PURE;
+    /// Natural logarithm
+    Log = "log" false (Float) -> Float, PURE;
+    /// Logarithm to base 2
+    Log2 = "log2" false (Float) -> Float, PURE;
+    /// Logarithm to base 10
+    Log10 = "log10" false (Float) -> Float, PURE;
+    /// Logarithm of a to base b
+    LogBase = "logbase" false (Float Float) -> Float, PURE;
+    /// `math.sin`
+    Sin = "sin" false (Float) -> Float, PURE;
+    /// `math.sinh`
+    Sinh = "sinh" false (Float) -> Float, PURE;
+    /// `math.tan`
+    Tan = "tan" false (Float) -> Float, PURE;
+    /// `math.tanh`
+    Tanh = "tanh" false (Float) -> Float, PURE;
+    /// `math.random()` with the generator in a userdata. Changes the generator only: by `Call`
+    RandomFloat = "random" false (Udata) -> Float, PURE;
+    /// `math.random(0)`
+    RandomBits = "randombits" false (Udata) -> Int, PURE;
+    /// `math.random(low, up)`, low <= up
+    RandomInt = "randomint" false (Udata Int Int) -> Int, PURE;
+
+    // ---- strings ----
+    /// `string.sub`
+    StrSub = "strsub" true (Str Int Int) -> Str, ALLOC;
+    /// String of the b <= 8 lowest bytes of a, the first one lowest
+    StrBytes = "strbytes" true (Int Int) -> Str, ALLOC;
+    /// `string.rep` of a, b times, with c between
+    StrRep = "strrep" true (Str Int Str) -> Str, ALLOC;
+    /// `string.upper`
+    StrUpper = "strupper" true (Str) -> Str, ALLOC;
+    /// `string.lower`
+    StrLower = "strlower" true (Str) -> Str, ALLOC;
+    /// `string.reverse`
+    StrReverse = "strreverse" true (Str) -> Str, ALLOC;
+    /// Zero-based position of the text b in a at or after position c <= #a; -1: none
+    StrFind = "strfind" false (Str Str Int) -> Int, PURE;
+    /// `tostring` of an integer
+    IntStr = "intstr" true (Int) -> Str, ALLOC;
+    /// `tostring` of a float
+    FloatStr = "floatstr" true (Float) -> Str, ALLOC;
+    /// a .. b
+    Concat = "concat" true (Str Str) -> Str, ALLOC;
+    /// a .. b
+    ConcatSI = "concatsi" true (Str Int) -> Str, ALLOC;
+    /// a .. b
+    ConcatIS = "concatis" true (Int Str) -> Str, ALLOC;
+    /// a .. b .. c
+    Concat3 = "concat3" true (Str Str Str) -> Str, ALLOC;
+    /// The buffer, emptied
+    BufNew = "bufnew" false () -> Ptr, PURE;
+    /// Appends to the buffer a, and gives it back
+    BufStr = "bufstr" false (Ptr Str) -> Ptr, PURE;
+    /// The same, as `tostring` shows it
+    BufInt = "bufint" false (Ptr Int) -> Ptr, PURE;
+    /// The same
+    BufFloat = "buffloat" false (Ptr Float) -> Ptr, PURE;
+    /// The same with the packed specification b (see `rt::pack_spec`)
+    BufFmtInt = "buffmtint" false (Ptr Int Int) -> Ptr, PURE;
+    /// The same
+    BufFmtFloat = "buffmtfloat" false (Ptr Int Float) -> Ptr, PURE;
+    /// The same. Not of text with zeros
+    BufFmtStr = "buffmtstr" false (Ptr Int Str) -> Ptr, PURE;
+    /// String of what is in the buffer
+    BufEnd = "bufend" true (Ptr) -> Str, ALLOC;
+    /// 1 if the text has no zeros and less than 100 bytes
+    StrPlain = "strplain" false (Str) -> Int, PURE;
+    /// Integer that the text is; the least integer if it is none
+    StrInt = "strint" false (Str) -> Int, PURE;
+    /// Float that the text is; NaN if it is none
+    StrFloat = "strfloat" false (Str) -> Float, PURE;
+    /// 1 if the text is a number
+    StrIsNum = "strisnum" false (Str) -> Int, PURE;
+    /// Integer that the text is in base b (2 .. 36); the least integer if it is none
+    StrIntBase = "strintbase" false (Str Int) -> Int, PURE;
+    /// `utf8.char` of one code point in range
+    Utf8Char = "utf8char" true (Int) -> Str, ALLOC;
+    /// Code point at the zero-based position b < #a; -1 if it is not valid
+    Utf8Code = "utf8code" false (Str Int) -> Int, PURE;
+    /// Number of characters; -1 if it is not valid
+    Utf8Len = "utf8len" false (Str) -> Int, PURE;
+
+    // ---- tables ----
+    /// Appends a value (not nil) to a table without metatable; 0: it should not, nothing has been done
+    TabAppend = "tabappend" true (Tab Any Tag) -> Int, STORE;
+    /// Takes the last element away from a table without metatable: its payload and tag; null: as above
+    TabPop = "tabpop" true (Tab) -> Ptr, Effect::WRITES.with(Effect::LENGTH);
+    /// Key and value after a key: payload, tag, payload, tag. Both nil at the end; null: no such key
+    TabNext = "tabnext" true (Tab Any Tag) -> Ptr, READ;
+    /// Prepares for `TabNext`
+    NextPrepare = "nextprepare" true (Tab) -> Int, ALLOC;
+    /// `setmetatable`, neither metatable being protected; b may be null
+    SetMeta = "setmeta" true (Tab Tab) -> Int, STORE;
+    /// `table.concat` of elements c to d with b between
+    TabConcat = "tabconcat" true (Tab Str Int Int) -> Str, ALLOC.with(READ);
 }
 
 impl CallId {

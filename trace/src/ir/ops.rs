@@ -45,6 +45,8 @@ macro_rules! for_each_ir_op {
             SStT = "SSTT" (s r) S;
             /// The whole tag word (64 bits) of slot `a` = the constant `b`: a frame word.
             SStW = "SSTW" (s k) S;
+            /// `Thread::top` of the running thread = the address of slot `a`.
+            STop = "STOP" (s _) S;
 
             // ---- guards ----
             /// Tag `a` is `b` (literal: the tag as i16).
@@ -94,6 +96,9 @@ macro_rules! for_each_ir_op {
             /// The frame word of the frame at BASE is `a`: its frame ends, BASE goes down by `b` slots. Slots are numbered
             /// from the new BASE from here on.
             RetF = "RETF" (k l) G;
+
+            /// The frame word at BASE is of kind LUA, and the call there wants `a` results: the pc of that call (Ptr)
+            RetPc = "RETPC" (l _) C;
 
             // ---- arithmetic: Int wraps, Float is IEEE double ----
             /// a + b

@@ -140,7 +140,7 @@ impl Verifier<'_> {
             is(o, &[i.ty])
         };
         match i.op {
-            Base | Nop | Loop | PVal => Ok(()),
+            Base | Nop | Loop | PVal | STop => Ok(()),
             Phi => {
                 need(!buf.loop_ref.is_none() && r > buf.loop_ref, || {
                     "PHI without loop".into()
@@ -157,6 +157,7 @@ impl Verifier<'_> {
                 });
                 need(!twice, || "a second PHI of the value".into())
             }
+            RetPc => own(&[Ty::Ptr]),
             // Either side may have been narrowed since.
             Copy => {
                 values(&[i.a])?;

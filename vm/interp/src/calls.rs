@@ -10,13 +10,13 @@ use std::mem::offset_of;
 use traceorus_asm::operand::{at, at_index};
 use traceorus_asm::{AluCond, AluOp, BitCond, Cond, Gpr, Label, LoadKind, Masm, Scale, ShiftOp, d};
 use traceorus_base::Tag;
-use traceorus_base::bytecode::{MULTI, MetaEnd, Op};
+use traceorus_base::bytecode::{HEADER_JFUNCF, MULTI, MetaEnd, Op};
 use traceorus_base::frame::{self, kind};
 use traceorus_base::objects::{
     Activation, GcHeader, LuaClosure, NativeClosure, ObjKind, Proto, thread_status,
 };
 
-use crate::{B8, B16, B32, B64, Gen, NIL, U16, U32, U64, extra, goff, toff};
+use crate::{B8, B16, B32, B64, CALL, Gen, NIL, U16, U32, U64, extra, goff, toff};
 
 /// Slots that a native function may count on (ORDER: `vm::call::MIN_NATIVE`).
 const MIN_NATIVE: i32 = 20;
@@ -76,8 +76,8 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
             g.m.mov_imm(d(M::T4), 2);
             enter(g);
         }
-        Op::FuncF => func_fixed(g),
-        Op::FuncV => func_vararg(g),
+        Op::FuncF | Op::JFuncF => func_fixed(g),
+        Op::FuncV | Op::JFuncV => func_vararg(g),
         Op::FuncN => func_native(g),
         Op::FfPcall => func_pcall(g, 1),
         Op::FfXpcall => func_pcall(g, 2),
@@ -207,7 +207,7 @@ fn open_args<M: Masm>(g: &mut Gen<M>) {
     g.m.alu(AluOp::Sub, B64, d(M::T4), M::T4, M::T2);
     g.m.shift(ShiftOp::Shr, B64, d(M::T4), M::T4, 4);
     // the count has more than the 16 bits that are compared with the callee's
-    g.m.branch(Cond::AboveEq, B64, M::T4, 0xFFFE, slow);
+    g.m.branch(Cond::AboveEq, B64, M::T4, i64::from(HEADER_JFUNCF), slow);
 }
 
 /// T3 = first extra argument of the running vararg function, T4 = how many there are. Destroys T5.
@@ -266,7 +266,7 @@ fn copy<M: Masm>(g: &mut Gen<M>) {
 fn leave<M: Masm>(g: &mut Gen<M>, base: Gpr) {
     g.m.alu(AluOp::Sub, B64, d(M::BASE), base, M::T1);
     g.m.lea(d(M::BASE), at(M::BASE, -16));
-    g.m.lea(d(M::PC), at(M::T5, 8));
+    g.m.lea(d(M::PC), at(M::T5, 8 * CALL));
     g.reload_code();
     g.next(0);
 }
@@ -477,7 +477,7 @@ fn end_thread<M: Masm>(g: &mut Gen<M>, slow: Label) {
 fn give<M: Masm>(g: &mut Gen<M>) {
     g.m.load(U16, d(M::T6), at(M::T5, 6));
     g.m.load(U16, d(M::T1), at(M::T5, 2));
-    g.m.lea(d(M::PC), at(M::T5, 8));
+    g.m.lea(d(M::PC), at(M::T5, 8 * CALL));
     g.m.alu(AluOp::Sub, B64, d(M::BASE), M::T2, M::T1);
     g.m.lea(d(M::BASE), at(M::BASE, -16));
     g.m.alu(AluOp::Sub, B64, d(M::T2), M::T2, 16);
@@ -494,7 +494,7 @@ fn give<M: Masm>(g: &mut Gen<M>) {
 fn give_true<M: Masm>(g: &mut Gen<M>) {
     g.m.load(U16, d(M::T6), at(M::T5, 6));
     g.m.load(U16, d(M::T1), at(M::T5, 2));
-    g.m.lea(d(M::PC), at(M::T5, 8));
+    g.m.lea(d(M::PC), at(M::T5, 8 * CALL));
     g.m.alu(AluOp::Sub, B64, d(M::BASE), M::T2, M::T1);
     g.m.lea(d(M::BASE), at(M::BASE, -16));
     g.m.store_imm(B64, at(M::T2, -16), 0);
@@ -539,6 +539,7 @@ pub(crate) fn enter_or<M: Masm>(g: &mut Gen<M>, slow: Label) {
     g.m.shift(ShiftOp::Shl, B64, d(M::T5), M::T5, 4);
     g.m.alu(AluOp::Add, B64, d(M::T5), M::T5, M::T2);
     g.m.branch(Cond::Above, B64, M::T5, at(M::THREAD, toff!(limit)), slow);
+    count(g, slow);
     g.m.store(B64, at(M::T2, -8), M::PC);
     g.m.mov(d(M::BASE), M::T2);
     g.m.mov(d(M::PC), M::T3);
@@ -546,6 +547,34 @@ pub(crate) fn enter_or<M: Masm>(g: &mut Gen<M>, slow: Label) {
     g.next(0);
     g.m.bind(header);
     to_header(g);
+}
+
+/// Counts a call of the function with first pc T3: leaves for `slow` when its counter runs out, with nothing else changed. What is
+/// there ends in `vm::call::enter_lua`.
+fn count<M: Masm>(g: &mut Gen<M>, slow: Label) {
+    let counter = at(
+        M::T3,
+        2 * Op::FuncF.counter().expect("it counts") as i32 - 8,
+    );
+    g.m.alu_to_mem_branch(AluOp::Sub, B16, counter, 1, AluCond::Carry, slow);
+}
+
+/// Begins a function at PC whose frame is complete: by its first instruction or, where the header says so, in its trace.
+fn begin<M: Masm>(g: &mut Gen<M>) {
+    if g.op == g.op.original() {
+        g.reload_code();
+        g.next(0);
+    } else {
+        g.m.load(
+            U16,
+            d(M::T1),
+            at(
+                M::PC,
+                2 * Op::FuncF.counter().expect("it counts") as i32 - 8,
+            ),
+        );
+        g.enter_trace();
+    }
 }
 
 /// Goes to the header handler of the callee (see the module).
@@ -612,6 +641,7 @@ fn tail_call<M: Masm>(g: &mut Gen<M>) {
     g.m.shift(ShiftOp::Shl, B64, d(M::T6), M::T6, 4);
     g.m.alu(AluOp::Add, B64, d(M::T6), M::T6, M::T2);
     g.m.branch(Cond::Above, B64, M::T6, at(M::THREAD, toff!(limit)), slow);
+    count(g, slow);
     g.m.store(B64, at(M::T2, -16), M::T0);
     g.m.store(B64, at(M::T2, -8), M::T5);
     args_down(g);
@@ -665,20 +695,35 @@ pub(crate) fn generic<M: Masm>(g: &mut Gen<M>) -> traceorus_asm::Label {
     })
 }
 
-/// A fixed function called with another number of arguments.
+/// A fixed function called with another number of arguments, or with any if it enters a trace.
 fn func_fixed<M: Masm>(g: &mut Gen<M>) {
     let slow = generic(g);
+    let traced = g.op != g.op.original();
     g.m.load(U16, d(M::T5), at(M::T3, -4));
-    g.m.load(U16, d(M::T6), at(M::T3, -2));
+    if traced {
+        parameters(g, M::T6);
+    } else {
+        g.m.load(U16, d(M::T6), at(M::T3, -2));
+    }
     g.m.shift(ShiftOp::Shl, B64, d(M::T5), M::T5, 4);
     g.m.alu(AluOp::Add, B64, d(M::T5), M::T5, M::T2);
     g.m.branch(Cond::Above, B64, M::T5, at(M::THREAD, toff!(limit)), slow);
+    if !traced {
+        count(g, slow);
+    }
     g.m.store(B64, at(M::T2, -8), M::PC);
     g.m.mov(d(M::BASE), M::T2);
     g.m.mov(d(M::PC), M::T3);
     nil_fill(g);
-    g.reload_code();
-    g.next(0);
+    begin(g);
+}
+
+/// `to` = number of fixed parameters of the closure T0.
+fn parameters<M: Masm>(g: &mut Gen<M>, to: Gpr) {
+    let proto = offset_of!(LuaClosure, proto) as i32;
+    g.m.load(U64, d(to), at(M::T0, proto));
+    let np = offset_of!(Proto, nparams) as i32;
+    g.m.load(LoadKind::U8, d(to), at(to, np));
 }
 
 /// Sets arguments number T4 up to T6 (exclusive) above T2 to nil. Destroys T5, T6.
@@ -699,13 +744,7 @@ fn nil_fill<M: Masm>(g: &mut Gen<M>) {
 fn func_vararg<M: Masm>(g: &mut Gen<M>) {
     let slow = generic(g);
     // the prototype knows the number of fixed parameters: the header's C says "vararg"
-    let np = offset_of!(Proto, nparams) as i32;
-    g.m.load(
-        U64,
-        d(M::T7),
-        at(M::T0, offset_of!(LuaClosure, proto) as i32),
-    );
-    g.m.load(LoadKind::U8, d(M::T7), at(M::T7, np));
+    parameters(g, M::T7);
     g.m.csel(Cond::Below, B64, M::T4, M::T7, d(M::T6), M::T7, M::T4);
     g.m.load(U16, d(M::T5), at(M::T3, -4));
     g.m.alu(AluOp::Add, B64, d(M::T5), M::T5, M::T6);
@@ -713,6 +752,9 @@ fn func_vararg<M: Masm>(g: &mut Gen<M>) {
     g.m.shift(ShiftOp::Shl, B64, d(M::T5), M::T5, 4);
     g.m.alu(AluOp::Add, B64, d(M::T5), M::T5, M::T2);
     g.m.branch(Cond::Above, B64, M::T5, at(M::THREAD, toff!(limit)), slow);
+    if g.op == g.op.original() {
+        count(g, slow);
+    }
     g.m.store(B64, at(M::T2, -8), M::PC);
     let enough = g.m.new_label();
     let fewer = g.cold(move |g| {
@@ -744,8 +786,7 @@ fn func_vararg<M: Masm>(g: &mut Gen<M>) {
     g.m.alu(AluOp::Add, B64, d(M::T5), M::T5, 16);
     g.m.alu_branch(AluOp::Sub, B64, d(M::T7), M::T7, 1, AluCond::NonZero, again);
     g.m.bind(done);
-    g.reload_code();
-    g.next(0);
+    begin(g);
 }
 
 /// pcall (`delta` 1) or xpcall (2) of a function.
@@ -810,6 +851,7 @@ fn func_pcall<M: Masm>(g: &mut Gen<M>, delta: i32) {
     g.m.shift(ShiftOp::Shl, B64, d(M::T6), M::T6, 4);
     g.m.alu(AluOp::Add, B64, d(M::T6), M::T6, M::T2);
     g.m.branch(Cond::Above, B64, M::T6, at(M::THREAD, toff!(limit)), plain);
+    count(g, plain);
     pcall_frames(g, delta);
     g.m.mov(d(M::BASE), M::T2);
     g.m.mov(d(M::PC), M::T3);
@@ -837,11 +879,17 @@ fn pcall_frames<M: Masm>(g: &mut Gen<M>, delta: i32) {
     g.m.store(B64, at(M::T2, -8), M::T1);
 }
 
+/// Leaves for `plain` if the thread T1 has a hook, or was last run while a trace was being recorded. Destroys T3.
+fn unwatched<M: Masm>(g: &mut Gen<M>, plain: Label) {
+    g.m.load(U64, d(M::T3), at(M::T1, toff!(dispatch)));
+    g.m.branch(Cond::Ne, B64, M::T3, at(M::GLOBAL, goff!(code_base)), plain);
+}
+
 /// Leaves for `plain` unless the other thread T1 can be switched to without ado: T3 = base of the native frame in which it
 /// waits, T5 = the pc in its word, of kind LUA. Room is made sure of for as many values as the running call has, and one.
 fn switchable<M: Masm>(g: &mut Gen<M>, plain: Label) {
     crate::misc::barrier(g, M::T1, plain);
-    g.m.branch_mem(Cond::Ne, B32, at(M::T1, toff!(hook_mask)), 0, plain);
+    unwatched(g, plain);
     g.m.load(U64, d(M::T3), at(M::T1, toff!(base)));
     g.m.load(U64, d(M::T5), at(M::T3, -8));
     g.m.branch_bits(BitCond::NonZero, B32, M::T5, kind::MASK as i64, plain);
@@ -887,7 +935,7 @@ fn start<M: Masm>(g: &mut Gen<M>, wrapped: bool, plain: Label) {
         plain,
     );
     crate::misc::barrier(g, M::T1, plain);
-    g.m.branch_mem(Cond::Ne, B32, at(M::T1, toff!(hook_mask)), 0, plain);
+    unwatched(g, plain);
     // the function slot has its word, unless the value in it is to be called by its metamethod
     g.m.load(U64, d(M::T3), at(M::T1, toff!(base)));
     g.m.branch_mem(Cond::Ne, B64, at(M::T3, -8), kind::BASE as i64, plain);
@@ -902,9 +950,9 @@ fn start<M: Masm>(g: &mut Gen<M>, wrapped: bool, plain: Label) {
         plain,
     );
     g.m.load(U64, d(M::T5), at(M::T5, offset_of!(LuaClosure, pc) as i32));
-    // varargs
+    // varargs, traces
     g.m.load(U16, d(M::T7), at(M::T5, -2));
-    g.m.branch(Cond::AboveEq, B32, M::T7, 0xFFFE, plain);
+    g.m.branch(Cond::AboveEq, B32, M::T7, i64::from(HEADER_JFUNCF), plain);
     g.m.load(U16, d(M::T7), at(M::T5, -4));
     g.m.shift(ShiftOp::Shl, B64, d(M::T7), M::T7, 4);
     g.m.alu(AluOp::Add, B64, d(M::T7), M::T7, M::T3);
@@ -1014,7 +1062,7 @@ fn func_native<M: Masm>(g: &mut Gen<M>) {
     g.m.alu(AluOp::Sub, B64, d(M::BASE), M::BASE, M::T1);
     g.m.lea(d(M::BASE), at(M::BASE, -16));
     g.reload_code();
-    g.next(1);
+    g.next(CALL);
 }
 
 /// Calls the native function T0 with base T2 and top T5, whose frame word is written. T4 = number of its results.

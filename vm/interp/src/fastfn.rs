@@ -16,7 +16,7 @@ use traceorus_base::bytecode::{MULTI, Op};
 use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::{NativeClosure, Str, Table};
 
-use crate::{B8, B32, B64, FALSY, Gen, NIL, U16, U32, U64, goff, toff};
+use crate::{B8, B32, B64, CALL, FALSY, Gen, NIL, U16, U32, U64, goff, toff};
 
 const META: i32 = offset_of!(Table, metatable) as i32;
 const ABSENT: i32 = offset_of!(Table, meta_absent) as i32;
@@ -188,10 +188,10 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
                 g.m.load(U64, d(M::T5), pay::<M>(0));
                 g.m.store(B64, pay::<M>(-1), M::T5);
                 g.m.store(B32, tag::<M>(-1), M::T6);
-                g.next(1);
+                g.next(CALL);
             });
             g.m.branch(Cond::Ne, B32, M::T7, 0, some);
-            g.next(1);
+            g.next(CALL);
         }
         Op::FfToNumber => {
             g.m.branch(Cond::Ne, B64, M::T4, 1, generic);
@@ -311,11 +311,11 @@ fn finish<M: Masm>(g: &mut Gen<M>, n: i64) {
     let other = g.cold(move |g| {
         g.m.mov_imm(d(M::T0), n);
         adjust(g);
-        g.next(1);
+        g.next(CALL);
     });
     g.m.load(U16, d(M::T7), at(M::PC, 6));
     g.m.branch(Cond::Ne, B32, M::T7, n, other);
-    g.next(1);
+    g.next(CALL);
 }
 
 /// T0 results are in place, T7 are wanted: the top, or nils for what is missing.
@@ -368,11 +368,11 @@ fn lean<M: Masm>(g: &mut Gen<M>, op: Op, poll: bool) {
     g.m.branch(Cond::Ne, B32, M::T7, M::T0, other);
     g.m.bind(done);
     if poll {
-        g.m.alu(AluOp::Add, B64, d(M::PC), M::PC, 8);
+        g.m.alu(AluOp::Add, B64, d(M::PC), M::PC, 8 * i64::from(CALL));
         g.poll();
         g.next(0);
     } else {
-        g.next(1);
+        g.next(CALL);
     }
 }
 
@@ -405,12 +405,12 @@ fn select<M: Masm>(g: &mut Gen<M>, generic: Label) {
         g.m.bind(none);
         g.m.lea(d(M::T5), at(M::T2, -16));
         g.m.store(B64, at(M::THREAD, toff!(top)), M::T5);
-        g.next(1);
+        g.next(CALL);
     });
     g.m.branch(Cond::Ne, B32, M::T7, 1, more);
     let none = g.cold(|g| {
         g.m.store_imm(B32, tag::<M>(-1), NIL as i32);
-        g.next(1);
+        g.next(CALL);
     });
     g.m.branch(Cond::AboveEq, B64, M::T5, M::T4, none);
     g.m.shift(ShiftOp::Shl, B64, d(M::T5), M::T5, 4);
@@ -418,7 +418,7 @@ fn select<M: Masm>(g: &mut Gen<M>, generic: Label) {
     g.m.load(U32, d(M::T7), at_index(M::T2, M::T5, Scale::S1, 8));
     g.m.store(B64, pay::<M>(-1), M::T6);
     g.m.store(B32, tag::<M>(-1), M::T7);
-    g.next(1);
+    g.next(CALL);
 }
 
 /// Returns arguments number T5 (below T4) up to the last, all of them wanted.
@@ -436,7 +436,7 @@ fn copy_from<M: Masm>(g: &mut Gen<M>) {
     g.m.alu_branch(AluOp::Sub, B64, d(M::T4), M::T4, 1, AluCond::NonZero, again);
     g.m.lea(d(M::T2), at(M::T2, -16));
     g.m.store(B64, at(M::THREAD, toff!(top)), M::T2);
-    g.next(1);
+    g.next(CALL);
 }
 
 /// By the low seven bits of a tag: where the type's name is among the upvalues of `type`, in words.

@@ -29,7 +29,8 @@ use std::mem::offset_of;
 use traceorus_asm::operand::{at, at_index};
 use traceorus_asm::{Addr, AluOp, AsmError, Cond, Gpr, Label, LoadKind, Masm, Scale, Size, d};
 use traceorus_base::Tag;
-use traceorus_base::bytecode::Op;
+use traceorus_base::bytecode::{CALL_WORDS, Op};
+use traceorus_base::frame::JIT_SLOTS;
 use traceorus_base::objects::{GlobalHot, Thread};
 
 pub(crate) use LoadKind::{S8To32, S16To32, S16To64, S32To64, U16, U32, U64};
@@ -65,6 +66,8 @@ pub struct Interp {
     pub handlers: Vec<u32>,
     /// Offset of the entry from native code.
     pub enter: u32,
+    /// Offset of the place where traces go on in the interpreter (RET0: next pc).
+    pub resume: u32,
     /// Named ranges: name, start, end.
     pub symbols: Vec<(String, u32, u32)>,
 }
@@ -106,6 +109,8 @@ macro_rules! toff {
 }
 pub(crate) use {goff, toff};
 
+/// Words of an instruction that calls.
+pub(crate) const CALL: i32 = CALL_WORDS as i32;
 pub(crate) const NIL: i64 = Tag::NIL.0 as i64;
 pub(crate) const FALSY: i64 = Tag::FALSE.0 as i64;
 
@@ -203,6 +208,13 @@ impl<M: Masm> Gen<M> {
         });
         self.m
             .branch_mem(Cond::Ne, B32, at(M::GLOBAL, goff!(poll)), 0, cold);
+    }
+    /// Enters the trace whose number is in T1, with BASE, THREAD and GLOBAL as ever and PC = the next instruction.
+    pub fn enter_trace(&mut self) {
+        self.m.load(U64, d(M::T0), at(M::GLOBAL, goff!(traces)));
+        self.m
+            .load(U64, d(M::T0), at_index(M::T0, M::T1, Scale::S8, 0));
+        self.m.jump_reg(M::T0);
     }
     /// T7 = the address of an extra helper.
     pub fn extra(&mut self, n: usize) {
@@ -347,7 +359,7 @@ impl<M: Masm> Gen<M> {
         self.m.align(16);
         self.m.begin_symbol("traceorus_enter_body");
         let enter = self.m.here();
-        self.m.prologue(2);
+        self.m.prologue(2 + JIT_SLOTS);
         self.m
             .parallel_move(&[(M::GLOBAL, M::ARG0.into()), (M::PC, M::ARG1.into())]);
         self.m
@@ -371,7 +383,7 @@ pub fn generate<M: Masm>(raw_jump: RawJump) -> Result<Interp, AsmError> {
     g.m.end_symbol();
     g.stubs();
     let (active, enter) = g.common();
-    let entry = g.entry.clone();
+    let (entry, resume) = (g.entry.clone(), g.resume);
     let code = g.m.finalize()?;
     let off = |l: Label| code.label_offset(l).expect("bound");
     let handlers: Vec<u32> = entry.iter().map(|&l| off(l)).collect();
@@ -400,6 +412,7 @@ pub fn generate<M: Masm>(raw_jump: RawJump) -> Result<Interp, AsmError> {
         active: base,
         handlers,
         enter: off(enter),
+        resume: off(resume),
         symbols,
     })
 }

@@ -3,21 +3,19 @@
 use std::mem::offset_of;
 
 use traceorus_asm::operand::{RegImm, at, at_index};
-use traceorus_asm::{AluOp, BitCond, Cond, FAlu, FCond, Label, Masm, Scale, d};
+use traceorus_asm::{Addr, AluCond, AluOp, BitCond, Cond, FAlu, FCond, Label, Masm, Scale, d};
 use traceorus_base::Tag;
 use traceorus_base::bytecode::Op;
 use traceorus_base::objects::{Dict, DictEntry, GcHeader, Table, flags};
 
-use crate::{B8, B32, B64, Gen, NIL, S8To32, S16To64, S32To64, U16, U32, U64, goff};
+use crate::{B8, B16, B32, B64, CALL, Gen, NIL, S8To32, S16To64, S32To64, U16, U32, U64, goff};
 
 pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
     match op {
-        Op::Loop => {
+        Op::Loop | Op::JLoop => {
+            count(g);
             g.m.load(S32To64, d(M::T0), at(M::PC, 4));
-            g.m.lea(d(M::PC), at_index(M::PC, M::T0, Scale::S8, 8));
-            g.reload_code();
-            g.poll();
-            g.next(0);
+            back(g);
         }
         Op::ForPrep => {
             g.dec_a();
@@ -34,19 +32,21 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
             g.m.bind(skip);
             g.jump_bc();
         }
-        Op::ForLoop | Op::ForLoopV => {
-            let copy = op == Op::ForLoopV;
+        Op::ForLoop | Op::ForLoopV | Op::JForLoop | Op::JForLoopV => {
+            let copy = op.original() == Op::ForLoopV;
             g.dec_a();
             let (float, done) = (g.m.new_label(), g.m.new_label());
             g.m.branch_mem(Cond::Ne, B32, Gen::<M>::tag(M::T1), 0, float);
             g.m.load(U64, d(M::T4), Gen::<M>::pay(M::T1));
             g.m.branch(Cond::Eq, B64, M::T4, Gen::<M>::reg(M::T1, 16), done);
+            count(g);
             g.m.alu(AluOp::Add, B64, d(M::T4), M::T4, Gen::<M>::reg(M::T1, 32));
             g.m.store(B64, Gen::<M>::pay(M::T1), M::T4);
             if copy {
                 g.m.store(B64, Gen::<M>::reg(M::T1, 48), M::T4);
                 g.m.store_imm(B32, Gen::<M>::reg(M::T1, 56), Tag::INT.0);
             }
+            g.m.load(S16To64, d(M::T0), at(M::PC, 6));
             back(g);
             g.m.bind(done);
             g.next(1);
@@ -60,17 +60,24 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
             g.m.branch(Cond::Lt, B64, M::T4, 0, down);
             g.m.fcmp_branch(FCond::NLe, M::F0, M::F2, done);
             g.m.bind(go);
+            count(g);
             g.m.fstore(Gen::<M>::pay(M::T1), M::F0);
             if copy {
                 g.m.fstore(Gen::<M>::reg(M::T1, 48), M::F0);
                 g.m.store_imm(B32, Gen::<M>::reg(M::T1, 56), Tag::FLOAT.0);
             }
+            g.m.load(S16To64, d(M::T0), at(M::PC, 6));
             back(g);
             g.m.bind(down);
             g.m.fcmp_branch(FCond::Le, M::F2, M::F0, go);
             g.m.jump(done);
         }
+        Op::JTForCall => {
+            trace_number(g);
+            g.enter_trace();
+        }
         Op::TForCall => {
+            count(g);
             let generic = g.m.new_label();
             iterate(g, generic);
             g.m.bind(generic);
@@ -130,7 +137,7 @@ fn iterate<M: Masm>(g: &mut Gen<M>, generic: Label) {
     let end = g.cold(|g| {
         g.m.store_imm(B32, Gen::<M>::reg(M::T1, 8), NIL as i32);
         g.m.store_imm(B32, Gen::<M>::reg(M::T1, 24), NIL as i32);
-        g.next(1);
+        g.next(CALL);
     });
     let ipairs = g.cold(move |g| {
         let absent = g.m.new_label();
@@ -199,7 +206,7 @@ fn iterate<M: Masm>(g: &mut Gen<M>, generic: Label) {
     g.m.store_imm(B64, Gen::<M>::tag(M::T1), Tag::INT.0);
     g.m.store(B64, Gen::<M>::reg(M::T1, 16), M::T6);
     g.m.store(B32, Gen::<M>::reg(M::T1, 24), M::T7);
-    g.next(1);
+    g.next(CALL);
     g.m.bind(first);
     g.m.branch(Cond::Ne, B32, M::T6, NIL, step);
     g.m.mov_imm(d(M::T5), 0);
@@ -251,7 +258,7 @@ fn iterate<M: Masm>(g: &mut Gen<M>, generic: Label) {
     g.m.store(B32, Gen::<M>::reg(M::T1, 12), M::T0);
     g.m.store(B64, Gen::<M>::reg(M::T1, 16), M::T7);
     g.m.store(B32, Gen::<M>::reg(M::T1, 24), M::T6);
-    g.next(1);
+    g.next(CALL);
     // fields, and all other cases
     g.m.bind(call);
     g.m.load(U64, d(M::T7), at(M::GLOBAL, goff!(helpers)));
@@ -262,14 +269,43 @@ fn iterate<M: Masm>(g: &mut Gen<M>, generic: Label) {
     g.m.call_reg(M::T7);
     g.m.mov(d(M::T0), M::RET0);
     g.m.branch(Cond::Lt, B64, M::T0, 0, generic);
-    g.next(1);
+    g.next(CALL);
 }
 
-/// Takes the back edge by C.
+/// Takes the back edge of T0 words, into the loop's trace if it has one. Destroys T1.
 fn back<M: Masm>(g: &mut Gen<M>) {
-    g.m.load(S16To64, d(M::T0), at(M::PC, 6));
+    let traced = g.op != g.op.original();
+    if traced {
+        trace_number(g);
+    }
     g.m.lea(d(M::PC), at_index(M::PC, M::T0, Scale::S8, 8));
-    g.reload_code();
-    g.poll();
-    g.next(0);
+    if traced {
+        // a thread that is watched has poll::HOOKS set
+        g.poll();
+        g.enter_trace();
+    } else {
+        g.reload_code();
+        g.poll();
+        g.next(0);
+    }
+}
+
+/// Where the counter of the loop at PC is.
+fn counter<M: Masm>(g: &Gen<M>) -> Addr {
+    at(M::PC, 2 * g.op.counter().expect("a loop") as i32)
+}
+
+/// Counts a loop that has no trace: leaves for the helper when the counter runs out. Nothing else has been changed.
+fn count<M: Masm>(g: &mut Gen<M>) {
+    if g.op == g.op.original() {
+        let slow = g.slow();
+        let counter = counter(g);
+        g.m.alu_to_mem_branch(AluOp::Sub, B16, counter, 1, AluCond::Carry, slow);
+    }
+}
+
+/// T1 = the number of the loop's trace.
+fn trace_number<M: Masm>(g: &mut Gen<M>) {
+    let number = counter(g);
+    g.m.load(U16, d(M::T1), number);
 }

@@ -4,6 +4,7 @@ use traceorus_base::bytecode::{Op, pack};
 use traceorus_gc::HostAlloc;
 
 use super::*;
+use crate::jithooks::{self, HOTCALL};
 use crate::verify::tests::samples;
 use crate::{dump, state};
 
@@ -118,15 +119,15 @@ fn header_and_operands() {
                 *(*p).code,
                 pack(
                     dispatch::handler_of(Op::FuncV),
-                    0,
+                    HOTCALL,
                     c.main.frame_size.into(),
-                    NEVER
+                    bc::HEADER_VARARG
                 )
             );
             let inner = *(*p).protos;
             assert_eq!(
                 *(*inner).code,
-                pack(dispatch::handler_of(Op::FuncF), 0, 4, 1)
+                pack(dispatch::handler_of(Op::FuncF), HOTCALL, 4, 1)
             );
             // Word 1 is GetUpval R1 U0, word 2 Add R1 R1 R0.
             assert_eq!(
@@ -146,6 +147,61 @@ fn header_and_operands() {
             assert_eq!(*(*inner).live, 1);
             assert_eq!((*p).nlocvars, 1);
             assert_eq!((*(*p).locvars).start_pc, 3);
+        }
+    });
+}
+
+/// The pcs of the instructions that have a continuation word, by op.
+unsafe fn calls(p: *const Proto) -> Vec<(Op, *mut Instr)> {
+    // SAFETY: [CODE] [GC-LIVE] the caller's prototype is live; word 0 is the header.
+    unsafe {
+        let mut all = Vec::new();
+        let mut pc = 1;
+        while pc < (*p).ncode as usize {
+            let at = (*p).code.add(pc);
+            let op = dispatch::op_at(at);
+            if op.has_continuation() {
+                all.push((op, at));
+            }
+            pc += op.words();
+        }
+        all
+    }
+}
+
+#[test]
+fn continuation_words() {
+    with_state(|l| {
+        let mut seen = Vec::new();
+        for c in samples() {
+            for stub in [0, 0x1_2345_6780_u64] {
+                // SAFETY: nothing collects or runs here, so that any address will do.
+                unsafe {
+                    Global::of((*l).global).hot.cont_stub = stub as *const u8;
+                    let f = load_chunk(l, &c).unwrap();
+                    let p = (*f.as_ptr::<LuaClosure>()).proto;
+                    let before = dump::dump(p, false);
+                    for (op, pc) in calls(p) {
+                        seen.push(op);
+                        let w = *pc;
+                        assert_eq!(jithooks::continuation(pc), stub);
+                        jithooks::set_continuation(pc, u64::MAX - 7);
+                        assert_eq!(jithooks::continuation(pc), u64::MAX - 7);
+                        assert_eq!(*pc, w);
+                    }
+                    // it is the state's, not the chunk's
+                    let mut back = chunk_of(p);
+                    back.compact();
+                    assert_eq!(back, c);
+                    assert_eq!(dump::dump(p, false), before);
+                }
+            }
+        }
+        for op in Op::ALL.iter().filter(|op| op.has_continuation()) {
+            assert!(
+                seen.contains(&op.original()),
+                "{op:?} is not in the samples"
+            );
         }
     });
 }

@@ -111,7 +111,7 @@ fn rich() -> Function {
     ins(&mut f, 2, GetGlobal, 2, 0, 0, &[0, 0, 0]);
     ins(&mut f, 3, Move, 3, 1, 0, &[]);
     ins(&mut f, 4, VarargM, 4, 0, 0, &[]);
-    ins(&mut f, 4, CallM, 3, 0, 1, &[]);
+    ins(&mut f, 4, CallM, 3, 0, 1, &[0]);
     ins(&mut f, 4, GetCell, 4, 0, 0, &[]);
     ins(&mut f, 5, LoadNil, 5, 1, 0, &[]);
     ins(&mut f, 6, NewRecord, 4, 4, 2, &[0]);
@@ -119,7 +119,7 @@ fn rich() -> Function {
     ins(&mut f, 6, LoadI, 6, 1, 0, &[]);
     ins(&mut f, 7, VarargM, 7, 0, 0, &[]);
     ins(&mut f, 7, SetListM, 5, 0, 0, &[0]);
-    ins(&mut f, 6, Call, 2, 3, 0, &[]);
+    ins(&mut f, 6, Call, 2, 3, 0, &[0]);
     // for i = 1, 10 do R5 = i .. i end
     ins(&mut f, 2, LoadI, 2, 1, 0, &[]);
     ins(&mut f, 3, LoadI, 3, 10, 0, &[]);
@@ -133,8 +133,8 @@ fn rich() -> Function {
     ins(&mut f, 2, LoadNil, 2, 4, 0, &[]);
     jump(&mut f, 6, TForPrep, 2, 1);
     ins(&mut f, 7, Move, 7, 6, 0, &[]);
-    ins(&mut f, 6, TForCall, 6, 0, 1, &[]);
-    jump(&mut f, 7, TForLoop, 6, -3);
+    ins(&mut f, 6, TForCall, 6, 0, 1, &[0]);
+    jump(&mut f, 7, TForLoop, 6, -4);
     ins(&mut f, 6, Close, 2, 0, 0, &[]);
     // x and 1 or 2
     ins(&mut f, 2, GetField, 2, 1, 0, &[0, 1]);
@@ -153,12 +153,32 @@ fn rich() -> Function {
     f
 }
 
+/// `if g(...) then return print(...) end return print()`
+fn tails() -> Function {
+    use Op::*;
+    let mut f = function(4);
+    f.is_vararg = true;
+    f.consts = vec![s("print")];
+    ins(&mut f, 0, GetGlobal, 0, 0, 0, &[0, 0, 0]);
+    ins(&mut f, 1, VarargM, 1, 0, 0, &[]);
+    ins(&mut f, 1, CallM, 0, 0, 1, &[0]);
+    ins(&mut f, 1, JF, 0, 0, 8, &[]);
+    ins(&mut f, 0, GetGlobal, 0, 0, 0, &[0, 0, 0]);
+    ins(&mut f, 1, VarargM, 1, 0, 0, &[]);
+    ins(&mut f, 1, TailCallM, 0, 0, bc::MULTI, &[0]);
+    ins(&mut f, 0, RetM, 0, 0, 0, &[]);
+    ins(&mut f, 0, GetGlobal, 0, 0, 0, &[0, 0, 0]);
+    ins(&mut f, 1, TailCall, 0, 0, bc::MULTI, &[0]);
+    ins(&mut f, 0, RetM, 0, 0, 0, &[]);
+    f
+}
+
 /// Chunks that verify.
 pub(crate) fn samples() -> Vec<Chunk> {
     let mut small = function(2);
     small.is_vararg = true;
     ins(&mut small, 0, Op::Ret0, 0, 0, 0, &[]);
-    let mut all = vec![chunk(small), chunk(rich())];
+    let mut all = vec![chunk(small), chunk(rich()), chunk(tails())];
     all.iter_mut().for_each(Chunk::compact);
     all
 }
@@ -240,9 +260,15 @@ fn operands_out_of_range() {
         ins(f, 1, AddK, 0, 0, 0, &[0]);
         ins(f, 0, Ret0, 0, 0, 0, &[]);
     });
+    // chunks do not say where calls go on
+    refused_for("bad word", 2, |f| {
+        ins(f, 0, LoadI, 0, 0, 0, &[]);
+        ins(f, 1, Call, 0, 0, 0, &[1]);
+        ins(f, 0, Ret0, 0, 0, 0, &[]);
+    });
     refused_for("bad range", 4, |f| {
         ins(f, 0, LoadI, 0, 0, 0, &[]);
-        ins(f, 1, Call, 0, 4, 0, &[]);
+        ins(f, 1, Call, 0, 4, 0, &[0]);
         ins(f, 0, Ret0, 0, 0, 0, &[]);
     });
     refused_for("negative index", 2, |f| {
@@ -264,6 +290,7 @@ fn control_flow() {
     refused_for("falls off", 2, |f| ins(f, 0, LoadI, 0, 0, 0, &[]));
     refused_for("unknown instruction", 2, |f| ins(f, 0, FuncF, 0, 0, 0, &[]));
     refused_for("cut-off", 2, |f| ins(f, 0, LoadK, 0, 0, 0, &[]));
+    refused_for("cut-off", 2, |f| ins(f, 0, Call, 0, 0, 0, &[]));
     refused_for("jump not onto", 2, |f| jump(f, 0, Jmp, 0, 1000));
     refused_for("jump not onto", 2, |f| {
         f.consts = vec![Const::Int(1)];
@@ -309,7 +336,7 @@ fn liveness() {
     // A call destroys what is above its function slot.
     refused_for("R2 is live but not written", 6, |f| {
         ins(f, 0, LoadNil, 0, 3, 0, &[]);
-        ins(f, 3, Call, 1, 0, 1, &[]);
+        ins(f, 3, Call, 1, 0, 1, &[0]);
         ins(f, 3, Ret1, 2, 0, 0, &[]);
     });
     refused_for("topmost", 6, |f| {
@@ -324,7 +351,7 @@ fn open_results() {
     use Op::*;
     refused_for("do not meet", 4, |f| {
         ins(f, 0, LoadNil, 0, 1, 0, &[]);
-        ins(f, 1, Call, 0, 0, bc::MULTI, &[]);
+        ins(f, 1, Call, 0, 0, bc::MULTI, &[0]);
         ins(f, 0, Ret0, 0, 0, 0, &[]);
     });
     refused_for("do not meet", 4, |f| ins(f, 0, RetM, 0, 0, 0, &[]));
@@ -332,7 +359,7 @@ fn open_results() {
         f.is_vararg = true;
         ins(f, 0, LoadNil, 0, 2, 0, &[]);
         ins(f, 2, VarargM, 1, 0, 0, &[]);
-        ins(f, 1, CallM, 1, 0, 0, &[]);
+        ins(f, 1, CallM, 1, 0, 0, &[0]);
         ins(f, 0, Ret0, 0, 0, 0, &[]);
     });
     refused_for("between open results", 4, |f| {

@@ -72,6 +72,10 @@ impl A64Masm {
                 enc::fload(&mut self.b, FSCRATCH, addr);
                 FSCRATCH
             }
+            FOperand::At(label) => {
+                self.fload_label(d(FSCRATCH), label);
+                FSCRATCH
+            }
         }
     }
 
@@ -719,6 +723,11 @@ impl Masm for A64Masm {
 
     fn fload(&mut self, dst: Dst<Fpr>, addr: Addr) {
         enc::fload(&mut self.b, dst.reg(), addr);
+    }
+
+    fn fload_label(&mut self, dst: Dst<Fpr>, label: Label) {
+        self.label_addr(d(XIMM), label);
+        enc::fload(&mut self.b, dst.reg(), at(XIMM, 0));
     }
 
     fn fstore(&mut self, addr: Addr, src: Fpr) {

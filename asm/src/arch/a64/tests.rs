@@ -91,6 +91,10 @@ fn constants_and_moves() {
     g.case("", emit(|m| m.mov(d(x(1)), x(1))));
     g.case("mov x1, sp", emit(|m| m.mov(d(x(1)), SP)));
     g.case("adr x4, 9f; 9:", emit_to(|m, l| m.label_addr(d(x(4)), l)));
+    g.case(
+        "adr x15, 9f; ldr d4, [x15]; 9:",
+        emit_to(|m, l| m.fload_label(d(Fpr(4)), l)),
+    );
     let kinds = [
         (LoadKind::U8, "uxtb w1, w2"),
         (LoadKind::S8To32, "sxtb w1, w2"),

@@ -306,6 +306,10 @@ impl Rv64Masm {
                 enc::fload(&mut self.b, FSCRATCH, addr);
                 FSCRATCH
             }
+            FOperand::At(label) => {
+                self.fload_label(d(FSCRATCH), label);
+                FSCRATCH
+            }
         }
     }
 
@@ -812,6 +816,11 @@ impl Masm for Rv64Masm {
 
     fn fload(&mut self, dst: Dst<Fpr>, addr: Addr) {
         enc::fload(&mut self.b, dst.reg(), addr);
+    }
+
+    fn fload_label(&mut self, dst: Dst<Fpr>, label: Label) {
+        self.label_addr(d(XTMP), label);
+        enc::fload(&mut self.b, dst.reg(), at(XTMP, 0));
     }
 
     fn fstore(&mut self, addr: Addr, src: Fpr) {

@@ -5,7 +5,7 @@ use super::regs::*;
 use crate::golden::Golden;
 use crate::masm::Masm;
 use crate::operand::*;
-use crate::reg::{Gpr, d};
+use crate::reg::{Fpr, Gpr, d};
 use crate::{AsmError, Label};
 
 // Registers of the tests by their names: a0..a7 are x10..x17.
@@ -109,6 +109,10 @@ fn constants_and_moves() {
     g.case(
         "auipc a0, 0; addi a0, a0, 8",
         emit_to(|m, l| m.label_addr(d(A0), l)),
+    );
+    g.case(
+        "auipc t5, 0; addi t5, t5, 12; fld fa4, 0(t5)",
+        emit_to(|m, l| m.fload_label(d(Fpr(14)), l)),
     );
     let kinds = [
         (LoadKind::U8, zext(Size::B8, "a0", "a1")),

@@ -8,6 +8,7 @@
 use super::regs::{RBP, RSP};
 use crate::buffer::{BranchForms, BranchKind, CodeBuffer, Reach, Target};
 use crate::error::AsmError;
+use crate::label::Label;
 use crate::operand::{Addr, Scale, Size};
 use crate::reg::{Fpr, Gpr};
 
@@ -36,6 +37,14 @@ pub(super) mod cc {
 pub(super) enum Rm {
     Reg(u8),
     Mem(Addr),
+    /// Memory at a label, relative to the program counter; for instructions without immediate only.
+    At(Label),
+}
+
+impl From<Label> for Rm {
+    fn from(label: Label) -> Rm {
+        Rm::At(label)
+    }
 }
 
 impl From<Gpr> for Rm {
@@ -125,6 +134,7 @@ pub(super) fn op_rm(b: &mut CodeBuffer, op: Op, reg: u8, rm: Rm) {
     let (rex_x, rex_b) = match rm {
         Rm::Reg(r) => (0, r >> 3),
         Rm::Mem(a) => (a.index.map_or(0, |(i, _)| i.0 >> 3), a.base.0 >> 3),
+        Rm::At(_) => (0, 0),
     };
     let byte_reg = (op.reg8 && (4..8).contains(&reg)) || (op.rm8 && matches!(rm, Rm::Reg(4..8)));
     let rex = u8::from(op.rex_w) << 3 | (reg >> 3) << 2 | rex_x << 1 | rex_b;
@@ -142,6 +152,10 @@ pub(super) fn op_rm(b: &mut CodeBuffer, op: Op, reg: u8, rm: Rm) {
     match rm {
         Rm::Reg(r) => b.put1(0xc0 | reg | r & 7),
         Rm::Mem(a) => modrm_mem(b, reg, a),
+        Rm::At(label) => {
+            b.put1(reg | 5);
+            b.branch::<X64Forms>(BranchKind(KIND_DISP), Target::Label(label));
+        }
     }
 }
 
@@ -331,6 +345,8 @@ pub(super) mod sse {
     pub const MULSD: Op = Op::prefixed(0xf2, 0x0f59);
     pub const SUBSD: Op = Op::prefixed(0xf2, 0x0f5c);
     pub const DIVSD: Op = Op::prefixed(0xf2, 0x0f5e);
+    pub const MINSD: Op = Op::prefixed(0xf2, 0x0f5d);
+    pub const MAXSD: Op = Op::prefixed(0xf2, 0x0f5f);
     pub const SQRTSD: Op = Op::prefixed(0xf2, 0x0f51);
     pub const UCOMISD: Op = Op::prefixed(0x66, 0x0f2e);
     pub const CVTSI2SD: Op = Op::prefixed(0xf2, 0x0f2a);
@@ -348,6 +364,8 @@ const KIND_JMP: u32 = 0x100;
 const KIND_CALL: u32 = 0x200;
 const KIND_LEA: u32 = 0x300; // | register
 const KIND_JMP_PATCHABLE: u32 = 0x400;
+/// The displacement that ends an instruction with an operand relative to the program counter.
+const KIND_DISP: u32 = 0x500;
 
 /// `jcc target`
 pub(super) fn jcc(b: &mut CodeBuffer, cond: u8, target: Target) {
@@ -401,6 +419,7 @@ impl BranchForms for X64Forms {
             (KIND_JMP, 1) => 5,
             (KIND_CALL, 0) => 5,
             (KIND_JMP | KIND_CALL, _) => FAR_BYTES,
+            (KIND_DISP, _) => 4,
             _ => 7,
         }
     }
@@ -444,6 +463,7 @@ impl BranchForms for X64Forms {
                 Self::pad(size - 5, out);
                 out.push(0xe9);
             }
+            (KIND_DISP, _) => {}
             _ => out.extend_from_slice(&[0x48 | (low >> 3) << 2, 0x8d, (low & 7) << 3 | 5]),
         }
         out.extend_from_slice(&(after as i32).to_le_bytes());

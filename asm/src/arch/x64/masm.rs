@@ -258,7 +258,21 @@ impl X64Masm {
         match src {
             FOperand::Reg(r) => r.into(),
             FOperand::Mem(a) => a.into(),
+            FOperand::At(l) => l.into(),
         }
+    }
+
+    /// `dst = lhs op rhs`, the operands in this order.
+    fn falu_op(&mut self, op: Op, dst: Dst<Fpr>, lhs: Fpr, mut rhs: Rm) {
+        if dst.reg() != lhs {
+            // Not even + and * may exchange their operands: of two NaNs the first one is the result.
+            if matches!(rhs, Rm::Reg(r) if r == dst.reg().0) {
+                self.fmov(d(FSCRATCH), dst.reg());
+                rhs = FSCRATCH.into();
+            }
+            self.fmov(dst, lhs);
+        }
+        enc::op_rm(&mut self.b, op, dst.reg().0, rhs);
     }
 
     /// Compares for `cond`; returns the condition code that holds, and for `Eq` and `Ne` the caller looks at parity too.
@@ -508,7 +522,7 @@ impl Masm for X64Masm {
             Src::Rm(Rm::Reg(r)) => {
                 enc::arith_mr(&mut self.b, arith_of(op), size, addr.into(), Gpr(r))
             }
-            Src::Rm(Rm::Mem(_)) => unreachable!("a RegImm is not memory"),
+            Src::Rm(_) => unreachable!("a RegImm is not memory"),
         }
     }
 
@@ -666,7 +680,7 @@ impl Masm for X64Masm {
             Src::Rm(Rm::Reg(r)) => {
                 enc::arith_mr(&mut self.b, Arith::Cmp, size, addr.into(), Gpr(r))
             }
-            Src::Rm(Rm::Mem(_)) => unreachable!("a RegImm is not memory"),
+            Src::Rm(_) => unreachable!("a RegImm is not memory"),
         }
         self.jcc(cc_of(cond), label);
     }
@@ -705,7 +719,7 @@ impl Masm for X64Masm {
                 Src::Rm(Rm::Reg(scratch)) => {
                     enc::test_rm(&mut self.b, size, reg.into(), Gpr(scratch))
                 }
-                Src::Rm(Rm::Mem(_)) => unreachable!("an immediate is not memory"),
+                Src::Rm(_) => unreachable!("an immediate is not memory"),
             }
         }
         self.jcc(bit_cc(cond), label);
@@ -734,7 +748,7 @@ impl Masm for X64Masm {
                         Src::Rm(Rm::Reg(scratch)) => {
                             enc::test_rm(&mut self.b, size, addr.into(), Gpr(scratch))
                         }
-                        Src::Rm(Rm::Mem(_)) => unreachable!("an immediate is not memory"),
+                        Src::Rm(_) => unreachable!("an immediate is not memory"),
                     }
                 }
             }
@@ -797,6 +811,10 @@ impl Masm for X64Masm {
         enc::op_rm(&mut self.b, sse::MOVSD_LOAD, dst.reg().0, addr.into());
     }
 
+    fn fload_label(&mut self, dst: Dst<Fpr>, label: Label) {
+        enc::op_rm(&mut self.b, sse::MOVSD_LOAD, dst.reg().0, label.into());
+    }
+
     fn fstore(&mut self, addr: Addr, src: Fpr) {
         enc::op_rm(&mut self.b, sse::MOVSD_STORE, src.0, addr.into());
     }
@@ -808,16 +826,16 @@ impl Masm for X64Masm {
             FAlu::Mul => sse::MULSD,
             FAlu::Div => sse::DIVSD,
         };
-        let mut rhs = self.fsrc(rhs.into());
-        if dst.reg() != lhs {
-            // Not even + and * may exchange their operands: of two NaNs the first one is the result.
-            if matches!(rhs, Rm::Reg(r) if r == dst.reg().0) {
-                self.fmov(d(FSCRATCH), dst.reg());
-                rhs = FSCRATCH.into();
-            }
-            self.fmov(dst, lhs);
-        }
-        enc::op_rm(&mut self.b, op, dst.reg().0, rhs);
+        let rhs = self.fsrc(rhs.into());
+        self.falu_op(op, dst, lhs, rhs);
+    }
+
+    fn fmin(&mut self, dst: Dst<Fpr>, lhs: Fpr, rhs: Fpr) {
+        self.falu_op(sse::MINSD, dst, lhs, rhs.into());
+    }
+
+    fn fmax(&mut self, dst: Dst<Fpr>, lhs: Fpr, rhs: Fpr) {
+        self.falu_op(sse::MAXSD, dst, lhs, rhs.into());
     }
 
     fn fsqrt(&mut self, dst: Dst<Fpr>, src: Fpr) {

@@ -1034,6 +1034,35 @@ fn doubles() {
                 format!("pcmpeqd xmm15, xmm15; psrlq xmm15, 1; {mov}andps {to}, xmm15"),
                 emit(|m| m.fabs(d(dst), src)),
             );
+            for (name, max) in [("minsd", false), ("maxsd", true)] {
+                let emit_one = |m: &mut X64Masm, dst, lhs, rhs| {
+                    if max {
+                        m.fmax(d(dst), lhs, rhs)
+                    } else {
+                        m.fmin(d(dst), lhs, rhs)
+                    }
+                };
+                g.case(
+                    format!("{name} {to}, {from}"),
+                    emit(|m| emit_one(m, dst, dst, src)),
+                );
+                g.case(
+                    format!("{mov}{name} {to}, xmm3"),
+                    emit(|m| emit_one(m, dst, src, XMM3)),
+                );
+            }
+            g.case(
+                format!("movsd {to}, qword ptr [rip + 9f]; 9:"),
+                emit_to(|m, l| m.fload_label(d(dst), l)),
+            );
+            g.case(
+                format!("mulsd {to}, qword ptr [rip + 9f]; 9:"),
+                emit_to(|m, l| m.falu(FAlu::Mul, d(dst), dst, l)),
+            );
+            g.case(
+                format!("ucomisd {to}, qword ptr [rip + 9f]; ja 9f; 9:"),
+                emit_to(|m, l| m.fcmp_branch(FCond::Gt, dst, l, l)),
+            );
             let modes = [
                 (RoundMode::Nearest, 8),
                 (RoundMode::Floor, 9),

@@ -446,6 +446,7 @@ impl Emitter<'_> {
                 } else {
                     self.b.emit(Op::TailCall, base, nargs, all, n.line);
                 }
+                self.b.word(0);
                 self.b.free = base;
                 self.b.emit(Op::RetM, base, 0, 0, n.line);
                 return;
@@ -457,6 +458,7 @@ impl Emitter<'_> {
             self.b
                 .emit(Op::Call, base, nargs, u32::from(results), n.line);
         }
+        self.b.word(0);
         self.b.free = base;
         if want == Want::Value {
             self.move_result(base, dest, n.line);

@@ -571,6 +571,7 @@ impl Emitter<'_> {
         self.leave_vars(inner);
         self.b.bind(call);
         self.b.emit(Op::TForCall, base + 4, 0, *nvars, line);
+        self.b.word(0);
         self.b.same_line(entry, body_start);
         self.b.free = base + 4 + nvars;
         self.b.jump(Op::TForLoop, base + 4, 0, body, line);

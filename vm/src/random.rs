@@ -1,4 +1,4 @@
-//! The generator xoshiro256**, used as lmathlib.c uses it: a seed gives the same numbers as PUC's.
+//! The generator xoshiro256**, used by `math.random` and compiled code as lmathlib.c uses it: a seed gives the same numbers as PUC's.
 
 /// State of a generator.
 #[derive(Clone, Debug, PartialEq, Eq)]

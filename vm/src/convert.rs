@@ -1,10 +1,8 @@
-//! Conversions of `string.format`, independent of the state: specifications, integers, floats, quoting.
+//! Conversions of `string.format`, which the library and compiled code share, independent of the state: specifications, integers, floats, quoting.
 //!
 //! The common float conversions (`%.3f`, `%g`, `%.14g`, `%e` at ordinary magnitudes) are computed exactly in 128-bit
 //! integers: a double is `m * 2^e`, so `round(x * 10^p)` is one multiplication, one shift and a look at the bits shifted
 //! out. Everything else, and all of `%a`, goes to the C library's `snprintf`.
-
-use crate::string::buf::append;
 
 /// Flags of a conversion, in C's order.
 pub const FLOAT_FLAGS: &[u8] = b"-+#0 ";
@@ -584,6 +582,38 @@ pub fn quoted_str(out: &mut Vec<u8>, s: &[u8]) {
         }
     }
     out.push(b'"');
+}
+
+/// Appends bytes for which there should be room. Short ones, the common case, are copied without a call.
+#[inline(always)]
+pub fn append(v: &mut Vec<u8>, s: &[u8]) {
+    let (n, len) = (s.len(), v.len());
+    if n > 16 || v.capacity() - len < n {
+        v.extend_from_slice(s);
+        return;
+    }
+    // SAFETY: there are `n` bytes of room behind the vector's bytes, and `n` bytes in the slice; the pieces that are
+    // read and written lie within these and together cover them.
+    unsafe {
+        let (from, to) = (s.as_ptr(), v.as_mut_ptr().add(len));
+        macro_rules! ends {
+            ($t:ty) => {{
+                let last = n - size_of::<$t>();
+                let a = from.cast::<$t>().read_unaligned();
+                let b = from.add(last).cast::<$t>().read_unaligned();
+                to.cast::<$t>().write_unaligned(a);
+                to.add(last).cast::<$t>().write_unaligned(b);
+            }};
+        }
+        match n {
+            8.. => ends!(u64),
+            4.. => ends!(u32),
+            2.. => ends!(u16),
+            1 => *to = *from,
+            _ => {}
+        }
+        v.set_len(len + n);
+    }
 }
 
 #[cfg(test)]

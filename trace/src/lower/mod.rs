@@ -1,0 +1,609 @@
+//! Machine code for a trace: replays an allocation ([`crate::ra`]) through the portable macro-assembler.
+//!
+//! **Order of the code:**
+//!
+//! ```text
+//! entry     head moves, the part before LOOP
+//! loop      aligned; top moves, the body, back edge moves, jump to loop
+//! cold      slow paths of allocations, barriers, divisions, polls
+//! stubs     one for each snapshot, aligned to 8: scratch = exit's number, jump to the exit thunk
+//! pool      float constants
+//! ```
+//! A guard is a compare and a branch to its snapshot's stub.
+//!
+//! **Entry.** `BASE` and `GLOBAL` are valid, FP is the native frame of the interpreter's entry; everything else is undefined.
+//! Code of a trace runs at one address only.
+//!
+//! Nothing here knows a target; what differs is in [`arch`]. Nothing is unsafe: code memory ([`area`]) is safe to write and patch.
+#![forbid(unsafe_code)]
+
+pub mod arch;
+pub mod area;
+mod call;
+pub mod exit;
+mod guard;
+mod memory;
+mod number;
+mod object;
+
+use std::mem::offset_of;
+use traceorus_asm::{AluOp, Fpr, Gpr, Label, LoadKind, RegImm, Size, d};
+
+use traceorus_base::Tag;
+use traceorus_base::objects::Thread;
+
+use traceorus_asm::{BitCond, Cond, at};
+
+use crate::abort::Abort;
+use crate::ir::{IrBuf, IrOp, Konst, Ref, SnapNo};
+use crate::loc::{ExitMap, ExitSlot, FIRST_SPILL, Inherited, Link, Loc};
+use crate::ra::{self, Allocation, InsAlloc, Job, Move, Place, Plan, Reg, RegInfo, parmove};
+
+pub use arch::TraceRegs;
+pub use area::CodeArea;
+pub use exit::{RustEntry, Thunks, emit_thunks, spill_index};
+
+const B8: Size = Size::B8;
+const B32: Size = Size::B32;
+const B64: Size = Size::B64;
+const U64: LoadKind = LoadKind::U64;
+
+/// What is to be assembled.
+#[derive(Clone, Copy, Debug)]
+pub struct CodeInput<'a> {
+    /// The trace.
+    pub ir: &'a IrBuf,
+    /// How it ends.
+    pub link: Link,
+    /// Places of inherited values, by PVAL number.
+    pub inherited: &'a [Inherited],
+    /// Spill slots of the parent (and its ancestors): those below are not used for anything else.
+    pub parent_spills: u16,
+    /// Number of the trace.
+    pub trace: u16,
+    /// Where the code will be, a multiple of 16.
+    pub address: u64,
+    /// The state's thunks.
+    pub thunks: &'a Thunks,
+}
+
+/// A finished trace.
+#[derive(Clone, Debug)]
+pub struct CodeOutput {
+    /// Machine code for [`CodeInput::address`].
+    pub bytes: Vec<u8>,
+    /// Offset of the entry.
+    pub entry: u32,
+    /// Offset of the loop's head.
+    pub loop_head: Option<u32>,
+    /// What is where at the loop's head: a jump there has to establish all of it. A value may be listed twice (register and
+    /// spill slot); constants that the loop keeps in registers are listed, too.
+    pub contract: Vec<(Ref, Loc)>,
+    /// By snapshot. Empty slots where no guard uses it.
+    pub exits: Vec<ExitMap>,
+    /// Offsets of the exit stubs, by snapshot.
+    pub stubs: Vec<u32>,
+    /// Spill slots used, the parent's included.
+    pub spills: u16,
+    /// Where the code of an instruction begins, in order of offsets.
+    pub ins_offsets: Vec<(u32, Ref)>,
+}
+
+/// Allocates registers and emits the code of a trace.
+///
+/// Fails with `Registers` (too many values alive), `Assembler` or `Internal` (the IR breaks its rules).
+pub fn assemble<M: TraceRegs>(input: &CodeInput<'_>) -> Result<CodeOutput, Abort> {
+    let plan = Plan::new(input.ir);
+    let job = Job {
+        ir: input.ir,
+        plan: &plan,
+        regs: M::regs(),
+        link: input.link,
+        inherited: input.inherited,
+        parent_spills: input.parent_spills,
+    };
+    let al = ra::allocate(&job)?;
+    if cfg!(debug_assertions)
+        && let Err(e) = ra::check::check(&job, &al)
+    {
+        panic!("register allocation: {e}");
+    }
+    let mut low = Lower::<M>::new(input, &plan, &al);
+    low.run()?;
+    low.finish()
+}
+
+/// The allocation of a trace as text.
+pub fn print_allocation<M: TraceRegs>(input: &CodeInput<'_>) -> Result<String, Abort> {
+    let plan = Plan::new(input.ir);
+    let job = Job {
+        ir: input.ir,
+        plan: &plan,
+        regs: M::regs(),
+        link: input.link,
+        inherited: input.inherited,
+        parent_spills: input.parent_spills,
+    };
+    Ok(ra::print::print(&job, &ra::allocate(&job)?))
+}
+
+/// Code that is emitted behind the trace.
+enum Cold {
+    Barrier {
+        from: Label,
+        back: Label,
+        object: Gpr,
+        value: Val,
+        tag: Val,
+    },
+    Alloc {
+        from: Label,
+        back: Label,
+        dst: Gpr,
+        bytes: i32,
+    },
+    Poll {
+        from: Label,
+        back: Label,
+        snap: SnapNo,
+    },
+    Divide {
+        from: Label,
+        back: Label,
+        modulo: bool,
+        dst: Gpr,
+        a: Gpr,
+        b: Gpr,
+    },
+}
+
+/// An operand: a register or a constant.
+#[derive(Clone, Copy, Debug)]
+enum Val {
+    Gpr(Gpr),
+    Fpr(Fpr),
+    Const(Konst),
+}
+
+struct Lower<'a, M> {
+    m: M,
+    input: &'a CodeInput<'a>,
+    ir: &'a IrBuf,
+    plan: &'a Plan,
+    al: &'a Allocation,
+    regs: &'static RegInfo,
+    stubs: Vec<Label>,
+    cold: Vec<Cold>,
+    pool: Vec<(u64, Label)>,
+    ins_labels: Vec<(Label, Ref)>,
+    entry: Label,
+    loop_head: Option<Label>,
+    /// Leaves for the interpreter with the next pc in RET0.
+    leave: Option<Label>,
+    /// Moves of the allocation that are still to come.
+    moves_left: usize,
+    gap: Vec<Move>,
+    ordered: Vec<Move>,
+}
+
+impl<'a, M: TraceRegs> Lower<'a, M> {
+    fn new(input: &'a CodeInput<'a>, plan: &'a Plan, al: &'a Allocation) -> Self {
+        let mut m = M::new_at(input.address);
+        let stubs = input.ir.snaps.iter().map(|_| m.new_label()).collect();
+        let entry = m.here();
+        Lower {
+            m,
+            input,
+            ir: input.ir,
+            plan,
+            al,
+            regs: M::regs(),
+            stubs,
+            cold: Vec::new(),
+            pool: Vec::new(),
+            ins_labels: Vec::with_capacity(input.ir.len()),
+            entry,
+            loop_head: None,
+            leave: None,
+            moves_left: al.moves.len(),
+            gap: Vec::new(),
+            ordered: Vec::new(),
+        }
+    }
+
+    fn run(&mut self) -> Result<(), Abort> {
+        let al = self.al;
+        self.parallel(&al.head);
+        for i in 0..self.ir.len() {
+            self.emit_gap(2 * i as u32);
+            let r = Ref::from_ins(i);
+            if self.ir.ins[i].op == IrOp::Loop {
+                self.m.align(16);
+                self.loop_head = Some(self.m.here());
+                self.parallel(&al.loop_top);
+            } else if !al.ins[i].skip {
+                let label = self.m.here();
+                self.ins_labels.push((label, r));
+                self.instruction(r, al.ins[i])?;
+            }
+            self.emit_gap(2 * i as u32 + 1);
+        }
+        self.link()?;
+        self.cold_paths();
+        self.exit_stubs();
+        self.constants();
+        Ok(())
+    }
+
+    fn link(&mut self) -> Result<(), Abort> {
+        match self.input.link {
+            Link::Loop => {
+                let al = self.al;
+                self.parallel(&al.back_edge);
+                let head = self.loop_head.ok_or(Abort::Internal)?;
+                self.m.jump(head);
+            }
+            Link::Entry { address, base } => {
+                self.add_base(base);
+                self.m.jump_abs(address);
+            }
+            Link::SelfEntry { base } => {
+                self.add_base(base);
+                let entry = self.entry;
+                self.m.jump(entry);
+            }
+            Link::Return(_) => {
+                let pc = Gpr(self.al.ret.number());
+                self.m.with_scratch(|m, s| {
+                    m.load(LoadKind::U16, d(s), at(pc, 2));
+                    m.alu(AluOp::Sub, B64, d(M::BASE), M::BASE, s);
+                });
+                self.add_base(-1);
+                self.m.mov(d(M::PC), pc);
+                self.m.jump_mem(at(M::PC, 8));
+            }
+            Link::Exit => {
+                let stub = *self.stubs.last().ok_or(Abort::Internal)?;
+                self.m.jump(stub);
+            }
+        }
+        Ok(())
+    }
+
+    /// `BASE += slots`
+    fn add_base(&mut self, slots: i16) {
+        if slots != 0 {
+            let bytes = i64::from(slots) * 16;
+            self.m.alu(AluOp::Add, B64, d(M::BASE), M::BASE, bytes);
+        }
+    }
+
+    fn instruction(&mut self, r: Ref, al: InsAlloc) -> Result<(), Abort> {
+        use IrOp::*;
+        let ins = self.ir.at(r);
+        match ins.op {
+            Base | Nop | Sunk | Loop | Phi | PVal | CArg | FRef | ARef | ATRef | HRef | HTRef
+            | CRef | CTRef | ERef | ETRef | XRef | UpAddr => {}
+            SLoad | SLoadT | FLd | LdV | LdB | LdW | UpRef | NUpv | StrByte => self.load(r, al),
+            TRun => {
+                let addr = self.address(r, &al.ops);
+                self.m.lea(d(Gpr(al.dst.number())), addr);
+            }
+            SSt | SStT | SStW | FSt | StV | StB | StW => self.store(r, al),
+            TEq | TNe | TFalsy | TTruthy | Eq | Ne | Lt | Ge | Le | Gt | NLt | NLe | NGt | NGe
+            | Ult | Uge | Ule | Ugt | BitsZ | BitsNz | StkChk | Poll | RetF => self.guard(r, al)?,
+            Add | Sub | Mul | Div | Neg | IDiv | IMod | And | Or | Xor | Not | Shl | Shr | Sar
+            | Abs | Sqrt | Min | Max | ItoF | FtoI | Cast | Copy => self.number(r, al)?,
+            STop => {
+                let top = 16 * i32::from(ins.slot());
+                let (current, field) = (call::CURRENT, offset_of!(Thread, top) as i32);
+                self.m.with_scratch(|m, s| {
+                    m.load(U64, d(s), at(M::GLOBAL, current));
+                    m.store(B64, at(s, field), M::BASE);
+                    m.alu_to_mem(AluOp::Add, B64, at(s, field), top);
+                });
+            }
+            RetPc => {
+                let (pc, exit) = (Gpr(al.dst.number()), self.stub(r)?);
+                let kinds = traceorus_base::frame::kind::MASK as i64;
+                self.m.load(U64, d(pc), at(M::BASE, -8));
+                self.m.branch_bits(BitCond::NonZero, B32, pc, kinds, exit);
+                let wanted = i64::from(ins.lit_a());
+                self.m
+                    .branch_mem(Cond::Ne, Size::B16, at(pc, 6), wanted, exit);
+            }
+            Round if self.regs.rounds => self.number(r, al)?,
+            Round | Call | CallN | CallL => self.call(r)?,
+            XOp | XOpR => self.helper(r)?,
+            Bar => self.barrier(r, al),
+            TNew | TArr | CNew | FNew => self.allocation(r, al)?,
+        }
+        Ok(())
+    }
+
+    /// The stub of the snapshot that serves the guard `r`.
+    fn stub(&self, r: Ref) -> Result<Label, Abort> {
+        let n = self.ir.snap_of(r).ok_or(Abort::Internal)?;
+        Ok(self.stubs[n.0 as usize])
+    }
+
+    // ---- operands ----
+
+    /// Input in register `q`, or the constant `r`.
+    fn val(&self, q: Reg, r: Ref) -> Val {
+        if q.is_none() {
+            match self.ir.konst(r) {
+                Some(k) => Val::Const(k),
+                None => unreachable!("{r:?} has no register"), // `ra::check` excludes it
+            }
+        } else if q.is_fpr() {
+            Val::Fpr(Fpr(q.number()))
+        } else {
+            Val::Gpr(Gpr(q.number()))
+        }
+    }
+
+    /// A float constant in memory.
+    fn pooled(&mut self, bits: u64) -> Label {
+        if let Some(p) = self.pool.iter().find(|p| p.0 == bits) {
+            return p.1;
+        }
+        let label = self.m.new_label();
+        self.pool.push((bits, label));
+        label
+    }
+
+    /// `dst =` the double with these bits
+    fn float_const(&mut self, dst: Fpr, bits: u64) {
+        if bits == 0 {
+            self.m.fmov_imm(d(dst), 0.0);
+        } else {
+            let label = self.pooled(bits);
+            self.m.fload_label(d(dst), label);
+        }
+    }
+
+    // ---- moves ----
+
+    fn emit_gap(&mut self, gap: u32) {
+        let start = self.moves_left;
+        while self.moves_left > 0 && self.al.moves[self.moves_left - 1].gap == gap {
+            self.moves_left -= 1;
+        }
+        match start - self.moves_left {
+            0 => {}
+            1 => self.one_move(self.al.moves[self.moves_left].mv),
+            _ => {
+                self.gap.clear();
+                let list = &self.al.moves[self.moves_left..start];
+                self.gap.extend(list.iter().map(|g| g.mv));
+                self.ordered_moves();
+            }
+        }
+    }
+
+    fn parallel(&mut self, moves: &[Move]) {
+        self.gap.clear();
+        self.gap.extend_from_slice(moves);
+        self.ordered_moves();
+    }
+
+    /// The moves in `gap`, in an order that makes them parallel.
+    fn ordered_moves(&mut self) {
+        let mut ordered = std::mem::take(&mut self.ordered);
+        parmove::sequence(&mut self.gap, &mut ordered);
+        for &m in &ordered {
+            self.one_move(m);
+        }
+        self.ordered = ordered;
+    }
+
+    fn one_move(&mut self, mv: Move) {
+        let spill = |n: u16| M::local(FIRST_SPILL + u32::from(n));
+        // the registers kept for moves are in nobody else's hands here
+        let src = match mv.src {
+            Place::Reg(q) => self.val(q, Ref::default()),
+            Place::ParkGpr => Val::Gpr(M::SCRATCH),
+            Place::ParkFpr => Val::Fpr(M::FSCRATCH),
+            Place::Const(k) => self.val(Reg::NONE, k),
+            Place::Slot(s) => match mv.dst {
+                Place::Reg(q) if q.is_fpr() => {
+                    return self.m.fload(d(Fpr(q.number())), spill(s));
+                }
+                Place::Reg(q) => return self.m.load(U64, d(Gpr(q.number())), spill(s)),
+                Place::ParkFpr => return self.m.fload(d(M::FSCRATCH), spill(s)),
+                _ => {
+                    self.m.load(U64, d(M::SCRATCH), spill(s));
+                    Val::Gpr(M::SCRATCH)
+                }
+            },
+            Place::None => return,
+        };
+        match mv.dst {
+            Place::Slot(s) => self.store_val(B64, spill(s), src),
+            Place::Reg(q) if q.is_fpr() => self.set_float(Fpr(q.number()), src),
+            Place::Reg(q) => self.set_general(Gpr(q.number()), src),
+            Place::ParkGpr => self.set_general(M::SCRATCH, src),
+            Place::ParkFpr => self.set_float(M::FSCRATCH, src),
+            Place::None | Place::Const(_) => {}
+        }
+    }
+
+    fn set_general(&mut self, dst: Gpr, src: Val) {
+        match src {
+            Val::Gpr(s) => self.m.mov(d(dst), s),
+            Val::Fpr(s) => self.m.f64_to_bits(d(dst), s),
+            Val::Const(k) => self.m.mov_imm(d(dst), k.bits as i64),
+        }
+    }
+
+    fn set_float(&mut self, dst: Fpr, src: Val) {
+        match src {
+            Val::Gpr(s) => self.m.bits_to_f64(d(dst), s),
+            Val::Fpr(s) => self.m.fmov(d(dst), s),
+            Val::Const(k) => self.float_const(dst, k.bits),
+        }
+    }
+
+    // ---- behind the trace ----
+
+    fn cold_paths(&mut self) {
+        for cold in std::mem::take(&mut self.cold) {
+            match cold {
+                Cold::Barrier {
+                    from,
+                    back,
+                    object,
+                    value,
+                    tag,
+                } => self.cold_barrier(from, back, object, value, tag),
+                Cold::Alloc {
+                    from,
+                    back,
+                    dst,
+                    bytes,
+                } => self.cold_alloc(from, back, dst, bytes),
+                Cold::Poll { from, back, snap } => {
+                    self.m.bind(from);
+                    self.exit_number(snap);
+                    self.m.call_abs(self.input.thunks.poll);
+                    self.m.jump(back);
+                }
+                Cold::Divide {
+                    from,
+                    back,
+                    modulo,
+                    dst,
+                    a,
+                    b,
+                } => self.cold_divide(from, back, modulo, dst, a, b),
+            }
+        }
+        if let Some(leave) = self.leave {
+            self.m.bind(leave);
+            self.m.jump_abs(self.input.thunks.resume);
+        }
+    }
+
+    /// The scratch register = the number of the exit of snapshot `n`
+    fn exit_number(&mut self, n: SnapNo) {
+        let id = i64::from(self.input.trace) << 16 | i64::from(n.0);
+        self.m.with_scratch(|m, s| m.mov_imm(d(s), id));
+    }
+
+    fn exit_stubs(&mut self) {
+        for n in 0..self.stubs.len() {
+            self.m.align(8);
+            self.m.bind(self.stubs[n]);
+            self.exit_number(SnapNo(n as u16));
+            self.m.jump_abs(self.input.thunks.exit);
+        }
+    }
+
+    fn constants(&mut self) {
+        if !self.pool.is_empty() {
+            self.m.align(8);
+        }
+        for (bits, label) in std::mem::take(&mut self.pool) {
+            self.m.bind(label);
+            self.m.emit_u64(bits);
+        }
+    }
+
+    // ---- result ----
+
+    fn finish(self) -> Result<CodeOutput, Abort> {
+        let (ir, al) = (self.ir, self.al);
+        let exits = (0..ir.snaps.len())
+            .map(|n| exit_map(ir, al, SnapNo(n as u16)))
+            .collect();
+        let contract = al.contract.iter().map(|&(r, p)| (r, loc(ir, p))).collect();
+        let code = self.m.finalize().map_err(|_| Abort::Assembler)?;
+        let offset = |l: Label| code.label_offset(l).ok_or(Abort::Assembler);
+        Ok(CodeOutput {
+            entry: offset(self.entry)?,
+            loop_head: self.loop_head.map(offset).transpose()?,
+            contract,
+            exits,
+            stubs: self
+                .stubs
+                .iter()
+                .map(|&l| offset(l))
+                .collect::<Result<_, _>>()?,
+            spills: al.spills,
+            ins_offsets: self
+                .ins_labels
+                .iter()
+                .map(|&(l, r)| Ok((offset(l)?, r)))
+                .collect::<Result<_, Abort>>()?,
+            bytes: code.bytes,
+        })
+    }
+}
+
+/// What the exit of snapshot `n` restores.
+fn exit_map(ir: &IrBuf, al: &Allocation, n: SnapNo) -> ExitMap {
+    let snap = &ir.snaps[n.0 as usize];
+    let used = al.snap_used[n.0 as usize];
+    let range = if used {
+        snap.start as usize..snap.end as usize
+    } else {
+        0..0
+    };
+    let slots = range
+        .map(|e| {
+            let entry = ir.entries[e];
+            let [val, tag] = al.snaps[e];
+            ExitSlot {
+                slot: entry.slot,
+                word: ir.ty(entry.tag) == crate::ir::Ty::Word,
+                val: if ir.ty(entry.val).is_prim() {
+                    Loc::None
+                } else {
+                    loc(ir, val)
+                },
+                tag: loc(ir, tag),
+            }
+        })
+        .collect();
+    let roots = al
+        .roots
+        .iter()
+        .filter(|r| r.snap == n.0)
+        .map(|r| {
+            let tag = match r.places[1] {
+                Place::None => Loc::Const(tag_bits(ir.ty(r.val).tag().unwrap_or(Tag::ANY))),
+                p => loc(ir, p),
+            };
+            (loc(ir, r.places[0]), tag)
+        })
+        .collect();
+    ExitMap {
+        pc: snap.pc,
+        base: snap.base,
+        top: snap.top,
+        pcalls: snap.pcalls,
+        slots,
+        roots,
+    }
+}
+
+/// A tag as the bits of a constant.
+fn tag_bits(tag: Tag) -> u64 {
+    i64::from(tag.0) as u64
+}
+
+fn loc(ir: &IrBuf, p: Place) -> Loc {
+    match p {
+        Place::None | Place::ParkGpr | Place::ParkFpr => Loc::None,
+        Place::Reg(r) if r.is_fpr() => Loc::Fpr(r.number()),
+        Place::Reg(r) => Loc::Gpr(r.number()),
+        Place::Slot(s) => Loc::Spill(s),
+        Place::Const(k) => Loc::Const(ir.konst(k).map_or(0, |k| k.bits)),
+    }
+}
+
+/// Bits of a constant as an operand.
+fn imm(k: Konst) -> RegImm {
+    RegImm::Imm(k.bits as i64)
+}

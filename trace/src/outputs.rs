@@ -1,0 +1,80 @@
+//! What is told to other programs, and where dumps go. Opened before the state is made, so that errors can be reported in time.
+
+use crate::config::{Config, Perf};
+use crate::dump::Out;
+use crate::gdbjit::GdbJit;
+use crate::jit::Trace;
+use crate::perfmap::{Jitdump, PerfMap};
+use crate::places::{Place, place};
+
+/// A trace as debuggers and profilers want it.
+pub(crate) struct Symbol<'a> {
+    /// `trace_3:loop:script.lua:12`
+    pub name: String,
+    /// Address of the code.
+    pub address: u64,
+    /// The code.
+    pub bytes: &'a [u8],
+    /// Source lines: offset in the code from which on they hold, ascending.
+    pub lines: Vec<(u32, Place)>,
+}
+
+impl<'a> Symbol<'a> {
+    fn of(t: &Trace, bytes: &'a [u8]) -> Symbol<'a> {
+        // SAFETY: [GC-LIVE] the trace keeps its prototypes.
+        let place = |pc: u64| unsafe { place(&t.protos, pc as *const _) };
+        let start = place(t.start_pc as u64);
+        Symbol {
+            name: format!("trace_{}:{}:{start}", t.number, t.kind_name()),
+            address: t.address,
+            bytes,
+            lines: t.map.iter().map(|&(o, pc)| (o, place(pc))).collect(),
+        }
+    }
+}
+
+/// Everything that is written while traces are made.
+#[derive(Default)]
+pub struct Outputs {
+    /// Where dumps go.
+    pub dump: Out,
+    map: Option<PerfMap>,
+    jitdump: Option<Jitdump>,
+    gdb: Option<GdbJit>,
+}
+
+impl Outputs {
+    /// Opens what the configuration asks for. The error is a message.
+    pub fn open(config: &Config) -> Result<Outputs, String> {
+        let mut o = Outputs {
+            dump: Out::open(config)?,
+            ..Outputs::default()
+        };
+        match config.perf {
+            Some(Perf::Map) => o.map = Some(PerfMap::create()?),
+            Some(Perf::Jitdump) => o.jitdump = Some(Jitdump::create()?),
+            None => {}
+        }
+        if config.gdb {
+            o.gdb = Some(GdbJit::default());
+        }
+        Ok(o)
+    }
+
+    /// A trace was compiled.
+    pub(crate) fn compiled(&mut self, t: &Trace, bytes: &[u8]) {
+        if self.map.is_none() && self.jitdump.is_none() && self.gdb.is_none() {
+            return;
+        }
+        let symbol = Symbol::of(t, bytes);
+        if let Some(m) = &mut self.map {
+            m.add(&symbol);
+        }
+        if let Some(j) = &mut self.jitdump {
+            j.add(&symbol);
+        }
+        if let Some(g) = &mut self.gdb {
+            g.add(&symbol);
+        }
+    }
+}

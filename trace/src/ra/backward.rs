@@ -1,0 +1,925 @@
+//! The backward walk; see the module above.
+
+use super::plan::{self, CallPlan, Kind, Plan};
+use super::*;
+use crate::abort::Abort;
+use crate::ir::{Class, Ins, IrBuf, IrOp, REF_BIAS, REF_NONE, SnapNo, Ty};
+use crate::loc::{Inherited, Link, Loc, SPILL_SLOTS};
+
+/// What is to be allocated.
+#[derive(Clone, Copy, Debug)]
+pub struct Job<'a> {
+    /// The trace.
+    pub ir: &'a IrBuf,
+    /// Its memory operands.
+    pub plan: &'a Plan,
+    /// The target.
+    pub regs: &'a RegInfo,
+    /// How it ends.
+    pub link: Link,
+    /// Places of inherited values, by PVAL number.
+    pub inherited: &'a [Inherited],
+    /// Spill slots below this one are the parent's.
+    pub parent_spills: u16,
+}
+
+/// No spill slot.
+const NO_SLOT: u16 = u16::MAX;
+/// No value.
+const NO_VALUE: u16 = u16::MAX;
+/// Walks over a loop's body, at most.
+const MAX_WALKS: u32 = 4;
+
+/// A bit for each spill slot.
+#[derive(Clone, Copy, Default)]
+struct SlotSet([u64; (SPILL_SLOTS as usize).div_ceil(64)]);
+
+impl SlotSet {
+    fn add(&mut self, n: u16) {
+        self.0[n as usize / 64] |= 1 << (n % 64);
+    }
+    fn remove(&mut self, n: u16) {
+        self.0[n as usize / 64] &= !(1 << (n % 64));
+    }
+    fn or(self, o: SlotSet) -> SlotSet {
+        SlotSet(std::array::from_fn(|i| self.0[i] | o.0[i]))
+    }
+    /// The lowest one that is not in it.
+    fn first_free(self) -> Option<u16> {
+        (0..SPILL_SLOTS as u16).find(|n| self.0[*n as usize / 64] >> (n % 64) & 1 == 0)
+    }
+}
+
+/// A phi during allocation.
+struct PhiState {
+    left: Ref,
+    right: Ref,
+    /// Where the right side is at the back edge.
+    end: Place,
+}
+
+struct Walk<'a> {
+    job: Job<'a>,
+    ir: &'a IrBuf,
+    /// Subtracted from a ref to get its value number: constants first, then instructions.
+    low: u16,
+    /// By value number.
+    reg: Vec<Reg>,
+    slot: Vec<u16>,
+    hint: Vec<Reg>,
+    /// Value number in each register.
+    occupant: [u16; 64],
+    free: RegSet,
+    /// Slots that hold something here.
+    busy: SlotSet,
+    /// Slots that fell free while the open snapshot may name them.
+    blocked: SlotSet,
+    /// Slots used anywhere in the body.
+    body_slots: SlotSet,
+    /// The body is walked: values from before LOOP must keep their slots to themselves.
+    in_body: bool,
+    /// Index of LOOP, or the number of instructions.
+    loop_at: usize,
+    open_snap: Option<SnapNo>,
+    /// Registers in which values only get past the present instruction, and the moves that take them from there.
+    passing: Vec<(Reg, usize)>,
+    phis: Vec<PhiState>,
+    /// What is alive at LOOP and in which register (none: in its slot only).
+    homes: Vec<(u16, Reg)>,
+    out: Allocation,
+}
+
+/// Allocates registers and spill slots.
+///
+/// Fails with [`Abort::Registers`] if spill slots run out, with [`Abort::Internal`] if the IR breaks its rules.
+pub fn allocate(job: &Job<'_>) -> Result<Allocation, Abort> {
+    let ir = job.ir;
+    let values = ir.konsts.len() + ir.len();
+    let mut w = Walk {
+        job: *job,
+        ir,
+        low: REF_BIAS - ir.konsts.len() as u16,
+        reg: vec![Reg::NONE; values],
+        slot: vec![NO_SLOT; values],
+        hint: vec![Reg::NONE; values],
+        occupant: [NO_VALUE; 64],
+        free: job.regs.allocatable,
+        busy: SlotSet::default(),
+        blocked: SlotSet::default(),
+        body_slots: SlotSet::default(),
+        in_body: false,
+        loop_at: ir.len(),
+        open_snap: None,
+        passing: Vec::new(),
+        phis: Vec::new(),
+        homes: Vec::new(),
+        out: Allocation {
+            ins: vec![InsAlloc::NONE; ir.len()],
+            snaps: vec![[Place::None; 2]; ir.entries.len()],
+            snap_used: vec![false; ir.snaps.len()],
+            spills: job.parent_spills,
+            ..Allocation::default()
+        },
+    };
+    w.run()?;
+    Ok(w.out)
+}
+
+impl Walk<'_> {
+    fn run(&mut self) -> Result<(), Abort> {
+        let n = self.ir.len();
+        self.first_hints();
+        self.reset();
+        if self.ir.loop_ref.is_none() {
+            if self.job.link == Link::Exit {
+                let last = self.ir.snaps.len().checked_sub(1).ok_or(Abort::Internal)?;
+                self.snapshot(SnapNo(last as u16), RegSet::EMPTY)?;
+            }
+            if let Link::Return(r) = self.job.link {
+                self.out.ret = self.allocate(n, r, RegSet::EMPTY, Reg::NONE)?;
+            }
+            self.walk(0, n)?;
+        } else {
+            self.loop_at = self.ir.loop_ref.ins_index();
+            self.loop_body(n)?;
+            self.in_body = false;
+            self.walk(0, self.loop_at)?;
+        }
+        self.head()
+    }
+
+    // ---- value numbers ----
+
+    fn number(&self, r: Ref) -> usize {
+        (r.0 - self.low) as usize
+    }
+    fn value(&self, number: usize) -> Ref {
+        Ref(number as u16 + self.low)
+    }
+    fn is_float(&self, r: Ref) -> bool {
+        self.ir.ty(r).is_float()
+    }
+    fn reg_of(&self, r: Ref) -> Reg {
+        self.reg[self.number(r)]
+    }
+    fn slot_of(&self, r: Ref) -> Option<u16> {
+        let s = self.slot[self.number(r)];
+        (s != NO_SLOT).then_some(s)
+    }
+    /// Where `r` is here, if it is alive.
+    fn place(&self, r: Ref) -> Option<Place> {
+        let reg = self.reg_of(r);
+        if !reg.is_none() {
+            Some(Place::Reg(reg))
+        } else if r.is_const() {
+            Some(Place::Const(r))
+        } else {
+            self.slot_of(r).map(Place::Slot)
+        }
+    }
+
+    // ---- registers ----
+
+    /// The register `q` holds `r` above this point.
+    fn take(&mut self, r: Ref, q: Reg) {
+        debug_assert!(self.free.has(q) && self.reg_of(r).is_none());
+        let v = self.number(r);
+        self.reg[v] = q;
+        self.occupant[q.0 as usize] = v as u16;
+        self.free.remove(q);
+    }
+    fn release(&mut self, q: Reg) {
+        let v = self.occupant[q.0 as usize];
+        self.reg[v as usize] = Reg::NONE;
+        self.occupant[q.0 as usize] = NO_VALUE;
+        self.free.add(q);
+    }
+    /// The best free register of the class among `allowed`.
+    fn pick(&self, float: bool, allowed: RegSet, hints: [Reg; 2]) -> Option<Reg> {
+        let avail = self.free.and(allowed).and(RegSet::class(float));
+        if let Some(h) = hints.into_iter().find(|h| avail.has(*h)) {
+            return Some(h);
+        }
+        avail
+            .minus(self.job.regs.callee_saved)
+            .first()
+            .or(avail.first())
+    }
+    /// A register for `r` above instruction `i`, not one of `not`; takes it from another value if need be.
+    fn allocate(&mut self, i: usize, r: Ref, not: RegSet, hint: Reg) -> Result<Reg, Abort> {
+        let float = self.is_float(r);
+        let own = self.hint[self.number(r)];
+        let q = match self.pick(float, self.job.regs.allocatable.minus(not), [hint, own]) {
+            Some(q) => q,
+            None => self.evict(i, float, not)?,
+        };
+        self.take(r, q);
+        Ok(q)
+    }
+    /// Frees a register above instruction `i`: the cheapest one to reload, then the one whose value was defined first.
+    fn evict(&mut self, i: usize, float: bool, not: RegSet) -> Result<Reg, Abort> {
+        let candidates = self
+            .job
+            .regs
+            .allocatable
+            .and(RegSet::class(float))
+            .minus(not)
+            .minus(self.free);
+        let q = candidates
+            .min_by_key(|q| {
+                let v = self.occupant[q.0 as usize] as usize;
+                let r = self.value(v);
+                let rank = if r.is_const() {
+                    0
+                } else if self.slot[v] != NO_SLOT || self.is_invariant(r) {
+                    1
+                } else {
+                    2
+                };
+                (rank, v)
+            })
+            .ok_or(Abort::Internal)?;
+        self.evict_from(i, q)?;
+        Ok(q)
+    }
+    /// The value in `q` is elsewhere above instruction `i` and is reloaded behind it.
+    fn evict_from(&mut self, i: usize, q: Reg) -> Result<(), Abort> {
+        let r = self.value(self.occupant[q.0 as usize] as usize);
+        let src = if r.is_const() {
+            Place::Const(r)
+        } else {
+            Place::Slot(self.need_slot(r)?)
+        };
+        self.release(q);
+        // a value that came here only to get past instruction `i` goes on from its new place
+        match self.passing.iter().find(|p| p.0 == q) {
+            Some(&(_, k)) => self.out.moves[k].mv.src = src,
+            None => self.after(i, Place::Reg(q), src),
+        }
+        Ok(())
+    }
+    /// As [`Walk::evict_from`], but to another register if one of `allowed` is free.
+    fn move_from(&mut self, i: usize, q: Reg, allowed: RegSet) -> Result<(), Abort> {
+        let r = self.value(self.occupant[q.0 as usize] as usize);
+        if r.is_ins()
+            && let Some(p) = self.pick(q.is_fpr(), allowed, [self.hint[self.number(r)], Reg::NONE])
+        {
+            self.release(q);
+            self.take(r, p);
+            self.passing.push((p, self.out.moves.len()));
+            self.after(i, Place::Reg(q), Place::Reg(p));
+            return Ok(());
+        }
+        self.evict_from(i, q)
+    }
+    fn after(&mut self, i: usize, dst: Place, src: Place) {
+        self.out.moves.push(GapMove {
+            gap: 2 * i as u32 + 1,
+            mv: Move { dst, src },
+        });
+    }
+    fn before(&mut self, i: usize, dst: Place, src: Place) {
+        self.out.moves.push(GapMove {
+            gap: 2 * i as u32,
+            mv: Move { dst, src },
+        });
+    }
+
+    // ---- spill slots ----
+
+    /// Does not change in the loop whose body is walked.
+    fn is_invariant(&self, r: Ref) -> bool {
+        self.in_body && self.is_outer(r) && self.phis.iter().all(|p| p.left != r)
+    }
+    /// Defined before LOOP.
+    fn is_outer(&self, r: Ref) -> bool {
+        !r.is_ins() || r.ins_index() < self.loop_at
+    }
+    fn need_slot(&mut self, r: Ref) -> Result<u16, Abort> {
+        if let Some(s) = self.slot_of(r) {
+            return Ok(s);
+        }
+        let v = self.number(r);
+        let slot = match self.inherited_slot(r) {
+            Some(s) => s,
+            None => {
+                let mut taken = self.busy.or(self.blocked);
+                if self.in_body && self.is_outer(r) {
+                    taken = taken.or(self.body_slots);
+                }
+                taken.first_free().ok_or(Abort::Registers)?
+            }
+        };
+        self.slot[v] = slot;
+        self.busy.add(slot);
+        if self.in_body {
+            self.body_slots.add(slot);
+        }
+        self.out.spills = self.out.spills.max(slot + 1);
+        Ok(slot)
+    }
+    fn free_slot(&mut self, r: Ref) {
+        let v = self.number(r);
+        let slot = std::mem::replace(&mut self.slot[v], NO_SLOT);
+        if slot != NO_SLOT && slot >= self.job.parent_spills {
+            self.busy.remove(slot);
+            if self.open_snap.is_some() {
+                self.blocked.add(slot);
+            }
+        }
+    }
+    /// The parent's slot that holds the inherited value `r`, if nothing else comes to be there.
+    fn inherited_slot(&self, r: Ref) -> Option<u16> {
+        if !r.is_ins() || self.ir.at(r).op != IrOp::PVal || self.phis.iter().any(|p| p.left == r) {
+            return None;
+        }
+        match self.job.inherited.get(self.ir.at(r).lit_a() as usize) {
+            Some(Inherited {
+                loc: Loc::Spill(n), ..
+            }) => Some(*n),
+            _ => None,
+        }
+    }
+
+    // ---- the walk ----
+
+    /// Forgets everything that a walk has found.
+    fn reset(&mut self) {
+        self.reg.fill(Reg::NONE);
+        self.slot.fill(NO_SLOT);
+        self.occupant = [NO_VALUE; 64];
+        self.free = self.job.regs.allocatable;
+        self.busy = SlotSet::default();
+        for n in 0..self.job.parent_spills {
+            self.busy.add(n);
+        }
+        self.blocked = SlotSet::default();
+        self.body_slots = SlotSet::default();
+        self.open_snap = None;
+        self.out.moves.clear();
+        self.out.roots.clear();
+        self.out.spills = self.job.parent_spills;
+    }
+
+    /// Registers that values are made in or have to get to.
+    fn first_hints(&mut self) {
+        let regs = self.job.regs;
+        for (i, &ins) in self.ir.ins.iter().enumerate() {
+            let r = Ref::from_ins(i);
+            let hint = match ins.op {
+                _ if plan::is_call(ins, regs) => {
+                    if ins.ty.is_float() {
+                        regs.float_ret
+                    } else {
+                        regs.ret
+                    }
+                }
+                IrOp::IDiv => regs.quotient,
+                IrOp::IMod => regs.remainder,
+                IrOp::PVal => match self.job.inherited.get(ins.lit_a() as usize).map(|h| h.loc) {
+                    Some(Loc::Gpr(n)) => Reg::gpr(n),
+                    Some(Loc::Fpr(n)) => Reg::fpr(n),
+                    _ => continue,
+                },
+                _ => continue,
+            };
+            let v = self.number(r);
+            self.hint[v] = hint;
+        }
+    }
+
+    fn walk(&mut self, from: usize, to: usize) -> Result<(), Abort> {
+        for i in (from..to).rev() {
+            self.step(i)?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, i: usize) -> Result<(), Abort> {
+        let (r, ins) = (Ref::from_ins(i), self.ir.ins[i]);
+        if let Some(n) = self.open_snap
+            && r < self.ir.snaps[n.0 as usize].first
+        {
+            self.open_snap = None;
+            self.blocked = SlotSet::default();
+        }
+        self.passing.clear();
+        self.out.ins[i] = InsAlloc::NONE;
+        match ins.op {
+            IrOp::Base | IrOp::Nop | IrOp::Loop | IrOp::Phi | IrOp::CArg => return Ok(()),
+            _ if ins.op.class() == Class::R || self.job.plan.fused[i] => return Ok(()),
+            _ => {}
+        }
+        let dead = ins.op.has_value() && self.place(r).is_none();
+        let removable = matches!(ins.op.class(), Class::N | Class::L | Class::A | Class::X);
+        if dead && removable {
+            return Ok(());
+        }
+        if ins.op == IrOp::PVal {
+            return self.pval(r, ins);
+        }
+        self.out.ins[i].skip = false;
+        if plan::is_call(ins, self.job.regs) {
+            return self.call(i, r, ins);
+        }
+        let dst = self.define(i, r, ins)?;
+        self.out.ins[i].dst = dst;
+        let division = is_division(self.ir, ins);
+        let mut clobbered = RegSet::EMPTY;
+        if division {
+            clobbered.add(self.job.regs.quotient);
+            clobbered.add(self.job.regs.remainder);
+            let elsewhere = self
+                .job
+                .regs
+                .allocatable
+                .minus(clobbered)
+                .minus(RegSet::of(dst));
+            for q in clobbered.minus(self.free) {
+                self.move_from(i, q, elsewhere)?;
+            }
+        }
+        self.inputs(i, r, ins, dst, clobbered)?;
+        if ins.op.is_guard() {
+            let snap = self.ir.snap_of(r).ok_or(Abort::Internal)?;
+            self.snapshot(snap, RegSet::of(dst))?;
+            if ins.op == IrOp::Poll {
+                self.roots(snap)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The register in which `r` is defined; it is free above. Stores it to its spill slot, if it has one.
+    fn define(&mut self, i: usize, r: Ref, ins: Ins) -> Result<Reg, Abort> {
+        if !ins.op.has_value() {
+            return Ok(Reg::NONE);
+        }
+        let mut q = self.reg_of(r);
+        if q.is_none() {
+            q = self.allocate(i, r, RegSet::EMPTY, Reg::NONE)?;
+        }
+        self.release(q);
+        if let Some(s) = self.slot_of(r) {
+            self.after(i, Place::Slot(s), Place::Reg(q));
+            self.free_slot(r);
+        }
+        Ok(q)
+    }
+
+    fn inputs(
+        &mut self,
+        i: usize,
+        r: Ref,
+        ins: Ins,
+        dst: Reg,
+        clobbered: RegSet,
+    ) -> Result<(), Abort> {
+        let inputs = self.job.plan.inputs(self.ir, r);
+        let mut pinned = RegSet::EMPTY;
+        if matches!(ins.op.class(), Class::A) {
+            pinned.add(dst); // written before the inputs are read
+        }
+        for (k, &(v, _)) in inputs.list().iter().enumerate() {
+            let q = self.reg_of(v);
+            self.out.ins[i].ops[k] = q;
+            pinned.add(q);
+        }
+        for (k, &(v, kind)) in inputs.list().iter().enumerate() {
+            if !self.out.ins[i].ops[k].is_none() {
+                continue;
+            }
+            let known = self.reg_of(v); // the same value twice
+            if !known.is_none() {
+                self.out.ins[i].ops[k] = known;
+                continue;
+            }
+            let mut not = pinned;
+            let mut hint = Reg::NONE;
+            if k == 0 {
+                hint = dst;
+                if inputs.list()[1..].iter().any(|o| o.0 == v) {
+                    not = not.or(clobbered);
+                }
+            } else {
+                let either = ins.op.is_commutative() && ins.ty != Ty::Float && k < inputs.mem;
+                if either {
+                    hint = dst;
+                } else if inputs.list()[0].0 != v {
+                    not.add(dst); // the first operand is moved there before this one is read
+                }
+                if matches!(ins.op, IrOp::Shl | IrOp::Shr | IrOp::Sar) {
+                    hint = self.job.regs.shift_count;
+                }
+                not = not.or(clobbered);
+            }
+            if v.is_const() && kind == Kind::RegOrConst {
+                // a large constant is better in a register, if there is one to spare
+                let bits = self.ir.konsts[v.const_index()].bits as i64;
+                let float = self.is_float(v);
+                if float || ins.op == IrOp::Copy || (self.job.regs.immediate)(bits) {
+                    continue;
+                }
+                let allowed = self.job.regs.allocatable.minus(not);
+                if let Some(q) = self.pick(float, allowed, [Reg::NONE; 2]) {
+                    self.take(v, q);
+                    self.out.ins[i].ops[k] = q;
+                    pinned.add(q);
+                }
+                continue;
+            }
+            let q = self.allocate(i, v, not, hint)?;
+            self.out.ins[i].ops[k] = q;
+            pinned.add(q);
+        }
+        Ok(())
+    }
+
+    // ---- calls ----
+
+    fn call(&mut self, i: usize, r: Ref, ins: Ins) -> Result<(), Abort> {
+        let regs = self.job.regs;
+        let c = plan::call(self.ir, r, regs)?;
+        if ins.op.has_value() {
+            let ret = if c.float { regs.float_ret } else { regs.ret };
+            self.out.ins[i].dst = ret;
+            let q = self.reg_of(r);
+            if !q.is_none() {
+                self.release(q);
+                if q != ret {
+                    self.after(i, Place::Reg(q), Place::Reg(ret));
+                }
+            }
+            if let Some(s) = self.slot_of(r) {
+                self.after(i, Place::Slot(s), Place::Reg(ret));
+                self.free_slot(r);
+            }
+        }
+        let clobbered = regs.caller_saved();
+        for q in clobbered.minus(self.free) {
+            self.move_from(i, q, regs.callee_saved)?;
+        }
+        self.arguments(i, &c)
+    }
+
+    fn arguments(&mut self, i: usize, c: &CallPlan) -> Result<(), Abort> {
+        for &(arg, reg) in c.args() {
+            if self.place(arg).is_none() {
+                if self.free.has(reg) {
+                    self.take(arg, reg);
+                } else {
+                    // the argument's register is that of another one already
+                    let all = self.job.regs.allocatable;
+                    match self.pick(self.is_float(arg), all, [Reg::NONE; 2]) {
+                        Some(q) => self.take(arg, q),
+                        None => {
+                            self.need_slot(arg)?;
+                        }
+                    }
+                }
+            }
+            let src = self.place(arg).ok_or(Abort::Internal)?;
+            if src != Place::Reg(reg) {
+                self.before(i, Place::Reg(reg), src);
+            }
+        }
+        Ok(())
+    }
+
+    // ---- snapshots ----
+
+    /// Finds the places of what snapshot `n` restores, at a guard that it serves. `not`: what the guard destroys.
+    fn snapshot(&mut self, n: SnapNo, not: RegSet) -> Result<(), Abort> {
+        let snap = &self.ir.snaps[n.0 as usize];
+        if self.in_body && snap.first <= self.ir.loop_ref {
+            return Err(Abort::Internal); // a snapshot serves one side of LOOP
+        }
+        let again = self.open_snap == Some(n);
+        self.open_snap = Some(n);
+        self.out.snap_used[n.0 as usize] = true;
+        for e in snap.start as usize..snap.end as usize {
+            let entry = self.ir.entries[e];
+            for (half, r) in [entry.val, entry.tag].into_iter().enumerate() {
+                if !r.is_ins() {
+                    self.out.snaps[e][half] = if r.is_none() {
+                        Place::None
+                    } else {
+                        Place::Const(r)
+                    };
+                    continue;
+                }
+                if !again {
+                    self.out.snaps[e][half] = self.keep(r, not)?;
+                } else if let Place::Reg(q) = self.out.snaps[e][half]
+                    && self.reg_of(r) != q
+                {
+                    // another register than at the guards below: only the slot holds it all the time
+                    self.out.snaps[e][half] = Place::Slot(self.need_slot(r)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps `r` alive where that costs least, and says where.
+    fn keep(&mut self, r: Ref, not: RegSet) -> Result<Place, Abort> {
+        if let Some(p) = self.place(r) {
+            return Ok(p);
+        }
+        if !self.is_invariant(r) {
+            let hint = self.hint[self.number(r)];
+            let allowed = self.job.regs.allocatable.minus(not);
+            if let Some(q) = self.pick(self.is_float(r), allowed, [hint, Reg::NONE]) {
+                self.take(r, q);
+                return Ok(Place::Reg(q));
+            }
+        }
+        Ok(Place::Slot(self.need_slot(r)?))
+    }
+
+    /// The collectable values that are alive at a POLL and not in its snapshot.
+    fn roots(&mut self, n: SnapNo) -> Result<(), Abort> {
+        if self.out.roots.iter().any(|r| r.snap == n.0) {
+            return Err(Abort::Internal); // two POLLs under one snapshot
+        }
+        let first = self.ir.konsts.len();
+        let mut at = first;
+        while at < self.reg.len() {
+            let r = self.value(at);
+            at += 1;
+            if self.place(r).is_none() {
+                continue;
+            }
+            match self.ir.ty(r) {
+                Ty::Any => {
+                    let tag = plan::tag_of(self.ir, r).ok_or(Abort::Internal)?;
+                    self.root(n, r, tag)?;
+                }
+                t if t.is_gc() => self.root(n, r, REF_NONE)?,
+                Ty::Ptr => {
+                    // what an interior pointer points into has to stay
+                    if let Some(owner) = self.owner(r) {
+                        self.root(n, owner, REF_NONE)?;
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn root(&mut self, n: SnapNo, val: Ref, tag: Ref) -> Result<(), Abort> {
+        if self.ir.snap_entries(n).iter().any(|e| e.val == val)
+            || self.out.roots.iter().any(|r| r.snap == n.0 && r.val == val)
+        {
+            return Ok(());
+        }
+        let val_place = self.keep(val, RegSet::EMPTY)?;
+        let tag_place = if tag.is_none() {
+            Place::None
+        } else {
+            self.keep(tag, RegSet::EMPTY)?
+        };
+        self.out.roots.push(Root {
+            snap: n.0,
+            val,
+            tag,
+            places: [val_place, tag_place],
+        });
+        Ok(())
+    }
+
+    /// The object that the address `r` was loaded from, if that is a value.
+    fn owner(&self, mut r: Ref) -> Option<Ref> {
+        while r.is_ins() {
+            let ins = self.ir.at(r);
+            if self.ir.ty(r).is_gc() {
+                return Some(r);
+            }
+            match ins.op {
+                IrOp::FLd | IrOp::TRun | IrOp::UpRef | IrOp::Copy | IrOp::Cast => r = ins.a,
+                _ => return None,
+            }
+        }
+        None
+    }
+
+    // ---- head ----
+
+    /// An inherited value that the trace uses.
+    fn pval(&mut self, r: Ref, ins: Ins) -> Result<(), Abort> {
+        let src = match self.job.inherited.get(ins.lit_a() as usize) {
+            Some(h) => match h.loc {
+                Loc::Gpr(n) => Place::Reg(Reg::gpr(n)),
+                Loc::Fpr(n) => Place::Reg(Reg::fpr(n)),
+                Loc::Spill(n) => Place::Slot(n),
+                Loc::None | Loc::Const(_) => return Err(Abort::Internal),
+            },
+            None => return Err(Abort::Internal),
+        };
+        let q = self.reg_of(r);
+        if !q.is_none() {
+            self.out.head.push(Move {
+                dst: Place::Reg(q),
+                src,
+            });
+            self.release(q);
+        }
+        if let Some(s) = self.slot_of(r) {
+            self.out.head.push(Move {
+                dst: Place::Slot(s),
+                src,
+            });
+            // not reused: all inherited values come to be at the same time
+        }
+        Ok(())
+    }
+
+    /// What is in registers at the head is constants.
+    fn head(&mut self) -> Result<(), Abort> {
+        for q in self.job.regs.allocatable.minus(self.free) {
+            let r = self.value(self.occupant[q.0 as usize] as usize);
+            if !r.is_const() {
+                return Err(Abort::Internal);
+            }
+            self.out.head.push(Move {
+                dst: Place::Reg(q),
+                src: Place::Const(r),
+            });
+        }
+        self.out.head.retain(|m| m.dst != m.src);
+        Ok(())
+    }
+
+    // ---- loops ----
+
+    fn loop_body(&mut self, n: usize) -> Result<(), Abort> {
+        self.in_body = true;
+        for ins in &self.ir.ins[self.loop_at..] {
+            if ins.op == IrOp::Phi && ins.a != ins.b {
+                if !ins.a.is_ins() || !self.is_outer(ins.a) {
+                    return Err(Abort::Internal);
+                }
+                self.phis.push(PhiState {
+                    left: ins.a,
+                    right: ins.b,
+                    end: Place::None,
+                });
+            }
+        }
+        // the first walk, again while there are phis that nobody uses
+        loop {
+            self.reset();
+            self.back_edge_free()?;
+            self.walk(self.loop_at + 1, n)?;
+            let before = self.phis.len();
+            let mut phis = std::mem::take(&mut self.phis);
+            phis.retain(|p| self.place(p.left).is_some());
+            self.phis = phis;
+            if self.phis.len() == before {
+                break;
+            }
+        }
+        let mut ends = self.state();
+        for _ in 1..MAX_WALKS {
+            self.homes = ends;
+            self.reset();
+            self.back_edge_homes()?;
+            self.walk(self.loop_at + 1, n)?;
+            ends = self.state();
+            if ends == self.homes {
+                break;
+            }
+        }
+        self.join(&ends)
+    }
+
+    /// What is alive and where (constants only if they are in registers), in order of refs.
+    fn state(&self) -> Vec<(u16, Reg)> {
+        (0..self.reg.len())
+            .filter(|&v| !self.reg[v].is_none() || self.slot[v] != NO_SLOT)
+            .map(|v| (v as u16, self.reg[v]))
+            .collect()
+    }
+
+    /// The state at the back edge when nothing is known of the state at LOOP: right sides are in any register.
+    fn back_edge_free(&mut self) -> Result<(), Abort> {
+        for k in 0..self.phis.len() {
+            let (left, right) = (self.phis[k].left, self.phis[k].right);
+            if !right.is_ins() {
+                continue;
+            }
+            if self.place(right).is_none() {
+                let own = self.hint[self.number(right)];
+                let all = self.job.regs.allocatable;
+                match self.pick(self.is_float(right), all, [own, Reg::NONE]) {
+                    Some(q) => self.take(right, q),
+                    None => {
+                        self.need_slot(right)?;
+                    }
+                }
+            }
+            if !self.is_outer(right) {
+                let l = self.number(left);
+                self.hint[l] = self.reg_of(right);
+            }
+        }
+        Ok(())
+    }
+
+    /// The state at the back edge that leads to the homes by the moves of phis alone.
+    fn back_edge_homes(&mut self) -> Result<(), Abort> {
+        for k in 0..self.homes.len() {
+            let (v, q) = self.homes[k];
+            let r = self.value(v as usize);
+            self.hint[v as usize] = q;
+            let carried = self.phis.iter().any(|p| p.left == r);
+            if q.is_none() {
+                self.need_slot(r)?;
+            } else if !carried || self.phis.iter().any(|p| p.right == r) {
+                self.take(r, q);
+            }
+        }
+        for k in 0..self.phis.len() {
+            let (left, right) = (self.phis[k].left, self.phis[k].right);
+            if self.place(right).is_none() {
+                // defined in the body
+                let home = self.hint[self.number(left)];
+                let all = self.job.regs.allocatable;
+                match self.pick(self.is_float(right), all, [home, Reg::NONE]) {
+                    Some(q) => self.take(right, q),
+                    None => {
+                        self.need_slot(right)?;
+                    }
+                }
+            }
+            self.phis[k].end = self.place(right).ok_or(Abort::Internal)?;
+        }
+        Ok(())
+    }
+
+    /// Connects the state `ends` that the last walk left at LOOP with the homes, and both with the back edge.
+    fn join(&mut self, ends: &[(u16, Reg)]) -> Result<(), Abort> {
+        for &(v, q) in ends {
+            let r = self.value(v as usize);
+            if q.is_none() {
+                continue;
+            }
+            let home = self.homes.iter().find(|h| h.0 == v).map(|h| h.1);
+            let src = match home {
+                Some(h) if h == q => continue,
+                Some(h) if !h.is_none() => Place::Reg(h),
+                _ if r.is_const() => Place::Const(r),
+                Some(_) => Place::Slot(self.slot_of(r).ok_or(Abort::Internal)?),
+                None => return Err(Abort::Internal),
+            };
+            self.out.loop_top.push(Move {
+                dst: Place::Reg(q),
+                src,
+            });
+        }
+        for k in 0..self.homes.len() {
+            let (v, q) = self.homes[k];
+            let r = self.value(v as usize);
+            let slot = self.slot_of(r);
+            if !q.is_none() {
+                self.out.contract.push((r, Place::Reg(q)));
+            }
+            if let Some(s) = slot {
+                self.out.contract.push((r, Place::Slot(s)));
+            }
+            if let Some(phi) = self.phis.iter().find(|p| p.left == r) {
+                let src = phi.end;
+                for dst in [
+                    (!q.is_none()).then_some(Place::Reg(q)),
+                    slot.map(Place::Slot),
+                ]
+                .into_iter()
+                .flatten()
+                {
+                    if dst != src {
+                        self.out.back_edge.push(Move { dst, src });
+                    }
+                }
+            }
+        }
+        self.out.phis = self.phis.iter().map(|p| (p.left, p.right)).collect();
+        // the part before LOOP ends in the homes
+        for q in self.job.regs.allocatable.minus(self.free) {
+            self.release(q);
+        }
+        for k in 0..self.homes.len() {
+            let (v, q) = self.homes[k];
+            if !q.is_none() {
+                self.take(self.value(v as usize), q);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Needs the registers of divisions.
+pub fn is_division(ir: &IrBuf, ins: Ins) -> bool {
+    matches!(ins.op, IrOp::IDiv | IrOp::IMod)
+        && !ir.int(ins.b).is_some_and(|c| c > 0 && c & (c - 1) == 0)
+}

@@ -1,0 +1,334 @@
+//! Calls, returns, varargs.
+
+use traceorus_base::bytecode::{self as bc, MULTI, Op};
+use traceorus_base::frame::{self, kind};
+use traceorus_base::objects::*;
+use traceorus_base::{Tag, Value};
+use traceorus_vm::call::word_at;
+
+use super::{Cursor, Frame, Pending, Rec, Recorder, Slot, Step, Tv};
+use crate::abort::Abort;
+use crate::ir::{IrOp, REF_NONE, Ty};
+use crate::loc::Link;
+
+impl Recorder {
+    pub(crate) unsafe fn call(&mut self, i: Cursor) -> Rec<Step> {
+        // SAFETY: [GC-LIVE] as `instruction`.
+        unsafe {
+            let f = self.observed(i.ra());
+            if f.tag != Tag::FUNCTION {
+                return self.generic(i);
+            }
+            let nargs = match i.op {
+                Op::Call | Op::TailCall => bc::b(i.w) as i16,
+                _ => match self.multi_top(i.pc) {
+                    Some(top) => top - (self.base() + i.ra() + 1),
+                    None => return self.generic(i),
+                },
+            };
+            let h = f.as_ptr::<GcHeader>();
+            if (*h).kind != ObjKind::LuaClosure as u8 {
+                return self.native(i, f, nargs);
+            }
+            if matches!(i.op, Op::TailCall | Op::TailCallM) {
+                return self.generic(i);
+            }
+            let closure = f.as_ptr::<LuaClosure>();
+            let proto = (*closure).proto;
+            let depth = self.frames.iter().filter(|x| x.proto == proto).count() as u32;
+            let compiled = self.compiled_function(proto);
+            let linked = match compiled {
+                Some((_, recursive)) => depth > 0 || recursive,
+                None => depth > 0,
+            };
+            if linked && (*proto).is_vararg != 0 || self.frames.len() as u32 > self.params.maxdepth
+            {
+                return Err(Abort::CallDepth);
+            }
+            let own = self.kind == super::Kind::Func && proto == self.protos[0];
+            if linked && compiled.is_none() && !own {
+                // it will be compiled by itself
+                return Err(Abort::CallDepth);
+            }
+            let fv = self.guard_observed(i.ra())?;
+            let known = self.guard_function(fv, closure)?;
+            let func = self.base() + i.ra();
+            let fs = i16::from((*proto).frame_size);
+            let np = i16::from((*proto).nparams);
+            let vararg = (*proto).is_vararg != 0;
+            let room = if vararg {
+                nargs.max(np) + 1 + fs
+            } else {
+                fs.max(nargs)
+            };
+            if i32::from(func) + i32::from(room) > 4000 {
+                return Err(Abort::CallDepth);
+            }
+            self.need_slots(func + 1 + room + 1)?;
+            self.note_proto(proto);
+            // the frame word is a fact of this trace: see `ir`
+            let word = self.buf.k(Ty::Word, frame::word(kind::LUA, i.pc as u64, 0));
+            let fval = if known {
+                self.buf.k(Ty::Func, closure as u64)
+            } else {
+                fv.val
+            };
+            let fword = Tv {
+                val: fval,
+                tag: word,
+            };
+            self.put_slot(
+                func,
+                Slot::Known {
+                    v: fword,
+                    dirty: true,
+                },
+            );
+            let nil = self.konst(Value::NIL);
+            for k in nargs..np {
+                self.put_slot(
+                    func + 1 + k,
+                    Slot::Known {
+                        v: nil,
+                        dirty: true,
+                    },
+                );
+            }
+            let mut base = func + 1;
+            let mut nextra = None;
+            if vararg {
+                let delta = nargs.max(np) + 1;
+                let new = base + delta;
+                for k in 0..np {
+                    let v = self.slot_tv(base + k)?;
+                    self.put_slot(new + k, Slot::Known { v, dirty: true });
+                }
+                let word = self.buf.k(Ty::Word, frame::vararg_word(delta as u64));
+                let v = Tv {
+                    val: fval,
+                    tag: word,
+                };
+                self.put_slot(new - 1, Slot::Known { v, dirty: true });
+                self.forget_from(new + np);
+                nextra = Some((delta - 1 - np) as u16);
+                base = new;
+            } else {
+                self.forget_from(base + np);
+            }
+            self.frames.push(Frame {
+                base,
+                func,
+                closure,
+                known,
+                proto,
+                call_pc: i.pc,
+                nextra,
+            });
+            if linked {
+                self.flush((*closure).pc)?;
+                return Ok(Step::Stop(match compiled {
+                    Some((address, _)) if !own => Link::Entry { address, base },
+                    _ => {
+                        self.recursive = true;
+                        Link::SelfEntry { base }
+                    }
+                }));
+            }
+            self.pending = Pending::Expect {
+                pc: (*closure).pc,
+                base,
+            };
+            Ok(Step::More)
+        }
+    }
+
+    fn compiled_function(&self, p: *mut Proto) -> Option<(u64, bool)> {
+        // SAFETY: the policy's table outlives the recording.
+        unsafe { self.funcs.as_ref()?.get(&(p as usize)).copied() }
+    }
+
+    /// Guards that the function `fv` is `closure`, or at least one of the same prototype. True: it is this one.
+    unsafe fn guard_function(&mut self, fv: Tv, closure: *mut LuaClosure) -> Rec<bool> {
+        // SAFETY: [GC-LIVE]
+        unsafe {
+            if fv.val.is_const() {
+                return Ok(true);
+            }
+            let proto = (*closure).proto;
+            if (*proto).ninstances <= 1 {
+                self.guard_is(fv.val, closure as u64)?;
+                return Ok(true);
+            }
+            // closures of Lua and natives have different layouts
+            let f = Self::lit(crate::ir::FieldId::Kind as u16);
+            let k = self.emit(IrOp::FLd, Ty::U8, fv.val, f)?;
+            let want = self.buf.k(Ty::U8, ObjKind::LuaClosure as u64);
+            self.guard(IrOp::Eq, Ty::U8, k, want)?;
+            let f = Self::lit(crate::ir::FieldId::FuncProto as u16);
+            let p = self.emit(IrOp::FLd, Ty::Ptr, fv.val, f)?;
+            let want = self.buf.k_ptr(proto as u64);
+            self.guard(IrOp::Eq, Ty::Ptr, p, want)?;
+            Ok(false)
+        }
+    }
+
+    pub(crate) unsafe fn ret(&mut self, i: Cursor) -> Rec<Step> {
+        // SAFETY: as `instruction`.
+        unsafe {
+            let n = match i.op {
+                Op::Ret0 => 0,
+                Op::Ret1 => 1,
+                Op::Ret => bc::b(i.w) as i16,
+                Op::RetM => match self.multi_top(i.pc) {
+                    Some(top) => top - (self.base() + i.ra()),
+                    None => return self.ret_generic(i),
+                },
+                _ => return self.ret_generic(i),
+            };
+            let from = i.ra();
+            if self.frames.len() > 1 {
+                let call_pc = self.frame().call_pc;
+                let wanted = bc::c(*call_pc);
+                let all = wanted == MULTI;
+                let wanted = if all { n } else { wanted as i16 };
+                let mut results = Vec::new();
+                for k in 0..n.min(wanted) {
+                    results.push(self.tv(from + k)?);
+                }
+                let fr = self.frames.pop().expect("inlined");
+                let nil = self.konst(Value::NIL);
+                for k in 0..wanted {
+                    let v = results.get(k as usize).copied().unwrap_or(nil);
+                    self.put_slot(fr.func + k, Slot::Known { v, dirty: true });
+                }
+                self.forget_from(fr.func + wanted);
+                if all {
+                    self.set_multi(call_pc.add(1), fr.func + wanted);
+                }
+                self.expect(call_pc.add(1));
+                return Ok(Step::More);
+            }
+            // the frame in which the trace began
+            if self.kind == super::Kind::Loop {
+                return Err(Abort::LeavingLoop);
+            }
+            let word = word_at((*self.l).base.sub(1));
+            if !self.in_loop {
+                return self.link_return(i, word, from, n);
+            }
+            if frame::kind_of(word) != kind::LUA {
+                return self.ret_generic(i);
+            }
+            let call_pc = frame::addr_of(word) as *const Instr;
+            let wanted = bc::c(*call_pc);
+            if wanted == MULTI || traceorus_vm::dispatch::op_at(call_pc) == Op::TForCall {
+                return self.ret_generic(i);
+            }
+            let mut results = Vec::new();
+            for k in 0..n.min(wanted as i16) {
+                results.push(self.tv(from + k)?);
+            }
+            let a = (bc::a(*call_pc) / 16) as i16;
+            let delta = a + 1;
+            let kword = self.buf.k(Ty::Word, word);
+            self.guard(IrOp::RetF, Ty::Word, kword, Self::lit(delta as u16))?;
+            // numbering from the caller's base
+            self.slots.clear();
+            self.checked = 0;
+            let base = (*self.l).base.sub(delta as usize);
+            let closure = (*base.sub(1)).payload as *mut LuaClosure;
+            self.base0 = base.byte_offset_from((*self.l).stack);
+            self.frames.clear();
+            let proto = (*closure).proto;
+            self.note_proto(proto);
+            self.frames.push(Frame {
+                base: 0,
+                func: -1,
+                closure,
+                known: false,
+                proto,
+                call_pc: std::ptr::null(),
+                nextra: None,
+            });
+            let nil = self.konst(Value::NIL);
+            for k in 0..wanted as i16 {
+                let v = results.get(k as usize).copied().unwrap_or(nil);
+                self.put_slot(a + k, Slot::Known { v, dirty: true });
+            }
+            self.expect(call_pc.add(1));
+            Ok(Step::More)
+        }
+    }
+
+    /// Returns to compiled code, whatever the caller is.
+    unsafe fn link_return(&mut self, i: Cursor, word: u64, from: i16, n: i16) -> Rec<Step> {
+        // SAFETY: [CODE] the word of a frame of kind LUA is the pc of a call.
+        unsafe {
+            let wanted = bc::c(*(frame::addr_of(word) as *const Instr));
+            if frame::kind_of(word) != kind::LUA || wanted == MULTI || wanted > 8 {
+                self.new_snap(i.pc);
+                self.snapshot(i.pc)?;
+                return Ok(Step::Stop(Link::Exit));
+            }
+            let mut results = Vec::new();
+            for k in 0..n.min(wanted as i16) {
+                results.push(self.tv(from + k)?);
+            }
+            let pc = self.guard(IrOp::RetPc, Ty::Ptr, Self::lit(wanted), REF_NONE)?;
+            let nil = self.konst(Value::NIL);
+            for k in 0..wanted as i16 {
+                let v = results.get(k as usize).copied().unwrap_or(nil);
+                self.store_slot(k - 1, v)?;
+            }
+            Ok(Step::Stop(Link::Return(pc)))
+        }
+    }
+
+    /// The running frame (known by now) must go on at `pc`.
+    fn expect(&mut self, pc: *const Instr) {
+        let base = self.base();
+        self.pending = Pending::Expect { pc, base };
+    }
+
+    unsafe fn ret_generic(&mut self, i: Cursor) -> Rec<Step> {
+        // SAFETY: as `instruction`.
+        unsafe {
+            if self.frames.len() == 1 && matches!(self.kind, super::Kind::Loop) {
+                return Err(Abort::LeavingLoop);
+            }
+            self.generic(i)
+        }
+    }
+
+    pub(crate) unsafe fn vararg(&mut self, i: Cursor) -> Rec<Step> {
+        // SAFETY: as `instruction`.
+        unsafe {
+            let Some(n) = self.frame().nextra else {
+                return self.generic(i);
+            };
+            let base = self.base();
+            let first = base - 1 - n as i16;
+            let nil = self.konst(Value::NIL);
+            let all = i.op == Op::VarargM;
+            let wanted = if all { n as i16 } else { bc::b(i.w) as i16 };
+            if all {
+                self.need_slots(base + i.ra() + wanted + 1)?;
+            }
+            for k in 0..wanted {
+                let v = if k < n as i16 {
+                    self.slot_tv(first + k)?
+                } else {
+                    nil
+                };
+                self.set(i.ra() + k, v);
+            }
+            if all {
+                let top = base + i.ra() + wanted;
+                self.forget_from(top);
+                self.set_multi(i.next(), top);
+            }
+            let _ = REF_NONE;
+            Ok(Step::More)
+        }
+    }
+}

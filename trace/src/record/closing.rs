@@ -1,0 +1,246 @@
+//! Where a recording begins (loops, exits) and ends (the loop is closed, or left).
+
+use traceorus_base::bytecode as bc;
+use traceorus_base::frame::{self, kind};
+use traceorus_base::objects::*;
+use traceorus_vm::call::word_at;
+
+use super::{Frame, Kind, Rec, Recorder, Slot, Step, Tv};
+use crate::abort::Abort;
+use crate::ir::{IrOp, REF_NONE, Ref, Ty};
+use crate::jit::{self, Trace};
+use crate::loc::{Inherited, Link, Loc};
+use crate::opt::{self, Carried};
+
+impl Recorder {
+    /// Takes over the state of exit `exit` of the trace `t`, which has been left there.
+    pub(crate) unsafe fn inherit(&mut self, t: &Trace, exit: u16) {
+        // SAFETY: [SNAP-EXACT] the interpreter's state has just been put back from this exit.
+        unsafe {
+            let map = &t.exits[exit as usize];
+            let entries = t.ir.snap_entries(crate::ir::SnapNo(exit));
+            self.frames_below(map.base);
+            let mut seen: Vec<(Ref, Ref)> = Vec::new();
+            for (i, val, tag) in jit::inherited(t, exit) {
+                let e = entries[i];
+                let v = Tv {
+                    val: self.take(e.val, val, &mut seen),
+                    tag: self.take(e.tag, tag, &mut seen),
+                };
+                self.put_slot(e.slot, Slot::Known { v, dirty: true });
+            }
+            // closures that are constants
+            for n in 0..self.frames.len() {
+                let func = self.frames[n].base - 1;
+                if let Slot::Known { v, .. } = self.slot(func)
+                    && let Some(k) = self.buf.konst(v.val)
+                    && k.bits == self.frames[n].closure as u64
+                {
+                    self.frames[n].known = true;
+                }
+            }
+            self.iteration = self.buf.next();
+        }
+    }
+
+    /// A function is entered: something may wait.
+    pub(crate) fn function_entry(&mut self, pc: *const Instr) -> Rec<()> {
+        self.new_snap(pc);
+        self.guard(IrOp::Poll, Ty::Void, REF_NONE, REF_NONE)?;
+        Ok(())
+    }
+
+    fn take(&mut self, r: Ref, from: Inherited, seen: &mut Vec<(Ref, Ref)>) -> Ref {
+        if r.is_none() {
+            return r;
+        }
+        if let Some(&(_, mine)) = seen.iter().find(|s| s.0 == r) {
+            return mine;
+        }
+        let mine = match from.loc {
+            Loc::None => REF_NONE,
+            Loc::Const(bits) => self.buf.k(from.ty, bits),
+            _ => {
+                let n = self.inherited.len() as u16;
+                self.inherited.push(from);
+                self.buf.pvals.push(from.ty);
+                self.buf.push(crate::ir::Ins::new(
+                    IrOp::PVal,
+                    from.ty,
+                    Self::lit(n),
+                    REF_NONE,
+                ))
+            }
+        };
+        seen.push((r, mine));
+        mine
+    }
+
+    /// Finds the frames between BASE, which is `base` slots below the running frame, and the running frame.
+    unsafe fn frames_below(&mut self, base: i16) {
+        // SAFETY: [CODE] frames are in order; those that a trace inlines are of kinds LUA and VARARG.
+        unsafe {
+            let running = (*self.l).base;
+            let zero = running.sub(base as usize);
+            self.base0 = zero.byte_offset_from((*self.l).stack);
+            self.frames.clear();
+            let mut at = running;
+            loop {
+                let closure = (*at.sub(1)).payload as *mut LuaClosure;
+                let proto = (*closure).proto;
+                self.note_proto(proto);
+                let here = at.offset_from(zero) as i16;
+                let mut fr = Frame {
+                    base: here,
+                    func: here - 1,
+                    closure,
+                    known: false,
+                    proto,
+                    call_pc: std::ptr::null(),
+                    nextra: None,
+                };
+                if here > 0 {
+                    let mut word = word_at(at.sub(1));
+                    if frame::kind_of(word) == kind::VARARG {
+                        let delta = frame::delta_of(word) as usize;
+                        fr.nextra = Some((delta - 1) as u16 - u16::from((*proto).nparams));
+                        at = at.sub(delta);
+                        fr.func = at.offset_from(zero) as i16 - 1;
+                        word = word_at(at.sub(1));
+                    }
+                    fr.call_pc = frame::addr_of(word) as *const Instr;
+                    at = at.sub((bc::a(*fr.call_pc) / 16) as usize + 1);
+                }
+                self.frames.push(fr);
+                if here == 0 {
+                    break;
+                }
+            }
+            self.frames.reverse();
+        }
+    }
+
+    /// The running loop recording passes `pc`: is it left?
+    pub(crate) unsafe fn leaving(&self, pc: *const Instr) -> Rec<()> {
+        if self.kind == Kind::Loop
+            && self.frames.len() == 1
+            && self.base0 == self.start_base
+            && self.frame().proto == self.protos[0]
+        {
+            let anchor = self.anchor as *const Instr;
+            let (lo, hi) = (self.start_pc.min(anchor), self.start_pc.max(anchor));
+            if pc < lo || pc > hi {
+                return Err(Abort::LeavingLoop);
+            }
+        }
+        Ok(())
+    }
+
+    /// At the beginning again?
+    pub(crate) unsafe fn at_start(&mut self, pc: *const Instr) -> Rec<Option<Step>> {
+        if pc != self.start_pc || self.frames.len() != 1 || self.frame().proto != self.protos[0] {
+            return Ok(None);
+        }
+        if self.kind == Kind::Func {
+            // a tail call of itself
+            self.flush(pc)?;
+            return Ok(Some(Step::Stop(Link::SelfEntry { base: 0 })));
+        }
+        if self.kind != Kind::Loop {
+            return Ok(None);
+        }
+        self.iterations += 1;
+        self.new_snap(pc);
+        self.guard(IrOp::Poll, Ty::Void, REF_NONE, REF_NONE)?;
+        let carried = self.carried(pc);
+        let header = std::mem::take(&mut self.header);
+        match opt::peel(
+            &mut self.opt,
+            &mut self.buf,
+            self.iteration,
+            &header,
+            &carried,
+        ) {
+            Ok(()) => Ok(Some(Step::Stop(Link::Loop))),
+            Err(Abort::TypeUnstable) if self.iterations < self.params.instunroll => {
+                self.next_iteration(pc)?;
+                Ok(None)
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    /// The slots that have changed in the iteration that ends at `pc`.
+    fn carried(&self, pc: *const Instr) -> Vec<Carried> {
+        let mut out = Vec::new();
+        let live = self.base() + Self::live_at(self.frame().proto, pc);
+        for slot in -1..live {
+            let i = (slot + 1) as usize;
+            let changed = self.changed_all || self.changed.get(i).copied().unwrap_or(false);
+            if !changed {
+                continue;
+            }
+            out.push(match self.slot(slot) {
+                Slot::Known { v, dirty } => Carried {
+                    slot,
+                    val: v.val,
+                    tag: v.tag,
+                    dirty,
+                },
+                Slot::Unknown => Carried {
+                    slot,
+                    val: REF_NONE,
+                    tag: REF_NONE,
+                    dirty: false,
+                },
+            });
+        }
+        out
+    }
+
+    /// Types have not settled: the next iteration becomes the model of the loop's body. What slots hold at its beginning gets
+    /// names of its own.
+    fn next_iteration(&mut self, pc: *const Instr) -> Rec<()> {
+        let carried = self.carried(pc);
+        self.header.clear();
+        self.changed.clear();
+        self.changed_all = false;
+        for c in carried {
+            if c.tag.is_none() {
+                continue;
+            }
+            let copy = |r: &mut Self, x: Ref| {
+                if x.is_none() {
+                    return x;
+                }
+                let ty = r.buf.ty(x);
+                r.buf.push(crate::ir::Ins::new(IrOp::Copy, ty, x, REF_NONE))
+            };
+            let v = Tv {
+                val: copy(self, c.val),
+                tag: if c.tag.is_const() {
+                    c.tag
+                } else {
+                    copy(self, c.tag)
+                },
+            };
+            self.put_slot(c.slot, Slot::Known { v, dirty: c.dirty });
+            self.mark_changed(c.slot, false);
+            self.header.push(Carried {
+                slot: c.slot,
+                val: v.val,
+                tag: v.tag,
+                dirty: c.dirty,
+            });
+        }
+        self.changed.clear();
+        self.iteration = self.opt.begin_iteration(&self.buf);
+        self.new_snap(pc);
+        Ok(())
+    }
+
+    /// Stores every dirty live slot, for a link to code that finds its state in memory.
+    pub(crate) fn flush_all(&mut self, pc: *const Instr) -> Rec<()> {
+        self.flush(pc)
+    }
+}

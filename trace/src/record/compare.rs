@@ -1,0 +1,208 @@
+//! Comparisons and conditional jumps.
+
+use traceorus_base::bytecode::{self as bc, Op};
+use traceorus_base::objects::*;
+use traceorus_base::{Tag, Value};
+use traceorus_vm::{arith, string};
+
+use super::{Cursor, Rec, Recorder, Step, Tv};
+use crate::abort::Abort;
+use crate::ir::{CallId, IrOp, REF_NONE, Ref, Ty};
+
+/// Order of a comparison.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Lt,
+    Le,
+    Gt,
+    Ge,
+}
+
+impl Recorder {
+    pub(crate) unsafe fn compare(&mut self, i: Cursor) -> Rec<Step> {
+        use Op::*;
+        // SAFETY: as `instruction`.
+        unsafe {
+            match i.op {
+                JLt | JNLt => self.order(i, Order::Lt, None),
+                JLe | JNLe => self.order(i, Order::Le, None),
+                JLtI | JNLtI => self.order(i, Order::Lt, Some(bc::b(i.w) as i16)),
+                JLeI | JNLeI => self.order(i, Order::Le, Some(bc::b(i.w) as i16)),
+                JGtI | JNGtI => self.order(i, Order::Gt, Some(bc::b(i.w) as i16)),
+                JGeI | JNGeI => self.order(i, Order::Ge, Some(bc::b(i.w) as i16)),
+                JEq | JNe => {
+                    let (ox, oy) = (self.observed(i.ra()), self.observed(i.rb()));
+                    let x = self.tv(i.ra())?;
+                    let y = self.tv(i.rb())?;
+                    self.equality(i, x, y, ox, oy)
+                }
+                JEqI | JNeI => {
+                    let oy = Value::int(i64::from(bc::b(i.w) as i16));
+                    let x = self.tv(i.ra())?;
+                    let y = self.konst(oy);
+                    self.equality(i, x, y, self.observed(i.ra()), oy)
+                }
+                JEqK | JNeK => {
+                    let oy = Value::new(i.word(1), Tag(bc::b(i.w) as i16 as i32));
+                    let x = self.tv(i.ra())?;
+                    let y = self.konst(oy);
+                    self.equality(i, x, y, self.observed(i.ra()), oy)
+                }
+                JEqP | JNeP => {
+                    let want = Tag(bc::b(i.w) as i16 as i32);
+                    let x = self.tv(i.ra())?;
+                    if self.known_tag(x).is_none() {
+                        if self.observed(i.ra()).tag == want {
+                            self.guard_tag(x, want)?;
+                        } else {
+                            self.guard(IrOp::TNe, Ty::Tag, x.tag, Self::lit(want.0 as u16))?;
+                        }
+                    }
+                    Ok(Step::More)
+                }
+                JT | JF => {
+                    let x = self.tv(i.ra())?;
+                    self.guard_truth(x, self.observed(i.ra()).is_falsy())?;
+                    Ok(Step::More)
+                }
+                JTSet | JFSet => {
+                    let x = self.tv(i.rb())?;
+                    let falsy = self.observed(i.rb()).is_falsy();
+                    self.guard_truth(x, falsy)?;
+                    if falsy == (i.op == JFSet) {
+                        self.set(i.ra(), x);
+                    }
+                    Ok(Step::More)
+                }
+                _ => Err(Abort::Internal),
+            }
+        }
+    }
+
+    unsafe fn order(&mut self, i: Cursor, order: Order, imm: Option<i16>) -> Rec<Step> {
+        // SAFETY: as `instruction`.
+        unsafe {
+            let ox = self.observed(i.ra());
+            let oy = match imm {
+                Some(n) => Value::int(n.into()),
+                None => self.observed(i.rb()),
+            };
+            let strings = ox.tag == Tag::STRING && oy.tag == Tag::STRING;
+            if !strings && !(ox.tag.is_number() && oy.tag.is_number()) {
+                return self.generic(i);
+            }
+            let holds = match order {
+                Order::Lt => arith::lt(ox, oy),
+                Order::Le => arith::le(ox, oy),
+                Order::Gt => arith::lt(oy, ox),
+                Order::Ge => arith::le(oy, ox),
+            }
+            .ok_or(Abort::Internal)?;
+            let x = self.guard_observed(i.ra())?;
+            let y = match imm {
+                Some(_) => self.konst(oy),
+                None => self.guard_observed(i.rb())?,
+            };
+            if strings {
+                let c = self.call2(IrOp::CallN, CallId::StrCmp, x.val, y.val)?;
+                let zero = self.buf.k_int(0);
+                self.order_guard(order, holds, Ty::Int, c, zero)?;
+                return Ok(Step::More);
+            }
+            match self.comparable(x, y, ox, oy)? {
+                Some((ty, a, b)) => {
+                    self.order_guard(order, holds, ty, a, b)?;
+                    Ok(Step::More)
+                }
+                None => self.generic(i),
+            }
+        }
+    }
+
+    fn order_guard(&mut self, order: Order, holds: bool, ty: Ty, a: Ref, b: Ref) -> Rec<Ref> {
+        use IrOp::*;
+        let op = match (order, holds, ty == Ty::Float) {
+            (Order::Lt, true, _) => Lt,
+            (Order::Le, true, _) => Le,
+            (Order::Gt, true, _) => Gt,
+            (Order::Ge, true, _) => Ge,
+            (Order::Lt, false, false) => Ge,
+            (Order::Le, false, false) => Gt,
+            (Order::Gt, false, false) => Le,
+            (Order::Ge, false, false) => Lt,
+            (Order::Lt, false, true) => NLt,
+            (Order::Le, false, true) => NLe,
+            (Order::Gt, false, true) => NGt,
+            (Order::Ge, false, true) => NGe,
+        };
+        self.guard(op, ty, a, b)
+    }
+
+    /// `x == y` without metamethods being called; the jump itself needs no more.
+    unsafe fn equality(&mut self, i: Cursor, x: Tv, y: Tv, ox: Value, oy: Value) -> Rec<Step> {
+        // SAFETY: [GC-LIVE] as `instruction`.
+        unsafe {
+            let equal = arith::raw_equal(ox, oy);
+            if ox.tag != oy.tag && !(ox.tag.is_number() && oy.tag.is_number()) {
+                // different types: never equal
+                if let Some(t) = self.known_tag(y)
+                    && !matches!(t, Tag::INT | Tag::FLOAT)
+                    && self.known_tag(x).is_none()
+                {
+                    self.guard(IrOp::TNe, Ty::Tag, x.tag, Self::lit(t.0 as u16))?;
+                    return Ok(Step::More);
+                }
+                self.guard_tag(x, ox.tag)?;
+                self.guard_tag(y, oy.tag)?;
+                return Ok(Step::More);
+            }
+            if matches!(ox.tag, Tag::TABLE | Tag::USERDATA) && !equal {
+                // __eq may have to be asked
+                let meta = |v: Value| match v.tag {
+                    Tag::TABLE => (*v.as_ptr::<Table>()).metatable,
+                    _ => (*v.as_ptr::<Userdata>()).metatable,
+                };
+                if ox.tag == Tag::USERDATA || !meta(ox).is_null() || !meta(oy).is_null() {
+                    return self.generic(i);
+                }
+            }
+            let x = self.guard_tag(x, ox.tag)?;
+            let y = self.guard_tag(y, oy.tag)?;
+            if x.val.is_none() {
+                return Ok(Step::More);
+            }
+            let op = if equal { IrOp::Eq } else { IrOp::Ne };
+            if ox.tag.is_number() {
+                match self.comparable(x, y, ox, oy)? {
+                    Some((ty, a, b)) => self.guard(op, ty, a, b)?,
+                    None => return self.generic(i),
+                };
+                return Ok(Step::More);
+            }
+            if ox.tag == Tag::STRING {
+                let short = |v: Value| string::str_is_short(v.as_ptr());
+                let k = |v: Tv, o: Value| v.val.is_const() && short(o);
+                if !(k(x, ox) || k(y, oy)) {
+                    // one of them may be long
+                    let r = self.call2(IrOp::CallN, CallId::StrEq, x.val, y.val)?;
+                    let zero = self.buf.k_int(0);
+                    let op = if equal { IrOp::Ne } else { IrOp::Eq };
+                    self.guard(op, Ty::Int, r, zero)?;
+                    return Ok(Step::More);
+                }
+            }
+            if ox.tag == Tag::TABLE && !equal {
+                let null = self.buf.k_ptr(0);
+                for v in [x, y] {
+                    let f = Self::lit(crate::ir::FieldId::TabMeta as u16);
+                    let m = self.emit(IrOp::FLd, Ty::Ptr, v.val, f)?;
+                    self.guard(IrOp::Eq, Ty::Ptr, m, null)?;
+                }
+            }
+            let ty = self.buf.ty(x.val);
+            self.guard(op, ty, x.val, y.val)?;
+            let _ = REF_NONE;
+            Ok(Step::More)
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Native functions that have IR of their own.
+//!
+//! A function is known by the number in its closure (`base::fastfn`), and guarded to be that closure. Its recorder looks at the
+//! arguments first: what is not plain (types that need conversions, errors, metamethods, long texts) is left to the generic call
+//! before anything with an effect has been emitted. The results take the place of the function slot.
+
+mod base;
+mod math;
+mod string;
+mod table;
+
+use traceorus_base::bytecode::{self as bc, MULTI};
+use traceorus_base::fastfn::FastFn;
+use traceorus_base::objects::*;
+use traceorus_base::{Tag, Value};
+
+use super::{Cursor, Rec, Recorder, Step, Tv};
+use crate::ir::{CallId, IrOp, REF_NONE, Ref, Ty};
+
+/// A call of a native function: the instruction, the closure, arguments, results wanted ([`MULTI`]: all).
+#[derive(Clone, Copy)]
+struct Native {
+    i: Cursor,
+    f: *mut NativeClosure,
+    nargs: i16,
+    wanted: u16,
+}
+
+/// Results of a call that has been recorded; `None`: by the generic call.
+type Results = Rec<Option<Vec<Tv>>>;
+
+impl Recorder {
+    /// Calls the native function `f` with `nargs` arguments.
+    pub(crate) unsafe fn native(&mut self, i: Cursor, f: Value, nargs: i16) -> Rec<Step> {
+        use FastFn::*;
+        // SAFETY: [GC-LIVE] as `instruction`: function and arguments are in slots.
+        unsafe {
+            let c = Native {
+                i,
+                f: f.as_ptr(),
+                nargs,
+                wanted: bc::c(i.w),
+            };
+            let id = FastFn::from_u32((*c.f).hdr.word);
+            if id == FastFn::Other {
+                return self.generic(i);
+            }
+            let fv = self.guard_observed(i.ra())?;
+            self.guard_is(fv.val, f.payload)?;
+            if c.wanted == MULTI {
+                self.need_slots(self.base() + i.ra() + 4)?;
+            }
+            let results = match id {
+                Other => Ok(None),
+                Assert | GetMetatable | Ipairs | Next | Pairs | RawEqual | RawGet | RawLen
+                | RawSet | Select | SetMetatable | ToNumber | ToString | Type => {
+                    self.base_function(id, c)
+                }
+                Byte | Char | Find | Format | Len | Lower | Rep | Reverse | Sub | Upper
+                | Utf8Char | Utf8Codepoint | Utf8Len => self.string_function(id, c),
+                TableConcat | Insert | Remove | Unpack => self.table_function(id, c),
+                _ => self.math_function(id, c),
+            };
+            match results? {
+                Some(results) => {
+                    self.give(i, c.wanted, &results);
+                    Ok(Step::More)
+                }
+                None => self.generic(i),
+            }
+        }
+    }
+
+    /// The call at `i` has these results.
+    fn give(&mut self, i: Cursor, wanted: u16, results: &[Tv]) {
+        let n = if wanted == MULTI {
+            results.len() as i16
+        } else {
+            wanted as i16
+        };
+        let nil = self.konst(Value::NIL);
+        for k in 0..n {
+            self.set(i.ra() + k, results.get(k as usize).copied().unwrap_or(nil));
+        }
+        let top = self.base() + i.ra() + n;
+        self.forget_from(top);
+        if wanted == MULTI {
+            self.set_multi(i.next(), top);
+        }
+    }
+
+    // ---- arguments ------------------------------------------------------------------------------------------------------
+
+    /// What argument `n` (from 1) is now; nil if it is missing.
+    fn oarg(&self, c: Native, n: i16) -> Value {
+        if n > c.nargs {
+            return Value::NIL;
+        }
+        self.observed(c.i.ra() + n)
+    }
+    /// Argument `n` with its type guarded.
+    fn arg(&mut self, c: Native, n: i16) -> Rec<Tv> {
+        if n > c.nargs {
+            return Ok(self.konst(Value::NIL));
+        }
+        self.guard_observed(c.i.ra() + n)
+    }
+    /// Argument `n`, of any type.
+    fn any_arg(&mut self, c: Native, n: i16) -> Rec<Tv> {
+        if n > c.nargs {
+            return Ok(self.konst(Value::NIL));
+        }
+        self.tv(c.i.ra() + n)
+    }
+    /// The integer argument `n`, or `default` if it is missing or nil; `None` if it is something else.
+    fn int_arg(&mut self, c: Native, n: i16, default: i64) -> Rec<Option<(Ref, i64)>> {
+        let o = self.oarg(c, n);
+        Ok(match o.tag {
+            Tag::INT => Some((self.arg(c, n)?.val, o.as_int())),
+            Tag::NIL => {
+                self.arg(c, n)?;
+                Some((self.buf.k_int(default), default))
+            }
+            _ => None,
+        })
+    }
+    /// The table argument `n`, if it is a table that has no metatable.
+    fn plain_table(&mut self, c: Native, n: i16) -> Rec<Option<(Ref, *mut Table)>> {
+        let o = self.oarg(c, n);
+        if o.tag != Tag::TABLE {
+            return Ok(None);
+        }
+        let p = o.as_ptr::<Table>();
+        // SAFETY: [GC-LIVE] it is in a slot.
+        if unsafe { !(*p).metatable.is_null() } {
+            return Ok(None);
+        }
+        let t = self.arg(c, n)?.val;
+        self.guard_no_meta(t)?;
+        Ok(Some((t, p)))
+    }
+
+    // ---- calls ------------------------------------------------------------------------------------------------------------
+
+    /// Calls a function of `rt`.
+    pub(super) fn rt(&mut self, op: IrOp, id: CallId, args: &[Ref]) -> Rec<Ref> {
+        debug_assert_eq!(args.len(), id.info().args.len());
+        let mut list = args.first().copied().unwrap_or(REF_NONE);
+        for &a in args.iter().skip(1) {
+            list = self.emit(IrOp::CArg, Ty::Void, list, a)?;
+        }
+        self.emit(op, id.info().ret, list, Self::lit(id as u16))
+    }
+    /// Calls a function that makes a string, and guards that it does.
+    pub(super) fn rt_string(&mut self, id: CallId, args: &[Ref]) -> Rec<Tv> {
+        let s = self.rt(IrOp::Call, id, args)?;
+        let null = self.buf.k(Ty::Str, 0);
+        self.guard(IrOp::Ne, Ty::Str, s, null)?;
+        Ok(self.typed(s))
+    }
+    /// The payload of a value of any type, in a general register.
+    pub(super) fn bits(&mut self, v: Tv) -> Rec<Ref> {
+        if v.val.is_none() {
+            return Ok(self.buf.k_int(0));
+        }
+        if self.buf.ty(v.val) != Ty::Float {
+            return Ok(v.val);
+        }
+        if let Some(k) = self.buf.konst(v.val) {
+            return Ok(self.buf.k_int(k.bits as i64));
+        }
+        self.emit(IrOp::Cast, Ty::Int, v.val, REF_NONE)
+    }
+    /// Value `n` of those that a call has left at `at`.
+    pub(super) fn result(&mut self, at: Ref, n: u16) -> Rec<Tv> {
+        let p = self.emit(IrOp::XRef, Ty::Ptr, at, Self::lit(16 * n))?;
+        let val = self.emit(IrOp::LdV, Ty::Any, p, REF_NONE)?;
+        let p = self.emit(IrOp::XRef, Ty::Ptr, at, Self::lit(16 * n + 8))?;
+        let tag = self.emit(IrOp::LdV, Ty::Tag, p, REF_NONE)?;
+        self.loaded(val, tag)
+    }
+
+    // ---- constants ----------------------------------------------------------------------------------------------------------
+
+    /// A string constant.
+    pub(super) fn text(&mut self, b: &[u8]) -> Tv {
+        // SAFETY: the state is complete; the constants of a recording are marked.
+        let s = unsafe { self.global().str_new(b) };
+        self.konst(Value::ptr(s, Tag::STRING))
+    }
+    /// `true` or `false`.
+    fn boolean(&mut self, b: bool) -> Tv {
+        self.konst(Value::bool(b))
+    }
+
+    // ---- metatables of basic types ----------------------------------------------------------------------------------------
+
+    /// Guards the metatable that values of the basic type of `tag` have now (null: none).
+    pub(super) unsafe fn guard_type_meta(&mut self, tag: Tag) -> Rec<*mut Table> {
+        let Some(i) = type_meta_index(tag) else {
+            return Err(crate::abort::Abort::Internal);
+        };
+        let at = &raw const self.global().hot.type_meta[i];
+        // SAFETY: part of the state.
+        let mt = unsafe { *at };
+        let p = self.buf.k_ptr(at as u64);
+        let p = self.emit(IrOp::XRef, Ty::Ptr, p, REF_NONE)?;
+        let m = self.emit(IrOp::LdV, Ty::Ptr, p, REF_NONE)?;
+        let k = self.buf.k_ptr(mt as u64);
+        self.guard(IrOp::Eq, Ty::Ptr, m, k)?;
+        Ok(mt)
+    }
+    /// Guards that values of this basic type have no metamethod `name`; false: they have, or may.
+    pub(super) unsafe fn guard_no_type_method(&mut self, tag: Tag, name: &[u8]) -> Rec<bool> {
+        // SAFETY: [GC-LIVE] the state keeps the metatable.
+        unsafe {
+            let mt = self.guard_type_meta(tag)?;
+            self.guard_no_method(mt, name)
+        }
+    }
+    /// Guards that the metatable `mt` (null: none), which itself is guarded, has no `name`; false: it has, or may.
+    pub(super) unsafe fn guard_no_method(&mut self, mt: *mut Table, name: &[u8]) -> Rec<bool> {
+        // SAFETY: [GC-LIVE] the caller has it from a live value.
+        unsafe {
+            if mt.is_null() {
+                return Ok(true);
+            }
+            let g = self.global();
+            let key = g.str_new(name);
+            self.keep.push(Value::ptr(key, Tag::STRING));
+            Ok(self.proto_const(g, mt, key)?.is_some_and(|v| v.is_nil()))
+        }
+    }
+}

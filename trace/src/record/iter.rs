@@ -1,0 +1,111 @@
+//! Generic loops over tables: calls of `next` and of the iterator of `ipairs` by TFORCALL.
+
+use traceorus_base::bytecode as bc;
+use traceorus_base::objects::*;
+use traceorus_base::{Tag, Value};
+use traceorus_vm::table::{table_get_int, table_next};
+
+use super::table::Tab;
+use super::{Cursor, Rec, Recorder, Step, Tv};
+use crate::ir::{IrOp, Ty};
+
+impl Recorder {
+    /// `R[A], .. = R[A-4](R[A-3], R[A-2])`.
+    pub(crate) unsafe fn tfor_call(&mut self, i: Cursor) -> Rec<Step> {
+        // SAFETY: [CODE] [GC-LIVE] iterator, state and control variable are in slots.
+        unsafe {
+            let a = i.ra();
+            let (f, t, k) = (
+                self.observed(a - 4),
+                self.observed(a - 3),
+                self.observed(a - 2),
+            );
+            if f.tag != Tag::FUNCTION || t.tag != Tag::TABLE {
+                return self.generic(i);
+            }
+            let c = f.as_ptr::<NativeClosure>();
+            if (*c).hdr.kind != ObjKind::NativeClosure as u8 {
+                return self.generic(i);
+            }
+            let is = (*c).hdr.flags & (flags::NATIVE_NEXT | flags::NATIVE_IPAIRS);
+            let wanted = bc::c(i.w) as i16;
+            if is == 0 || is == flags::NATIVE_IPAIRS && k.tag != Tag::INT {
+                return self.generic(i);
+            }
+            let fv = self.guard_observed(a - 4)?;
+            self.guard_is(fv.val, f.payload)?;
+            let r = self.guard_observed(a - 3)?.val;
+            let t = Tab { r, p: t.as_ptr() };
+            let found = if is == flags::NATIVE_IPAIRS {
+                self.next_index(t, a - 2, k.as_int())?
+            } else {
+                self.next_pair(t, a - 2, k)?
+            };
+            let Some(found) = found else {
+                return self.generic(i);
+            };
+            let nil = self.nil();
+            for n in 0..wanted {
+                let v = match n {
+                    0 => found.0,
+                    1 => found.1,
+                    _ => nil,
+                };
+                self.set(a + n, v);
+            }
+            let top = self.base() + a + wanted;
+            self.forget_from(top);
+            Ok(Step::More)
+        }
+    }
+
+    /// What the iterator of `ipairs` gives after the index in `control`.
+    unsafe fn next_index(&mut self, t: Tab, control: i16, ok: i64) -> Rec<Option<(Tv, Tv)>> {
+        // SAFETY: [GC-LIVE] as `tfor_call`.
+        unsafe {
+            let k = self.guard_observed(control)?.val;
+            let one = self.buf.k_int(1);
+            let k = self.emit(IrOp::Add, Ty::Int, k, one)?;
+            let ok = ok.wrapping_add(1);
+            let Some(v) = self.get_int(t, k, ok)? else {
+                return Ok(None);
+            };
+            let end = table_get_int(t.p, ok).is_nil();
+            self.guard_nil(v.tag, end)?;
+            if end {
+                let nil = self.nil();
+                return Ok(Some((nil, nil)));
+            }
+            Ok(Some((self.typed(k), v)))
+        }
+    }
+
+    /// What `next` gives after the key in `control`.
+    unsafe fn next_pair(&mut self, t: Tab, control: i16, ok: Value) -> Rec<Option<(Tv, Tv)>> {
+        // SAFETY: [GC-LIVE] as `tfor_call`.
+        unsafe {
+            let Ok(after) = table_next(t.p, ok, ok.aux) else {
+                return Ok(None);
+            };
+            // from one element of the array part to the next
+            if let Some((k, v, _)) = after
+                && ok.tag == Tag::INT
+                && k.tag == Tag::INT
+                && k.as_int() == ok.as_int().wrapping_add(1)
+                && k.payload < u64::from((*t.p).arr_cap)
+            {
+                debug_assert!(!v.is_nil());
+                let key = self.guard_observed(control)?.val;
+                let one = self.buf.k_int(1);
+                let key = self.emit(IrOp::Add, Ty::Int, key, one)?;
+                let at = self.element(t.r, key)?;
+                let v = self.load(at)?;
+                self.guard_nil(v.tag, false)?;
+                return Ok(Some((self.typed(key), v)));
+            }
+            let k = self.tv(control)?;
+            let found = self.next_entry(t.r, k)?;
+            Ok(Some(found))
+        }
+    }
+}

@@ -1,0 +1,470 @@
+//! The recorder: bytecode, as it is executed, becomes IR.
+//!
+//! **When.** While `Global::recording` is set the vm calls [`Recorder::step`] before each instruction, which its helper then performs. So at `step`
+//! the operands' values are on the stack, to be looked at; results of the previous instruction, the way that it jumped and the frame in
+//! which execution goes on are known at the next `step`.
+//!
+//! **Slots.** [`Slot`] says what is known of each stack slot from the function slot of the entry frame (-1) upwards: nothing (a load is emitted
+//! when it is first needed), or a payload and a tag, and whether memory has them too. The snapshot of a guard is the list of
+//! dirty slots below the live extent, at the start of the bytecode instruction that needs the guard: all guards of an instruction come
+//! before its first effect, and its results are noted last.
+//!
+//! **Every instruction can be recorded.** What has no IR of its own becomes an XOP ([`generic`]): dirty live slots are stored to the stack,
+//! the trace calls the helper that the interpreter would call, and goes on if the helper answers with the same next instruction as it
+//! did while recording. If another frame or another coroutine runs then, the numbering of slots starts anew from its base (XOPR).
+//!
+//! **Inlined calls** cost nothing: a frame is a function slot whose tag is a frame word constant, written by exits only.
+
+mod arith;
+mod call;
+mod closing;
+mod compare;
+mod fastfn;
+mod generic;
+mod iter;
+mod loops;
+mod slots;
+mod table;
+mod upval;
+
+use std::collections::HashMap;
+
+use traceorus_base::bytecode::{self as bc, Op};
+use traceorus_base::objects::*;
+use traceorus_base::{Tag, Value};
+use traceorus_vm::dispatch;
+use traceorus_vm::state::Global;
+
+use crate::abort::Abort;
+use crate::ir::{IrBuf, IrOp, REF_NONE, Ref, Ty};
+use crate::loc::{Inherited, Link};
+use crate::opt::OptCx;
+use crate::params::Params;
+
+pub(crate) use slots::{Slot, Tv};
+
+/// Result of recording a step.
+pub(crate) type Rec<T> = Result<T, Abort>;
+
+/// What is recorded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// A loop: from its header, where the anchor jumps, back to it.
+    Loop,
+    /// A function from its first instruction.
+    Func,
+    /// What follows the call at this address, when compiled code returns to it.
+    Cont {
+        /// The call.
+        call: *const Instr,
+    },
+    /// What follows a hot exit.
+    Side {
+        /// The trace that is left.
+        parent: u16,
+        /// Through this snapshot.
+        exit: u16,
+    },
+}
+
+/// A frame of the trace: the entry's, or one that was inlined.
+pub(crate) struct Frame {
+    /// First register, as slot number.
+    pub base: i16,
+    /// Function slot that the call used (the one below `base`, except in vararg functions).
+    pub func: i16,
+    /// The closure that ran when recording. Only `proto` is a fact, unless `known`.
+    pub closure: *mut LuaClosure,
+    /// Guarded to be this very closure.
+    pub known: bool,
+    /// Its prototype.
+    pub proto: *mut Proto,
+    /// The call instruction that entered it (kind LUA), null for the entry's frame.
+    pub call_pc: *const Instr,
+    /// Number of extra arguments of an inlined vararg function, which are in the slots before the one below `base`.
+    pub nextra: Option<u16>,
+}
+
+/// How the trace ends, if a step decides so.
+pub(crate) enum Step {
+    /// Go on.
+    More,
+    /// Done: compile.
+    Stop(Link),
+}
+
+/// What is left to do when the running instruction has been performed.
+pub(crate) enum Pending {
+    /// Nothing.
+    None,
+    /// Emit the XOP of the instruction at this pc, performed in the frame with this base (bytes from the stack's start).
+    Generic { pc: *const Instr, base: isize },
+    /// An inlined frame must be running at this pc.
+    Expect { pc: *const Instr, base: i16 },
+}
+
+/// State of a recording.
+pub struct Recorder {
+    /// The IR.
+    pub buf: IrBuf,
+    /// The pipeline.
+    pub opt: OptCx,
+    /// What is recorded.
+    pub kind: Kind,
+    /// Where it began: header of the loop, first instruction, or pc of the exit.
+    pub start_pc: *const Instr,
+    /// Loop instruction or header word that became hot (null for side traces).
+    pub anchor: *mut Instr,
+    /// Inherited values of a side trace.
+    pub inherited: Vec<Inherited>,
+    /// Bytecode instructions recorded.
+    pub nbc: u32,
+    /// Where the last one was (for reports).
+    pub last_pc: *const Instr,
+    /// Objects that the trace must keep alive besides its constants.
+    pub keep: Vec<Value>,
+    /// Prototypes whose bytecode the trace refers to.
+    pub protos: Vec<*mut Proto>,
+    pub(crate) params: Params,
+    pub(crate) l: *mut Thread,
+    pub(crate) activation: *mut Activation,
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) frames: Vec<Frame>,
+    pub(crate) pending: Pending,
+    /// Address of the entry frame's base in bytes from the start of the stack.
+    pub(crate) base0: isize,
+    need_snap: bool,
+    snap_pc: *const Instr,
+    /// Back edges of other loops taken, by instruction.
+    unrolled: HashMap<usize, u32>,
+    /// First instruction of the iteration that is being recorded.
+    iteration: Ref,
+    /// Slots as they were known then (iterations after the first).
+    header: Vec<crate::opt::Carried>,
+    /// Slots that have changed since the iteration began (index: slot + 1), or all of them.
+    changed: Vec<bool>,
+    changed_all: bool,
+    start_base: isize,
+    /// Iterations recorded.
+    pub(crate) iterations: u32,
+    /// XOPs emitted by op, for reports.
+    pub generic_ops: Vec<(Op, *const Instr)>,
+    /// Most slots above BASE for which there was a check.
+    pub(crate) checked: u16,
+    /// The root trace of the tree is one of a loop (this one, if it is a root).
+    pub(crate) in_loop: bool,
+    /// Compiled functions by prototype: address of the entry, and whether it calls itself.
+    pub(crate) funcs: *const HashMap<usize, (u64, bool)>,
+    /// The function calls itself by its own entry.
+    pub(crate) recursive: bool,
+    /// The instruction here takes values up to a top that is known; it comes right after the one that made them.
+    multi: Option<Multi>,
+}
+
+/// Results of an instruction that are all wanted, and their end.
+#[derive(Clone, Copy)]
+struct Multi {
+    /// The instruction that takes them.
+    pc: *const Instr,
+    /// Slot above the last one.
+    top: i16,
+}
+
+impl Recorder {
+    /// Starts at the running frame of `l`.
+    ///
+    /// # Safety
+    /// [CODE] `l` runs a Lua function and goes on at `pc`.
+    pub unsafe fn new(
+        l: *mut Thread,
+        kind: Kind,
+        anchor: *mut Instr,
+        pc: *const Instr,
+        params: Params,
+    ) -> Recorder {
+        // SAFETY: as promised.
+        unsafe {
+            let g = Global::of((*l).global);
+            let mut r = Recorder {
+                buf: IrBuf::new(),
+                opt: OptCx::default(),
+                kind,
+                start_pc: pc,
+                anchor,
+                inherited: Vec::new(),
+                nbc: 0,
+                last_pc: pc,
+                keep: Vec::new(),
+                protos: Vec::new(),
+                params,
+                l,
+                activation: g.hot.activation,
+                slots: Vec::new(),
+                frames: Vec::new(),
+                pending: Pending::None,
+                base0: (*l).base.byte_offset_from((*l).stack),
+                need_snap: true,
+                snap_pc: pc,
+                unrolled: HashMap::new(),
+                iteration: Ref::from_ins(1),
+                header: Vec::new(),
+                changed: Vec::new(),
+                changed_all: false,
+                start_base: (*l).base.byte_offset_from((*l).stack),
+                iterations: 0,
+                generic_ops: Vec::new(),
+                checked: 0,
+                multi: None,
+                in_loop: kind == Kind::Loop,
+                funcs: std::ptr::null(),
+                recursive: false,
+            };
+            r.opt.passes = params.passes;
+            r.reset_frames();
+            r.changed_all = false;
+            r
+        }
+    }
+
+    /// The running frame is the only one that is known of, and of its slots nothing.
+    pub(crate) unsafe fn reset_frames(&mut self) {
+        // SAFETY: the running frame is a Lua function's.
+        unsafe {
+            let base = (*self.l).base;
+            self.base0 = base.byte_offset_from((*self.l).stack);
+            self.slots.clear();
+            self.frames.clear();
+            self.checked = 0;
+            self.changed_all = true;
+            let closure = (*base.sub(1)).payload as *mut LuaClosure;
+            let proto = (*closure).proto;
+            self.note_proto(proto);
+            self.frames.push(Frame {
+                base: 0,
+                func: -1,
+                closure,
+                known: false,
+                proto,
+                call_pc: std::ptr::null(),
+                nextra: None,
+            });
+        }
+    }
+
+    pub(crate) fn note_proto(&mut self, p: *mut Proto) {
+        if !self.protos.contains(&p) {
+            self.protos.push(p);
+        }
+    }
+
+    pub(crate) fn frame(&self) -> &Frame {
+        self.frames.last().expect("the entry's frame")
+    }
+    /// Base of the running frame as slot number.
+    pub(crate) fn base(&self) -> i16 {
+        self.frame().base
+    }
+    /// The instruction at `pc`, which is next, takes values up to `top` (a slot number), all of which are known.
+    pub(crate) fn set_multi(&mut self, pc: *const Instr, top: i16) {
+        self.multi = Some(Multi { pc, top });
+    }
+    /// The top that the instruction at `pc` uses, as slot number, if it is known.
+    pub(crate) fn multi_top(&self, pc: *const Instr) -> Option<i16> {
+        self.multi.filter(|m| m.pc == pc).map(|m| m.top)
+    }
+    pub(crate) fn global(&self) -> &'static mut Global {
+        // SAFETY: a live thread's state is live; the recorder uses it while nothing else runs.
+        unsafe { Global::of((*self.l).global) }
+    }
+
+    /// Before the instruction at `pc` is performed.
+    ///
+    /// # Safety
+    /// [CODE] `l` is the thread that is recorded, in its activation, and goes on at `pc`.
+    pub(crate) unsafe fn step(&mut self, pc: *const Instr) -> Rec<Step> {
+        // SAFETY: as promised.
+        unsafe {
+            self.last_pc = pc;
+            self.finish_pending(pc)?;
+            if self.multi.is_some_and(|m| m.pc != pc) {
+                self.multi = None;
+            }
+            self.nbc += 1;
+            if self.nbc > self.params.maxrecord {
+                return Err(Abort::RecordLimit);
+            }
+            self.need_snap = true;
+            self.snap_pc = pc;
+            Ok(Step::More)
+        }
+    }
+
+    unsafe fn finish_pending(&mut self, pc: *const Instr) -> Rec<()> {
+        // SAFETY: as the caller.
+        unsafe {
+            match std::mem::replace(&mut self.pending, Pending::None) {
+                Pending::None => Ok(()),
+                Pending::Generic { pc: at, base } => self.finish_generic(at, base, pc),
+                Pending::Expect { pc: want, base } => {
+                    let is = (*self.l).base.byte_offset_from((*self.l).stack);
+                    if want != pc || is != self.base0 + 16 * base as isize {
+                        return Err(Abort::Internal);
+                    }
+                    Ok(())
+                }
+            }
+        }
+    }
+
+    /// Records the instruction at `pc`.
+    ///
+    /// # Safety
+    /// As [`Recorder::step`], which was called.
+    pub(crate) unsafe fn instruction(&mut self, pc: *const Instr) -> Rec<Step> {
+        use Op::*;
+        // SAFETY: as promised.
+        unsafe {
+            let w = *pc;
+            let op = dispatch::op_at(pc);
+            let i = Cursor { pc, w, op };
+            match op {
+                Move => {
+                    let v = self.tv(i.rb())?;
+                    self.set(i.ra(), v);
+                }
+                LoadI => {
+                    let v = self.int_tv(i64::from(bc::b(w) as i16));
+                    self.set(i.ra(), v);
+                }
+                LoadK => {
+                    let v = self.konst(Value::new(*pc.add(1), Tag(bc::c(w) as i16 as i32)));
+                    self.set(i.ra(), v);
+                }
+                LoadPrim => {
+                    let v = self.konst(Value::new(0, Tag(bc::b(w) as i16 as i32)));
+                    self.set(i.ra(), v);
+                }
+                LoadNil => {
+                    let nil = self.konst(Value::NIL);
+                    for k in 0..bc::b(w) {
+                        self.set(i.ra() + k as i16, nil);
+                    }
+                }
+                GetUpval | SetUpval | NewCell | GetCell | SetCell | Closure => {
+                    return self.upvalue(i);
+                }
+                GetGlobal | SetGlobal | GetField | SetField | SelfGet | GetIndex | SetIndex
+                | GetInt | SetInt | NewTable | NewRecord | SetList | SetListM | Len => {
+                    return self.table(i);
+                }
+                Add | Sub | Mul | Div | Mod | Pow | IDiv | BAnd | BOr | BXor | Shl | Shr | AddK
+                | SubK | MulK | DivK | ModK | PowK | IDivK | BAndK | BOrK | BXorK | ShlK | ShrK
+                | AddKR | SubKR | MulKR | DivKR | ModKR | PowKR | IDivKR | BAndKR | BOrKR
+                | BXorKR | ShlKR | ShrKR | AddI | SubI | Unm | BNot => return self.arith(i),
+                Not => {
+                    let v = self.tv(i.rb())?;
+                    let falsy = self.guard_truth(v, self.observed(i.rb()).is_falsy())?;
+                    let v = self.konst(Value::bool(falsy));
+                    self.set(i.ra(), v);
+                }
+                Jmp => {}
+                Loop | ForLoop | ForLoopV | ForPrep | TForPrep | TForCall | TForLoop => {
+                    return self.looping(i);
+                }
+                JLt | JNLt | JLe | JNLe | JEq | JNe | JLtI | JNLtI | JLeI | JNLeI | JGtI
+                | JNGtI | JGeI | JNGeI | JEqI | JNeI | JEqK | JNeK | JEqP | JNeP | JT | JF
+                | JTSet | JFSet => return self.compare(i),
+                Call | CallM | TailCall | TailCallM => return self.call(i),
+                Ret0 | Ret1 | Ret | RetM => return self.ret(i),
+                Vararg | VarargM => return self.vararg(i),
+                Concat => return self.concat(i),
+                _ => return self.generic(i),
+            }
+            Ok(Step::More)
+        }
+    }
+
+    // ---- emission -------------------------------------------------------------------------------------------------
+
+    /// Emits an instruction that is no guard.
+    pub(crate) fn emit(&mut self, op: IrOp, ty: Ty, a: Ref, b: Ref) -> Rec<Ref> {
+        debug_assert!(!op.is_guard());
+        self.opt.emit(&mut self.buf, op, ty, a, b)
+    }
+    /// Emits a guard, with the snapshot of the running instruction's start.
+    pub(crate) fn guard(&mut self, op: IrOp, ty: Ty, a: Ref, b: Ref) -> Rec<Ref> {
+        debug_assert!(op.is_guard());
+        if self.need_snap {
+            self.need_snap = false;
+            self.snapshot(self.snap_pc)?;
+        }
+        self.opt.emit(&mut self.buf, op, ty, a, b)
+    }
+    /// From here on guards go back to the instruction at `pc`, with the slots as they are then known.
+    pub(crate) fn new_snap(&mut self, pc: *const Instr) {
+        self.need_snap = true;
+        self.snap_pc = pc;
+    }
+    /// A literal operand.
+    pub(crate) fn lit(n: u16) -> Ref {
+        Ref(n)
+    }
+    /// A slot number as operand.
+    pub(crate) fn slot_lit(n: i16) -> Ref {
+        Ref(n as u16)
+    }
+    pub(crate) fn none() -> Ref {
+        REF_NONE
+    }
+}
+
+/// The instruction that is being recorded.
+#[derive(Clone, Copy)]
+pub(crate) struct Cursor {
+    pub pc: *const Instr,
+    pub w: Instr,
+    pub op: Op,
+}
+
+impl Cursor {
+    /// Register in A, relative to the running frame.
+    pub fn ra(&self) -> i16 {
+        (bc::a(self.w) / 16) as i16
+    }
+    /// Register in B.
+    pub fn rb(&self) -> i16 {
+        (bc::b(self.w) / 16) as i16
+    }
+    /// Register in C.
+    pub fn rc(&self) -> i16 {
+        (bc::c(self.w) / 16) as i16
+    }
+    /// Word `n` of the instruction.
+    ///
+    /// # Safety
+    /// [CODE] it has that many.
+    pub unsafe fn word(&self, n: usize) -> u64 {
+        // SAFETY: as promised.
+        unsafe { *self.pc.add(n) }
+    }
+    /// The next instruction.
+    pub fn next(&self) -> *const Instr {
+        self.pc.wrapping_add(self.op.words())
+    }
+    /// Target of a 16-bit jump.
+    pub fn target16(&self) -> *const Instr {
+        self.next().wrapping_offset(bc::jump16(self.w) as isize)
+    }
+    /// Target of a 32-bit jump.
+    pub fn target32(&self) -> *const Instr {
+        self.next().wrapping_offset(bc::jump32(self.w) as isize)
+    }
+    /// The constant of a K form: tag in C.
+    ///
+    /// # Safety
+    /// [CODE] it is one.
+    pub unsafe fn konst_c(&self) -> Value {
+        // SAFETY: as promised.
+        unsafe { Value::new(self.word(1), Tag(bc::c(self.w) as i16 as i32)) }
+    }
+}

@@ -1,0 +1,918 @@
+//! Table access.
+//!
+//! What is guarded, and why it is enough, see docs/TABLES.md: a shape id proves which keys a record has, in which slot, and (except for the first
+//! object of a metatable) which metatable it has; the id of an observed prototype proves which keys it has and lacks, its metatable and
+//! the values of its constant slots; the own id of a dictionary proves where its entries lie. Ids are never reused.
+
+use traceorus_base::bytecode::{self as bc, Op};
+use traceorus_base::meta::MetaMethod;
+use traceorus_base::objects::*;
+use traceorus_base::{Tag, Value};
+use traceorus_vm::state::Global;
+use traceorus_vm::{dict, shape, string, table};
+
+use super::{Cursor, Rec, Recorder, Step, Tv};
+use crate::ir::{CallId, FieldId, IrOp, REF_NONE, Ref, Ty};
+
+/// Longest chain of prototypes that is followed.
+const MAX_CHAIN: usize = 16;
+
+/// A table operand: payload ref and the table that is there now.
+#[derive(Clone, Copy)]
+pub(super) struct Tab {
+    pub r: Ref,
+    pub p: *mut Table,
+}
+
+/// Where a value is.
+#[derive(Clone, Copy)]
+pub(super) enum Place {
+    /// Slot of a tagged run with an index known when recording.
+    Field(Ref, u16),
+    /// Element of an array part: run, index, NOT of the index.
+    Element(Ref, Ref, Ref),
+    /// Dictionary entry.
+    Entry(Ref),
+}
+
+impl Recorder {
+    pub(crate) unsafe fn table(&mut self, i: Cursor) -> Rec<Step> {
+        // SAFETY: [GC-LIVE] operands are in slots; as `instruction`.
+        unsafe {
+            let done = match i.op {
+                Op::GetGlobal => self.get_global(i)?,
+                Op::SetGlobal => self.set_global(i)?,
+                Op::GetField => {
+                    let key = i.word(2) as *mut Str;
+                    self.get_str(i, i.rb(), key)?
+                }
+                Op::SetField => {
+                    let key = i.word(2) as *mut Str;
+                    let (v, ov) = (self.tv(i.rb())?, self.observed(i.rb()));
+                    self.set_str(i.ra(), key, v, ov)?
+                }
+                Op::SelfGet => self.self_get(i)?,
+                Op::GetIndex => self.get_index(i)?,
+                Op::SetIndex => {
+                    let (k, ok) = (self.tv(i.rb())?, self.observed(i.rb()));
+                    let (v, ov) = (self.tv(i.rc())?, self.observed(i.rc()));
+                    self.set_index(i.ra(), k, ok, v, ov)?
+                }
+                Op::GetInt => {
+                    let n = i64::from(bc::c(i.w) as i16);
+                    match self.table_operand(i.rb())? {
+                        Some(t) => {
+                            let k = self.buf.k_int(n);
+                            match self.get_int(t, k, n)? {
+                                Some(v) => {
+                                    self.set(i.ra(), v);
+                                    true
+                                }
+                                None => false,
+                            }
+                        }
+                        None => false,
+                    }
+                }
+                Op::SetInt => {
+                    let ok = Value::int(i64::from(bc::b(i.w) as i16));
+                    let k = self.konst(ok);
+                    let (v, ov) = (self.tv(i.rc())?, self.observed(i.rc()));
+                    self.set_index(i.ra(), k, ok, v, ov)?
+                }
+                Op::Len => self.len(i)?,
+                Op::NewRecord => self.new_record(i)?,
+                Op::NewTable => self.new_table(i)?,
+                _ => false,
+            };
+            if done {
+                Ok(Step::More)
+            } else {
+                self.generic(i)
+            }
+        }
+    }
+
+    // ---- pieces -----------------------------------------------------------------------------------------------------
+
+    pub(super) fn table_operand(&mut self, r: i16) -> Rec<Option<Tab>> {
+        let o = self.observed(r);
+        if o.tag != Tag::TABLE {
+            return Ok(None);
+        }
+        let v = self.guard_observed(r)?;
+        Ok(Some(Tab {
+            r: v.val,
+            p: o.as_ptr(),
+        }))
+    }
+    pub(super) fn field(&mut self, t: Ref, f: FieldId) -> Rec<Ref> {
+        self.emit(IrOp::FLd, f.info().ty, t, Self::lit(f as u16))
+    }
+    /// Guards the shape id that the table has now.
+    pub(super) unsafe fn guard_shape(&mut self, t: Tab) -> Rec<()> {
+        // SAFETY: [GC-LIVE]
+        let id = unsafe { (*t.p).hdr.word };
+        let s = self.field(t.r, FieldId::TabShape)?;
+        let k = self.buf.k(Ty::U32, id.into());
+        self.guard(IrOp::Eq, Ty::U32, s, k)?;
+        Ok(())
+    }
+    /// Guards that the table has no metatable (which it has not now).
+    pub(super) fn guard_no_meta(&mut self, t: Ref) -> Rec<()> {
+        let m = self.field(t, FieldId::TabMeta)?;
+        let k = self.buf.k_ptr(0);
+        self.guard(IrOp::Eq, Ty::Ptr, m, k)?;
+        Ok(())
+    }
+    pub(super) fn load(&mut self, p: Place) -> Rec<Tv> {
+        let (val, tag);
+        match p {
+            Place::Field(run, n) => {
+                let at = self.emit(IrOp::HRef, Ty::Ptr, run, Self::lit(n))?;
+                val = self.emit(IrOp::LdV, Ty::Any, at, REF_NONE)?;
+                let at = self.emit(IrOp::HTRef, Ty::Ptr, run, Self::lit(n))?;
+                tag = self.emit(IrOp::LdB, Ty::Tag, at, REF_NONE)?;
+            }
+            Place::Element(run, n, not) => {
+                let at = self.emit(IrOp::ARef, Ty::Ptr, run, n)?;
+                val = self.emit(IrOp::LdV, Ty::Any, at, REF_NONE)?;
+                let at = self.emit(IrOp::ATRef, Ty::Ptr, run, not)?;
+                tag = self.emit(IrOp::LdB, Ty::Tag, at, REF_NONE)?;
+            }
+            Place::Entry(e) => {
+                let at = self.emit(IrOp::ERef, Ty::Ptr, e, REF_NONE)?;
+                val = self.emit(IrOp::LdV, Ty::Any, at, REF_NONE)?;
+                let at = self.emit(IrOp::ETRef, Ty::Ptr, e, REF_NONE)?;
+                tag = self.emit(IrOp::LdW, Ty::Tag, at, REF_NONE)?;
+            }
+        }
+        self.loaded(val, tag)
+    }
+    pub(super) fn load_tag(&mut self, p: Place) -> Rec<Ref> {
+        match p {
+            Place::Field(run, n) => {
+                let at = self.emit(IrOp::HTRef, Ty::Ptr, run, Self::lit(n))?;
+                self.emit(IrOp::LdB, Ty::Tag, at, REF_NONE)
+            }
+            Place::Element(run, _, not) => {
+                let at = self.emit(IrOp::ATRef, Ty::Ptr, run, not)?;
+                self.emit(IrOp::LdB, Ty::Tag, at, REF_NONE)
+            }
+            Place::Entry(e) => {
+                let at = self.emit(IrOp::ETRef, Ty::Ptr, e, REF_NONE)?;
+                self.emit(IrOp::LdW, Ty::Tag, at, REF_NONE)
+            }
+        }
+    }
+    pub(super) fn store(&mut self, p: Place, v: Tv) -> Rec<()> {
+        if !v.val.is_none() {
+            let at = match p {
+                Place::Field(run, n) => self.emit(IrOp::HRef, Ty::Ptr, run, Self::lit(n))?,
+                Place::Element(run, n, _) => self.emit(IrOp::ARef, Ty::Ptr, run, n)?,
+                Place::Entry(e) => self.emit(IrOp::ERef, Ty::Ptr, e, REF_NONE)?,
+            };
+            let ty = self.buf.ty(v.val);
+            self.emit(IrOp::StV, ty, at, v.val)?;
+        }
+        let (at, op) = match p {
+            Place::Field(run, n) => (
+                self.emit(IrOp::HTRef, Ty::Ptr, run, Self::lit(n))?,
+                IrOp::StB,
+            ),
+            Place::Element(run, _, not) => (self.emit(IrOp::ATRef, Ty::Ptr, run, not)?, IrOp::StB),
+            Place::Entry(e) => (self.emit(IrOp::ETRef, Ty::Ptr, e, REF_NONE)?, IrOp::StW),
+        };
+        self.emit(op, Ty::Tag, at, v.tag)?;
+        Ok(())
+    }
+    /// Guards that a tag is (not) nil, as it is now.
+    pub(super) fn guard_nil(&mut self, tag: Ref, nil: bool) -> Rec<()> {
+        if self.buf.tag(tag).is_none() {
+            let op = if nil { IrOp::TEq } else { IrOp::TNe };
+            self.guard(op, Ty::Tag, tag, Self::lit(Tag::NIL.0 as u16))?;
+        }
+        Ok(())
+    }
+    pub(super) fn nil(&mut self) -> Tv {
+        self.konst(Value::NIL)
+    }
+
+    // ---- string keys --------------------------------------------------------------------------------------------------
+
+    /// Register A = register `rb` [key].
+    unsafe fn get_str(&mut self, i: Cursor, rb: i16, key: *mut Str) -> Rec<bool> {
+        // SAFETY: [GC-LIVE]
+        unsafe {
+            let Some(t) = self.table_operand(rb)? else {
+                return Ok(false);
+            };
+            match self.lookup(t, key)? {
+                Some(v) => {
+                    self.set(i.ra(), v);
+                    Ok(true)
+                }
+                None => Ok(false),
+            }
+        }
+    }
+
+    /// `t[key]` of a short string; `None`: by the helper.
+    pub(super) unsafe fn lookup(&mut self, t: Tab, key: *mut Str) -> Rec<Option<Tv>> {
+        // SAFETY: [GC-LIVE] the tables of the chain are reachable from the receiver.
+        unsafe {
+            let g = self.global();
+            let f = (*t.p).hdr.flags;
+            if f & flags::TAB_DICT != 0 {
+                return self.lookup_dict(g, t, key);
+            }
+            let meta = (*t.p).metatable;
+            let known_meta = (*(*t.p).shape).shape_flags & shape_flags::UNCACHED_META == 0;
+            match shape::shape_find(g, (*t.p).shape, key) {
+                Some(n) => {
+                    self.guard_shape(t)?;
+                    let run = self.field(t.r, FieldId::TabHash)?;
+                    let at = Place::Field(run, n as u16);
+                    let v = self.load(at)?;
+                    if meta.is_null() && known_meta {
+                        return Ok(Some(v));
+                    }
+                    let now = run_get((*t.p).hash as *const u64, n as usize);
+                    if !now.is_nil() {
+                        self.guard_nil(v.tag, false)?;
+                        return Ok(Some(v));
+                    }
+                    if !known_meta {
+                        return Ok(None);
+                    }
+                    self.guard_nil(v.tag, true)?;
+                }
+                None => {
+                    self.guard_shape(t)?;
+                    if !known_meta {
+                        if !meta.is_null() {
+                            // the first object of its metatable
+                            let m = self.field(t.r, FieldId::TabMeta)?;
+                            let k = self.buf.k_ptr(meta as u64);
+                            self.guard(IrOp::Eq, Ty::Ptr, m, k)?;
+                        } else {
+                            self.guard_no_meta(t.r)?;
+                        }
+                    }
+                }
+            }
+            if meta.is_null() {
+                return Ok(Some(self.nil()));
+            }
+            self.inherited_value(g, meta, key)
+        }
+    }
+
+    /// What `__index` of the metatable `mt` says of a missing key.
+    unsafe fn inherited_value(
+        &mut self,
+        g: &mut Global,
+        mut mt: *mut Table,
+        key: *mut Str,
+    ) -> Rec<Option<Tv>> {
+        // SAFETY: [GC-LIVE]
+        unsafe {
+            for _ in 0..MAX_CHAIN {
+                // the metatable: what is its __index?
+                let Some(index) =
+                    self.proto_const(g, mt, g.hot.meta_names[MetaMethod::Index as usize])?
+                else {
+                    return Ok(None);
+                };
+                if index.is_nil() {
+                    return Ok(Some(self.nil()));
+                }
+                if index.tag != Tag::TABLE {
+                    return Ok(None);
+                }
+                let holder = index.as_ptr::<Table>();
+                if !table::table_is_cacheable(holder) {
+                    return Ok(None);
+                }
+                let now = table::table_get_str(holder, key);
+                if !now.is_nil() {
+                    return self.holder_value(g, holder, key, now).map(Some);
+                }
+                self.guard_proto(g, holder)?;
+                mt = (*holder).metatable;
+                if mt.is_null() {
+                    return Ok(Some(self.nil()));
+                }
+            }
+            Ok(None)
+        }
+    }
+
+    /// Guards everything that the id of the prototype `p` proves.
+    pub(super) unsafe fn guard_proto(&mut self, g: &mut Global, p: *mut Table) -> Rec<Ref> {
+        // SAFETY: [GC-LIVE] the trace keeps it alive as its constant.
+        unsafe {
+            if (*p).hdr.flags & flags::TAB_DICT != 0 {
+                table::own_id(g, p);
+            }
+            let k = self.buf.k(Ty::Tab, p as u64);
+            self.guard_shape(Tab { r: k, p })?;
+            Ok(k)
+        }
+    }
+
+    /// The constant value of `key` in the prototype `p` (nil: absent), guarded; `None` if it is not constant.
+    pub(super) unsafe fn proto_const(
+        &mut self,
+        g: &mut Global,
+        p: *mut Table,
+        key: *mut Str,
+    ) -> Rec<Option<Value>> {
+        // SAFETY: [GC-LIVE]
+        unsafe {
+            if !table::table_is_cacheable(p) || !table::proto_slot_is_const(g, p, key) {
+                return Ok(None);
+            }
+            self.guard_proto(g, p)?;
+            let v = table::table_get_str(p, key);
+            if v.tag.is_collectable() {
+                self.keep.push(v);
+            }
+            Ok(Some(Value::new(v.payload, v.tag)))
+        }
+    }
+
+    /// The value, not nil now, of `key` in the prototype `p`.
+    unsafe fn holder_value(
+        &mut self,
+        g: &mut Global,
+        p: *mut Table,
+        key: *mut Str,
+        now: Value,
+    ) -> Rec<Tv> {
+        // SAFETY: [GC-LIVE]
+        unsafe {
+            let k = self.guard_proto(g, p)?;
+            if table::proto_slot_is_const(g, p, key) {
+                return Ok(self.konst(Value::new(now.payload, now.tag)));
+            }
+            let at = if (*p).hdr.flags & flags::TAB_DICT != 0 {
+                let e = table::dict_entry(p, key).expect("it has a value");
+                Place::Entry(self.buf.k_ptr(e as u64))
+            } else {
+                let n = shape::shape_find(g, (*p).shape, key).expect("it has a value");
+                let run = self.field(k, FieldId::TabHash)?;
+                Place::Field(run, n as u16)
+            };
+            let v = self.load(at)?;
+            self.guard_nil(v.tag, false)?;
+            Ok(v)
+        }
+    }
+
+    /// `t[key]` in a dictionary.
+    unsafe fn lookup_dict(&mut self, g: &mut Global, t: Tab, key: *mut Str) -> Rec<Option<Tv>> {
+        // SAFETY: [GC-LIVE]
+        unsafe {
+            let single =
+                t.r.is_const() || (*t.p).hdr.flags & (flags::TAB_OWN_ID | flags::TAB_PROTO) != 0;
+            let now = table::table_get_str(t.p, key);
+            if single && !now.is_nil() && (*t.p).hdr.flags & flags::TAB_VOLATILE == 0 {
+                table::own_id(g, t.p);
+                self.guard_shape(t)?;
+                let Some(e) = table::dict_entry(t.p, key) else {
+                    return Ok(None);
+                };
+                let e = self.buf.k_ptr(e as u64);
+                let v = self.load(Place::Entry(e))?;
+                self.guard_nil(v.tag, false)?;
+                return Ok(Some(v));
+            }
+            let k = self.konst(Value::ptr(key, Tag::STRING));
+            self.find_entry(t, k, now)
+        }
+    }
+
+    /// The value of a key in a dictionary, by a look-up.
+    pub(super) unsafe fn find_entry(&mut self, t: Tab, key: Tv, now: Value) -> Rec<Option<Tv>> {
+        // SAFETY: [GC-LIVE]
+        unsafe {
+            if now.is_nil() && !(*t.p).metatable.is_null() {
+                return Ok(None);
+            }
+            let e = self.dict_find(t, key)?;
+            if now.is_nil() {
+                self.guard_no_meta(t.r)?;
+            }
+            let v = self.load(Place::Entry(e))?;
+            if !now.is_nil() {
+                self.guard_nil(v.tag, false)?;
+            }
+            Ok(Some(v))
+        }
+    }
+
+    /// The entry of `key` (of a known type) in the dictionary `t`; one with a nil value if there is none.
+    pub(super) fn dict_find(&mut self, t: Tab, key: Tv) -> Rec<Ref> {
+        let f = self.field(t.r, FieldId::TabFlags)?;
+        let bit = self.buf.k(Ty::U8, flags::TAB_DICT.into());
+        self.guard(IrOp::BitsNz, Ty::U8, f, bit)?;
+        let id = match self.known_tag(key) {
+            Some(Tag::INT) => CallId::DictInt,
+            Some(Tag::STRING) => CallId::DictStr,
+            _ => CallId::DictAny,
+        };
+        if id != CallId::DictAny {
+            return self.call2(IrOp::CallL, id, t.r, key.val);
+        }
+        let a = self.emit(IrOp::CArg, Ty::Void, t.r, key.val)?;
+        let a = self.emit(IrOp::CArg, Ty::Void, a, key.tag)?;
+        self.emit(IrOp::CallL, Ty::Ptr, a, Self::lit(id as u16))
+    }
+
+    /// Register `ra` [key] = v.
+    unsafe fn set_str(&mut self, ra: i16, key: *mut Str, v: Tv, ov: Value) -> Rec<bool> {
+        // SAFETY: [GC-LIVE]
+        unsafe {
+            let Some(t) = self.table_operand(ra)? else {
+                return Ok(false);
+            };
+            let g = self.global();
+            let f = (*t.p).hdr.flags;
+            let special = flags::TAB_PROTO | flags::TAB_OWN_ID;
+            if f & special != 0 {
+                return Ok(false);
+            }
+            if f & flags::TAB_DICT != 0 {
+                let k = Value::ptr(key, Tag::STRING);
+                let kv = self.konst(k);
+                return self.store_dict(t, kv, k, v, ov);
+            }
+            let meta = (*t.p).metatable;
+            let known_meta = (*(*t.p).shape).shape_flags & shape_flags::UNCACHED_META == 0;
+            let v = self.storable(v, ov)?;
+            match shape::shape_find(g, (*t.p).shape, key) {
+                Some(n) => {
+                    let now = run_get((*t.p).hash as *const u64, n as usize);
+                    if now.is_nil() && !(meta.is_null() && known_meta) {
+                        return Ok(false);
+                    }
+                    self.guard_shape(t)?;
+                    let run = self.field(t.r, FieldId::TabHash)?;
+                    let at = Place::Field(run, n as u16);
+                    if !(meta.is_null() && known_meta) {
+                        let tag = self.load_tag(at)?;
+                        self.guard_nil(tag, false)?;
+                    }
+                    self.barrier(t.r, v)?;
+                    self.store(at, v)?;
+                    Ok(true)
+                }
+                None => {
+                    if ov.is_nil() || !known_meta {
+                        return Ok(false);
+                    }
+                    if !meta.is_null() {
+                        let name = g.hot.meta_names[MetaMethod::NewIndex as usize];
+                        match self.proto_const(g, meta, name)? {
+                            Some(h) if h.is_nil() => {}
+                            _ => return Ok(false),
+                        }
+                    }
+                    let before = (*t.p).shape;
+                    let n = (*before).nfields;
+                    if n >= (*t.p).field_cap {
+                        return Ok(false);
+                    }
+                    let Some(after) = shape::shape_add(g, before, key) else {
+                        return Ok(false);
+                    };
+                    self.keep.push(Value::ptr(after, Tag::SHAPE));
+                    self.guard_shape(t)?;
+                    let cap = self.field(t.r, FieldId::TabFieldCap)?;
+                    let k = self.buf.k(Ty::U32, n.into());
+                    self.guard(IrOp::Ugt, Ty::U32, cap, k)?;
+                    // the new shape is an edge, too
+                    self.barrier(t.r, v)?;
+                    self.barrier_shape(t.r)?;
+                    let run = self.field(t.r, FieldId::TabHash)?;
+                    self.store(Place::Field(run, n as u16), v)?;
+                    let at = self.emit(
+                        IrOp::FRef,
+                        Ty::Ptr,
+                        t.r,
+                        Self::lit(FieldId::TabShapeP as u16),
+                    )?;
+                    let k = self.buf.k_ptr(after as u64);
+                    self.emit(IrOp::FSt, Ty::Ptr, at, k)?;
+                    let at = self.emit(
+                        IrOp::FRef,
+                        Ty::Ptr,
+                        t.r,
+                        Self::lit(FieldId::TabShape as u16),
+                    )?;
+                    let k = self.buf.k(Ty::U32, (*after).hdr.word.into());
+                    self.emit(IrOp::FSt, Ty::U32, at, k)?;
+                    Ok(true)
+                }
+            }
+        }
+    }
+
+    /// The barrier for an edge to an object that the trace keeps alive anyway.
+    fn barrier_shape(&mut self, t: Ref) -> Rec<()> {
+        // the trace marks its constants in the atomic phase: nothing to do for the shape itself
+        let _ = t;
+        Ok(())
+    }
+
+    /// A value of a known type, to be stored.
+    fn storable(&mut self, v: Tv, ov: Value) -> Rec<Tv> {
+        if self.known_tag(v).is_some() {
+            return Ok(v);
+        }
+        self.guard_tag(v, ov.tag)
+    }
+
+    /// A store into a dictionary, over a value that is not nil.
+    unsafe fn store_dict(&mut self, t: Tab, k: Tv, ok: Value, v: Tv, ov: Value) -> Rec<bool> {
+        // SAFETY: [GC-LIVE]
+        unsafe {
+            let special = flags::TAB_PROTO | flags::TAB_OWN_ID;
+            if (*t.p).hdr.flags & special != 0 || table::table_get(t.p, ok).is_nil() {
+                return Ok(false);
+            }
+            let k = self.guard_tag(k, ok.tag)?;
+            let v = self.storable(v, ov)?;
+            let f = self.field(t.r, FieldId::TabFlags)?;
+            let bits = self.buf.k(Ty::U8, special.into());
+            self.guard(IrOp::BitsZ, Ty::U8, f, bits)?;
+            let e = self.dict_find(t, k)?;
+            let at = Place::Entry(e);
+            let tag = self.load_tag(at)?;
+            self.guard_nil(tag, false)?;
+            self.barrier(t.r, v)?;
+            self.store(at, v)?;
+            Ok(true)
+        }
+    }
+
+    // ---- globals ------------------------------------------------------------------------------------------------------
+
+    unsafe fn environment(&mut self, n: usize) -> Rec<Option<Tab>> {
+        // SAFETY: [CODE] [GC-LIVE]
+        unsafe {
+            let (cell, k) = self.upvalue_cell(n)?;
+            let closure = self.frame().closure;
+            let is = *((closure as *const u8).add(LuaClosure::UPVALS + 8 * n) as *const *mut Cell);
+            let now = (*is).value;
+            if now.tag != Tag::TABLE {
+                return Ok(None);
+            }
+            let desc = *(*self.frame().proto).upvals.add(n);
+            let v = if !k.is_null() && desc.readonly != 0 {
+                self.konst(now)
+            } else {
+                let v = self.load_cell(cell)?;
+                self.guard_tag(v, Tag::TABLE)?
+            };
+            Ok(Some(Tab {
+                r: v.val,
+                p: now.as_ptr(),
+            }))
+        }
+    }
+    unsafe fn get_global(&mut self, i: Cursor) -> Rec<bool> {
+        // SAFETY: [CODE] [GC-LIVE]
+        unsafe {
+            let key = i.word(3) as *mut Str;
+            let Some(t) = self.environment((bc::b(i.w) / 8) as usize)? else {
+                return Ok(false);
+            };
+            match self.lookup(t, key)? {
+                Some(v) => {
+                    self.set(i.ra(), v);
+                    Ok(true)
+                }
+                None => Ok(false),
+            }
+        }
+    }
+    unsafe fn set_global(&mut self, i: Cursor) -> Rec<bool> {
+        // SAFETY: [CODE] [GC-LIVE]
+        unsafe {
+            let key = i.word(3) as *mut Str;
+            let Some(t) = self.environment((bc::a(i.w) / 8) as usize)? else {
+                return Ok(false);
+            };
+            let f = (*t.p).hdr.flags;
+            let now = table::table_get_str(t.p, key);
+            if f & flags::TAB_DICT == 0 || f & flags::TAB_PROTO != 0 || now.is_nil() {
+                return Ok(false);
+            }
+            let (v, ov) = (self.tv(i.rb())?, self.observed(i.rb()));
+            let v = self.storable(v, ov)?;
+            let g = self.global();
+            table::own_id(g, t.p);
+            self.guard_shape(t)?;
+            let Some(e) = table::dict_entry(t.p, key) else {
+                return Ok(false);
+            };
+            let at = Place::Entry(self.buf.k_ptr(e as u64));
+            let tag = self.load_tag(at)?;
+            self.guard_nil(tag, false)?;
+            self.barrier(t.r, v)?;
+            // the dictionary has a barrier byte of its own
+            let d = self.field(t.r, FieldId::TabHash)?;
+            self.barrier(d, v)?;
+            self.store(at, v)?;
+            Ok(true)
+        }
+    }
+
+    // ---- methods --------------------------------------------------------------------------------------------------------
+
+    unsafe fn self_get(&mut self, i: Cursor) -> Rec<bool> {
+        // SAFETY: [CODE] [GC-LIVE]
+        unsafe {
+            let key = i.word(3) as *mut Str;
+            let o = self.observed(i.rb());
+            let found = match o.tag {
+                Tag::TABLE => {
+                    let Some(t) = self.table_operand(i.rb())? else {
+                        return Ok(false);
+                    };
+                    self.lookup(t, key)?
+                }
+                Tag::STRING => {
+                    self.guard_observed(i.rb())?;
+                    let g = self.global();
+                    let mt = g.hot.type_meta[0];
+                    if mt.is_null() {
+                        return Ok(false);
+                    }
+                    let at = self.buf.k_ptr(&raw const g.hot.type_meta[0] as u64);
+                    let at = self.emit(IrOp::XRef, Ty::Ptr, at, REF_NONE)?;
+                    let m = self.emit(IrOp::LdV, Ty::Ptr, at, REF_NONE)?;
+                    let k = self.buf.k_ptr(mt as u64);
+                    self.guard(IrOp::Eq, Ty::Ptr, m, k)?;
+                    self.inherited_value(g, mt, key)?
+                }
+                _ => None,
+            };
+            let Some(v) = found else { return Ok(false) };
+            let recv = self.tv(i.rb())?;
+            self.set(i.ra() + 1, recv);
+            self.set(i.ra(), v);
+            Ok(true)
+        }
+    }
+
+    // ---- computed keys --------------------------------------------------------------------------------------------------
+
+    unsafe fn get_index(&mut self, i: Cursor) -> Rec<bool> {
+        // SAFETY: [GC-LIVE]
+        unsafe {
+            let Some(t) = self.table_operand(i.rb())? else {
+                return Ok(false);
+            };
+            let ok = self.observed(i.rc());
+            let found = match ok.tag {
+                Tag::INT => {
+                    let k = self.guard_observed(i.rc())?;
+                    self.get_int(t, k.val, ok.as_int())?
+                }
+                Tag::STRING
+                    if (*t.p).hdr.flags & flags::TAB_DICT == 0
+                        && string::str_is_short(ok.as_ptr())
+                        && self.tv(i.rc())?.val.is_const() =>
+                {
+                    self.lookup(t, ok.as_ptr())?
+                }
+                Tag::NIL | Tag::FLOAT => None,
+                _ if (*t.p).hdr.flags & flags::TAB_DICT != 0 => {
+                    let k = self.guard_observed(i.rc())?;
+                    let now = table::table_get(t.p, ok);
+                    self.find_entry(t, k, now)?
+                }
+                _ => None,
+            };
+            match found {
+                Some(v) => {
+                    self.set(i.ra(), v);
+                    Ok(true)
+                }
+                None => Ok(false),
+            }
+        }
+    }
+
+    /// The array element `k`, inside the array part.
+    pub(super) fn element(&mut self, t: Ref, k: Ref) -> Rec<Place> {
+        let cap = self.field(t, FieldId::TabCap)?;
+        let cap = self.emit(IrOp::Cast, Ty::Int, cap, REF_NONE)?;
+        self.guard(IrOp::Ult, Ty::Int, k, cap)?;
+        let run = self.field(t, FieldId::TabArray)?;
+        let not = self.emit(IrOp::Not, Ty::Int, k, REF_NONE)?;
+        Ok(Place::Element(run, k, not))
+    }
+
+    pub(super) unsafe fn get_int(&mut self, t: Tab, k: Ref, ok: i64) -> Rec<Option<Tv>> {
+        // SAFETY: [GC-LIVE]
+        unsafe {
+            let meta = (*t.p).metatable;
+            let inside = (ok as u64) < u64::from((*t.p).arr_cap);
+            if inside {
+                let now = run_get((*t.p).array, ok as usize);
+                if now.is_nil() && !meta.is_null() {
+                    return Ok(None);
+                }
+                if meta.is_null() {
+                    self.guard_no_meta(t.r)?;
+                }
+                let at = self.element(t.r, k)?;
+                let v = self.load(at)?;
+                if !meta.is_null() {
+                    self.guard_nil(v.tag, false)?;
+                }
+                return Ok(Some(v));
+            }
+            if (*t.p).hdr.flags & flags::TAB_DICT != 0 {
+                let now = table::table_get_int(t.p, ok);
+                let cap = self.field(t.r, FieldId::TabCap)?;
+                let cap = self.emit(IrOp::Cast, Ty::Int, cap, REF_NONE)?;
+                self.guard(IrOp::Uge, Ty::Int, k, cap)?;
+                let k = self.typed(k);
+                return self.find_entry(t, k, now);
+            }
+            if !meta.is_null() {
+                return Ok(None);
+            }
+            // a record has no integer keys outside its array part
+            self.guard_no_meta(t.r)?;
+            let f = self.field(t.r, FieldId::TabFlags)?;
+            let bit = self.buf.k(Ty::U8, flags::TAB_DICT.into());
+            self.guard(IrOp::BitsZ, Ty::U8, f, bit)?;
+            let cap = self.field(t.r, FieldId::TabCap)?;
+            let cap = self.emit(IrOp::Cast, Ty::Int, cap, REF_NONE)?;
+            self.guard(IrOp::Uge, Ty::Int, k, cap)?;
+            Ok(Some(self.nil()))
+        }
+    }
+
+    pub(super) unsafe fn set_index(
+        &mut self,
+        ra: i16,
+        k: Tv,
+        ok: Value,
+        v: Tv,
+        ov: Value,
+    ) -> Rec<bool> {
+        // SAFETY: [GC-LIVE]
+        unsafe {
+            let Some(t) = self.table_operand(ra)? else {
+                return Ok(false);
+            };
+            let dict = (*t.p).hdr.flags & flags::TAB_DICT != 0;
+            if ok.tag != Tag::INT {
+                if dict && matches!(ok.tag, Tag::STRING | Tag::TABLE) {
+                    return self.store_dict(t, k, ok, v, ov);
+                }
+                if !dict && ok.tag == Tag::STRING && k.val.is_const() {
+                    return self.set_str(ra, ok.as_ptr(), v, ov);
+                }
+                return Ok(false);
+            }
+            let n = ok.as_int();
+            if n as u64 >= u64::from((*t.p).arr_cap) {
+                if !dict {
+                    return Ok(false);
+                }
+                let k = self.guard_tag(k, Tag::INT)?;
+                let cap = self.field(t.r, FieldId::TabCap)?;
+                let cap = self.emit(IrOp::Cast, Ty::Int, cap, REF_NONE)?;
+                if table::table_get(t.p, ok).is_nil() {
+                    return Ok(false);
+                }
+                self.guard(IrOp::Uge, Ty::Int, k.val, cap)?;
+                return self.store_dict(t, k, ok, v, ov);
+            }
+            let now = run_get((*t.p).array, n as usize);
+            let meta = (*t.p).metatable;
+            if now.is_nil() && !meta.is_null() {
+                return Ok(false);
+            }
+            let kind = (*t.p).hdr.extra;
+            let fits = kind == ov.tag.byte() as u8 || kind == Tag::ANY.byte() as u8;
+            if !ov.is_nil() && !fits {
+                return Ok(false);
+            }
+            let k = self.guard_tag(k, Tag::INT)?;
+            let v = self.storable(v, ov)?;
+            if meta.is_null() {
+                self.guard_no_meta(t.r)?;
+            }
+            if !ov.is_nil() {
+                let f = self.field(t.r, FieldId::TabKind)?;
+                let want = self.buf.k(Ty::U8, kind.into());
+                self.guard(IrOp::Eq, Ty::U8, f, want)?;
+            }
+            let at = self.element(t.r, k.val)?;
+            if !meta.is_null() {
+                let tag = self.load_tag(at)?;
+                self.guard_nil(tag, false)?;
+            }
+            // appending moves the border hint along
+            let mut append = false;
+            if meta.is_null() && now.is_nil() && !ov.is_nil() {
+                append = n - 1 == i64::from((*t.p).arr_len);
+                let len = self.field(t.r, FieldId::TabLen)?;
+                let len = self.emit(IrOp::Cast, Ty::Int, len, REF_NONE)?;
+                let one = self.buf.k_int(1);
+                let before = self.emit(IrOp::Sub, Ty::Int, k.val, one)?;
+                let op = if append { IrOp::Eq } else { IrOp::Ne };
+                self.guard(op, Ty::Int, before, len)?;
+            }
+            self.barrier(t.r, v)?;
+            self.store(at, v)?;
+            if append {
+                let at = self.emit(IrOp::FRef, Ty::Ptr, t.r, Self::lit(FieldId::TabLen as u16))?;
+                let n = self.emit(IrOp::Cast, Ty::U32, k.val, REF_NONE)?;
+                self.emit(IrOp::FSt, Ty::U32, at, n)?;
+            }
+            Ok(true)
+        }
+    }
+
+    // ---- length, construction -----------------------------------------------------------------------------------------------
+
+    unsafe fn len(&mut self, i: Cursor) -> Rec<bool> {
+        // SAFETY: [GC-LIVE]
+        unsafe {
+            let o = self.observed(i.rb());
+            let n = match o.tag {
+                Tag::STRING => {
+                    let v = self.guard_observed(i.rb())?;
+                    self.field(v.val, FieldId::StrLen)?
+                }
+                Tag::TABLE if (*o.as_ptr::<Table>()).metatable.is_null() => {
+                    let v = self.guard_observed(i.rb())?;
+                    self.guard_no_meta(v.val)?;
+                    self.emit(
+                        IrOp::CallL,
+                        Ty::Int,
+                        v.val,
+                        Self::lit(CallId::TabLen as u16),
+                    )?
+                }
+                _ => return Ok(false),
+            };
+            let v = self.typed(n);
+            self.set(i.ra(), v);
+            Ok(true)
+        }
+    }
+
+    unsafe fn new_record(&mut self, i: Cursor) -> Rec<bool> {
+        // SAFETY: [CODE] [GC-LIVE] the prototype keeps the shape alive.
+        unsafe {
+            let shape = i.word(1) as *mut Shape;
+            let n = bc::c(i.w);
+            if n == 0 || n as usize > Table::INLINE_MAX {
+                return Ok(false);
+            }
+            let mut vals = Vec::new();
+            for k in 0..n as i16 {
+                let v = self.tv(i.rb() + k)?;
+                vals.push(self.storable(v, self.observed(i.rb() + k))?);
+            }
+            let ks = self.buf.k_ptr(shape as u64);
+            let t = self.emit(IrOp::TNew, Ty::Tab, ks, Self::lit(n))?;
+            let run = self.emit(IrOp::TRun, Ty::Ptr, t, REF_NONE)?;
+            for (k, v) in vals.into_iter().enumerate() {
+                self.store(Place::Field(run, k as u16), v)?;
+            }
+            let v = self.typed(t);
+            self.set(i.ra(), v);
+            Ok(true)
+        }
+    }
+
+    unsafe fn new_table(&mut self, i: Cursor) -> Rec<bool> {
+        // SAFETY: [CODE]
+        unsafe {
+            let (na, nh) = (i.word(1) as u32, (i.word(1) >> 32) as u32);
+            let g = self.global();
+            let ks = self.buf.k_ptr(g.hot.empty_shape as u64);
+            let t = if na == 0 && nh as usize <= Table::INLINE_MAX {
+                self.emit(IrOp::TNew, Ty::Tab, ks, Self::lit(nh as u16))?
+            } else {
+                return Ok(false);
+            };
+            let v = self.typed(t);
+            self.set(i.ra(), v);
+            let _ = dict::mix;
+            Ok(true)
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Functions that compiled code calls (`ir::CallId`), and their addresses.
+//!
+//! None of them collects, raises, or runs Lua code.
+
+mod math;
+mod string;
+mod table;
+
+pub(crate) use table::concat_len;
+
+pub(crate) use string::{MAX_TEXT, find_text, is_plain_text, pack_spec, sub_range};
+
+use crate::ir::CallId;
+
+macro_rules! addresses {
+    ($id:expr; $($name:ident = $module:ident::$f:ident,)*) => {
+        match $id { $(CallId::$name => $module::$f as *const () as usize,)* }
+    };
+}
+
+/// Address of the function.
+pub fn address(id: CallId) -> usize {
+    addresses! { id;
+        FMod = math::fmod,
+        Pow = math::pow,
+        StrCmp = string::str_cmp,
+        StrEq = string::str_eq,
+        TabLen = table::tab_len,
+        DictInt = table::dict_int,
+        DictStr = table::dict_str,
+        DictAny = table::dict_any,
+        Rem = math::rem,
+        CFmod = math::cfmod,
+        MathPow = math::math_pow,
+        Acos = math::acos,
+        Asin = math::asin,
+        Atan2 = math::atan2,
+        Cos = math::cos,
+        Cosh = math::cosh,
+        Exp = math::exp,
+        Log = math::ln,
+        Log2 = math::log2,
+        Log10 = math::log10,
+        LogBase = math::log_base,
+        Sin = math::sin,
+        Sinh = math::sinh,
+        Tan = math::tan,
+        Tanh = math::tanh,
+        RandomFloat = math::random_float,
+        RandomBits = math::random_bits,
+        RandomInt = math::random_int,
+        StrSub = string::sub,
+        StrBytes = string::bytes,
+        StrRep = string::rep,
+        StrUpper = string::upper,
+        StrLower = string::lower,
+        StrReverse = string::reverse,
+        StrFind = string::find,
+        IntStr = string::int_str,
+        FloatStr = string::float_str,
+        Concat = string::concat,
+        ConcatSI = string::concat_si,
+        ConcatIS = string::concat_is,
+        Concat3 = string::concat3,
+        BufNew = string::buf_new,
+        BufStr = string::buf_str,
+        BufInt = string::buf_int,
+        BufFloat = string::buf_float,
+        BufFmtInt = string::buf_fmt_int,
+        BufFmtFloat = string::buf_fmt_float,
+        BufFmtStr = string::buf_fmt_str,
+        BufEnd = string::buf_end,
+        StrPlain = string::plain,
+        StrInt = string::str_int,
+        StrFloat = string::str_float,
+        StrIsNum = string::str_is_num,
+        StrIntBase = string::str_int_base,
+        Utf8Char = string::utf8_char,
+        Utf8Code = string::utf8_code,
+        Utf8Len = string::utf8_len,
+        TabAppend = table::append,
+        TabPop = table::pop,
+        TabNext = table::next,
+        NextPrepare = table::next_prepare,
+        SetMeta = table::set_meta,
+        TabConcat = table::concat,
+    }
+}

@@ -1,0 +1,211 @@
+//! Functions of tables.
+
+use std::cell::Cell;
+
+use traceorus_base::objects::{Dict, DictEntry, GcHeader, GlobalHot, Str, Table, Thread, run_get};
+use traceorus_base::{Tag, Value};
+use traceorus_vm::state::Global;
+use traceorus_vm::string::str_bytes;
+use traceorus_vm::{convert, dict, exec, number, table};
+
+use super::string::{MAX_TEXT, buf_new, make};
+
+/// Bytes that a table may grow by without asking for memory first.
+const MAX_GROWTH: usize = 2048;
+
+pub(super) unsafe extern "C" fn tab_len(t: *mut Table) -> i64 {
+    // SAFETY: [GC-LIVE] the trace holds it in a register that no collection has been near.
+    unsafe { table::table_len(t) as i64 }
+}
+
+/// What a look-up that finds nothing points to.
+static NO_ENTRY: Shared = Shared(DictEntry {
+    key_payload: 0,
+    val_payload: 0,
+    val_tag: Tag::NIL,
+    key_tag: Tag::NIL,
+});
+struct Shared(DictEntry);
+// SAFETY: never written.
+unsafe impl Sync for Shared {}
+
+unsafe fn dict_find(t: *mut Table, key: Value) -> *const DictEntry {
+    // SAFETY: [GC-LIVE] as above; the recorder has guarded that it is a dictionary.
+    unsafe {
+        let e = dict::dict_find((*t).hash as *mut Dict, key);
+        if e.is_null() {
+            &raw const NO_ENTRY.0
+        } else {
+            e
+        }
+    }
+}
+pub(super) unsafe extern "C" fn dict_int(t: *mut Table, k: i64) -> *const DictEntry {
+    // SAFETY: as `dict_find`.
+    unsafe { dict_find(t, Value::int(k)) }
+}
+pub(super) unsafe extern "C" fn dict_str(t: *mut Table, k: *mut Str) -> *const DictEntry {
+    // SAFETY: as `dict_find`.
+    unsafe { dict_find(t, Value::ptr(k, Tag::STRING)) }
+}
+pub(super) unsafe extern "C" fn dict_any(
+    t: *mut Table,
+    payload: u64,
+    tag: i32,
+) -> *const DictEntry {
+    // SAFETY: as `dict_find`.
+    unsafe { dict_find(t, Value::new(payload, Tag(tag))) }
+}
+
+// ---- results in memory ------------------------------------------------------------------------------------------------
+
+/// Leaves values where the trace loads them: payload and tag of each, two at most.
+unsafe fn results(l: *mut Thread, values: &[Value]) -> *const u64 {
+    // SAFETY: the state's scratch memory; nothing that uses it runs before the trace has loaded them.
+    unsafe {
+        let hot: *mut GlobalHot = (*l).global;
+        let to = &raw mut (*hot).jit_scratch as *mut u64;
+        for (i, v) in values.iter().enumerate() {
+            *to.add(2 * i) = v.payload;
+            *to.add(2 * i + 1) = v.tag.0 as i64 as u64;
+        }
+        to
+    }
+}
+
+// ---- changes ------------------------------------------------------------------------------------------------------------
+
+pub(super) unsafe extern "C" fn append(
+    l: *mut Thread,
+    t: *mut Table,
+    payload: u64,
+    tag: i32,
+) -> i64 {
+    // SAFETY: [GC-LIVE] as above; what it takes is little, or in the array part.
+    unsafe {
+        let v = Value::new(payload, Tag(tag));
+        let at = table::table_len(t) + 1;
+        if at >= u64::from((*t).arr_cap) && table::table_growth_bytes(t) > MAX_GROWTH {
+            return 0;
+        }
+        table::table_set_int(Global::of((*l).global), t, at as i64, v);
+        1
+    }
+}
+pub(super) unsafe extern "C" fn pop(l: *mut Thread, t: *mut Table) -> *const u64 {
+    // SAFETY: [GC-LIVE] as above; the index is inside the array part.
+    unsafe {
+        let at = table::table_len(t);
+        if at == 0 || at >= u64::from((*t).arr_cap) {
+            return std::ptr::null();
+        }
+        let v = run_get((*t).array, at as usize);
+        table::table_set_int(Global::of((*l).global), t, at as i64, Value::NIL);
+        results(l, &[v])
+    }
+}
+pub(super) unsafe extern "C" fn set_meta(l: *mut Thread, t: *mut Table, mt: *mut Table) -> i64 {
+    // SAFETY: [GC-LIVE] as above.
+    unsafe {
+        exec::set_metatable(
+            Global::of((*l).global),
+            Value::ptr(t as *mut GcHeader, Tag::TABLE),
+            mt,
+        );
+    }
+    1
+}
+
+// ---- traversal ------------------------------------------------------------------------------------------------------------
+
+/// Latest positions by table.
+const HINTS: usize = 16;
+thread_local! {
+    static LATEST: [Cell<(usize, u32)>; HINTS] = const { [const { Cell::new((0, 0)) }; HINTS] };
+}
+
+pub(super) unsafe extern "C" fn next(
+    l: *mut Thread,
+    t: *mut Table,
+    payload: u64,
+    tag: i32,
+) -> *const u64 {
+    LATEST.with(|hints| {
+        let hint = &hints[t as usize >> 4 & (HINTS - 1)];
+        let (at, n) = hint.get();
+        let n = if at == t as usize { n } else { 0 };
+        // SAFETY: [GC-LIVE] as above. A hint that does not fit costs a look-up.
+        unsafe {
+            match table::table_next(t, Value::new(payload, Tag(tag)), n) {
+                Ok(Some((k, v, n))) => {
+                    hint.set((t as usize, n));
+                    results(l, &[k, v])
+                }
+                Ok(None) => results(l, &[Value::NIL, Value::NIL]),
+                Err(_) => std::ptr::null(),
+            }
+        }
+    })
+}
+pub(super) unsafe extern "C" fn next_prepare(l: *mut Thread, t: *mut Table) -> i64 {
+    // SAFETY: [GC-LIVE] as above.
+    unsafe { table::table_next_prepare(Global::of((*l).global), t) };
+    1
+}
+
+// ---- concat ---------------------------------------------------------------------------------------------------------------
+
+/// Appends elements `i` to `j` of a table without metatable to `out`; false if one of them is no text or number, or it is too long.
+unsafe fn collect(out: &mut Vec<u8>, t: *mut Table, sep: *mut Str, i: i64, j: i64) -> bool {
+    // SAFETY: [GC-LIVE] as above.
+    unsafe {
+        let sep = str_bytes(sep);
+        let mut k = i;
+        while k <= j {
+            if k != i {
+                convert::append(out, sep);
+            }
+            let v = table::table_get_int(t, k);
+            match v.tag {
+                Tag::STRING => convert::append(out, str_bytes(v.as_ptr())),
+                Tag::INT => convert::plain_int(out, v.as_int()),
+                Tag::FLOAT => convert::append(out, number::fmt_number(v).as_bytes()),
+                _ => return false,
+            }
+            if out.len() > MAX_TEXT {
+                return false;
+            }
+            if k == j {
+                break;
+            }
+            k += 1;
+        }
+        true
+    }
+}
+pub(super) unsafe extern "C" fn concat(
+    l: *mut Thread,
+    t: *mut Table,
+    sep: *mut Str,
+    i: i64,
+    j: i64,
+) -> *mut Str {
+    // SAFETY: [GC-LIVE] as above; the buffer is free between two calls of other functions.
+    unsafe {
+        let out = &mut *buf_new();
+        if collect(out, t, sep, i, j) {
+            make(l, out)
+        } else {
+            std::ptr::null_mut()
+        }
+    }
+}
+/// Length of what `table.concat` would make; `None` if compiled code does not make it.
+///
+/// # Safety
+/// [GC-LIVE] both are alive, the table has no metatable.
+pub(crate) unsafe fn concat_len(t: *mut Table, sep: *mut Str, i: i64, j: i64) -> Option<usize> {
+    let mut out = Vec::new();
+    // SAFETY: as promised.
+    unsafe { collect(&mut out, t, sep, i, j) }.then_some(out.len())
+}

@@ -1,0 +1,334 @@
+//! Loops, phis, pressure, side traces.
+
+use traceorus_base::Value;
+use traceorus_trace::ir::IrOp::*;
+use traceorus_trace::ir::{REF_NONE, Ref, Ty};
+use traceorus_trace::loc::{Inherited, Link, Loc};
+use traceorus_trace::lower::TraceRegs;
+
+use crate::harness::*;
+
+/// `for i = 1, 100 do s = s + i; f = f * 0.5 + i end`
+#[test]
+fn sum() {
+    let mut m = Machine::new();
+    *m.slot(0) = Value::int(0);
+    *m.slot(1) = Value::int(1);
+    *m.slot(2) = Value::int(100);
+    *m.slot(3) = Value::float(0.0);
+    let mut t = Build::new();
+    let s = t.slot(Ty::Int, 0);
+    let i = t.slot(Ty::Int, 1);
+    let last = t.slot(Ty::Int, 2);
+    let f = t.slot(Ty::Float, 3);
+    t.begin_loop();
+    let s2 = t.op(Add, Ty::Int, s, i);
+    let half = t.num(0.5);
+    let f1 = t.op(Mul, Ty::Float, f, half);
+    let fi = t.op(ItoF, Ty::Float, i, REF_NONE);
+    let f2 = t.op(Add, Ty::Float, f1, fi);
+    t.snap(&[(0, s2), (1, i), (3, f2)]);
+    t.guard(Ne, Ty::Int, i, last);
+    let one = t.int(1);
+    let i2 = t.op(Add, Ty::Int, i, one);
+    t.phi(s, s2);
+    t.phi(i, i2);
+    t.phi(f, f2);
+    let (_, r) = m.go(&t.0, Link::Loop);
+    assert_eq!(r[&0].0, 5050);
+    assert_eq!(r[&1].0, 100);
+    let mut want = 0.0;
+    for i in 1..=100 {
+        want = want * 0.5 + f64::from(i);
+    }
+    assert_eq!(f64::from_bits(r[&3].0), want);
+}
+
+/// Values that change places: swaps and rotations, of both classes, more than there are registers.
+#[test]
+fn rotations() {
+    let mut m = Machine::new();
+    for (ints, floats) in [
+        (2, 0),
+        (3, 0),
+        (0, 2),
+        (0, 3),
+        (3, 4),
+        (9, 9),
+        (14, 3),
+        (3, 18),
+        (20, 20),
+    ] {
+        let n = ints + floats;
+        let mut t = Build::new();
+        let mut values = Vec::new();
+        for k in 0..n {
+            let ty = if k < ints { Ty::Int } else { Ty::Float };
+            *m.slot(k as i16 + 2) = Value::int(100 + k as i64);
+            values.push(t.slot(ty, k as i16 + 2));
+        }
+        *m.slot(0) = Value::int(0);
+        let i = t.slot(Ty::Int, 0);
+        t.begin_loop();
+        let out: Vec<_> = values
+            .iter()
+            .enumerate()
+            .map(|(k, &v)| (k as i16 + 2, v))
+            .chain([(0, i)])
+            .collect();
+        t.snap(&out);
+        let k10 = t.int(7);
+        t.guard(Ne, Ty::Int, i, k10);
+        let one = t.int(1);
+        let i2 = t.op(Add, Ty::Int, i, one);
+        for k in 0..n {
+            let (from, len) = if k < ints { (0, ints) } else { (ints, floats) };
+            t.phi(values[k], values[from + (k - from + 1) % len]);
+        }
+        t.phi(i, i2);
+        let (_, r) = m.go(&t.0, Link::Loop);
+        for k in 0..n {
+            let (from, len) = if k < ints { (0, ints) } else { (ints, floats) };
+            let want = 100 + (from + (k - from + 7) % len) as u64;
+            assert_eq!(r[&(k as i16 + 2)].0, want, "{ints} {floats} value {k}");
+        }
+    }
+}
+
+/// More values alive at once than there are registers: in straight code, and as invariants of a loop.
+#[test]
+fn pressure() {
+    let mut m = Machine::new();
+    let n = 40i16;
+    for k in 0..n {
+        *m.slot(k) = Value::int(i64::from(k) * 3 + 1);
+    }
+    for looped in [false, true] {
+        let mut t = Build::new();
+        let one = t.int(1);
+        let values: Vec<_> = (0..n)
+            .map(|k| {
+                let v = t.slot(Ty::Int, k);
+                t.op(Add, Ty::Int, v, one)
+            })
+            .collect();
+        let floats: Vec<_> = values
+            .iter()
+            .map(|&v| t.op(ItoF, Ty::Float, v, REF_NONE))
+            .collect();
+        let mut want = 0i64;
+        let mut wantf = 0.0;
+        let zero = t.int(0);
+        let zerof = t.num(0.0);
+        let s0 = t.op(Copy, Ty::Int, zero, REF_NONE);
+        let f0 = t.op(Copy, Ty::Float, zerof, REF_NONE);
+        let i = t.op(Copy, Ty::Int, zero, REF_NONE);
+        if looped {
+            t.begin_loop();
+        }
+        let (mut s, mut f) = (s0, f0);
+        for round in 0..2 {
+            for k in 0..n as usize {
+                let k = if round == 0 { k } else { n as usize - 1 - k };
+                let seven = t.int(7);
+                let x = t.op(Mul, Ty::Int, s, seven);
+                s = t.op(Xor, Ty::Int, x, values[k]);
+                f = t.op(Add, Ty::Float, f, floats[k]);
+            }
+        }
+        t.snap(&[(0, s), (1, f), (2, values[3]), (3, floats[17]), (4, i)]);
+        if looped {
+            let ten = t.int(10);
+            t.guard(Ne, Ty::Int, i, ten);
+            let i2 = t.op(Add, Ty::Int, i, one);
+            t.phi(s0, s);
+            t.phi(f0, f);
+            t.phi(i, i2);
+        }
+        for _ in 0..if looped { 11 } else { 1 } {
+            for round in 0..2 {
+                for k in 0..i64::from(n) {
+                    let k = if round == 0 { k } else { i64::from(n) - 1 - k };
+                    want = want.wrapping_mul(7) ^ (k * 3 + 2);
+                    wantf += (k * 3 + 2) as f64;
+                }
+            }
+        }
+        let (_, r) = m.go(&t.0, if looped { Link::Loop } else { Link::Exit });
+        assert_eq!(r[&0].0 as i64, want);
+        assert_eq!(f64::from_bits(r[&1].0), wantf);
+        assert_eq!(r[&2].0, 11);
+        assert_eq!(f64::from_bits(r[&3].0), 53.0);
+    }
+}
+
+/// A loop keeps carried values in registers: no move but the phi's own arithmetic.
+#[test]
+fn no_moves_in_simple_loops() {
+    use traceorus_trace::ra::{Job, Plan, allocate};
+    let mut t = Build::new();
+    let s = t.slot(Ty::Float, 0);
+    let i = t.slot(Ty::Int, 1);
+    let last = t.slot(Ty::Int, 2);
+    let run = t.slot(Ty::Ptr, 3);
+    t.begin_loop();
+    let a = t.op(ARef, Ty::Ptr, run, i);
+    let x = t.op(LdV, Ty::Float, a, REF_NONE);
+    let s2 = t.op(Add, Ty::Float, s, x);
+    t.snap(&[(0, s2), (1, i)]);
+    t.guard(Ne, Ty::Int, i, last);
+    let one = t.int(1);
+    let i2 = t.op(Add, Ty::Int, i, one);
+    t.phi(s, s2);
+    t.phi(i, i2);
+    let plan = Plan::new(&t.0);
+    let job = Job {
+        ir: &t.0,
+        plan: &plan,
+        regs: traceorus_asm::Host::regs(),
+        link: Link::Loop,
+        inherited: &[],
+        parent_spills: 0,
+    };
+    let al = allocate(&job).unwrap();
+    assert!(plan.is_fused(x));
+    let text = traceorus_trace::ra::print::print(&job, &al);
+    assert!(
+        al.back_edge.is_empty() && al.loop_top.is_empty() && al.moves.is_empty(),
+        "{text}"
+    );
+    assert_eq!(al.spills, 0, "{text}");
+}
+
+/// A side trace takes over from an exit: values in registers and spill slots, and links back to the interpreter.
+#[test]
+fn side_trace() {
+    let mut m = Machine::new();
+    let n = 30i16;
+    for k in 0..n {
+        *m.slot(k) = Value::int(1000 + i64::from(k));
+    }
+    let mut t = Build::new();
+    let values: Vec<_> = (0..n).map(|k| t.slot(Ty::Int, k)).collect();
+    let floats: Vec<_> = values
+        .iter()
+        .map(|&v| t.op(ItoF, Ty::Float, v, REF_NONE))
+        .collect();
+    let slots: Vec<_> = values
+        .iter()
+        .chain(&floats)
+        .enumerate()
+        .map(|(k, &v)| (k as i16, v))
+        .collect();
+    t.snap(&slots);
+    let z = t.int(0);
+    t.guard(Eq, Ty::Int, values[0], z);
+    t.snap(&[]);
+    let (parent, address) = m.compile(&t.0, Link::Exit, &[], 0).unwrap();
+    assert!(parent.spills > 0);
+    let exit = m.run(address);
+    assert_eq!(exit.snap, 0);
+    // the child
+    let inherited: Vec<_> = parent.exits[0]
+        .slots
+        .iter()
+        .enumerate()
+        .map(|(k, s)| Inherited {
+            loc: s.val,
+            ty: if k < n as usize { Ty::Int } else { Ty::Float },
+        })
+        .collect();
+    assert!(inherited.iter().any(|h| matches!(h.loc, Loc::Spill(_))));
+    let mut c = Build::new();
+    let pv: Vec<_> = inherited
+        .iter()
+        .enumerate()
+        .map(|(k, h)| c.op(PVal, h.ty, Ref(k as u16), REF_NONE))
+        .collect();
+    let doubled: Vec<_> = pv
+        .iter()
+        .zip(&inherited)
+        .map(|(&p, h)| c.op(Add, h.ty, p, p))
+        .collect();
+    let all: Vec<_> = doubled
+        .iter()
+        .chain(&pv)
+        .enumerate()
+        .map(|(k, &v)| (k as i16, v))
+        .collect();
+    c.snap(&all);
+    let (child, child_at) = m
+        .compile(&c.0, Link::Exit, &inherited, parent.spills)
+        .unwrap();
+    assert!(child.spills > parent.spills);
+    let stub = address + u64::from(parent.stubs[0]);
+    let jump = traceorus_asm::Host::link_stub(stub, child_at).unwrap();
+    m.area.patch(stub, jump).unwrap();
+    let exit = m.run(address);
+    assert_eq!((exit.trace, exit.snap), (2, 0));
+    let r = exit.restore(&child.exits[0]);
+    for k in 0..n {
+        let v = 1000 + i64::from(k);
+        assert_eq!(r[&k].0 as i64, 2 * v);
+        assert_eq!(f64::from_bits(r[&(n + k)].0), 2.0 * v as f64);
+        assert_eq!(r[&(2 * n + k)].0 as i64, v);
+        assert_eq!(f64::from_bits(r[&(3 * n + k)].0), v as f64);
+    }
+}
+
+/// A trace that ends in another trace's entry moves the base.
+#[test]
+fn link_to_entry() {
+    let mut m = Machine::new();
+    let mut t = Build::new();
+    let v = t.slot(Ty::Int, 0);
+    t.snap(&[(0, v)]);
+    let (target, target_at) = m.compile(&t.0, Link::Exit, &[], 0).unwrap();
+    *m.slot(3) = Value::int(33);
+    let a = Build::new();
+    let link = Link::Entry {
+        address: target_at,
+        base: 3,
+    };
+    let (_, at) = m.compile(&a.0, link, &[], 0).unwrap();
+    let exit = m.run(at);
+    assert_eq!((exit.trace, exit.base), (1, 3));
+    assert_eq!(exit.restore(&target.exits[0])[&0].0, 33);
+}
+
+/// One stub serves guards between which a value loses its register.
+#[test]
+fn one_snapshot_many_guards() {
+    let mut m = Machine::new();
+    for bad in 0..3i64 {
+        for k in 0..32 {
+            *m.slot(k) = Value::int(50 + i64::from(k));
+        }
+        for k in 0..3 {
+            *m.slot(40 + k) = Value::int(i64::from(bad == i64::from(k)));
+        }
+        let mut t = Build::new();
+        let zero = t.int(0);
+        let kept = t.slot(Ty::Int, 31);
+        let kept = t.op(Add, Ty::Int, kept, kept);
+        t.snap(&[(0, kept)]);
+        let mut sum = kept;
+        for g in 0..3 {
+            let x = t.slot(Ty::Int, 40 + g);
+            t.guard(Eq, Ty::Int, x, zero);
+            let loads: Vec<_> = (0..20).map(|k| t.slot(Ty::Int, k)).collect();
+            for &l in &loads {
+                let y = t.op(Mul, Ty::Int, l, l);
+                sum = t.op(Add, Ty::Int, sum, y);
+            }
+            for &l in loads.iter().rev() {
+                sum = t.op(Sub, Ty::Int, sum, l);
+            }
+        }
+        t.op(SSt, Ty::Int, Ref(45), sum);
+        t.snap(&[]);
+        let (snap, r) = m.go(&t.0, Link::Exit);
+        assert_eq!(snap, 0);
+        assert_eq!(r[&0].0, 162);
+    }
+}

@@ -1,0 +1,7 @@
+//! The back end of the trace compiler: IR built by hand is assembled and run in a frame like the interpreter's.
+
+mod harness;
+mod loops;
+mod ops;
+mod random;
+mod runtime;

@@ -1,0 +1,489 @@
+//! Random straight and looping traces of integers and floats, against a small evaluator.
+
+#![allow(
+    clippy::neg_cmp_op_on_partial_ord,
+    reason = "the negated comparisons are what is tested"
+)]
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use traceorus_trace::ir::IrOp::*;
+use traceorus_trace::ir::{CallId, IrBuf, IrOp, REF_NONE, Ref, Ty};
+use traceorus_trace::loc::Link;
+
+use crate::harness::*;
+
+/// xorshift
+struct Rng(u64);
+
+impl Rng {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+    fn below(&mut self, n: usize) -> usize {
+        (self.next() >> 33) as usize % n
+    }
+    fn pick<T: std::marker::Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())]
+    }
+    fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+}
+
+struct Gen {
+    rng: Rng,
+    t: Build,
+    ints: Vec<Ref>,
+    floats: Vec<Ref>,
+}
+
+const SLOTS: i16 = 40;
+
+impl Gen {
+    fn int(&mut self) -> Ref {
+        if self.rng.chance(15) || self.ints.is_empty() {
+            let k = self.rng.next();
+            let k = k as i64 >> self.rng.below(64);
+            return self.t.int(k);
+        }
+        // mostly recent ones, sometimes old ones
+        let n = self.ints.len();
+        let k = if self.rng.chance(60) {
+            n - 1 - self.rng.below(n.min(6))
+        } else {
+            self.rng.below(n)
+        };
+        self.ints[k]
+    }
+    fn int_value(&mut self) -> Ref {
+        match self.int() {
+            r if r.is_ins() => r,
+            k => self.t.op(Copy, Ty::Int, k, REF_NONE),
+        }
+    }
+    fn float(&mut self) -> Ref {
+        if self.rng.chance(15) || self.floats.is_empty() {
+            let k = self.rng.below(9) as f64 * 0.5 - 2.0;
+            return self.t.num(k);
+        }
+        let n = self.floats.len();
+        let k = if self.rng.chance(60) {
+            n - 1 - self.rng.below(n.min(6))
+        } else {
+            self.rng.below(n)
+        };
+        self.floats[k]
+    }
+    fn float_value(&mut self) -> Ref {
+        match self.float() {
+            r if r.is_ins() => r,
+            k => self.t.op(Copy, Ty::Float, k, REF_NONE),
+        }
+    }
+    fn snap(&mut self) {
+        let n = self.rng.below(12);
+        let mut slots = Vec::new();
+        for s in 0..n {
+            let r = if self.rng.chance(50) {
+                self.int()
+            } else {
+                self.float()
+            };
+            slots.push((s as i16, r));
+        }
+        self.t.snap(&slots);
+    }
+    fn step(&mut self) {
+        match self.rng.below(22) {
+            0..=6 => {
+                let op = self.rng.pick(&[Add, Sub, Mul, And, Or, Xor, Min, Max]);
+                let (a, b) = (self.int_value(), self.int());
+                let b = if matches!(op, Min | Max) && b.is_const() {
+                    a
+                } else {
+                    b
+                };
+                let (a, b) = if op == Sub && self.rng.chance(20) {
+                    (self.t.int(77), a)
+                } else {
+                    (a, b)
+                };
+                let r = self.t.op(op, Ty::Int, a, b);
+                self.ints.push(r);
+            }
+            7 => {
+                let op = self.rng.pick(&[Shl, Shr, Sar]);
+                let a = self.int_value();
+                let b = if self.rng.chance(50) {
+                    self.t.int(self.rng.0 as i64 & 63)
+                } else {
+                    let (x, k) = (self.int_value(), self.t.int(63));
+                    self.t.op(And, Ty::Int, x, k)
+                };
+                let r = self.t.op(op, Ty::Int, a, b);
+                self.ints.push(r);
+            }
+            8 => {
+                let op = self.rng.pick(&[IDiv, IMod]);
+                let a = self.int_value();
+                let b = if self.rng.chance(50) {
+                    let k = self.rng.pick(&[2, 3, 7, -3, 16, 1 << 40, i64::MIN, 10]);
+                    self.t.int(k)
+                } else {
+                    let (x, k) = (self.int_value(), self.t.int(2));
+                    // 2 or 3 in the lower bits, whatever sign: neither 0 nor -1
+                    let three = self.t.int(!1);
+                    let y = self.t.op(And, Ty::Int, x, three);
+                    let z = self.t.op(Or, Ty::Int, y, k);
+                    if self.rng.chance(50) {
+                        let mask = self.t.int(0xff);
+                        self.t.op(And, Ty::Int, z, mask)
+                    } else {
+                        z
+                    }
+                };
+                let r = self.t.op(op, Ty::Int, a, b);
+                self.ints.push(r);
+            }
+            9 => {
+                let op = self.rng.pick(&[Neg, Not, Abs]);
+                let a = self.int_value();
+                let r = self.t.op(op, Ty::Int, a, REF_NONE);
+                self.ints.push(r);
+            }
+            10..=13 => {
+                let op = self.rng.pick(&[Add, Sub, Mul, Div, Min, Max]);
+                let (a, b) = (self.float(), self.float());
+                let r = self.t.op(op, Ty::Float, a, b);
+                self.floats.push(r);
+            }
+            14 => {
+                let op = self.rng.pick(&[Neg, Abs, Round]);
+                let a = self.float_value();
+                let r = self.t.lit(op, Ty::Float, a, u16::from(op == Round));
+                self.floats.push(r);
+            }
+            15 => {
+                let a = self.int_value();
+                let r = self.t.op(ItoF, Ty::Float, a, REF_NONE);
+                self.floats.push(r);
+            }
+            16 => {
+                let s = self.rng.below(SLOTS as usize) as i16;
+                let (a, ty) = if self.rng.chance(50) {
+                    (self.int(), Ty::Int)
+                } else {
+                    (self.float(), Ty::Float)
+                };
+                self.t.op(SSt, ty, Ref(s as u16), a);
+            }
+            17 | 18 => {
+                let s = self.rng.below(SLOTS as usize) as i16;
+                if self.rng.chance(50) {
+                    let r = self.t.slot(Ty::Int, s);
+                    self.ints.push(r);
+                } else {
+                    let r = self.t.slot(Ty::Float, s);
+                    self.floats.push(r);
+                }
+            }
+            19 => {
+                let (a, b) = (self.float(), self.float());
+                let list = self.t.op(CArg, Ty::Void, a, b);
+                let r = self.t.lit(CallN, Ty::Float, list, CallId::FMod as u16);
+                self.floats.push(r);
+            }
+            _ => {
+                if self.rng.chance(60) {
+                    self.snap();
+                }
+                if self.t.0.snaps.is_empty() {
+                    self.snap();
+                }
+                if self.rng.chance(60) {
+                    // mostly true
+                    let (a, b) = (self.int_value(), self.int());
+                    let op = self.rng.pick(&[Ne, Ne, Ne, Lt, Ult, Ge]);
+                    self.t.guard(op, Ty::Int, a, b);
+                } else {
+                    let (a, b) = (self.float_value(), self.float());
+                    let op = self.rng.pick(&[Ne, NLt, NGe, NLe]);
+                    self.t.guard(op, Ty::Float, a, b);
+                }
+            }
+        }
+    }
+}
+
+/// Makes a trace, with a loop of at most `turns` iterations if that is not 0.
+fn make(seed: u64, turns: i64) -> IrBuf {
+    let mut g = Gen {
+        rng: Rng(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
+        t: Build::new(),
+        ints: Vec::new(),
+        floats: Vec::new(),
+    };
+    let loads = g.rng.below(24) as i16 + 2;
+    for s in 0..loads {
+        if g.rng.chance(60) {
+            let r = g.t.slot(Ty::Int, s);
+            g.ints.push(r);
+        } else {
+            let r = g.t.slot(Ty::Float, s);
+            g.floats.push(r);
+        }
+    }
+    for _ in 0..g.rng.below(20) {
+        g.step();
+    }
+    if turns == 0 {
+        for _ in 0..g.rng.below(60) {
+            g.step();
+        }
+        g.snap();
+        return g.t.0;
+    }
+    let zero = g.t.int(0);
+    let i = g.t.op(Copy, Ty::Int, zero, REF_NONE);
+    let outer = (g.ints.clone(), g.floats.clone());
+    g.t.begin_loop();
+    g.snap();
+    for _ in 0..g.rng.below(40) {
+        g.step();
+    }
+    g.snap();
+    let (k, one) = (g.t.int(turns), g.t.int(1));
+    g.t.guard(Ne, Ty::Int, i, k);
+    let i2 = g.t.op(Add, Ty::Int, i, one);
+    for _ in 0..g.rng.below(6) {
+        g.step();
+    }
+    g.t.phi(i, i2);
+    for (mut lefts, float) in [(outer.0, false), (outer.1, true)] {
+        for _ in 0..g.rng.below(8) {
+            if lefts.is_empty() {
+                break;
+            }
+            let left = lefts.swap_remove(g.rng.below(lefts.len()));
+            let right = if g.rng.chance(25) && !lefts.is_empty() {
+                g.rng.pick(&lefts)
+            } else if float {
+                g.float()
+            } else {
+                g.int()
+            };
+            g.t.phi(left, right);
+        }
+    }
+    g.t.0
+}
+
+/// Evaluates a trace over the slots; the snapshot it is left by and what that restores.
+fn eval(ir: &IrBuf, slots: &mut [u64]) -> (u16, HashMap<i16, u64>) {
+    let mut v = vec![0u64; ir.len()];
+    let get = |v: &[u64], r: Ref| match ir.konst(r) {
+        Some(k) => k.bits,
+        None => v[r.ins_index()],
+    };
+    let left = |v: &[u64], r: Ref| {
+        let n = ir.snap_of(r).unwrap();
+        let out = ir
+            .snap_entries(n)
+            .iter()
+            .map(|e| (e.slot, get(v, e.val)))
+            .collect();
+        (n.0, out)
+    };
+    let end = ir.ins.iter().position(|i| i.op == Phi).unwrap_or(ir.len());
+    let mut at = 1;
+    loop {
+        if at == end {
+            if ir.loop_ref.is_none() {
+                let n = ir.snaps.len() - 1;
+                return left(&v, ir.snaps[n].first);
+            }
+            let news: Vec<_> = ir.ins[end..]
+                .iter()
+                .map(|p| (p.a.ins_index(), get(&v, p.b)))
+                .collect();
+            for (l, x) in news {
+                v[l] = x;
+            }
+            at = ir.loop_ref.ins_index() + 1;
+            continue;
+        }
+        let ins = ir.ins[at];
+        let float = ins.ty == Ty::Float;
+        let (a, b) = (ins.a, ins.b);
+        let i = |r| get(&v, r) as i64;
+        let f = |r| f64::from_bits(get(&v, r));
+        let value = match ins.op {
+            Loop | CArg => 0,
+            SLoad => slots[ins.slot() as usize],
+            SSt => {
+                slots[ins.slot() as usize] = get(&v, b);
+                0
+            }
+            Copy => get(&v, a),
+            ItoF => (i(a) as f64).to_bits(),
+            CallN => {
+                let (x, y) = (f(ir.at(a).a), f(ir.at(a).b));
+                traceorus_vm::arith::float_mod(x, y).to_bits()
+            }
+            Ne | Lt | Ult | Ge | NLt | NGe | NLe => {
+                let ok = if float {
+                    let (x, y) = (f(a), f(b));
+                    match ins.op {
+                        Ne => x != y,
+                        NLt => !(x < y),
+                        NGe => !(x >= y),
+                        _ => !(x <= y),
+                    }
+                } else {
+                    match ins.op {
+                        Ne => i(a) != i(b),
+                        Lt => i(a) < i(b),
+                        Ult => (i(a) as u64) < i(b) as u64,
+                        _ => i(a) >= i(b),
+                    }
+                };
+                if !ok {
+                    return left(&v, Ref::from_ins(at));
+                }
+                0
+            }
+            op if float => float_op(
+                op,
+                f(a),
+                if op == Round {
+                    0.0
+                } else {
+                    f_or_zero(ir, &v, b)
+                },
+            )
+            .to_bits(),
+            op => int_op(op, i(a), if b.is_none() { 0 } else { i(b) }) as u64,
+        };
+        v[at] = value;
+        at += 1;
+    }
+}
+
+fn f_or_zero(ir: &IrBuf, v: &[u64], r: Ref) -> f64 {
+    match ir.konst(r) {
+        Some(k) => f64::from_bits(k.bits),
+        None if r.is_ins() => f64::from_bits(v[r.ins_index()]),
+        None => 0.0,
+    }
+}
+
+fn float_op(op: IrOp, a: f64, b: f64) -> f64 {
+    match op {
+        Add => a + b,
+        Sub => a - b,
+        Mul => a * b,
+        Div => a / b,
+        Neg => -a,
+        Abs => a.abs(),
+        Round => a.floor(),
+        Min if b < a => b,
+        Max if a < b => b,
+        _ => a,
+    }
+}
+
+fn int_op(op: IrOp, a: i64, b: i64) -> i64 {
+    match op {
+        Add => a.wrapping_add(b),
+        Sub => a.wrapping_sub(b),
+        Mul => a.wrapping_mul(b),
+        And => a & b,
+        Or => a | b,
+        Xor => a ^ b,
+        Shl => a << b,
+        Shr => ((a as u64) >> b) as i64,
+        Sar => a >> b,
+        Neg => a.wrapping_neg(),
+        Not => !a,
+        Abs => a.wrapping_abs(),
+        Min => a.min(b),
+        Max => a.max(b),
+        IDiv | IMod => {
+            let (q, r) = (a.wrapping_div(b), a.wrapping_rem(b));
+            let down = r != 0 && (r < 0) != (b < 0);
+            match op {
+                IDiv => q - i64::from(down),
+                _ => r + if down { b } else { 0 },
+            }
+        }
+        _ => unreachable!("{op:?}"),
+    }
+}
+
+fn same(a: u64, b: u64) -> bool {
+    // the sign and payload of a NaN are not specified by the evaluator
+    a == b || f64::from_bits(a).is_nan() && f64::from_bits(b).is_nan()
+}
+
+fn one(m: &mut Machine, seed: u64) {
+    let turns = if seed.is_multiple_of(3) {
+        0
+    } else {
+        (seed % 5) as i64
+    };
+    let ir = make(seed, turns);
+    let mut slots: Vec<u64> = (0..SLOTS)
+        .map(|k| {
+            if k % 3 == 1 {
+                (f64::from(k) * 0.75 - 4.0).to_bits()
+            } else {
+                (i64::from(k) * 5 - 9) as u64
+            }
+        })
+        .collect();
+    for k in 0..SLOTS {
+        m.slot(k).payload = slots[k as usize];
+    }
+    let link = if turns == 0 { Link::Exit } else { Link::Loop };
+    let (snap, got) = m.go(&ir, link);
+    let (want_snap, want) = eval(&ir, &mut slots);
+    assert_eq!(snap, want_snap, "seed {seed}");
+    for (slot, v) in want {
+        assert!(
+            same(got[&slot].0, v),
+            "seed {seed}: slot {slot} is {:#x}, not {v:#x}",
+            got[&slot].0
+        );
+    }
+    for k in 0..SLOTS {
+        assert!(
+            same(m.slot(k).payload, slots[k as usize]),
+            "seed {seed}: stack slot {k}"
+        );
+    }
+    m.area.reset(4096);
+    m.traces = 0;
+}
+
+/// One second, or `TRACEORUS_LONG` seconds; `TRACEORUS_SEED` runs one trace.
+#[test]
+fn random_traces() {
+    let mut m = Machine::new();
+    let var = |n: &str| std::env::var(n).ok().and_then(|v| v.parse::<u64>().ok());
+    if let Some(seed) = var("TRACEORUS_SEED") {
+        return one(&mut m, seed);
+    }
+    let time = Duration::from_secs(var("TRACEORUS_LONG").unwrap_or(1));
+    let start = Instant::now();
+    let mut seed = 1;
+    while start.elapsed() < time {
+        one(&mut m, seed);
+        seed += 1;
+    }
+    assert!(seed > 100, "only {seed} traces");
+}
