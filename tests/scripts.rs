@@ -97,6 +97,58 @@ fn scripts_keep_the_heap_in_order() {
     );
 }
 
+/// Everything is compiled at once, and each exit at its first use.
+const HOT: (&str, &str) = ("TRACEORUS_JIT", "hotloop=1,hotcall=1,hotexit=1");
+
+#[test]
+fn scripts_run_interpreted() {
+    run_all("interpreter", &[("TRACEORUS_JIT", "off")], TIMEOUT, |_| {
+        true
+    });
+}
+
+#[test]
+fn scripts_run_compiled() {
+    run_all("hot", &[HOT], TIMEOUT, |_| true);
+    run_all(
+        "warm, aborting at random",
+        &[(
+            "TRACEORUS_JIT",
+            "hotloop=2,hotcall=3,hotexit=2,abortrandom=3",
+        )],
+        TIMEOUT,
+        |_| true,
+    );
+}
+
+#[test]
+fn scripts_run_compiled_without_single_passes() {
+    let areas = ["arith/", "functions/", "jit/", "tables/", "meta/"];
+    for pass in [
+        "none", "-fold", "-cse", "-fwd", "-dse", "-guards", "-loop", "-dce", "-sink", "-range",
+    ] {
+        run_all(pass, &[HOT, ("TRACEORUS_OPT", pass)], TIMEOUT, |s| {
+            areas.iter().any(|a| s.name.starts_with(a))
+        });
+    }
+}
+
+#[test]
+fn compiled_scripts_survive_stress() {
+    run_all(
+        "hot, GC stress",
+        &[HOT, ("TRACEORUS_GC_STRESS", "1")],
+        STRESS_TIMEOUT,
+        |s| s.no_stress.is_none(),
+    );
+    run_all(
+        "hot, stack stress",
+        &[HOT, ("TRACEORUS_STACK_STRESS", "1")],
+        STRESS_TIMEOUT,
+        |s| s.no_stress.is_none(),
+    );
+}
+
 #[test]
 fn expected_output_is_that_of_lua() {
     let _turn = TURN.lock();

@@ -210,6 +210,11 @@ fn divisions() {
     binary("urem", urem, None, |size, a, b| {
         (b != 0).then(|| (unsigned(size, a) % unsigned(size, b)) as i64)
     });
+    let high = |m: &mut Host, _: Size, dst: Gpr, lhs: Gpr, rhs: Gpr| m.umulh(d(dst), lhs, rhs);
+    binary("umulh", high, None, |size, a, b| {
+        let product = u128::from(a as u64) * u128::from(b as u64);
+        (size == Size::B64).then_some((product >> 64) as i64)
+    });
     binary("sdivrem", both, None, |size, a, b| {
         guarded(size, a, b).then(|| (a / b).wrapping_sub(a % b))
     });

@@ -118,7 +118,7 @@ pub trait Masm: Sized {
     const F6: Fpr = Self::F[6];
     /// `F[7]`
     const F7: Fpr = Self::F[7];
-    /// What integer division may destroy, besides its destinations (all temporaries; empty on some targets).
+    /// What integer division and `umulh` may destroy, besides its destinations (all temporaries; empty on some targets).
     const DIV_CLOBBERS: &'static [Gpr];
 
     // ---- the buffer ----
@@ -297,6 +297,8 @@ pub trait Masm: Sized {
         rhs: impl Into<Operand>,
         label: Label,
     );
+    /// `dst =` the high 64 bits of the unsigned product `lhs * rhs`. Destroys what `sdiv` does.
+    fn umulh(&mut self, dst: Dst<Gpr>, lhs: Gpr, rhs: Gpr);
     /// `dst = -src`, wrapping.
     fn neg(&mut self, size: Size, dst: Dst<Gpr>, src: Gpr);
     /// `dst = !src`

@@ -172,7 +172,7 @@ impl Trace {
     pub fn link_type(&self) -> &'static str {
         match self.link {
             Link::Loop => "loop",
-            Link::Entry { .. } => "root",
+            Link::Entry { .. } | Link::Body { .. } => "root",
             Link::SelfEntry { .. } => "up-recursion",
             Link::Return(_) => "return",
             Link::Exit => "interpreter",

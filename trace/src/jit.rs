@@ -206,7 +206,7 @@ impl Jit {
             ret: crate::exit::ret as *const () as usize as u64,
             resume: g.hot.resume as u64,
             disturbed_offset: DISTURBED,
-            helper,
+            helpers: helper,
         };
         let first = area.next_address();
         let (code, thunks) = lower::emit_thunks::<traceorus_asm::Host>(first, &rust).ok()?;
@@ -307,12 +307,16 @@ impl Jit {
         unsafe {
             let mut r = Recorder::new(l, kind, anchor, pc, self.params);
             r.funcs = &raw const self.funcs;
+            let n = self.params.abortrandom;
+            if n != 0 && self.rand().is_multiple_of(n) {
+                r.die_at = 1 + self.rand() % 30;
+            }
             match kind {
                 Kind::Side { parent, exit } => {
                     let t = self.traces[parent as usize].as_ref().expect("alive");
                     let root = self.traces[t.root as usize].as_ref().expect("alive");
                     r.in_loop = root.kind == Kind::Loop;
-                    r.inherit(t, exit);
+                    r.inherit(t, exit)?;
                 }
                 Kind::Func => r.function_entry(pc)?,
                 _ => {}
@@ -508,7 +512,7 @@ impl Jit {
                 thunks,
             };
             self.dump.allocation(number, || {
-                lower::print_allocation::<traceorus_asm::Host>(&input)
+                lower::print_allocation::<traceorus_asm::Host>(&input, &[])
                     .unwrap_or_else(|why| format!("none: {}\n", why.text()))
             });
             let out = lower::assemble::<traceorus_asm::Host>(&input)?;

@@ -88,6 +88,11 @@ pub enum Link {
     /// the caller's base (by the call's operand A and one slot more), register PC gets the call's pc, and the code jumps
     /// to the address in the call's continuation word (8 bytes behind its first word).
     Return(crate::ir::Ref),
+    /// Into a loop's body at its head, with everything where the loop's contract wants it.
+    Body {
+        /// Address of the loop's head.
+        address: u64,
+    },
     /// Unconditionally through the last snapshot.
     Exit,
 }

@@ -5,6 +5,7 @@
 //! ; start: 0004                      first instruction of the model iteration (default: the first)
 //! ; header: 3 0002 0003              slot, payload, tag as known there
 //! ; carried: 3 0005 int dirty        slot, payload, tag at the end of the iteration
+//! ; observed: 0007 100               value of an instruction while recording
 //! ..instructions..
 //! ; ====
 //! ; ..what comes out..
@@ -19,7 +20,7 @@ use traceorus_trace::ir::parse::parse;
 use traceorus_trace::ir::print::{Print, print};
 use traceorus_trace::ir::verify::verify;
 use traceorus_trace::ir::{IrBuf, Mode, Ref, Snap};
-use traceorus_trace::opt::{Carried, OptCx, Passes, finish, peel};
+use traceorus_trace::opt::{Carried, OptCx, Passes, finish, peel_observed};
 
 #[derive(Default)]
 struct Head {
@@ -29,6 +30,7 @@ struct Head {
     start: Option<String>,
     header: Vec<String>,
     carried: Vec<String>,
+    observed: Vec<String>,
 }
 
 fn head(text: &str) -> Head {
@@ -52,6 +54,7 @@ fn head(text: &str) -> Head {
             }
             "start" => h.start = Some(value.to_string()),
             "header" => h.header.push(value.to_string()),
+            "observed" => h.observed.push(value.to_string()),
             "carried" => h.carried.push(value.to_string()),
             _ => {}
         }
@@ -91,6 +94,7 @@ fn slot(source: &IrBuf, map: &HashMap<Ref, Ref>, buf: &mut IrBuf, text: &str) ->
 /// Emits `source` through the pipeline.
 fn run(h: &Head, source: &IrBuf) -> Result<IrBuf, Abort> {
     let mut cx = OptCx::new(h.passes.expect("passes"));
+    cx.rebuilds = true;
     let mut buf = IrBuf::new();
     buf.pvals = source.pvals.clone();
     let mut map: HashMap<Ref, Ref> = HashMap::new();
@@ -151,7 +155,17 @@ fn run(h: &Head, source: &IrBuf) -> Result<IrBuf, Abort> {
                 nops: true,
             },
         );
-        if let Err(e) = peel(&mut cx, &mut buf, start, &header, &carried) {
+        let observed: HashMap<Ref, i64> = h
+            .observed
+            .iter()
+            .map(|t| {
+                let (r, v) = t.split_once(' ').expect("instruction and value");
+                let r = Ref::from_ins(r.parse().expect("a number"));
+                (map[&r], v.trim().parse().expect("a value"))
+            })
+            .collect();
+        let observe = |_: &IrBuf, r: Ref| observed.get(&r).copied();
+        if let Err(e) = peel_observed(&mut cx, &mut buf, start, &header, &carried, &observe) {
             let after = print(
                 &buf,
                 Print {
@@ -251,4 +265,114 @@ fn optimiser() {
         failed.len(),
         failed.join("\n")
     );
+}
+
+/// What is printed is read again as the same.
+#[test]
+fn text_form() {
+    let exact = Print {
+        names: false,
+        nops: true,
+    };
+    for path in files() {
+        let text = std::fs::read_to_string(&path).expect("readable");
+        let source = parse(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let printed = print(&source, exact);
+        let again =
+            parse(&printed).unwrap_or_else(|e| panic!("{}: {e}\n{printed}", path.display()));
+        assert_eq!(source.ins, again.ins, "{}", path.display());
+        assert_eq!(source.snaps, again.snaps, "{}", path.display());
+        assert_eq!(source.entries, again.entries, "{}", path.display());
+        assert_eq!(printed, print(&again, exact));
+    }
+}
+
+#[test]
+fn parse_errors_name_the_line() {
+    let cases = [
+        ("0001    int ADD +1", 1, "operand of ADD"),
+        ("\n0001    int ADDD +1 +2", 2, "no instruction"),
+        ("0002    int ADD +1 +2", 1, "instruction 1 expected"),
+        ("0001    int ADD 0001 +2", 1, "not defined yet"),
+        ("0001 >  int ADD +1 +2", 1, "no guard"),
+        ("0001    int LT +1 +2", 1, "a guard"),
+        ("0001    foo ADD +1 +2", 1, "no type"),
+        ("0001    ptr FLD ptr:1 tab.nothing", 1, "no literal"),
+        ("0001    int SLOAD #40000", 1, "out of range"),
+        ("#1 pc=0 []", 1, "snapshot #0 expected"),
+        ("#0 pc=0 [1: -]", 1, "payload and tag"),
+    ];
+    for (text, line, part) in cases {
+        let e = parse(text).expect_err(text);
+        assert_eq!(e.line, line, "{text}: {e}");
+        assert!(e.text.contains(part), "{text}: {e}");
+    }
+}
+
+#[test]
+fn verifier_refuses() {
+    let cases = [
+        (
+            "0001    num SLOAD #0\n0002    int ADD 0001 +1",
+            "0001 is num",
+        ),
+        (
+            "0001    int SLOAD #0\n0002 >  int LT 0001 +1",
+            "without snapshot",
+        ),
+        (
+            "0001    ptr SLOAD #0\n0002    ptr HREF 0001 #0\n0003    ptr ADD 0002 0002",
+            "a type that",
+        ),
+        (
+            "0001    ptr SLOAD #0\n0002    ptr HREF 0001 #0\n0003    any SST #1 0002",
+            "no value",
+        ),
+        (
+            "0001    ptr SLOAD #0\n0002    ptr HREF 0001 #0\n0003    tag LDB 0002",
+            "no address of this kind",
+        ),
+        (
+            "0001    int SLOAD #0\n0002    int PHI 0001 +1",
+            "PHI without loop",
+        ),
+        (
+            "0001    int SLOAD #0\n0002 ---- LOOP ----\n0003    int ADD 0001 +1\n0004    int PHI 0001 0003\n0005    int PHI 0001 0003",
+            "a second PHI",
+        ),
+        (
+            "0001    int SLOAD #0\n0002 ---- LOOP ----\n0003    num ITOF 0001\n0004    int PHI 0001 0003",
+            "0003 is num",
+        ),
+        (
+            "0001    int SLOAD #0\n0002 ---- LOOP ----\n0003    int ADD 0001 +1\n0004    int PHI 0001 0003\n0005    int ADD 0001 +1",
+            "behind a PHI",
+        ),
+        ("#0 pc=1 [1: +1 int, 0: +1 int]", "not in order"),
+        ("#0 pc=1 [1: - int]", "a payload is missing"),
+        ("#0 pc=1 [1: +1 +1]", "not a tag"),
+        ("0001    int CALLN - pow", "0 arguments"),
+        ("0001    u32 SST #1 u32:4294967296", "does not fit"),
+    ];
+    for (text, part) in cases {
+        let buf = parse(text).unwrap_or_else(|e| panic!("{text}: {e}"));
+        let e = verify(&buf).expect_err(text);
+        assert!(e.contains(part), "{text}: {e}");
+    }
+}
+
+/// A removed instruction does not leave its op's chain pointing behind the end.
+#[test]
+fn truncating_behind_a_removed_instruction() {
+    let mut buf = parse("0001    int SST #0 +1\n0002    int SST #0 +2").expect("good");
+    let to = buf.next();
+    buf.push(traceorus_trace::ir::Ins::new(
+        traceorus_trace::ir::IrOp::SSt,
+        traceorus_trace::ir::Ty::Int,
+        Ref(0),
+        Ref::from_const(0),
+    ));
+    buf.kill(to);
+    buf.truncate(to);
+    assert_eq!(buf.last(traceorus_trace::ir::IrOp::SSt), Ref::from_ins(2));
 }

@@ -4,11 +4,12 @@
 //! they may fail. The plain trace is run again and again from its beginning, with the carried slots stored between; the optimised one peels and loops.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use quickcheck::{Arbitrary, Gen, QuickCheck};
 use traceorus_base::Tag;
 use traceorus_trace::abort::Abort;
-use traceorus_trace::ir::eval::{Machine, Place, Stop};
+use traceorus_trace::ir::eval::{Machine, Observed, Place, Stop};
 use traceorus_trace::ir::print::{Print, print};
 use traceorus_trace::ir::verify::verify;
 use traceorus_trace::ir::{FieldId, Ins, IrBuf, IrOp, Mode, REF_NONE, Ref, Snap, SnapEntry, Ty};
@@ -75,6 +76,10 @@ impl Recorder {
     fn byte(&mut self) -> usize {
         self.bytes.next().map_or(0, usize::from)
     }
+    /// One time in `n`.
+    fn one_in(&mut self, n: usize) -> bool {
+        self.byte().is_multiple_of(n)
+    }
     fn pick<T: Copy>(&mut self, from: impl Fn(&Self) -> &Vec<T>) -> Option<T> {
         let n = self.byte();
         let v = from(self);
@@ -137,7 +142,7 @@ impl Recorder {
         let t = Tag(self.value(tag) as i32);
         let ty = Ty::of_tag(t);
         self.snapshot();
-        if !self.buf.tag(tag).is_some_and(|k| k == t) {
+        if self.buf.tag(tag).is_none_or(|k| k != t) {
             self.push(IrOp::TEq, Ty::Tag, tag, Ref(t.0 as i16 as u16));
         }
         if val.is_ins() && self.buf.ty(val) == Ty::Any && !ty.is_prim() {
@@ -175,7 +180,7 @@ impl Recorder {
     }
     /// A table's payload ref: from an object slot (as if its tag were proved).
     fn object(&mut self) -> Ref {
-        if self.byte() % 3 == 0
+        if self.one_in(3)
             && let Some(t) = self.pick(|r| &r.tabs)
         {
             return t;
@@ -188,7 +193,7 @@ impl Recorder {
         k.val
     }
     fn int(&mut self) -> Option<Ref> {
-        if self.byte() % 4 == 0 {
+        if self.one_in(4) {
             let k = [
                 -8,
                 -1,
@@ -209,14 +214,14 @@ impl Recorder {
     }
     /// An index: few different ones, so that places meet.
     fn index(&mut self) -> Option<Ref> {
-        if self.byte() % 2 == 0 {
+        if self.one_in(2) {
             let k = (self.byte() % 2) as i64;
             return Some(self.buf.k_int(k));
         }
         self.int()
     }
     fn float(&mut self) -> Option<Ref> {
-        if self.byte() % 4 == 0 {
+        if self.one_in(4) {
             let k = [0.0, -0.0, 1.0, 2.0, 0.5, -3.0, 1e300, f64::INFINITY][self.byte() % 8];
             return Some(self.buf.k_float(k));
         }
@@ -314,7 +319,7 @@ impl Recorder {
             }
             9 | 10 => {
                 // A comparison that holds now.
-                let float = self.byte() % 3 == 0;
+                let float = self.one_in(3);
                 let (a, b, ty) = if float {
                     (self.float()?, self.float()?, Ty::Float)
                 } else {
@@ -342,7 +347,7 @@ impl Recorder {
             }
             11 | 12 => {
                 let n = self.byte() % FIRST_OBJECT_SLOT;
-                let (val, tag) = if self.byte() % 8 == 0 {
+                let (val, tag) = if self.one_in(8) {
                     (REF_NONE, self.buf.k_tag(Tag::NIL))
                 } else {
                     self.any_value()?
@@ -361,7 +366,7 @@ impl Recorder {
             14 | 15 | 20..=22 => {
                 // Element or field, load or store.
                 let t = self.object();
-                let element = self.byte() % 2 == 0;
+                let element = self.one_in(2);
                 let field = if element {
                     FieldId::TabArray
                 } else {
@@ -382,11 +387,11 @@ impl Recorder {
                         self.push(HTRef, Ty::Ptr, run, n),
                     )
                 };
-                if self.byte() % 2 == 0 {
+                if self.one_in(2) {
                     let val = self.push(LdV, Ty::Any, v, REF_NONE);
                     let tag = self.push(LdB, Ty::Tag, tg, REF_NONE);
                     self.anys.push((val, tag));
-                    if self.byte() % 2 == 0 {
+                    if self.one_in(2) {
                         self.inspect(val, tag);
                     }
                 } else {
@@ -400,7 +405,7 @@ impl Recorder {
                 // Object fields.
                 let t = self.object();
                 let field = [FieldId::TabShape, FieldId::TabCap, FieldId::TabLen][self.byte() % 3];
-                if self.byte() % 3 == 0 {
+                if self.one_in(3) {
                     let at = self.push(FRef, Ty::Ptr, t, Ref(field as u16));
                     let k = self.byte() as u64 % 5;
                     let k = self.buf.k(Ty::U32, k);
@@ -442,7 +447,7 @@ impl Recorder {
             }
             18 => {
                 let t = self.object();
-                if self.byte() % 2 == 0 {
+                if self.one_in(2) {
                     let r = self.push(CallL, Ty::Int, t, Ref(4));
                     self.ints.push(r);
                 } else {
@@ -482,12 +487,12 @@ impl Recorder {
                 };
             }
             25 => {
-                if self.start.is_none() && self.byte() % 2 == 0 {
+                if self.start.is_none() && self.one_in(2) {
                     self.begin_iteration();
                 }
             }
             _ => {
-                if self.byte() % 3 != 0 {
+                if !self.one_in(3) {
                     return None;
                 }
                 for n in 0..SLOTS {
@@ -571,7 +576,7 @@ fn machine(c: &Case) -> Machine {
         let h = c.seed.rotate_left(n as u32 * 7);
         let (v, t) = if n >= FIRST_OBJECT_SLOT {
             (0x1000 + (h % 2) * 0x100, Tag::TABLE)
-        } else if h % 3 == 0 {
+        } else if h.is_multiple_of(3) {
             ((h % 5) as f64 / 2.0, Tag::FLOAT).into_bits()
         } else {
             (h % 6, Tag::INT)
@@ -746,26 +751,23 @@ fn optimise(cx: &mut OptCx, p: &Plain) -> Result<IrBuf, Abort> {
     Ok(buf)
 }
 
-/// What a run left behind, comparable.
-fn left(m: &Machine, other: &Machine) -> (Vec<(u64, i32)>, Vec<(Place, u64)>) {
-    let slots = (0..SLOTS as i32).map(|n| m.slot(n)).collect();
-    let mut places: Vec<Place> = m.mem.keys().chain(other.mem.keys()).copied().collect();
-    places.sort();
-    places.dedup();
-    (
-        slots,
-        places.into_iter().map(|p| (p, m.observe(p))).collect(),
-    )
+/// What a run left behind, with the places that another one wrote.
+fn left(m: &Machine, other: &Machine) -> Observed {
+    let also: Vec<Place> = other.mem.keys().copied().collect();
+    m.observable(true, &also)
 }
 
 /// Peeled traces of the last run (a test that never peels shows nothing).
-static PEELED: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+static PEELED: AtomicU32 = AtomicU32::new(0);
+/// Objects sunk in them.
+static SUNK: AtomicU32 = AtomicU32::new(0);
 
 fn same_behaviour(c: &Case, passes: Passes) -> bool {
     let p = record(c);
     let plain = &p.buf;
     verify(plain).unwrap_or_else(|e| panic!("plain: {e}\n{}", print(plain, Print::default())));
     let mut cx = OptCx::new(passes);
+    cx.rebuilds = true;
     let opt = match optimise(&mut cx, &p) {
         Ok(b) => b,
         Err(Abort::TypeUnstable) => return true,
@@ -775,7 +777,8 @@ fn same_behaviour(c: &Case, passes: Passes) -> bool {
         ),
         Err(e) => panic!("{e:?}"),
     };
-    PEELED.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    PEELED.fetch_add(1, Ordering::Relaxed);
+    SUNK.fetch_add(cx.stats.sunk, Ordering::Relaxed);
     let show = || {
         format!(
             "start {:?} header {:?} carried {:?}\n{}\n{}",
@@ -796,8 +799,18 @@ fn same_behaviour(c: &Case, passes: Passes) -> bool {
     assert_eq!(want.log, m.log, "calls\n{}", show());
     let (x, y) = (left(&want, &m), left(&m, &want));
     if x != y {
-        let places: Vec<_> = x.1.iter().zip(&y.1).filter(|(p, q)| p != q).collect();
-        panic!("slots {:?} {:?}, memory {places:x?}\n{}", x.0, y.0, show());
+        let places: Vec<_> = x
+            .memory
+            .iter()
+            .zip(&y.memory)
+            .filter(|(p, q)| p != q)
+            .collect();
+        panic!(
+            "slots {:?} {:?}, memory {places:x?}\n{}",
+            x.slots,
+            y.slots,
+            show()
+        );
     }
     true
 }
@@ -815,13 +828,16 @@ fn all_passes() {
     fn prop(c: Case) -> bool {
         same_behaviour(&c, Passes::ALL)
     }
-    let peeled = PEELED.load(std::sync::atomic::Ordering::Relaxed);
+    let peeled = PEELED.load(Ordering::Relaxed);
     QuickCheck::new()
         .tests(tests())
         .max_tests(tests())
         .quickcheck(prop as fn(Case) -> bool);
-    let peeled = PEELED.load(std::sync::atomic::Ordering::Relaxed) - peeled;
-    assert!(peeled > 500, "only {peeled} traces were peeled");
+    let peeled = PEELED.load(Ordering::Relaxed) - peeled;
+    let sunk = SUNK.load(Ordering::Relaxed);
+    println!("{peeled} peeled, {sunk} sunk");
+    assert!(peeled > 300, "only {peeled} traces were peeled");
+    assert!(sunk > 50, "only {sunk} objects were sunk");
 }
 
 #[test]
@@ -834,6 +850,8 @@ fn each_pass_off() {
             Passes::DSE,
             Passes::GUARDS,
             Passes::DCE,
+            Passes::LOOP,
+            Passes::SINK,
         ]
         .into_iter()
         .all(|p| same_behaviour(&c, Passes::ALL.without(p)))

@@ -283,6 +283,7 @@ impl crate::loc::Link {
             Link::Entry { base, .. } => format!("-> entry of a trace, BASE {base:+}"),
             Link::SelfEntry { base } => format!("-> its own entry, BASE {base:+}"),
             Link::Return(_) => "-> continuation of the caller".into(),
+            Link::Body { .. } => "-> body of a loop".into(),
             Link::Exit => "-> interpreter".into(),
         }
     }

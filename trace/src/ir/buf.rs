@@ -55,6 +55,45 @@ pub struct Mark {
     entries: usize,
 }
 
+/// Part of an object that a snapshot rebuilds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Part {
+    /// Slot of the fields run.
+    Slot(u16),
+    /// Slot of the inline array part.
+    Elem(u16),
+    /// The value in a cell.
+    Cell,
+    /// Upvalue of a closure: the cell; no tag.
+    Upvalue(u16),
+    /// A field of the object (number of a `FieldId`); no tag.
+    Field(u16),
+}
+
+/// Contents of a part of a sunk object at a snapshot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Filling {
+    /// Which part.
+    pub part: Part,
+    /// Payload (none for nil, true, false); may be a sunk object itself.
+    pub val: Ref,
+    /// Tag (none if the part has none).
+    pub tag: Ref,
+}
+
+/// Contents of a sunk object at a snapshot. Parts that are not mentioned are as the allocation leaves them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Recipe {
+    /// The snapshot.
+    pub snap: SnapNo,
+    /// The object: a SUNK instruction.
+    pub object: Ref,
+    /// Range in `IrBuf::fillings`.
+    pub start: u32,
+    /// End of the range.
+    pub end: u32,
+}
+
 /// A trace's IR.
 #[derive(Clone, Debug)]
 pub struct IrBuf {
@@ -68,6 +107,12 @@ pub struct IrBuf {
     pub entries: Vec<SnapEntry>,
     /// Types of inherited values, by PVAL number.
     pub pvals: Vec<Ty>,
+    /// Allocations that were sunk, as they were (TNEW, TARR, CNEW, FNEW), by SUNK number.
+    pub objects: Vec<Ins>,
+    /// What the sunk objects contain that a snapshot names, directly or in another object: by snapshot, then by object.
+    pub recipes: Vec<Recipe>,
+    /// Contents of the recipes.
+    pub fillings: Vec<Filling>,
     /// The LOOP instruction, if there is one.
     pub loop_ref: Ref,
     kmap: HashMap<Konst, Ref>,
@@ -89,6 +134,9 @@ impl IrBuf {
             snaps: Vec::new(),
             entries: Vec::new(),
             pvals: Vec::new(),
+            objects: Vec::new(),
+            recipes: Vec::new(),
+            fillings: Vec::new(),
             loop_ref: REF_NONE,
             kmap: HashMap::new(),
             chain: [REF_NONE; IrOp::ALL.len()],
@@ -103,6 +151,9 @@ impl IrBuf {
         self.snaps.clear();
         self.entries.clear();
         self.pvals.clear();
+        self.objects.clear();
+        self.recipes.clear();
+        self.fillings.clear();
         self.loop_ref = REF_NONE;
         self.kmap.clear();
         self.chain = [REF_NONE; IrOp::ALL.len()];
@@ -249,6 +300,16 @@ impl IrBuf {
     pub fn snap_entries(&self, n: SnapNo) -> &[SnapEntry] {
         let s = &self.snaps[n.0 as usize];
         &self.entries[s.start as usize..s.end as usize]
+    }
+    /// The objects that the snapshot rebuilds.
+    pub fn snap_recipes(&self, n: SnapNo) -> &[Recipe] {
+        let start = self.recipes.partition_point(|r| r.snap < n);
+        let end = self.recipes.partition_point(|r| r.snap <= n);
+        &self.recipes[start..end]
+    }
+    /// Contents of a recipe.
+    pub fn recipe_fillings(&self, r: &Recipe) -> &[Filling] {
+        &self.fillings[r.start as usize..r.end as usize]
     }
     /// The snapshot that serves the guard `r`: the last one that begins at or before it.
     pub fn snap_of(&self, r: Ref) -> Option<SnapNo> {

@@ -27,6 +27,8 @@ impl Effect {
     pub const fn with(self, o: Effect) -> Effect {
         Effect(self.0 | o.0)
     }
+    /// Reads which keys, shapes and entries there are, but no values: stores to values that are there do not matter.
+    pub const READS_KEYS: Effect = Effect(128);
     /// All bits of `o` are there.
     pub fn has(self, o: Effect) -> bool {
         self.0 & o.0 == o.0

@@ -5,14 +5,19 @@
 //! arguments (and of memory, if they read it) and are logged. Polls hold until the one whose number is `poll_exit`.
 //! NaNs are made canonical, for operand order must not matter.
 
+mod observe;
+
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use traceorus_base::Tag;
 
 use super::{
-    CALLS, Class, Effect, FIELDS, FactKind, FieldId, Ins, IrBuf, IrOp, Mode, Ref, SnapNo, Ty,
+    CALLS, Class, Effect, FIELDS, FactKind, FieldId, Ins, IrBuf, IrOp, Mode, Part, Ref, SnapNo, Ty,
 };
+
+pub use observe::Observed;
+use observe::address;
 
 /// A place in memory.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -61,8 +66,8 @@ pub enum Stop {
 pub enum Event {
     /// A call of a function with effects: number, arguments, digest of memory.
     Call(u16, Vec<u64>, u64),
-    /// A helper: pc, digest of the slots and of memory.
-    Helper(u64, u64, u64),
+    /// A helper: pc, digest of slots and memory.
+    Helper(u64, u64),
 }
 
 /// The abstract machine.
@@ -228,20 +233,6 @@ impl Machine {
             _ => self.read(p),
         }
     }
-    /// Digest of the memory that has been written.
-    pub fn digest(&self) -> u64 {
-        self.mem
-            .keys()
-            .fold(0u64, |d, &p| d.wrapping_add(hash((p, self.observe(p)))))
-    }
-    /// Digest of the frame's slots: tags, and payloads of those that have one.
-    pub fn slots_digest(&self) -> u64 {
-        hash(
-            (0..self.frame_slots)
-                .map(|n| self.slot(n))
-                .collect::<Vec<_>>(),
-        )
-    }
     /// Payload (0 for nil, true, false) and tag of the slot.
     pub fn slot(&self, n: i32) -> (u64, i32) {
         let (p, t) = self
@@ -255,6 +246,40 @@ impl Machine {
 
     /// Applies a snapshot to the slots.
     pub fn restore(&mut self, buf: &IrBuf, n: SnapNo) {
+        for r in buf.snap_recipes(n) {
+            let i = buf.objects[buf.at(r.object).lit_a() as usize];
+            let p = self.allocate(i);
+            self.values[r.object.ins_index()] = p;
+        }
+        for r in buf.snap_recipes(n) {
+            let p = self.values[r.object.ins_index()];
+            for f in buf.recipe_fillings(r) {
+                let (payload, tag) = match f.part {
+                    Part::Slot(n) => (
+                        Place::Slot(p + RUN, n.into()),
+                        Some(Place::SlotTag(p + RUN, n.into())),
+                    ),
+                    Part::Elem(n) => (
+                        Place::Elem(p + RUN, n.into()),
+                        Some(Place::ElemTag(p + RUN, n.into())),
+                    ),
+                    Part::Cell => (Place::Cell(p), Some(Place::CellTag(p))),
+                    Part::Upvalue(n) => (Place::Upvalue(p, n), None),
+                    Part::Field(n) => (Place::Field(p, n), None),
+                };
+                let val = if f.val.is_none() {
+                    0
+                } else {
+                    self.value(buf, f.val)
+                };
+                self.mem.insert(payload, val);
+                if let Some(t) = tag
+                    && !f.tag.is_none()
+                {
+                    self.mem.insert(t, self.value(buf, f.tag));
+                }
+            }
+        }
         for e in buf.snap_entries(n) {
             let tag = self.value(buf, e.tag);
             let word = buf.ty(e.tag) == Ty::Word;
@@ -440,7 +465,7 @@ impl Machine {
     fn compute(&mut self, buf: &IrBuf, r: Ref, i: Ins, a: u64, b: u64) -> Result<u64, Stop> {
         use IrOp::*;
         Ok(match i.op {
-            Base | Nop | Loop | Phi | CArg | Bar => 0,
+            Base | Nop | Loop | Phi | CArg | Bar | Sunk => 0,
             Copy | Cast => a,
             PVal => hash((self.seed, "pval", i.lit_a())),
             SLoad => self.slots.get(&self.at_slot(i)).map_or(0, |s| s.0),
@@ -533,14 +558,10 @@ impl Machine {
 
     /// What is at a place of an object made on the trace and was never written.
     fn read_fresh(&self, p: Place) -> Option<u64> {
-        let address = match p {
-            Place::Elem(a, _) | Place::ElemTag(a, _) | Place::Slot(a, _) | Place::SlotTag(a, _) => {
-                a
-            }
-            Place::Cell(a) | Place::CellTag(a) | Place::Entry(a) | Place::EntryTag(a) => a,
-            Place::Private(_) => return None,
-            Place::Upvalue(a, _) | Place::Field(a, _) => a,
-        };
+        let address = address(p);
+        if matches!(p, Place::Private(_)) {
+            return None;
+        }
         let n = address.checked_sub(FIRST_OBJECT)? / OBJECT_BYTES;
         let i = self.allocated.get(n as usize)?;
         let run = FIRST_OBJECT + n * OBJECT_BYTES + RUN;
@@ -571,6 +592,12 @@ impl Machine {
             }
         }
         args.reverse();
+        for (a, t) in args.iter_mut().zip(info.args) {
+            if t.is_gc() {
+                // Which of the trace's objects it is does not matter for the answer.
+                *a = (*a).min(FIRST_OBJECT);
+            }
+        }
         let id = i.lit_b();
         let e = info.effect;
         let mut h = hash((self.seed, id, &args));
@@ -604,19 +631,14 @@ impl Machine {
 
     fn helper(&mut self, buf: &IrBuf, r: Ref, i: Ins) -> Result<u64, Stop> {
         let pc = self.value(buf, buf.at(i.a).a);
-        let e = Event::Helper(pc, self.slots_digest(), self.digest());
-        let h = hash((
-            self.seed,
-            pc,
-            self.log.len(),
-            self.slots_digest(),
-            self.digest(),
-        ));
+        let state = self.state_digest();
+        let e = Event::Helper(pc, state);
+        let h = hash((self.seed, pc, self.log.len(), state));
         self.log.push(e);
         for kind in 0..4 {
             self.forget(kind);
         }
-        if h % 16 == 0 {
+        if h.is_multiple_of(16) {
             return Err(Stop::Helper(r));
         }
         if self.frame_slots > 0 {

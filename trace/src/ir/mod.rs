@@ -17,6 +17,9 @@
 //!
 //! **Order.** `BASE`, (for side traces: `PVAL`s), the recorded part, `LOOP`, the loop's body, `PHI`s. Without `LOOP` the trace ends in a link.
 //!
+//! **Sunk objects** are SUNK instructions. A snapshot that names one (or one that contains it) has a recipe for it; the exit makes the object.
+//! Payloads and tags in recipes are uses of the snapshot like its entries.
+//!
 //! **Effects**: see `opt::alias`. Guards and stores keep their order; pure instructions and loads may be looked up and reused as far as their class
 //! allows.
 //!
@@ -33,7 +36,7 @@ pub mod print;
 mod ty;
 pub mod verify;
 
-pub use buf::{IrBuf, Mark, Snap, SnapEntry, SnapNo};
+pub use buf::{Filling, IrBuf, Mark, Part, Recipe, Snap, SnapEntry, SnapNo};
 pub use calls::{CALLS, CallId, CallInfo, Effect};
 pub use fields::{FIELDS, FactKind, FieldId, FieldInfo};
 pub use ins::{Ins, Konst, REF_BASE, REF_BIAS, REF_NONE, Ref};

@@ -206,6 +206,9 @@ macro_rules! for_each_ir_op {
             FNew = "FNEW" (k l) A;
             /// Upvalue `b` of the fresh closure `a`: its address
             UpAddr = "UPADDR" (r l) R;
+            /// An object that is made by those exits only whose snapshots name it; `a` numbers it in `IrBuf::objects`. No code, no
+            /// register: snapshots take its contents from `IrBuf::recipes`.
+            Sunk = "SUNK" (l _) X;
 
             // ---- calls ----
             /// Argument list: `a` (a list or the first argument), `b` the next one
@@ -319,7 +322,7 @@ impl IrOp {
             Class::N | Class::L | Class::C | Class::A => true,
             Class::G | Class::R => false,
             Class::S => self == Call,
-            Class::X => matches!(self, Copy | PVal),
+            Class::X => matches!(self, Copy | PVal | Sunk),
         }
     }
 }

@@ -12,14 +12,14 @@
 //! ```
 //! Number, `>` for guards, type, op, operands. Operands: `0001` an instruction, `+2` an integer, `+1.5` a float, a bare type name a tag,
 //! `type:bits` any other constant, `#n` a literal (fields, calls and tags by name), `-` none. A snapshot stands before the first
-//! instruction that it serves; its entries are `slot: payload tag`. BASE is not printed. [`super::parse`] reads the same text.
+//! instruction that it serves; its entries are `slot: payload tag`, and recipes of sunk objects follow it. BASE is not printed. [`super::parse`] reads the same text.
 
 use std::collections::HashMap;
 use std::fmt::Write;
 
 use traceorus_base::Tag;
 
-use super::{CallId, FieldId, Ins, IrBuf, IrOp, Konst, Mode, Ref, Snap, Ty};
+use super::{CallId, FieldId, Ins, IrBuf, IrOp, Konst, Mode, Part, Ref, Snap, SnapNo, Ty};
 
 /// How to print.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -126,6 +126,31 @@ impl Printer<'_> {
             self.operand(e.tag);
         }
         self.out.push_str("]\n");
+        for r in self.buf.snap_recipes(SnapNo(n as u16)) {
+            let _ = write!(self.out, "    {:04} = {{", r.object.ins_index());
+            for (k, f) in self.buf.recipe_fillings(r).iter().enumerate() {
+                if k > 0 {
+                    self.out.push_str(", ");
+                }
+                let _ = match f.part {
+                    Part::Slot(n) => write!(self.out, ".{n}: "),
+                    Part::Elem(n) => write!(self.out, "[{n}]: "),
+                    Part::Cell => write!(self.out, "cell: "),
+                    Part::Upvalue(n) => write!(self.out, "up {n}: "),
+                    Part::Field(n) => write!(
+                        self.out,
+                        "{}: ",
+                        FieldId::from_u16(n).map_or("?", |f| f.info().name)
+                    ),
+                };
+                self.operand(f.val);
+                if !f.tag.is_none() {
+                    self.out.push(' ');
+                    self.operand(f.tag);
+                }
+            }
+            self.out.push_str("}\n");
+        }
     }
     fn line(&mut self, r: Ref) {
         let i = self.buf.at(r);

@@ -4,7 +4,7 @@
 //! are used by loads and stores of their kind only; LOOP stands once and PHIs at the end; each guard has a snapshot; snapshot entries are
 //! sorted, and only nil, true and false lack a payload.
 
-use super::{CallId, Class, FieldId, Ins, IrBuf, IrOp, Mode, Ref, Ty, print};
+use super::{CallId, Class, FieldId, Ins, IrBuf, IrOp, Mode, Part, Ref, SnapNo, Ty, print};
 
 /// `Err`: what is wrong, naming the instruction.
 pub fn verify(buf: &IrBuf) -> Result<(), String> {
@@ -288,6 +288,7 @@ impl Verifier<'_> {
                 object(i.a)?;
                 values(&[i.b])
             }
+            Sunk => need(i.a.0 < buf.objects.len() as u16, || "no such object".into()),
             TNew | TArr | CNew | FNew => need(i.ty.is_gc(), || "an object's type expected".into()),
             CArg => {
                 need(i.b.is_const() || self.is_value(i.b), || {
@@ -391,7 +392,42 @@ impl Verifier<'_> {
                 } else {
                     self.value(s.first, e.val).map_err(|t| bad(&t))?;
                     need(self.is_value(e.val), || bad("not a value"))?;
+                    self.recipe(n, e.val).map_err(|t| bad(&t))?;
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// The snapshot has a recipe for the value if it needs one, with contents that are there.
+    fn recipe(&self, snap: usize, r: Ref) -> Check {
+        let buf = self.buf;
+        if !r.is_ins() || buf.at(r).op != IrOp::Sunk {
+            return Ok(());
+        }
+        let recipes = buf.snap_recipes(SnapNo(snap as u16));
+        let Some(recipe) = recipes.iter().find(|q| q.object == r) else {
+            return Err(format!("no recipe for {:04}", r.ins_index()));
+        };
+        for f in buf.recipe_fillings(recipe) {
+            let first = buf.snaps[snap].first;
+            if !f.val.is_none() {
+                self.value(first, f.val)?;
+                let inner = f.val.is_ins() && buf.at(f.val).op == IrOp::Sunk;
+                let there = recipes.iter().any(|q| q.object == f.val);
+                need(!inner || there, || {
+                    format!("no recipe for {}", self.name(f.val))
+                })?;
+            }
+            let tagged = matches!(f.part, Part::Slot(_) | Part::Elem(_) | Part::Cell);
+            need(tagged != f.tag.is_none(), || {
+                format!("{:04}: a tag is missing or too many", r.ins_index())
+            })?;
+            if tagged {
+                self.value(first, f.tag)?;
+                need(buf.ty(f.tag) == Ty::Tag, || {
+                    format!("{} is no tag", self.name(f.tag))
+                })?;
             }
         }
         Ok(())

@@ -64,7 +64,7 @@ impl<M: TraceRegs> Lower<'_, M> {
         let pc = self.ir.konst(list.a).ok_or(Abort::Internal)?.bits;
         let next = self.ir.konst(list.b).ok_or(Abort::Internal)?.bits;
         let bytes = 16 * i32::from(ins.lit_b() as i16);
-        let helper = (self.input.thunks.helper)(pc);
+        let helper = (self.input.thunks.helpers)(pc);
         let m = &mut self.m;
         let leave = *self.leave.get_or_insert_with(|| m.new_label());
         m.load(U64, d(M::ARG0), at(M::GLOBAL, CURRENT));

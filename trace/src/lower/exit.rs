@@ -46,7 +46,7 @@ pub struct RustEntry {
     /// Offset from GLOBAL of a 32-bit word that is not 0 when something disturbed a frame during a call.
     pub disturbed_offset: i32,
     /// Address of the helper of the instruction at a pc.
-    pub helper: fn(pc: u64) -> u64,
+    pub helpers: fn(pc: u64) -> u64,
 }
 
 /// Addresses of the thunks, and what traces need of [`RustEntry`].
@@ -67,7 +67,7 @@ pub struct Thunks {
     /// As in [`RustEntry`].
     pub disturbed_offset: i32,
     /// As in [`RustEntry`].
-    pub helper: fn(pc: u64) -> u64,
+    pub helpers: fn(pc: u64) -> u64,
 }
 
 /// Index of spill slot `n` from the save area's address, in words.
@@ -182,7 +182,7 @@ pub fn emit_thunks<M: TraceRegs>(
         ret: place(ret),
         resume: rust.resume,
         disturbed_offset: rust.disturbed_offset,
-        helper: rust.helper,
+        helpers: rust.helpers,
     };
     Ok((code.bytes, thunks))
 }

@@ -79,6 +79,9 @@ pub struct CodeOutput {
     /// What is where at the loop's head: a jump there has to establish all of it. A value may be listed twice (register and
     /// spill slot); constants that the loop keeps in registers are listed, too.
     pub contract: Vec<(Ref, Loc)>,
+    /// For each snapshot in a loop's body the invariants of the loop and where they are then; in a trace with [`Link::Body`] the
+    /// inherited values that its end needs. So a side trace can inherit what it takes to come back to the body.
+    pub through: Vec<(SnapNo, Ref, Loc)>,
     /// By snapshot. Empty slots where no guard uses it.
     pub exits: Vec<ExitMap>,
     /// Offsets of the exit stubs, by snapshot.
@@ -93,15 +96,17 @@ pub struct CodeOutput {
 ///
 /// Fails with `Registers` (too many values alive), `Assembler` or `Internal` (the IR breaks its rules).
 pub fn assemble<M: TraceRegs>(input: &CodeInput<'_>) -> Result<CodeOutput, Abort> {
+    assemble_into::<M>(input, &[])
+}
+
+/// As [`assemble`], for a trace whose link is [`Link::Body`]: `reenter` says which of its values (or constants) goes where, for
+/// each item of the loop's contract.
+pub fn assemble_into<M: TraceRegs>(
+    input: &CodeInput<'_>,
+    reenter: &[(Ref, Loc)],
+) -> Result<CodeOutput, Abort> {
     let plan = Plan::new(input.ir);
-    let job = Job {
-        ir: input.ir,
-        plan: &plan,
-        regs: M::regs(),
-        link: input.link,
-        inherited: input.inherited,
-        parent_spills: input.parent_spills,
-    };
+    let job = job::<M>(input, &plan, reenter);
     let al = ra::allocate(&job)?;
     if cfg!(debug_assertions)
         && let Err(e) = ra::check::check(&job, &al)
@@ -114,17 +119,29 @@ pub fn assemble<M: TraceRegs>(input: &CodeInput<'_>) -> Result<CodeOutput, Abort
 }
 
 /// The allocation of a trace as text.
-pub fn print_allocation<M: TraceRegs>(input: &CodeInput<'_>) -> Result<String, Abort> {
+pub fn print_allocation<M: TraceRegs>(
+    input: &CodeInput<'_>,
+    reenter: &[(Ref, Loc)],
+) -> Result<String, Abort> {
     let plan = Plan::new(input.ir);
-    let job = Job {
+    let job = job::<M>(input, &plan, reenter);
+    Ok(ra::print::print(&job, &ra::allocate(&job)?))
+}
+
+fn job<'a, M: TraceRegs>(
+    input: &CodeInput<'a>,
+    plan: &'a Plan,
+    reenter: &'a [(Ref, Loc)],
+) -> Job<'a> {
+    Job {
         ir: input.ir,
-        plan: &plan,
+        plan,
         regs: M::regs(),
         link: input.link,
         inherited: input.inherited,
         parent_spills: input.parent_spills,
-    };
-    Ok(ra::print::print(&job, &ra::allocate(&job)?))
+        reenter,
+    }
 }
 
 /// Code that is emitted behind the trace.
@@ -243,6 +260,11 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
                 let head = self.loop_head.ok_or(Abort::Internal)?;
                 self.m.jump(head);
             }
+            Link::Body { address } => {
+                let al = self.al;
+                self.parallel(&al.back_edge);
+                self.m.jump_abs(address);
+            }
             Link::Entry { address, base } => {
                 self.add_base(base);
                 self.m.jump_abs(address);
@@ -282,8 +304,8 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
         use IrOp::*;
         let ins = self.ir.at(r);
         match ins.op {
-            Base | Nop | Loop | Phi | PVal | CArg | FRef | ARef | ATRef | HRef | HTRef | CRef
-            | CTRef | ERef | ETRef | XRef | UpAddr => {}
+            Base | Nop | Loop | Phi | PVal | Sunk | CArg | FRef | ARef | ATRef | HRef | HTRef
+            | CRef | CTRef | ERef | ETRef | XRef | UpAddr => {}
             SLoad | SLoadT | FLd | LdV | LdB | LdW | UpRef | NUpv | StrByte => self.load(r, al),
             TRun => {
                 let addr = self.address(r, &al.ops);
@@ -517,6 +539,11 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
         let exits = (0..ir.snaps.len())
             .map(|n| exit_map(ir, al, SnapNo(n as u16)))
             .collect();
+        let through = al
+            .through
+            .iter()
+            .map(|t| (SnapNo(t.snap), t.val, loc(ir, t.place)))
+            .collect();
         let contract = al.contract.iter().map(|&(r, p)| (r, loc(ir, p))).collect();
         let code = self.m.finalize().map_err(|_| Abort::Assembler)?;
         let offset = |l: Label| code.label_offset(l).ok_or(Abort::Assembler);
@@ -524,6 +551,7 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
             entry: offset(self.entry)?,
             loop_head: self.loop_head.map(offset).transpose()?,
             contract,
+            through,
             exits,
             stubs: self
                 .stubs

@@ -8,7 +8,7 @@ use super::{B32, B64, Cold, Lower, TraceRegs, Val, imm};
 use crate::abort::Abort;
 use crate::ir::{IrOp, Ref, Ty};
 use crate::ra::InsAlloc;
-use crate::ra::backward::is_division;
+use crate::ra::plan::{self, Division};
 
 impl<M: TraceRegs> Lower<'_, M> {
     pub(super) fn number(&mut self, r: Ref, al: InsAlloc) -> Result<(), Abort> {
@@ -60,19 +60,7 @@ impl<M: TraceRegs> Lower<'_, M> {
                     Operand::Mem(_) => return Err(Abort::Internal),
                 }
             }
-            IDiv | IMod if !is_division(self.ir, ins) => {
-                let c = self.ir.int(ins.b).ok_or(Abort::Internal)?;
-                if ins.op == IDiv {
-                    let count = i64::from(c.trailing_zeros());
-                    self.m.shift(ShiftOp::Sar, B64, dst, a, count);
-                } else {
-                    self.m.alu(AluOp::And, B64, dst, a, c - 1);
-                }
-            }
-            IDiv | IMod => {
-                let b = Gpr(al.ops[1].number());
-                self.divide(ins.op == IMod, dst.reg(), a, b, self.ir.int(ins.b));
-            }
+            IDiv | IMod => self.division(r, al)?,
             Neg => self.m.neg(size, dst, a),
             Not => self.m.not(size, dst, a),
             Abs => self.m.with_scratch(|m, sign| {
@@ -81,7 +69,7 @@ impl<M: TraceRegs> Lower<'_, M> {
                 m.alu(AluOp::Sub, B64, dst, dst.reg(), sign);
             }),
             Min | Max => {
-                let b = Gpr(al.ops[1].number());
+                let (b, a) = (a, Gpr(al.ops[1].number()));
                 let cond = if ins.op == Min { Cond::Lt } else { Cond::Gt };
                 self.m.csel(cond, B64, b, a, dst, b, a);
             }
@@ -128,9 +116,9 @@ impl<M: TraceRegs> Lower<'_, M> {
             Neg => self.m.fneg(dst, a),
             Abs => self.m.fabs(dst, a),
             Sqrt => self.m.fsqrt(dst, a),
-            // min(a, b) is `b < a ? b : a`, so b comes first
-            Min => self.m.fmin(dst, Fpr(al.ops[1].number()), a),
-            Max => self.m.fmax(dst, Fpr(al.ops[1].number()), a),
+            // min(a, b) is `b < a ? b : a`; b is the first input
+            Min => self.m.fmin(dst, a, Fpr(al.ops[1].number())),
+            Max => self.m.fmax(dst, a, Fpr(al.ops[1].number())),
             Round => self.m.fround(round_mode(ins.lit_b()), dst, a),
             ItoF => {
                 let a = Gpr(al.ops[0].number());
@@ -141,28 +129,69 @@ impl<M: TraceRegs> Lower<'_, M> {
         Ok(())
     }
 
-    /// `dst = floor(a / b)` or `a - floor(a / b) * b`: of numbers below 2^31 and not negative by a division in 32 bits.
-    fn divide(&mut self, modulo: bool, dst: Gpr, a: Gpr, b: Gpr, known: Option<i64>) {
-        let (from, back) = (self.m.new_label(), self.m.new_label());
-        const HIGH: i64 = -0x8000_0000;
-        match known {
-            Some(c) if c & HIGH != 0 => self.m.jump(from),
-            _ => {
-                if known.is_some() {
-                    self.m.branch_bits(BitCond::NonZero, B64, a, HIGH, from);
-                } else {
-                    self.m.with_scratch(|m, s| {
-                        m.mov(d(s), a);
-                        m.alu(AluOp::Or, B64, d(s), s, b);
-                        m.branch_bits(BitCond::NonZero, B64, s, HIGH, from);
-                    });
-                }
+    fn division(&mut self, r: Ref, al: InsAlloc) -> Result<(), Abort> {
+        let ins = self.ir.at(r);
+        let dst = Gpr(al.dst.number());
+        let a = Gpr(al.ops[0].number());
+        let modulo = ins.op == IrOp::IMod;
+        let known = || self.ir.int(ins.b).ok_or(Abort::Internal);
+        match plan::division(self.ir, ins) {
+            Some(Division::Power) => {
+                let c = known()?;
                 if modulo {
-                    self.m.urem(B32, d(dst), a, b);
+                    self.m.alu(AluOp::And, B64, d(dst), a, c - 1);
                 } else {
-                    self.m.udiv(B32, d(dst), a, b);
+                    let count = i64::from(c.trailing_zeros());
+                    self.m.shift(ShiftOp::Sar, B64, d(dst), a, count);
                 }
             }
+            Some(Division::Reciprocal) => {
+                let c = known()?;
+                self.divide_by(modulo, dst, a, c);
+            }
+            _ => self.divide(modulo, dst, a, Gpr(al.ops[1].number())),
+        }
+        Ok(())
+    }
+
+    /// `dst = floor(a / c)` or the remainder to that, for a positive constant that is no power of two.
+    ///
+    /// Of a number `t` of 63 bits the quotient is the high part of `t * m`, shifted, with `m` the reciprocal of `c` in 64
+    /// bits, rounded up (Granlund and Montgomery, Division by Invariant Integers). Below zero, `t` is the complement and
+    /// so is the quotient: `floor(a / c) = !floor(!a / c)`.
+    fn divide_by(&mut self, modulo: bool, dst: Gpr, a: Gpr, c: i64) {
+        let (m, shift) = reciprocal(c as u64);
+        let quot = Gpr(self.regs.quotient.number());
+        let rem = Gpr(self.regs.remainder.number());
+        self.m.with_scratch(|s, sign| {
+            s.shift(ShiftOp::Sar, B64, d(sign), a, 63);
+            s.alu(AluOp::Xor, B64, d(quot), a, sign);
+            s.mov_imm(d(rem), m as i64);
+            s.umulh(d(rem), quot, rem);
+            if shift > 0 {
+                s.shift(ShiftOp::Shr, B64, d(rem), rem, i64::from(shift));
+            }
+            let to = if modulo { quot } else { dst };
+            s.alu(AluOp::Xor, B64, d(to), rem, sign);
+        });
+        if modulo {
+            self.m.mul(B64, d(quot), quot, c);
+            self.m.alu(AluOp::Sub, B64, d(dst), a, quot);
+        }
+    }
+
+    /// `dst = floor(a / b)` or the remainder to that: of numbers below 2^31 and not negative by a division in 32 bits.
+    fn divide(&mut self, modulo: bool, dst: Gpr, a: Gpr, b: Gpr) {
+        let (from, back) = (self.m.new_label(), self.m.new_label());
+        self.m.with_scratch(|m, s| {
+            m.mov(d(s), a);
+            m.alu(AluOp::Or, B64, d(s), s, b);
+            m.branch_bits(BitCond::NonZero, B64, s, -0x8000_0000, from);
+        });
+        if modulo {
+            self.m.urem(B32, d(dst), a, b);
+        } else {
+            self.m.udiv(B32, d(dst), a, b);
         }
         self.m.bind(back);
         self.cold.push(Cold::Divide {
@@ -205,6 +234,14 @@ impl<M: TraceRegs> Lower<'_, M> {
         self.m.mov(d(dst), if modulo { rem } else { quot });
         self.m.jump(back);
     }
+}
+
+/// The reciprocal of `c` (at least 2), and the shift that goes with it.
+fn reciprocal(c: u64) -> (u64, u32) {
+    // l is the base-two logarithm, rounded up; m = ceil(2^(63 + l) / c) is below 2^64
+    let l = 64 - (c - 1).leading_zeros();
+    let m = (1u128 << (63 + l)).div_ceil(u128::from(c));
+    (m as u64, l - 1)
 }
 
 /// The mode of a ROUND.

@@ -271,3 +271,61 @@ pub fn fields(cx: &OptCx, buf: &IrBuf, x: Ref, y: Ref) -> Alias {
         Alias::May
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rule C as a table: what each effect kills.
+    #[test]
+    fn effects() {
+        use FactKind::*;
+        let all = [
+            Mem::Slot,
+            Mem::Table,
+            Mem::Cell,
+            Mem::Private,
+            Mem::Upvalue,
+            Mem::Field(Eternal),
+            Mem::Field(Structure),
+            Mem::Field(Length),
+            Mem::Field(Collector),
+            Mem::Field(Memory),
+            Mem::Any,
+        ];
+        let killed = |e: Effect| -> Vec<Mem> { all.into_iter().filter(|&m| kills(e, m)).collect() };
+        assert_eq!(killed(Effect::PURE), []);
+        assert_eq!(killed(Effect::READS), []);
+        assert_eq!(killed(Effect::READS_KEYS), []);
+        assert_eq!(killed(Effect::THROWS), []);
+        assert_eq!(killed(Effect::ALLOCATES), [Mem::Field(Collector)]);
+        assert_eq!(
+            killed(Effect::WRITES),
+            [
+                Mem::Table,
+                Mem::Field(Collector),
+                Mem::Field(Memory),
+                Mem::Any
+            ]
+        );
+        assert_eq!(
+            killed(Effect::LENGTH),
+            [Mem::Field(Length), Mem::Field(Memory), Mem::Any]
+        );
+        assert_eq!(
+            killed(Effect::RESHAPES),
+            [
+                Mem::Field(Structure),
+                Mem::Field(Length),
+                Mem::Field(Collector),
+                Mem::Field(Memory),
+                Mem::Any
+            ]
+        );
+        assert_eq!(
+            killed(Effect::RUNS_LUA).len(),
+            all.len() - 2,
+            "all but eternal facts and fresh closures"
+        );
+    }
+}

@@ -39,7 +39,7 @@ pub(super) fn pure(cx: &mut OptCx, buf: &IrBuf, i: Ins) -> Option<Ref> {
     if !cx.passes.has(Passes::CSE) {
         return None;
     }
-    let limit = youngest_operand(&i);
+    let limit = youngest_operand(&i).max(cx.barrier);
     let mut r = buf.last(i.op);
     while r > limit {
         let c = buf.at(r);

@@ -4,9 +4,9 @@
 //! value, directly or through another PHI that stays; one that only feeds itself goes. Inherited values stay as they are. Snapshots that serve no
 //! instruction any more are removed, except the last one of a trace without loop (it describes the trace's end).
 
-use crate::ir::{Class, Ins, IrBuf, IrOp, Mode, Ref};
+use crate::ir::{Class, Ins, IrBuf, IrOp, Mode, Ref, SnapNo};
 
-use super::{OptCx, Passes};
+use super::{OptCx, Passes, sink};
 
 /// Finishes a trace: after this the back end may have it.
 pub fn finish(cx: &mut OptCx, buf: &mut IrBuf) {
@@ -14,6 +14,13 @@ pub fn finish(cx: &mut OptCx, buf: &mut IrBuf) {
         dead_code(cx, buf);
     }
     unused_snapshots(buf);
+    if cx.rebuilds
+        && cx.passes.has(Passes::SINK)
+        && sink::sink(cx, buf)
+        && cx.passes.has(Passes::DCE)
+    {
+        dead_code(cx, buf);
+    }
 }
 
 struct Marks<'a> {
@@ -80,7 +87,9 @@ fn dead_code(cx: &mut OptCx, buf: &mut IrBuf) {
                 m.live[k] = true;
                 m.operands(i, in_body);
             }
-            Class::X if !matches!(i.op, IrOp::Copy | IrOp::CArg | IrOp::Nop) => m.live[k] = true,
+            Class::X if !matches!(i.op, IrOp::Copy | IrOp::CArg | IrOp::Nop | IrOp::Sunk) => {
+                m.live[k] = true
+            }
             _ => {}
         }
     }
@@ -90,6 +99,12 @@ fn dead_code(cx: &mut OptCx, buf: &mut IrBuf) {
             for e in &m.buf.entries[s.start as usize..s.end as usize] {
                 m.value(e.val, in_body);
                 m.value(e.tag, in_body);
+            }
+            for r in m.buf.snap_recipes(SnapNo(k as u16)) {
+                for f in m.buf.recipe_fillings(r) {
+                    m.value(f.val, in_body);
+                    m.value(f.tag, in_body);
+                }
             }
         }
     }

@@ -9,7 +9,7 @@
 
 use traceorus_base::Tag;
 
-use crate::ir::{FieldId, Ins, IrBuf, IrOp, REF_BASE, Ref, Ty};
+use crate::ir::{FieldId, Ins, IrBuf, IrOp, Ref, Ty};
 
 use super::OptCx;
 use super::alias;
@@ -18,10 +18,10 @@ use super::alias;
 pub(super) fn decide(cx: &OptCx, buf: &IrBuf, i: Ins) -> Option<bool> {
     use IrOp::*;
     match i.op {
-        TEq | TNe | TFalsy | TTruthy => tag_guard(buf, &i),
-        BitsZ | BitsNz => bits_guard(buf, &i),
+        TEq | TNe | TFalsy | TTruthy => tag_guard(buf, &i, cx.barrier),
+        BitsZ | BitsNz => bits_guard(buf, &i, cx.barrier),
         StkChk => {
-            let mut limit = REF_BASE;
+            let mut limit = cx.barrier;
             for op in [RetF, XOpR, XOp] {
                 limit = limit.max(buf.last(op));
             }
@@ -58,11 +58,16 @@ fn literal_tag(r: Ref) -> Tag {
 
 /// The tag that an earlier guard proved for the tag `a`.
 pub fn proved_tag(buf: &IrBuf, a: Ref) -> Option<Tag> {
+    proved_tag_since(buf, a, a)
+}
+
+/// The same, by guards younger than `limit`.
+fn proved_tag_since(buf: &IrBuf, a: Ref, limit: Ref) -> Option<Tag> {
     if let Some(t) = buf.tag(a) {
         return Some(t);
     }
     let mut known = None;
-    find(buf, IrOp::TEq, a, |g| {
+    find(buf, IrOp::TEq, limit, |g| {
         if g.a == a {
             known = Some(literal_tag(g.b));
         }
@@ -71,14 +76,15 @@ pub fn proved_tag(buf: &IrBuf, a: Ref) -> Option<Tag> {
     known
 }
 
-fn tag_guard(buf: &IrBuf, i: &Ins) -> Option<bool> {
+fn tag_guard(buf: &IrBuf, i: &Ins, barrier: Ref) -> Option<bool> {
     use IrOp::*;
     let a = i.a;
-    if let Some(t) = proved_tag(buf, a) {
+    let limit = a.max(barrier);
+    if let Some(t) = proved_tag_since(buf, a, limit) {
         return Some(tag_holds(i.op, t, i.b));
     }
-    let falsy = find(buf, TFalsy, a, |g| g.a == a);
-    let truthy = find(buf, TTruthy, a, |g| g.a == a);
+    let falsy = find(buf, TFalsy, limit, |g| g.a == a);
+    let truthy = find(buf, TTruthy, limit, |g| g.a == a);
     match i.op {
         TFalsy if falsy => Some(true),
         TFalsy if truthy => Some(false),
@@ -87,7 +93,7 @@ fn tag_guard(buf: &IrBuf, i: &Ins) -> Option<bool> {
         TEq | TNe => {
             let excluded = (falsy && !literal_tag(i.b).is_falsy())
                 || (truthy && literal_tag(i.b).is_falsy())
-                || find(buf, TNe, a, |g| g.a == a && g.b == i.b);
+                || find(buf, TNe, limit, |g| g.a == a && g.b == i.b);
             excluded.then_some(i.op == TNe)
         }
         _ => None,
@@ -104,19 +110,20 @@ pub(super) fn tag_holds(op: IrOp, t: Tag, b: Ref) -> bool {
     }
 }
 
-fn bits_guard(buf: &IrBuf, i: &Ins) -> Option<bool> {
+fn bits_guard(buf: &IrBuf, i: &Ins, barrier: Ref) -> Option<bool> {
     use IrOp::*;
     let k = buf.konst(i.b)?.bits;
     let mut known = None;
     let bits = |g: &Ins| buf.konst(g.b).map_or(0, |k| k.bits);
-    find(buf, BitsZ, i.a, |g| {
+    let limit = i.a.max(barrier);
+    find(buf, BitsZ, limit, |g| {
         if g.a == i.a && k & !bits(g) == 0 {
             known = Some(i.op == BitsZ);
         }
         known.is_some()
     });
     if known.is_none() {
-        find(buf, BitsNz, i.a, |g| {
+        find(buf, BitsNz, limit, |g| {
             if g.a == i.a && bits(g) & !k == 0 && bits(g) != 0 {
                 known = Some(i.op == BitsNz);
             }
@@ -216,7 +223,7 @@ fn compare(cx: &OptCx, buf: &IrBuf, i: &Ins) -> Option<bool> {
     for op in COMPARES {
         let mut g = buf.last(op);
         // A fact about `a` and a constant may be as old as `a`; one about both is younger than both.
-        let limit = if constant.is_some() { i.a } else { young };
+        let limit = if constant.is_some() { i.a } else { young }.max(cx.barrier);
         while g > limit {
             let c = buf.at(g);
             if c.op == op && c.ty.is_float() == is_float {

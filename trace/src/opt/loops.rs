@@ -24,11 +24,11 @@
 
 use crate::abort::Abort;
 use crate::ir::{
-    Class, Effect, Ins, IrBuf, IrOp, Mode, REF_NONE, Ref, Snap, SnapEntry, SnapNo, Ty,
+    Class, Effect, Ins, IrBuf, IrOp, Mode, REF_BASE, REF_NONE, Ref, Snap, SnapEntry, SnapNo, Ty,
 };
 
 use super::cse::{self, Typed};
-use super::{OptCx, Passes, alias};
+use super::{OptCx, Passes, alias, range};
 
 /// A slot that changes from one iteration to the next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,6 +52,8 @@ pub(super) struct Scratch {
     entries: Vec<SnapEntry>,
     phis: Vec<(Ref, Ref)>,
     slots: Vec<Slot>,
+    /// By instruction before the model: loads of slots that the model changes.
+    stale: Vec<bool>,
 }
 
 /// What is known of a carried slot.
@@ -70,7 +72,7 @@ struct Slot {
 /// `carried`: the slots that changed, as they are at the end of the iteration.
 ///
 /// Errors: `TypeUnstable` if a carried value does not fit what the body takes it for; the buffer is then as before, and the recorder may go on with
-/// another iteration. `SwitchedOff` without the pass. Others: limits.
+/// another iteration. Others: limits.
 pub fn peel(
     cx: &mut OptCx,
     buf: &mut IrBuf,
@@ -78,26 +80,25 @@ pub fn peel(
     header: &[Carried],
     carried: &[Carried],
 ) -> Result<(), Abort> {
-    if !cx.passes.has(Passes::LOOP) {
-        return Err(Abort::SwitchedOff);
-    }
+    peel_observed(cx, buf, start, header, carried, &|_, _| None)
+}
+
+/// The same for a recorder that can tell present values: bound checks of loop variables may move before the loop (see [`range`]).
+pub fn peel_observed(
+    cx: &mut OptCx,
+    buf: &mut IrBuf,
+    start: Ref,
+    header: &[Carried],
+    carried: &[Carried],
+    observe: range::Observe,
+) -> Result<(), Abort> {
     let mark = buf.mark();
     let mut s = std::mem::take(&mut cx.peel);
     let stats = cx.stats;
     cx.narrowed = Some(Vec::new());
-    let mut p = Peel {
-        end: buf.next(),
-        snaps: buf.snaps.len(),
-        disturbed: buf.next(),
-        s: &mut s,
-        cx,
-        buf,
-        start,
-        last_snap: None,
-        flushed: false,
-    };
-    let done = p.run(header, carried);
+    let done = close(cx, buf, &mut s, start, header, carried, observe);
     cx.carried.clear();
+    cx.barrier = REF_BASE;
     cx.peel = s;
     let narrowed = cx.narrowed.take().unwrap_or_default();
     if done.is_err() {
@@ -118,11 +119,46 @@ pub fn peel(
     })
 }
 
+fn close(
+    cx: &mut OptCx,
+    buf: &mut IrBuf,
+    s: &mut Scratch,
+    start: Ref,
+    header: &[Carried],
+    carried: &[Carried],
+    observe: range::Observe,
+) -> Result<(), Abort> {
+    let recorded = buf.next();
+    let bounded = if cx.passes.has(Passes::RANGE) {
+        range::bounds(cx, buf, start, header, carried, observe)?
+    } else {
+        Vec::new()
+    };
+    let mut p = Peel {
+        recorded,
+        bounded,
+        end: buf.next(),
+        snaps: buf.snaps.len(),
+        disturbed: buf.next(),
+        s,
+        cx,
+        buf,
+        start,
+        last_snap: None,
+        flushed: false,
+    };
+    p.run(header, carried)
+}
+
 struct Peel<'a> {
     cx: &'a mut OptCx,
     buf: &'a mut IrBuf,
     s: &'a mut Scratch,
     start: Ref,
+    /// End of the recorded part; behind it stand guards that hold for the whole loop.
+    recorded: Ref,
+    /// Guards of the model that those make superfluous in the body, if the bound is invariant.
+    bounded: Vec<Ref>,
     /// LOOP.
     end: Ref,
     /// Snapshots before LOOP.
@@ -142,6 +178,7 @@ impl Peel<'_> {
             let r = Ref::from_ins(n);
             self.s.subst.push(if r < self.start { r } else { REF_NONE });
         }
+        self.find_stale(header);
         // Twice, as a value narrowed for one slot may be the start of another.
         for _ in 0..2 {
             self.narrow_values(header);
@@ -155,6 +192,9 @@ impl Peel<'_> {
             .cx
             .append(self.buf, Ins::new(IrOp::Loop, Ty::Void, REF_NONE, REF_NONE))?;
         self.buf.loop_ref = l;
+        if !self.cx.passes.has(Passes::LOOP) {
+            self.cx.barrier = l;
+        }
         self.substitute_header(header)?;
         let guards = self.cx.stats.guards_emitted;
         let (mut model_guards, mut model_values, mut new_values) = (0, 0, 0);
@@ -229,6 +269,26 @@ impl Peel<'_> {
             }
         }
         true
+    }
+
+    /// Finds loads from before the model of slots that change: they do not say what such a slot holds in the body.
+    fn find_stale(&mut self, header: &[Carried]) {
+        self.s.stale.clear();
+        self.s.stale.resize(self.start.ins_index(), false);
+        for op in [IrOp::SLoad, IrOp::SLoadT] {
+            let mut r = self.buf.last(op);
+            while !r.is_none() {
+                let i = self.buf.at(r);
+                let changes = i.op == op && r < self.start && self.carried(i.slot()).is_some();
+                if changes && !header.iter().any(|h| h.slot == i.slot()) {
+                    self.s.stale[r.ins_index()] = true;
+                }
+                r = i.prev;
+            }
+        }
+    }
+    fn is_stale(&self, r: Ref) -> bool {
+        r.is_ins() && self.s.stale.get(r.ins_index()).is_some_and(|&s| s)
     }
 
     fn carried(&self, slot: i16) -> Option<Carried> {
@@ -340,6 +400,9 @@ impl Peel<'_> {
             _ => {}
         }
         let [ma, mb] = i.op.modes();
+        if (ma == Mode::Ref && self.is_stale(i.a)) || (mb == Mode::Ref && self.is_stale(i.b)) {
+            return Err(Abort::TypeUnstable);
+        }
         let a = if ma == Mode::Ref {
             self.image(i.a)
         } else {
@@ -352,6 +415,13 @@ impl Peel<'_> {
         };
         if !i.op.is_guard() {
             return self.cx.emit(self.buf, i.op, i.ty, a, b);
+        }
+        if r >= self.recorded {
+            return Ok(REF_NONE);
+        }
+        if b == i.b && self.bounded.contains(&r) {
+            self.cx.stats.ranged += 1;
+            return Ok(REF_NONE);
         }
         let n = self.snapshot(r)?;
         let guards = self.cx.stats.guards_emitted;
@@ -373,6 +443,9 @@ impl Peel<'_> {
         }
         self.s.entries.clear();
         for &e in self.buf.snap_entries(n) {
+            if self.is_stale(e.val) || self.is_stale(e.tag) {
+                return Err(Abort::TypeUnstable);
+            }
             let e = SnapEntry {
                 slot: e.slot,
                 val: self.image(e.val),

@@ -4,7 +4,7 @@
 //! still holds. A store to exactly that place, younger than the limit, gives its value.
 
 use crate::abort::Abort;
-use crate::ir::{FactKind, FieldId, Ins, IrBuf, IrOp, REF_BASE, REF_NONE, Ref, Ty};
+use crate::ir::{Effect, FactKind, FieldId, Ins, IrBuf, IrOp, REF_BASE, REF_NONE, Ref, Ty};
 
 use super::alias::{self, Alias, Mem};
 use super::cse::{self, Typed};
@@ -59,6 +59,10 @@ fn mem_of_load(buf: &IrBuf, i: &Ins) -> Mem {
     match i.op {
         IrOp::SLoad | IrOp::SLoadT => Mem::Slot,
         IrOp::FLd => Mem::Field(alias::field(i.b).map_or(FactKind::Memory, |f| f.info().kind)),
+        IrOp::CallL if alias::effect_of(i).has(Effect::READS) => Mem::Any,
+        IrOp::CallL if alias::effect_of(i).has(Effect::READS_KEYS) => {
+            Mem::Field(FactKind::Structure)
+        }
         IrOp::CallL => Mem::Any,
         _ => alias::mem_of_address(buf, i.a),
     }
@@ -79,11 +83,12 @@ fn youngest(buf: &IrBuf, op: IrOp, limit: Ref, mut f: impl FnMut(&Ins) -> bool) 
 
 fn walk(cx: &OptCx, buf: &IrBuf, i: &Ins) -> Walk {
     let mem = mem_of_load(buf, i);
-    let mut limit = cx.floor.max(REF_BASE);
+    let mut limit = cx.floor;
     if limit > REF_BASE {
         // The floor itself is the first instruction of the iteration.
         limit = Ref(limit.0 - 1);
     }
+    limit = limit.max(cx.barrier);
     let mut stored = REF_NONE;
     if mem == Mem::Field(FactKind::Eternal) {
         return Walk { limit, stored };
@@ -155,9 +160,17 @@ fn walk(cx: &OptCx, buf: &IrBuf, i: &Ins) -> Walk {
             )
         }
         _ => {
-            for op in [IrOp::StV, IrOp::StB, IrOp::StW, IrOp::FSt] {
+            let values: &[IrOp] = if mem == Mem::Any {
+                &[IrOp::StV, IrOp::StB, IrOp::StW]
+            } else {
+                &[]
+            };
+            for &op in values {
                 limit = youngest(buf, op, limit, |_| true);
             }
+            limit = youngest(buf, IrOp::FSt, limit, |s| {
+                mem == Mem::Any || alias::mem_of_address(buf, s.a) == mem
+            });
         }
     }
     Walk { limit, stored }

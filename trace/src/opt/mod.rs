@@ -17,12 +17,14 @@ pub mod facts;
 mod fold;
 pub mod loops;
 mod memory;
+pub mod range;
+mod sink;
 
 use crate::abort::Abort;
 use crate::ir::{Class, Ins, IrBuf, IrOp, REF_BASE, REF_NONE, Ref, Ty};
 
 pub use dce::finish;
-pub use loops::{Carried, peel};
+pub use loops::{Carried, peel, peel_observed};
 
 macro_rules! passes {
     ($($(#[$doc:meta])* $name:ident = $text:literal $bit:literal;)*) => {
@@ -51,7 +53,7 @@ passes! {
     DSE = "dse" 3;
     /// Guards that are implied.
     GUARDS = "guards" 4;
-    /// Peeling.
+    /// Hoisting out of loops. (Without it loops are peeled all the same, but the body does everything again.)
     LOOP = "loop" 5;
     /// Dead code.
     DCE = "dce" 6;
@@ -127,8 +129,12 @@ pub struct OptStats {
     pub hoisted: u32,
     /// Loops peeled.
     pub loops: u32,
+    /// Bound checks of loop variables that guards before the loop replace.
+    pub ranged: u32,
     /// PHIs made.
     pub phis: u32,
+    /// Allocations sunk.
+    pub sunk: u32,
     /// Dead instructions removed.
     pub dead: u32,
 }
@@ -144,9 +150,13 @@ pub struct OptCx {
     pub max_ins: usize,
     /// Limit of constants in a trace.
     pub max_consts: usize,
+    /// The back end can rebuild sunk objects at exits (`IrBuf::recipes`): without that nothing is sunk.
+    pub rebuilds: bool,
     /// Loads older than this are not reused, and allocations older than this are not known to be fresh: see
     /// [`OptCx::begin_iteration`].
     floor: Ref,
+    /// Nothing older than this is looked up: LOOP, if its body is to be emitted without the first part's help.
+    barrier: Ref,
     peel: loops::Scratch,
     /// While peeling: payloads narrowed in place, with their former types.
     narrowed: Option<Vec<(Ref, Ty)>>,
@@ -168,7 +178,9 @@ impl OptCx {
             stats: OptStats::default(),
             max_ins: 8000,
             max_consts: 1000,
+            rebuilds: false,
             floor: REF_BASE,
+            barrier: REF_BASE,
             peel: loops::Scratch::default(),
             narrowed: None,
             carried: Vec::new(),
@@ -179,8 +191,12 @@ impl OptCx {
         self.floor = REF_BASE;
     }
     /// Says that another iteration of the loop being recorded begins here, as the body will begin if `peel` is called with the
-    /// result as its `start`. Emit the COPYs of the header before. Loads of earlier iterations are not used from here on: were they, nothing
-    /// in the model iteration would tell that a store at its end changes them.
+    /// result as its `start`. Emit the COPYs of the header before.
+    ///
+    /// The recorder must know each slot either by such a COPY, or not at all (so that it is loaded again when it is needed): what it knew of
+    /// earlier iterations holds for the model, but not for the body if the model changes the slot; and guards of earlier iterations
+    /// are not part of the model. For the same reason loads of earlier iterations are not reused from here on: nothing in the
+    /// model iteration would tell that a store at its end changes them.
     pub fn begin_iteration(&mut self, buf: &IrBuf) -> Ref {
         self.floor = buf.next();
         self.floor
@@ -232,11 +248,13 @@ impl OptCx {
         let found = match i.op.class() {
             Class::N | Class::R => cse::pure(self, buf, i),
             Class::X if i.op == IrOp::CArg => cse::pure(self, buf, i),
-            Class::C => {
+            Class::C if i.op == IrOp::FtoI => {
                 let r = cse::pure(self, buf, i);
                 self.stats.guards_proved += r.is_some() as u32;
                 r
             }
+            // Others depend on more than their operands.
+            Class::C => None,
             Class::L => memory::load(self, buf, i)?,
             Class::G => {
                 if self.passes.has(Passes::GUARDS) {

@@ -1,9 +1,9 @@
 //! The backward walk; see the module above.
 
-use super::plan::{self, CallPlan, Kind, Plan};
+use super::plan::{self, CallPlan, Division, Kind, Plan};
 use super::*;
 use crate::abort::Abort;
-use crate::ir::{Class, Ins, IrBuf, IrOp, REF_BIAS, REF_NONE, SnapNo, Ty};
+use crate::ir::{Class, Ins, IrBuf, IrOp, REF_BIAS, SnapNo, Ty};
 use crate::loc::{Inherited, Link, Loc, SPILL_SLOTS};
 
 /// What is to be allocated.
@@ -21,18 +21,20 @@ pub struct Job<'a> {
     pub inherited: &'a [Inherited],
     /// Spill slots below this one are the parent's.
     pub parent_spills: u16,
+    /// For [`Link::Body`]: values and where they have to be at the end.
+    pub reenter: &'a [(Ref, Loc)],
 }
 
 /// No spill slot.
-const NO_SLOT: u16 = u16::MAX;
+pub(super) const NO_SLOT: u16 = u16::MAX;
 /// No value.
-const NO_VALUE: u16 = u16::MAX;
+pub(super) const NO_VALUE: u16 = u16::MAX;
 /// Walks over a loop's body, at most.
-const MAX_WALKS: u32 = 4;
+pub(super) const MAX_WALKS: u32 = 4;
 
 /// A bit for each spill slot.
 #[derive(Clone, Copy, Default)]
-struct SlotSet([u64; (SPILL_SLOTS as usize).div_ceil(64)]);
+pub(super) struct SlotSet([u64; (SPILL_SLOTS as usize).div_ceil(64)]);
 
 impl SlotSet {
     fn add(&mut self, n: u16) {
@@ -51,42 +53,45 @@ impl SlotSet {
 }
 
 /// A phi during allocation.
-struct PhiState {
-    left: Ref,
-    right: Ref,
+pub(super) struct PhiState {
+    pub(super) left: Ref,
+    pub(super) right: Ref,
     /// Where the right side is at the back edge.
-    end: Place,
+    pub(super) end: Place,
 }
 
-struct Walk<'a> {
-    job: Job<'a>,
-    ir: &'a IrBuf,
+pub(super) struct Walk<'a> {
+    pub(super) job: Job<'a>,
+    pub(super) ir: &'a IrBuf,
     /// Subtracted from a ref to get its value number: constants first, then instructions.
-    low: u16,
+    pub(super) low: u16,
     /// By value number.
-    reg: Vec<Reg>,
-    slot: Vec<u16>,
-    hint: Vec<Reg>,
+    pub(super) reg: Vec<Reg>,
+    pub(super) slot: Vec<u16>,
+    pub(super) hint: Vec<Reg>,
     /// Value number in each register.
-    occupant: [u16; 64],
-    free: RegSet,
+    pub(super) occupant: [u16; 64],
+    pub(super) free: RegSet,
     /// Slots that hold something here.
-    busy: SlotSet,
+    pub(super) busy: SlotSet,
     /// Slots that fell free while the open snapshot may name them.
-    blocked: SlotSet,
+    pub(super) blocked: SlotSet,
     /// Slots used anywhere in the body.
-    body_slots: SlotSet,
+    pub(super) body_slots: SlotSet,
     /// The body is walked: values from before LOOP must keep their slots to themselves.
-    in_body: bool,
+    pub(super) in_body: bool,
     /// Index of LOOP, or the number of instructions.
-    loop_at: usize,
-    open_snap: Option<SnapNo>,
+    pub(super) loop_at: usize,
+    pub(super) open_snap: Option<SnapNo>,
+    /// What lives through everything that is walked, and where the open snapshot's places of it begin.
+    pub(super) through: Vec<Ref>,
+    pub(super) through_at: usize,
     /// Registers in which values only get past the present instruction, and the moves that take them from there.
-    passing: Vec<(Reg, usize)>,
-    phis: Vec<PhiState>,
+    pub(super) passing: Vec<(Reg, usize)>,
+    pub(super) phis: Vec<PhiState>,
     /// What is alive at LOOP and in which register (none: in its slot only).
-    homes: Vec<(u16, Reg)>,
-    out: Allocation,
+    pub(super) homes: Vec<(u16, Reg)>,
+    pub(super) out: Allocation,
 }
 
 /// Allocates registers and spill slots.
@@ -110,6 +115,8 @@ pub fn allocate(job: &Job<'_>) -> Result<Allocation, Abort> {
         in_body: false,
         loop_at: ir.len(),
         open_snap: None,
+        through: Vec::new(),
+        through_at: 0,
         passing: Vec::new(),
         phis: Vec::new(),
         homes: Vec::new(),
@@ -131,18 +138,26 @@ impl Walk<'_> {
         self.first_hints();
         self.reset();
         if self.ir.loop_ref.is_none() {
-            if self.job.link == Link::Exit {
-                let last = self.ir.snaps.len().checked_sub(1).ok_or(Abort::Internal)?;
-                self.snapshot(SnapNo(last as u16), RegSet::EMPTY)?;
-            }
-            if let Link::Return(r) = self.job.link {
-                self.out.ret = self.allocate(n, r, RegSet::EMPTY, Reg::NONE)?;
+            match self.job.link {
+                Link::Exit => {
+                    let last = self.ir.snaps.len().checked_sub(1).ok_or(Abort::Internal)?;
+                    self.snapshot(SnapNo(last as u16), RegSet::EMPTY)?;
+                }
+                Link::Body { .. } => self.reenter()?,
+                Link::Loop => return Err(Abort::Internal),
+                Link::Return(r) => {
+                    self.out.ret = self.allocate(n, r, RegSet::EMPTY, Reg::NONE)?;
+                }
+                Link::Entry { .. } | Link::SelfEntry { .. } => {}
             }
             self.walk(0, n)?;
+        } else if self.job.link != Link::Loop {
+            return Err(Abort::Internal);
         } else {
             self.loop_at = self.ir.loop_ref.ins_index();
             self.loop_body(n)?;
             self.in_body = false;
+            self.through.clear();
             self.walk(0, self.loop_at)?;
         }
         self.head()
@@ -150,24 +165,24 @@ impl Walk<'_> {
 
     // ---- value numbers ----
 
-    fn number(&self, r: Ref) -> usize {
+    pub(super) fn number(&self, r: Ref) -> usize {
         (r.0 - self.low) as usize
     }
-    fn value(&self, number: usize) -> Ref {
+    pub(super) fn value(&self, number: usize) -> Ref {
         Ref(number as u16 + self.low)
     }
-    fn is_float(&self, r: Ref) -> bool {
+    pub(super) fn is_float(&self, r: Ref) -> bool {
         self.ir.ty(r).is_float()
     }
-    fn reg_of(&self, r: Ref) -> Reg {
+    pub(super) fn reg_of(&self, r: Ref) -> Reg {
         self.reg[self.number(r)]
     }
-    fn slot_of(&self, r: Ref) -> Option<u16> {
+    pub(super) fn slot_of(&self, r: Ref) -> Option<u16> {
         let s = self.slot[self.number(r)];
         (s != NO_SLOT).then_some(s)
     }
     /// Where `r` is here, if it is alive.
-    fn place(&self, r: Ref) -> Option<Place> {
+    pub(super) fn place(&self, r: Ref) -> Option<Place> {
         let reg = self.reg_of(r);
         if !reg.is_none() {
             Some(Place::Reg(reg))
@@ -181,21 +196,21 @@ impl Walk<'_> {
     // ---- registers ----
 
     /// The register `q` holds `r` above this point.
-    fn take(&mut self, r: Ref, q: Reg) {
+    pub(super) fn take(&mut self, r: Ref, q: Reg) {
         debug_assert!(self.free.has(q) && self.reg_of(r).is_none());
         let v = self.number(r);
         self.reg[v] = q;
         self.occupant[q.0 as usize] = v as u16;
         self.free.remove(q);
     }
-    fn release(&mut self, q: Reg) {
+    pub(super) fn release(&mut self, q: Reg) {
         let v = self.occupant[q.0 as usize];
         self.reg[v as usize] = Reg::NONE;
         self.occupant[q.0 as usize] = NO_VALUE;
         self.free.add(q);
     }
     /// The best free register of the class among `allowed`.
-    fn pick(&self, float: bool, allowed: RegSet, hints: [Reg; 2]) -> Option<Reg> {
+    pub(super) fn pick(&self, float: bool, allowed: RegSet, hints: [Reg; 2]) -> Option<Reg> {
         let avail = self.free.and(allowed).and(RegSet::class(float));
         if let Some(h) = hints.into_iter().find(|h| avail.has(*h)) {
             return Some(h);
@@ -288,14 +303,14 @@ impl Walk<'_> {
     // ---- spill slots ----
 
     /// Does not change in the loop whose body is walked.
-    fn is_invariant(&self, r: Ref) -> bool {
+    pub(super) fn is_invariant(&self, r: Ref) -> bool {
         self.in_body && self.is_outer(r) && self.phis.iter().all(|p| p.left != r)
     }
     /// Defined before LOOP.
-    fn is_outer(&self, r: Ref) -> bool {
+    pub(super) fn is_outer(&self, r: Ref) -> bool {
         !r.is_ins() || r.ins_index() < self.loop_at
     }
-    fn need_slot(&mut self, r: Ref) -> Result<u16, Abort> {
+    pub(super) fn need_slot(&mut self, r: Ref) -> Result<u16, Abort> {
         if let Some(s) = self.slot_of(r) {
             return Ok(s);
         }
@@ -344,7 +359,7 @@ impl Walk<'_> {
     // ---- the walk ----
 
     /// Forgets everything that a walk has found.
-    fn reset(&mut self) {
+    pub(super) fn reset(&mut self) {
         self.reg.fill(Reg::NONE);
         self.slot.fill(NO_SLOT);
         self.occupant = [NO_VALUE; 64];
@@ -358,6 +373,7 @@ impl Walk<'_> {
         self.open_snap = None;
         self.out.moves.clear();
         self.out.roots.clear();
+        self.out.through.clear();
         self.out.spills = self.job.parent_spills;
     }
 
@@ -388,7 +404,7 @@ impl Walk<'_> {
         }
     }
 
-    fn walk(&mut self, from: usize, to: usize) -> Result<(), Abort> {
+    pub(super) fn walk(&mut self, from: usize, to: usize) -> Result<(), Abort> {
         for i in (from..to).rev() {
             self.step(i)?;
         }
@@ -424,7 +440,7 @@ impl Walk<'_> {
         }
         let dst = self.define(i, r, ins)?;
         self.out.ins[i].dst = dst;
-        let division = is_division(self.ir, ins);
+        let division = divides(self.ir, ins);
         let mut clobbered = RegSet::EMPTY;
         if division {
             clobbered.add(self.job.regs.quotient);
@@ -498,7 +514,10 @@ impl Walk<'_> {
             let mut hint = Reg::NONE;
             if k == 0 {
                 hint = dst;
-                if inputs.list()[1..].iter().any(|o| o.0 == v) {
+                // read again after the division
+                let again = inputs.list()[1..].iter().any(|o| o.0 == v);
+                let reciprocal = plan::division(self.ir, ins) == Some(Division::Reciprocal);
+                if again || (reciprocal && ins.op == IrOp::IMod) {
                     not = not.or(clobbered);
                 }
             } else {
@@ -586,137 +605,12 @@ impl Walk<'_> {
         Ok(())
     }
 
-    // ---- snapshots ----
-
-    /// Finds the places of what snapshot `n` restores, at a guard that it serves. `not`: what the guard destroys.
-    fn snapshot(&mut self, n: SnapNo, not: RegSet) -> Result<(), Abort> {
-        let snap = &self.ir.snaps[n.0 as usize];
-        if self.in_body && snap.first <= self.ir.loop_ref {
-            return Err(Abort::Internal); // a snapshot serves one side of LOOP
-        }
-        let again = self.open_snap == Some(n);
-        self.open_snap = Some(n);
-        self.out.snap_used[n.0 as usize] = true;
-        for e in snap.start as usize..snap.end as usize {
-            let entry = self.ir.entries[e];
-            for (half, r) in [entry.val, entry.tag].into_iter().enumerate() {
-                if !r.is_ins() {
-                    self.out.snaps[e][half] = if r.is_none() {
-                        Place::None
-                    } else {
-                        Place::Const(r)
-                    };
-                    continue;
-                }
-                if !again {
-                    self.out.snaps[e][half] = self.keep(r, not)?;
-                } else if let Place::Reg(q) = self.out.snaps[e][half]
-                    && self.reg_of(r) != q
-                {
-                    // another register than at the guards below: only the slot holds it all the time
-                    self.out.snaps[e][half] = Place::Slot(self.need_slot(r)?);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Keeps `r` alive where that costs least, and says where.
-    fn keep(&mut self, r: Ref, not: RegSet) -> Result<Place, Abort> {
-        if let Some(p) = self.place(r) {
-            return Ok(p);
-        }
-        if !self.is_invariant(r) {
-            let hint = self.hint[self.number(r)];
-            let allowed = self.job.regs.allocatable.minus(not);
-            if let Some(q) = self.pick(self.is_float(r), allowed, [hint, Reg::NONE]) {
-                self.take(r, q);
-                return Ok(Place::Reg(q));
-            }
-        }
-        Ok(Place::Slot(self.need_slot(r)?))
-    }
-
-    /// The collectable values that are alive at a POLL and not in its snapshot.
-    fn roots(&mut self, n: SnapNo) -> Result<(), Abort> {
-        if self.out.roots.iter().any(|r| r.snap == n.0) {
-            return Err(Abort::Internal); // two POLLs under one snapshot
-        }
-        let first = self.ir.konsts.len();
-        let mut at = first;
-        while at < self.reg.len() {
-            let r = self.value(at);
-            at += 1;
-            if self.place(r).is_none() {
-                continue;
-            }
-            match self.ir.ty(r) {
-                Ty::Any => {
-                    let tag = plan::tag_of(self.ir, r).ok_or(Abort::Internal)?;
-                    self.root(n, r, tag)?;
-                }
-                t if t.is_gc() => self.root(n, r, REF_NONE)?,
-                Ty::Ptr => {
-                    // what an interior pointer points into has to stay
-                    if let Some(owner) = self.owner(r) {
-                        self.root(n, owner, REF_NONE)?;
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn root(&mut self, n: SnapNo, val: Ref, tag: Ref) -> Result<(), Abort> {
-        if self.ir.snap_entries(n).iter().any(|e| e.val == val)
-            || self.out.roots.iter().any(|r| r.snap == n.0 && r.val == val)
-        {
-            return Ok(());
-        }
-        let val_place = self.keep(val, RegSet::EMPTY)?;
-        let tag_place = if tag.is_none() {
-            Place::None
-        } else {
-            self.keep(tag, RegSet::EMPTY)?
-        };
-        self.out.roots.push(Root {
-            snap: n.0,
-            val,
-            tag,
-            places: [val_place, tag_place],
-        });
-        Ok(())
-    }
-
-    /// The object that the address `r` was loaded from, if that is a value.
-    fn owner(&self, mut r: Ref) -> Option<Ref> {
-        while r.is_ins() {
-            let ins = self.ir.at(r);
-            if self.ir.ty(r).is_gc() {
-                return Some(r);
-            }
-            match ins.op {
-                IrOp::FLd | IrOp::TRun | IrOp::UpRef | IrOp::Copy | IrOp::Cast => r = ins.a,
-                _ => return None,
-            }
-        }
-        None
-    }
-
     // ---- head ----
 
     /// An inherited value that the trace uses.
     fn pval(&mut self, r: Ref, ins: Ins) -> Result<(), Abort> {
-        let src = match self.job.inherited.get(ins.lit_a() as usize) {
-            Some(h) => match h.loc {
-                Loc::Gpr(n) => Place::Reg(Reg::gpr(n)),
-                Loc::Fpr(n) => Place::Reg(Reg::fpr(n)),
-                Loc::Spill(n) => Place::Slot(n),
-                Loc::None | Loc::Const(_) => return Err(Abort::Internal),
-            },
-            None => return Err(Abort::Internal),
-        };
+        let inherited = self.job.inherited.get(ins.lit_a() as usize);
+        let src = place_of(inherited.ok_or(Abort::Internal)?.loc)?;
         let q = self.reg_of(r);
         if !q.is_none() {
             self.out.head.push(Move {
@@ -750,176 +644,19 @@ impl Walk<'_> {
         self.out.head.retain(|m| m.dst != m.src);
         Ok(())
     }
+}
 
-    // ---- loops ----
-
-    fn loop_body(&mut self, n: usize) -> Result<(), Abort> {
-        self.in_body = true;
-        for ins in &self.ir.ins[self.loop_at..] {
-            if ins.op == IrOp::Phi && ins.a != ins.b {
-                if !ins.a.is_ins() || !self.is_outer(ins.a) {
-                    return Err(Abort::Internal);
-                }
-                self.phis.push(PhiState {
-                    left: ins.a,
-                    right: ins.b,
-                    end: Place::None,
-                });
-            }
-        }
-        // the first walk, again while there are phis that nobody uses
-        loop {
-            self.reset();
-            self.back_edge_free()?;
-            self.walk(self.loop_at + 1, n)?;
-            let before = self.phis.len();
-            let mut phis = std::mem::take(&mut self.phis);
-            phis.retain(|p| self.place(p.left).is_some());
-            self.phis = phis;
-            if self.phis.len() == before {
-                break;
-            }
-        }
-        let mut ends = self.state();
-        for _ in 1..MAX_WALKS {
-            self.homes = ends;
-            self.reset();
-            self.back_edge_homes()?;
-            self.walk(self.loop_at + 1, n)?;
-            ends = self.state();
-            if ends == self.homes {
-                break;
-            }
-        }
-        self.join(&ends)
-    }
-
-    /// What is alive and where (constants only if they are in registers), in order of refs.
-    fn state(&self) -> Vec<(u16, Reg)> {
-        (0..self.reg.len())
-            .filter(|&v| !self.reg[v].is_none() || self.slot[v] != NO_SLOT)
-            .map(|v| (v as u16, self.reg[v]))
-            .collect()
-    }
-
-    /// The state at the back edge when nothing is known of the state at LOOP: right sides are in any register.
-    fn back_edge_free(&mut self) -> Result<(), Abort> {
-        for k in 0..self.phis.len() {
-            let (left, right) = (self.phis[k].left, self.phis[k].right);
-            if !right.is_ins() {
-                continue;
-            }
-            if self.place(right).is_none() {
-                let own = self.hint[self.number(right)];
-                let all = self.job.regs.allocatable;
-                match self.pick(self.is_float(right), all, [own, Reg::NONE]) {
-                    Some(q) => self.take(right, q),
-                    None => {
-                        self.need_slot(right)?;
-                    }
-                }
-            }
-            if !self.is_outer(right) {
-                let l = self.number(left);
-                self.hint[l] = self.reg_of(right);
-            }
-        }
-        Ok(())
-    }
-
-    /// The state at the back edge that leads to the homes by the moves of phis alone.
-    fn back_edge_homes(&mut self) -> Result<(), Abort> {
-        for k in 0..self.homes.len() {
-            let (v, q) = self.homes[k];
-            let r = self.value(v as usize);
-            self.hint[v as usize] = q;
-            let carried = self.phis.iter().any(|p| p.left == r);
-            if q.is_none() {
-                self.need_slot(r)?;
-            } else if !carried || self.phis.iter().any(|p| p.right == r) {
-                self.take(r, q);
-            }
-        }
-        for k in 0..self.phis.len() {
-            let (left, right) = (self.phis[k].left, self.phis[k].right);
-            if self.place(right).is_none() {
-                // defined in the body
-                let home = self.hint[self.number(left)];
-                let all = self.job.regs.allocatable;
-                match self.pick(self.is_float(right), all, [home, Reg::NONE]) {
-                    Some(q) => self.take(right, q),
-                    None => {
-                        self.need_slot(right)?;
-                    }
-                }
-            }
-            self.phis[k].end = self.place(right).ok_or(Abort::Internal)?;
-        }
-        Ok(())
-    }
-
-    /// Connects the state `ends` that the last walk left at LOOP with the homes, and both with the back edge.
-    fn join(&mut self, ends: &[(u16, Reg)]) -> Result<(), Abort> {
-        for &(v, q) in ends {
-            let r = self.value(v as usize);
-            if q.is_none() {
-                continue;
-            }
-            let home = self.homes.iter().find(|h| h.0 == v).map(|h| h.1);
-            let src = match home {
-                Some(h) if h == q => continue,
-                Some(h) if !h.is_none() => Place::Reg(h),
-                _ if r.is_const() => Place::Const(r),
-                Some(_) => Place::Slot(self.slot_of(r).ok_or(Abort::Internal)?),
-                None => return Err(Abort::Internal),
-            };
-            self.out.loop_top.push(Move {
-                dst: Place::Reg(q),
-                src,
-            });
-        }
-        for k in 0..self.homes.len() {
-            let (v, q) = self.homes[k];
-            let r = self.value(v as usize);
-            let slot = self.slot_of(r);
-            if !q.is_none() {
-                self.out.contract.push((r, Place::Reg(q)));
-            }
-            if let Some(s) = slot {
-                self.out.contract.push((r, Place::Slot(s)));
-            }
-            if let Some(phi) = self.phis.iter().find(|p| p.left == r) {
-                let src = phi.end;
-                for dst in [
-                    (!q.is_none()).then_some(Place::Reg(q)),
-                    slot.map(Place::Slot),
-                ]
-                .into_iter()
-                .flatten()
-                {
-                    if dst != src {
-                        self.out.back_edge.push(Move { dst, src });
-                    }
-                }
-            }
-        }
-        self.out.phis = self.phis.iter().map(|p| (p.left, p.right)).collect();
-        // the part before LOOP ends in the homes
-        for q in self.job.regs.allocatable.minus(self.free) {
-            self.release(q);
-        }
-        for k in 0..self.homes.len() {
-            let (v, q) = self.homes[k];
-            if !q.is_none() {
-                self.take(self.value(v as usize), q);
-            }
-        }
-        Ok(())
+/// Register or spill slot.
+pub(super) fn place_of(loc: Loc) -> Result<Place, Abort> {
+    match loc {
+        Loc::Gpr(n) => Ok(Place::Reg(Reg::gpr(n))),
+        Loc::Fpr(n) => Ok(Place::Reg(Reg::fpr(n))),
+        Loc::Spill(n) => Ok(Place::Slot(n)),
+        Loc::None | Loc::Const(_) => Err(Abort::Internal),
     }
 }
 
-/// Needs the registers of divisions.
-pub fn is_division(ir: &IrBuf, ins: Ins) -> bool {
-    matches!(ins.op, IrOp::IDiv | IrOp::IMod)
-        && !ir.int(ins.b).is_some_and(|c| c > 0 && c & (c - 1) == 0)
+/// Destroys the registers of divisions.
+pub fn divides(ir: &IrBuf, ins: Ins) -> bool {
+    plan::division(ir, ins).is_some_and(|d| d != Division::Power)
 }

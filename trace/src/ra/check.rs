@@ -4,8 +4,8 @@
 //! every place that a snapshot names must hold what it says, and the back edge must establish the loop's contract with
 //! right sides of phis in place of left ones.
 
-use super::backward::{Job, is_division};
-use super::plan::{self, Kind};
+use super::backward::{Job, divides};
+use super::plan::{self, Division, Kind};
 use super::*;
 use crate::ir::{Class, IrOp, SnapNo, Ty};
 use crate::loc::{Link, Loc};
@@ -36,11 +36,8 @@ impl Check<'_> {
             if ins.op == IrOp::PVal
                 && let Some(h) = self.job.inherited.get(ins.lit_a() as usize)
             {
-                let place = match h.loc {
-                    Loc::Gpr(n) => Place::Reg(Reg::gpr(n)),
-                    Loc::Fpr(n) => Place::Reg(Reg::fpr(n)),
-                    Loc::Spill(n) => Place::Slot(n),
-                    Loc::None | Loc::Const(_) => continue,
+                let Some(place) = place_of(h.loc) else {
+                    continue;
                 };
                 self.state.push((place, Ref::from_ins(i)));
             }
@@ -79,6 +76,12 @@ impl Check<'_> {
             }
         } else if let Link::Return(r) = self.job.link {
             self.reads(Place::Reg(out.ret), r)?;
+        } else if matches!(self.job.link, Link::Body { .. }) {
+            self.parallel(&out.back_edge);
+            for &(r, loc) in self.job.reenter {
+                let place = place_of(loc).ok_or("a constant as destination")?;
+                self.reads(place, r)?;
+            }
         } else if self.job.link == Link::Exit {
             let last = ir.snaps.len().checked_sub(1).ok_or("no snapshot")?;
             self.snapshot(SnapNo(last as u16), Reg::NONE)?;
@@ -140,6 +143,14 @@ impl Check<'_> {
         Ok(())
     }
 
+    fn lives_through(&self, n: SnapNo) -> Result<(), String> {
+        for t in self.out.through.iter().filter(|t| t.snap == n.0) {
+            self.reads(t.place, t.val)
+                .map_err(|m| format!("through snapshot {}: {m}", n.0))?;
+        }
+        Ok(())
+    }
+
     fn clobber(&mut self, set: RegSet) {
         self.state
             .retain(|&(p, _)| !matches!(p, Place::Reg(q) if set.has(q)));
@@ -173,6 +184,7 @@ impl Check<'_> {
         if ins.op.is_guard() {
             let n = ir.snap_of(r).ok_or("no snapshot")?;
             self.snapshot(n, al.dst)?;
+            self.lives_through(n)?;
             if ins.op == IrOp::Poll {
                 for root in out.roots.iter().filter(|x| x.snap == n.0) {
                     self.reads(root.places[0], root.val)?;
@@ -181,7 +193,7 @@ impl Check<'_> {
                 self.all_roots(n)?;
             }
         }
-        if is_division(ir, ins) {
+        if divides(ir, ins) {
             self.clobber(RegSet::of(regs.quotient).or(RegSet::of(regs.remainder)));
         }
         if ins.op.has_value() {
@@ -217,8 +229,13 @@ impl Check<'_> {
             if k > 0 && q == al.dst && q != al.ops[0] && !either {
                 return Err(format!("the first operand destroys input {k}"));
             }
-            if k > 0 && is_division(ir, ins) && (q == regs.quotient || q == regs.remainder) {
-                return Err("the divisor is destroyed".into());
+            let kept = match plan::division(ir, ins) {
+                Some(Division::General) => k == 1,
+                Some(Division::Reciprocal) => k == 1 || ins.op == IrOp::IMod,
+                _ => false,
+            };
+            if kept && (q == regs.quotient || q == regs.remainder) {
+                return Err(format!("the division destroys input {k}"));
             }
         }
         Ok(())
@@ -242,6 +259,15 @@ impl Check<'_> {
             }
         }
         Ok(())
+    }
+}
+
+fn place_of(loc: Loc) -> Option<Place> {
+    match loc {
+        Loc::Gpr(n) => Some(Place::Reg(Reg::gpr(n))),
+        Loc::Fpr(n) => Some(Place::Reg(Reg::fpr(n))),
+        Loc::Spill(n) => Some(Place::Slot(n)),
+        Loc::None | Loc::Const(_) => None,
     }
 }
 

@@ -27,9 +27,11 @@
 
 pub mod backward;
 pub mod check;
+mod loops;
 pub mod parmove;
 pub mod plan;
 pub mod print;
+mod snaps;
 
 use crate::ir::Ref;
 
@@ -138,7 +140,7 @@ impl Iterator for RegSet {
 }
 
 /// What the allocator has to know of a target.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RegInfo {
     /// Registers that traces allocate.
     pub allocatable: RegSet,
@@ -242,6 +244,17 @@ pub struct Root {
     pub places: [Place; 2],
 }
 
+/// A value that lives through the whole body of a loop (or a side trace that goes on in one), at a snapshot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Through {
+    /// The snapshot.
+    pub snap: u16,
+    /// The value.
+    pub val: Ref,
+    /// Where it is at all guards of the snapshot.
+    pub place: Place,
+}
+
 /// A finished allocation.
 #[derive(Clone, Debug, Default)]
 pub struct Allocation {
@@ -253,7 +266,7 @@ pub struct Allocation {
     pub head: Vec<Move>,
     /// Moves at the top of the loop's body, in each iteration.
     pub loop_top: Vec<Move>,
-    /// Moves at the back edge.
+    /// Moves at the back edge, or at the end of a trace that goes on in another one's loop.
     pub back_edge: Vec<Move>,
     /// What is where when the loop is entered (a value may be listed twice: in a register and in its spill slot). Constants too.
     pub contract: Vec<(Ref, Place)>,
@@ -265,6 +278,8 @@ pub struct Allocation {
     pub snap_used: Vec<bool>,
     /// Roots of POLLs.
     pub roots: Vec<Root>,
+    /// Values that live through, by snapshot.
+    pub through: Vec<Through>,
     /// Spill slots used, the parent's included.
     pub spills: u16,
     /// Where the value that `Link::Return` names is at the end.

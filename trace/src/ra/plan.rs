@@ -165,13 +165,14 @@ impl Plan {
                 self.pair(ir, &mut n, ins, Kind::Reg, Kind::RegOrConst);
             }
             Min | Max => {
-                n.push(ins.a, Kind::Reg);
+                // b first: it is what the result is unless a is better
                 n.push(ins.b, Kind::Reg);
+                n.push(ins.a, Kind::Reg);
             }
             IDiv | IMod => {
                 n.push(ins.a, Kind::Reg);
-                let power = ir.int(ins.b).is_some_and(|c| c > 0 && c & (c - 1) == 0);
-                n.push(ins.b, if power { Kind::RegOrConst } else { Kind::Reg });
+                let general = division(ir, ins) == Some(Division::General);
+                n.push(ins.b, if general { Kind::Reg } else { Kind::RegOrConst });
             }
             Neg | Not | Abs | Sqrt | ItoF | FtoI | Cast => n.push(ins.a, Kind::Reg),
             Round => n.push(ins.a, Kind::Reg),
@@ -185,8 +186,8 @@ impl Plan {
             }
             TNew | TArr | FNew => n.push(ins.a, Kind::Reg),
             Base | Nop | Loop | Phi | PVal | SStW | StkChk | Poll | RetF | FRef | ARef | ATRef
-            | RetPc | STop | HRef | HTRef | CRef | CTRef | ERef | ETRef | XRef | CNew | UpAddr
-            | CArg | Call | CallN | CallL | XOp | XOpR => {}
+            | RetPc | STop | Sunk | HRef | HTRef | CRef | CTRef | ERef | ETRef | XRef | CNew
+            | UpAddr | CArg | Call | CallN | CallL | XOp | XOpR => {}
         }
         n
     }
@@ -422,6 +423,29 @@ pub fn tag_of(ir: &IrBuf, val: Ref) -> Option<Ref> {
         .take(4)
         .find(|i| matches!((ir.ins[store].op, i.op), (StV, StB | StW) | (SSt, SStT)))
         .map(|i| i.b)
+}
+
+/// How an integer division is performed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Division {
+    /// By a power of two: shift, or mask. Needs no registers of its own.
+    Power,
+    /// By another positive constant from 2 up: multiplication with the reciprocal.
+    Reciprocal,
+    /// By the processor's instruction.
+    General,
+}
+
+/// How `ins` divides, if it is an integer division.
+pub fn division(ir: &IrBuf, ins: Ins) -> Option<Division> {
+    if !matches!(ins.op, IrOp::IDiv | IrOp::IMod) {
+        return None;
+    }
+    Some(match ir.int(ins.b) {
+        Some(c) if c > 0 && c & (c - 1) == 0 => Division::Power,
+        Some(c) if c > 0 => Division::Reciprocal,
+        _ => Division::General,
+    })
 }
 
 /// How a function is called.

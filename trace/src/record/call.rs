@@ -203,9 +203,9 @@ impl Recorder {
                 }
                 self.forget_from(fr.func + wanted);
                 if all {
-                    self.set_multi(call_pc.add(1), fr.func + wanted);
+                    self.set_multi(after(call_pc), fr.func + wanted);
                 }
-                self.expect(call_pc.add(1));
+                self.expect(after(call_pc));
                 return Ok(Step::More);
             }
             // the frame in which the trace began
@@ -255,7 +255,7 @@ impl Recorder {
                 let v = results.get(k as usize).copied().unwrap_or(nil);
                 self.put_slot(a + k, Slot::Known { v, dirty: true });
             }
-            self.expect(call_pc.add(1));
+            self.expect(after(call_pc));
             Ok(Step::More)
         }
     }
@@ -331,4 +331,10 @@ impl Recorder {
             Ok(Step::More)
         }
     }
+}
+
+/// Where execution goes on after the call at `pc`.
+unsafe fn after(pc: *const Instr) -> *const Instr {
+    // SAFETY: [CODE] a call instruction of loaded code.
+    unsafe { pc.add(traceorus_vm::dispatch::op_at(pc).words()) }
 }

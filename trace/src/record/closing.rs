@@ -14,20 +14,32 @@ use crate::opt::{self, Carried};
 
 impl Recorder {
     /// Takes over the state of exit `exit` of the trace `t`, which has been left there.
-    pub(crate) unsafe fn inherit(&mut self, t: &Trace, exit: u16) {
+    pub(crate) unsafe fn inherit(&mut self, t: &Trace, exit: u16) -> Rec<()> {
         // SAFETY: [SNAP-EXACT] the interpreter's state has just been put back from this exit.
         unsafe {
             let map = &t.exits[exit as usize];
             let entries = t.ir.snap_entries(crate::ir::SnapNo(exit));
             self.frames_below(map.base);
-            let mut seen: Vec<(Ref, Ref)> = Vec::new();
-            for (i, val, tag) in jit::inherited(t, exit) {
+            let mut seen: Vec<(Ref, Ty, Ref)> = Vec::new();
+            let mut taken = Vec::new();
+            for (i, mut val, tag) in jit::inherited(t, exit) {
                 let e = entries[i];
+                // a payload's type in the parent may come from a later guard on its tag
+                let open = e.tag.is_ins() && val.ty != Ty::Void;
+                if open && !val.ty.is_float() {
+                    val.ty = Ty::Any;
+                }
                 let v = Tv {
                     val: self.take(e.val, val, &mut seen),
                     tag: self.take(e.tag, tag, &mut seen),
                 };
-                self.put_slot(e.slot, Slot::Known { v, dirty: true });
+                taken.push((e.slot, v, open && val.ty.is_float()));
+            }
+            for (slot, mut v, cast) in taken {
+                if cast {
+                    v.val = self.emit(IrOp::Cast, Ty::Any, v.val, REF_NONE)?;
+                }
+                self.put_slot(slot, Slot::Known { v, dirty: true });
             }
             // closures that are constants
             for n in 0..self.frames.len() {
@@ -40,6 +52,7 @@ impl Recorder {
                 }
             }
             self.iteration = self.buf.next();
+            Ok(())
         }
     }
 
@@ -50,12 +63,12 @@ impl Recorder {
         Ok(())
     }
 
-    fn take(&mut self, r: Ref, from: Inherited, seen: &mut Vec<(Ref, Ref)>) -> Ref {
+    fn take(&mut self, r: Ref, from: Inherited, seen: &mut Vec<(Ref, Ty, Ref)>) -> Ref {
         if r.is_none() {
             return r;
         }
-        if let Some(&(_, mine)) = seen.iter().find(|s| s.0 == r) {
-            return mine;
+        if let Some(s) = seen.iter().find(|s| s.0 == r && s.1 == from.ty) {
+            return s.2;
         }
         let mine = match from.loc {
             Loc::None => REF_NONE,
@@ -72,7 +85,7 @@ impl Recorder {
                 ))
             }
         };
-        seen.push((r, mine));
+        seen.push((r, from.ty, mine));
         mine
     }
 

@@ -157,6 +157,8 @@ pub struct Recorder {
     pub(crate) funcs: *const HashMap<usize, (u64, bool)>,
     /// The function calls itself by its own entry.
     pub(crate) recursive: bool,
+    /// Step at which a test wants the recording to be given up; 0: none.
+    pub(crate) die_at: u32,
     /// The instruction here takes values up to a top that is known; it comes right after the one that made them.
     multi: Option<Multi>,
 }
@@ -218,6 +220,7 @@ impl Recorder {
                 in_loop: kind == Kind::Loop,
                 funcs: std::ptr::null(),
                 recursive: false,
+                die_at: 0,
             };
             r.opt.passes = params.passes;
             r.reset_frames();
@@ -290,6 +293,9 @@ impl Recorder {
                 self.multi = None;
             }
             self.nbc += 1;
+            if self.nbc == self.die_at {
+                return Err(Abort::Random);
+            }
             if self.nbc > self.params.maxrecord {
                 return Err(Abort::RecordLimit);
             }

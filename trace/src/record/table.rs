@@ -425,9 +425,8 @@ impl Recorder {
         if id != CallId::DictAny {
             return self.call2(IrOp::CallL, id, t.r, key.val);
         }
-        let a = self.emit(IrOp::CArg, Ty::Void, t.r, key.val)?;
-        let a = self.emit(IrOp::CArg, Ty::Void, a, key.tag)?;
-        self.emit(IrOp::CallL, Ty::Ptr, a, Self::lit(id as u16))
+        let bits = self.bits(key)?;
+        self.rt(IrOp::CallL, id, &[t.r, bits, key.tag])
     }
 
     /// Register `ra` [key] = v.

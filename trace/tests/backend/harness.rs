@@ -10,7 +10,7 @@ use traceorus_trace::abort::Abort;
 use traceorus_trace::ir::{Ins, IrBuf, IrOp, REF_NONE, Ref, Snap, SnapEntry, Ty};
 use traceorus_trace::loc::{ExitMap, FIRST_SPILL, Inherited, Link, Loc, SAVE_SLOTS, SPILL_SLOTS};
 use traceorus_trace::lower::{
-    CodeArea, CodeInput, CodeOutput, RustEntry, Thunks, assemble, emit_thunks, spill_index,
+    CodeArea, CodeInput, CodeOutput, RustEntry, Thunks, assemble_into, emit_thunks, spill_index,
 };
 
 /// Where FP-relative slots end.
@@ -197,9 +197,9 @@ fn no_helper(_pc: u64) -> u64 {
 
 impl Machine {
     pub fn new() -> Machine {
-        Machine::with_helper(no_helper)
+        Machine::with_helpers(no_helper)
     }
-    pub fn with_helper(helper: fn(u64) -> u64) -> Machine {
+    pub fn with_helpers(helpers: fn(u64) -> u64) -> Machine {
         let mut area = CodeArea::new(Machine::new as *const () as u64).expect("code can be run");
         // the trampoline
         let address = area.next_address();
@@ -227,7 +227,7 @@ impl Machine {
             ret: on_alloc as *const () as u64,
             resume,
             disturbed_offset: std::mem::offset_of!(GlobalHot, error_handled) as i32,
-            helper,
+            helpers,
         };
         let (bytes, thunks) =
             emit_thunks::<Host>(area.next_address(), &rust).expect("thunks can be emitted");
@@ -263,6 +263,17 @@ impl Machine {
         inherited: &[Inherited],
         parent_spills: u16,
     ) -> Result<(CodeOutput, u64), Abort> {
+        self.compile_into(ir, link, inherited, parent_spills, &[])
+    }
+    /// The same with a loop's contract as the end.
+    pub fn compile_into(
+        &mut self,
+        ir: &IrBuf,
+        link: Link,
+        inherited: &[Inherited],
+        parent_spills: u16,
+        reenter: &[(Ref, Loc)],
+    ) -> Result<(CodeOutput, u64), Abort> {
         self.traces += 1;
         let input = CodeInput {
             ir,
@@ -276,10 +287,10 @@ impl Machine {
         if std::env::var_os("TRACEORUS_DUMP_RA").is_some() {
             eprintln!(
                 "{}",
-                traceorus_trace::lower::print_allocation::<Host>(&input).unwrap()
+                traceorus_trace::lower::print_allocation::<Host>(&input, reenter).unwrap()
             );
         }
-        let out = assemble::<Host>(&input)?;
+        let out = assemble_into::<Host>(&input, reenter)?;
         let address = self.area.install(&out.bytes)?;
         if let Some(path) = std::env::var_os("TRACEORUS_DUMP_CODE") {
             std::fs::write(path, &out.bytes).unwrap();

@@ -189,6 +189,7 @@ fn no_moves_in_simple_loops() {
         link: Link::Loop,
         inherited: &[],
         parent_spills: 0,
+        reenter: &[],
     };
     let al = allocate(&job).unwrap();
     assert!(plan.is_fused(x));
@@ -331,4 +332,200 @@ fn one_snapshot_many_guards() {
         assert_eq!(snap, 0);
         assert_eq!(r[&0].0, 162);
     }
+}
+
+/// A side trace of a loop does its part and goes on in the loop's body, registers to registers; with values in spill slots,
+/// and constants in registers.
+#[test]
+fn back_into_the_body() {
+    for extra in [0i16, 30] {
+        let mut m = Machine::new();
+        for k in 0..extra {
+            *m.slot(10 + k) = Value::int(i64::from(k));
+        }
+        *m.slot(0) = Value::int(0);
+        *m.slot(1) = Value::int(1);
+        *m.slot(2) = Value::int(50);
+        *m.slot(3) = Value::float(1.0);
+        let mut t = Build::new();
+        let s = t.slot(Ty::Int, 0);
+        let i = t.slot(Ty::Int, 1);
+        let last = t.slot(Ty::Int, 2);
+        let f = t.slot(Ty::Float, 3);
+        let extras: Vec<_> = (0..extra).map(|k| t.slot(Ty::Int, 10 + k)).collect();
+        t.begin_loop();
+        t.snap(&[(0, s), (1, i), (3, f)]);
+        let (one, k20) = (t.int(1), t.int(20));
+        t.guard(Ne, Ty::Int, i, k20);
+        let mut s2 = t.op(Add, Ty::Int, s, i);
+        let huge = t.int(0x0123_4567_89ab_cdef);
+        s2 = t.op(Xor, Ty::Int, s2, huge);
+        for &e in &extras {
+            s2 = t.op(Add, Ty::Int, s2, e);
+        }
+        let f2 = t.op(Add, Ty::Float, f, f);
+        t.snap(&[(0, s2), (1, i), (3, f2)]);
+        t.guard(Ne, Ty::Int, i, last);
+        let i2 = t.op(Add, Ty::Int, i, one);
+        t.phi(s, s2);
+        t.phi(i, i2);
+        t.phi(f, f2);
+        let (root, at) = m.compile(&t.0, Link::Loop, &[], 0).unwrap();
+        if extra == 0 {
+            assert!(root.contract.iter().any(|c| c.0.is_const()));
+        } else {
+            assert!(root.contract.iter().any(|c| matches!(c.1, Loc::Spill(_))));
+        }
+        // the side trace: i = 20; s doubles, f becomes i
+        let mut c = Build::new();
+        let mut inherited = Vec::new();
+        let mut map: Vec<(Ref, Ref)> = Vec::new();
+        for &(r, _) in &root.contract {
+            if r.is_const() {
+                let k = t.0.konst(r).unwrap();
+                map.push((r, c.0.k(k.ty, k.bits)));
+            } else if map.iter().all(|p| p.0 != r) {
+                let n = inherited.len() as u16;
+                let snap = &root.exits[0];
+                let loc = match [(s, 0), (i, 1), (f, 3)].iter().find(|x| x.0 == r) {
+                    Some(&(_, slot)) => snap.slots.iter().find(|x| x.slot == slot).unwrap().val,
+                    None => {
+                        root.through
+                            .iter()
+                            .find(|x| x.0.0 == 0 && x.1 == r)
+                            .unwrap()
+                            .2
+                    }
+                };
+                inherited.push(Inherited { loc, ty: t.0.ty(r) });
+                map.push((r, c.op(PVal, t.0.ty(r), Ref(n), REF_NONE)));
+            }
+        }
+        let of = |r: Ref| map.iter().find(|p| p.0 == r).unwrap().1;
+        let doubled = c.op(Add, Ty::Int, of(s), of(s));
+        let fi = c.op(ItoF, Ty::Float, of(i), REF_NONE);
+        let one = c.int(1);
+        let next = c.op(Add, Ty::Int, of(i), one);
+        let reenter: Vec<_> = root
+            .contract
+            .iter()
+            .map(|&(r, loc)| match r {
+                r if r == s => (doubled, loc),
+                r if r == i => (next, loc),
+                r if r == f => (fi, loc),
+                r => (of(r), loc),
+            })
+            .collect();
+        let link = Link::Body {
+            address: at + u64::from(root.loop_head.unwrap()),
+        };
+        let (_, side_at) = m
+            .compile_into(&c.0, link, &inherited, root.spills, &reenter)
+            .unwrap();
+        let stub = at + u64::from(root.stubs[0]);
+        let jump = traceorus_asm::Host::link_stub(stub, side_at).unwrap();
+        m.area.patch(stub, jump).unwrap();
+        let exit = m.run(at);
+        assert_eq!((exit.trace, exit.snap), (1, 1));
+        let r = exit.restore(&root.exits[1]);
+        let (mut sum, mut fl) = (0i64, 1.0f64);
+        for i in 1..=50 {
+            if i == 20 {
+                sum *= 2;
+                fl = 20.0;
+            } else {
+                sum = (sum + i) ^ 0x0123_4567_89ab_cdef;
+                sum += (0..i64::from(extra)).sum::<i64>();
+                fl += fl;
+            }
+        }
+        assert_eq!(r[&0].0 as i64, sum);
+        assert_eq!(f64::from_bits(r[&3].0), fl);
+    }
+}
+
+/// The checker notices what it is there for: any register of any table exchanged for another one.
+#[test]
+fn checker_finds_wrong_tables() {
+    use traceorus_trace::ra::{Job, Plan, Reg, allocate, check::check};
+    let mut t = Build::new();
+    let (s, i, last) = (t.slot(Ty::Int, 0), t.slot(Ty::Int, 1), t.slot(Ty::Int, 2));
+    t.begin_loop();
+    let x = t.op(Mul, Ty::Int, s, i);
+    let y = t.op(Sub, Ty::Int, x, last);
+    t.snap(&[(0, y), (1, i)]);
+    t.guard(Ne, Ty::Int, i, last);
+    let one = t.int(1);
+    let i2 = t.op(Add, Ty::Int, i, one);
+    t.phi(s, y);
+    t.phi(i, i2);
+    let plan = Plan::new(&t.0);
+    let job = Job {
+        ir: &t.0,
+        plan: &plan,
+        regs: traceorus_asm::Host::regs(),
+        link: Link::Loop,
+        inherited: &[],
+        parent_spills: 0,
+        reenter: &[],
+    };
+    let good = allocate(&job).unwrap();
+    check(&job, &good).unwrap();
+    let wrong = Reg::gpr(9);
+    for k in 0..good.ins.len() {
+        if good.ins[k].skip {
+            continue;
+        }
+        if !good.ins[k].dst.is_none() {
+            let mut bad = good.clone();
+            bad.ins[k].dst = wrong;
+            assert!(check(&job, &bad).is_err(), "result of {k}");
+        }
+        for n in 0..good.ins[k].ops.len() {
+            if !good.ins[k].ops[n].is_none() {
+                let mut bad = good.clone();
+                bad.ins[k].ops[n] = wrong;
+                assert!(check(&job, &bad).is_err(), "input {n} of {k}");
+            }
+        }
+    }
+    for e in 0..good.snaps.len() {
+        let mut bad = good.clone();
+        bad.snaps[e][0] = traceorus_trace::ra::Place::Reg(wrong);
+        assert!(check(&job, &bad).is_err(), "snapshot entry {e}");
+    }
+    for e in 0..good.contract.len() {
+        let mut bad = good.clone();
+        bad.contract[e].1 = traceorus_trace::ra::Place::Slot(7);
+        assert!(check(&job, &bad).is_err(), "contract {e}");
+    }
+}
+
+/// Where rounding is no instruction it is a call, and values alive across it are kept.
+#[test]
+fn rounding_by_call() {
+    use traceorus_trace::ra::{Job, Plan, RegInfo, allocate, check::check};
+    let regs = RegInfo {
+        rounds: false,
+        ..traceorus_asm::Host::regs().clone()
+    };
+    let mut t = Build::new();
+    let x = t.slot(Ty::Float, 0);
+    let y = t.op(Neg, Ty::Float, x, REF_NONE);
+    let r = t.lit(Round, Ty::Float, x, 1);
+    t.snap(&[(0, x), (1, y), (2, r)]);
+    let plan = Plan::new(&t.0);
+    let job = Job {
+        ir: &t.0,
+        plan: &plan,
+        regs: &regs,
+        link: Link::Exit,
+        inherited: &[],
+        parent_spills: 0,
+        reenter: &[],
+    };
+    let al = allocate(&job).unwrap();
+    check(&job, &al).unwrap();
+    assert_eq!(al.ins[r.ins_index()].dst, regs.float_ret);
+    assert_eq!(al.spills, 2);
 }

@@ -498,3 +498,54 @@ fn stack_stores() {
         (0x7654_3210, 0xfedc_ba98)
     );
 }
+
+/// Quotients and remainders by constants, at and around multiples.
+#[test]
+fn division_by_constants() {
+    let mut m = Machine::new();
+    let divisors = [
+        3,
+        5,
+        6,
+        7,
+        10,
+        100,
+        641,
+        16807,
+        0x7fff_ffff,
+        0x1_0000_0001,
+        1_000_000_007 << 20 | 1,
+        (1 << 62) + 1,
+        i64::MAX - 1,
+        i64::MAX,
+        -3,
+        -10,
+        i64::MIN,
+        i64::MIN + 1,
+    ];
+    for c in divisors {
+        let mut values = vec![0, i64::MAX, i64::MIN];
+        for k in [1i64, 2, 1000, i64::MAX / c, -1, -2, -1000, i64::MIN / c] {
+            values.push(k.wrapping_mul(c));
+        }
+        for v in values.clone() {
+            values.extend([v.wrapping_sub(1), v.wrapping_add(1)]);
+        }
+        for a in values {
+            *m.slot(1) = Value::int(a);
+            let mut t = Build::new();
+            let x = t.slot(Ty::Int, 1);
+            let k = t.int(c);
+            let q = t.op(IDiv, Ty::Int, x, k);
+            let r = t.op(IMod, Ty::Int, x, k);
+            t.snap(&[(0, q), (1, r)]);
+            let (_, s) = m.go(&t.0, Link::Exit);
+            m.area.reset(4096);
+            m.traces = 0;
+            let want = floor_div(a, c);
+            assert_eq!(s[&0].0 as i64, want, "{a} // {c}");
+            let want = a.wrapping_sub(want.wrapping_mul(c));
+            assert_eq!(s[&1].0 as i64, want, "{a} % {c}");
+        }
+    }
+}

@@ -8,9 +8,12 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use traceorus_asm::Host;
 use traceorus_trace::ir::IrOp::*;
 use traceorus_trace::ir::{CallId, IrBuf, IrOp, REF_NONE, Ref, Ty};
-use traceorus_trace::loc::Link;
+use traceorus_trace::loc::{Inherited, Link, Loc};
+use traceorus_trace::lower::{CodeInput, TraceRegs, assemble};
+use traceorus_trace::ra::{Job, Plan, allocate, check};
 
 use crate::harness::*;
 
@@ -99,7 +102,7 @@ impl Gen {
         self.t.snap(&slots);
     }
     fn step(&mut self) {
-        match self.rng.below(22) {
+        match self.rng.below(23) {
             0..=6 => {
                 let op = self.rng.pick(&[Add, Sub, Mul, And, Or, Xor, Min, Max]);
                 let (a, b) = (self.int_value(), self.int());
@@ -198,6 +201,12 @@ impl Gen {
                 let r = self.t.lit(CallN, Ty::Float, list, CallId::FMod as u16);
                 self.floats.push(r);
             }
+            20 => {
+                self.snap();
+                self.t.op(Poll, Ty::Void, REF_NONE, REF_NONE);
+                // a snapshot serves one POLL
+                self.snap();
+            }
             _ => {
                 if self.rng.chance(60) {
                     self.snap();
@@ -283,8 +292,31 @@ fn make(seed: u64, turns: i64) -> IrBuf {
     g.t.0
 }
 
+/// A side trace that takes over the values of these types.
+fn make_side(seed: u64, types: &[Ty]) -> IrBuf {
+    let mut g = Gen {
+        rng: Rng(seed.wrapping_mul(0xd134_2543_de82_ef95) | 1),
+        t: Build::new(),
+        ints: Vec::new(),
+        floats: Vec::new(),
+    };
+    for (k, &ty) in types.iter().enumerate() {
+        let r = g.t.op(PVal, ty, Ref(k as u16), REF_NONE);
+        if ty == Ty::Float {
+            g.floats.push(r);
+        } else {
+            g.ints.push(r);
+        }
+    }
+    for _ in 0..g.rng.below(60) {
+        g.step();
+    }
+    g.snap();
+    g.t.0
+}
+
 /// Evaluates a trace over the slots; the snapshot it is left by and what that restores.
-fn eval(ir: &IrBuf, slots: &mut [u64]) -> (u16, HashMap<i16, u64>) {
+fn eval(ir: &IrBuf, slots: &mut [u64], inherited: &[u64]) -> (u16, HashMap<i16, u64>) {
     let mut v = vec![0u64; ir.len()];
     let get = |v: &[u64], r: Ref| match ir.konst(r) {
         Some(k) => k.bits,
@@ -323,7 +355,8 @@ fn eval(ir: &IrBuf, slots: &mut [u64]) -> (u16, HashMap<i16, u64>) {
         let i = |r| get(&v, r) as i64;
         let f = |r| f64::from_bits(get(&v, r));
         let value = match ins.op {
-            Loop | CArg => 0,
+            Loop | CArg | Poll => 0,
+            PVal => inherited[ins.lit_a() as usize],
             SLoad => slots[ins.slot() as usize],
             SSt => {
                 slots[ins.slot() as usize] = get(&v, b);
@@ -437,7 +470,7 @@ fn one(m: &mut Machine, seed: u64) {
         (seed % 5) as i64
     };
     let ir = make(seed, turns);
-    let mut slots: Vec<u64> = (0..SLOTS)
+    let start: Vec<u64> = (0..SLOTS)
         .map(|k| {
             if k % 3 == 1 {
                 (f64::from(k) * 0.75 - 4.0).to_bits()
@@ -446,26 +479,67 @@ fn one(m: &mut Machine, seed: u64) {
             }
         })
         .collect();
-    for k in 0..SLOTS {
-        m.slot(k).payload = slots[k as usize];
-    }
+    let fill = |m: &mut Machine| {
+        for k in 0..SLOTS {
+            m.slot(k).payload = start[k as usize];
+        }
+        m.g.poll = (seed % 2) as u32;
+    };
+    let check = |m: &mut Machine, slots: &[u64], exit: &Exit, map, want: &HashMap<i16, u64>| {
+        let got = exit.restore(map);
+        for (slot, &v) in want {
+            assert!(
+                same(got[slot].0, v),
+                "seed {seed}: slot {slot} is {:#x}, not {v:#x}",
+                got[slot].0
+            );
+        }
+        for k in 0..SLOTS {
+            let (got, want) = (m.slot(k).payload, slots[k as usize]);
+            assert!(same(got, want), "seed {seed}: stack slot {k}");
+        }
+    };
     let link = if turns == 0 { Link::Exit } else { Link::Loop };
-    let (snap, got) = m.go(&ir, link);
-    let (want_snap, want) = eval(&ir, &mut slots);
-    assert_eq!(snap, want_snap, "seed {seed}");
-    for (slot, v) in want {
-        assert!(
-            same(got[&slot].0, v),
-            "seed {seed}: slot {slot} is {:#x}, not {v:#x}",
-            got[&slot].0
-        );
+    let (code, at) = m.compile(&ir, link, &[], 0).expect("compiles");
+    fill(m);
+    let exit = m.run(at);
+    let mut slots = start.clone();
+    let (snap, want) = eval(&ir, &mut slots, &[]);
+    assert_eq!(exit.snap, snap, "seed {seed}");
+    check(m, &slots, &exit, &code.exits[snap as usize], &want);
+    // the same again, with a side trace at that exit
+    let mut inherited: Vec<Inherited> = Vec::new();
+    let mut values = Vec::new();
+    for s in &code.exits[snap as usize].slots {
+        if matches!(s.val, Loc::Gpr(_) | Loc::Fpr(_) | Loc::Spill(_)) {
+            let ty = if exit.read(s.tag) == 1 {
+                Ty::Float
+            } else {
+                Ty::Int
+            };
+            inherited.push(Inherited { loc: s.val, ty });
+            values.push(want[&s.slot]);
+        }
     }
-    for k in 0..SLOTS {
-        assert!(
-            same(m.slot(k).payload, slots[k as usize]),
-            "seed {seed}: stack slot {k}"
-        );
-    }
+    let types: Vec<Ty> = inherited.iter().map(|h| h.ty).collect();
+    let side = make_side(seed, &types);
+    let (side_code, side_at) = m
+        .compile(&side, Link::Exit, &inherited, code.spills)
+        .expect("compiles");
+    let stub = at + u64::from(code.stubs[snap as usize]);
+    let jump = <Host as TraceRegs>::link_stub(stub, side_at).expect("near");
+    m.area.patch(stub, jump).expect("inside");
+    fill(m);
+    let exit = m.run(at);
+    let (side_snap, want) = eval(&side, &mut slots, &values);
+    assert_eq!((exit.trace, exit.snap), (2, side_snap), "seed {seed}, side");
+    check(
+        m,
+        &slots,
+        &exit,
+        &side_code.exits[side_snap as usize],
+        &want,
+    );
     m.area.reset(4096);
     m.traces = 0;
 }
@@ -486,4 +560,60 @@ fn random_traces() {
         seed += 1;
     }
     assert!(seed > 100, "only {seed} traces");
+}
+
+/// Times of the parts, for `--ignored --nocapture`.
+#[test]
+#[ignore = "prints times"]
+fn times() {
+    let m = Machine::new();
+    let traces: Vec<_> = (1..400)
+        .map(|seed| make(seed, 3))
+        .filter(|ir| (90..120).contains(&ir.len()))
+        .collect();
+    let mut sums = [Duration::ZERO; 4];
+    for ir in &traces {
+        let mut best = [Duration::MAX; 4];
+        for _ in 0..50 {
+            let mut start = Instant::now();
+            let mut lap = |n: usize| {
+                best[n] = best[n].min(start.elapsed());
+                start = Instant::now();
+            };
+            let plan = Plan::new(ir);
+            lap(0);
+            let job = Job {
+                ir,
+                plan: &plan,
+                regs: Host::regs(),
+                link: Link::Loop,
+                inherited: &[],
+                parent_spills: 0,
+                reenter: &[],
+            };
+            let al = allocate(&job).unwrap();
+            lap(1);
+            check::check(&job, &al).unwrap();
+            lap(2);
+            let input = CodeInput {
+                ir,
+                link: Link::Loop,
+                inherited: &[],
+                parent_spills: 0,
+                trace: 1,
+                address: m.area.next_address(),
+                thunks: &m.thunks,
+            };
+            assemble::<Host>(&input).unwrap();
+            lap(3);
+        }
+        for (sum, best) in sums.iter_mut().zip(best) {
+            *sum += best;
+        }
+    }
+    let [plan, alloc, check, all] = sums.map(|t| t / traces.len() as u32);
+    println!(
+        "{} traces: plan {plan:?} allocate {alloc:?} check {check:?} all {all:?}",
+        traces.len()
+    );
 }

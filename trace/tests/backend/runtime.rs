@@ -185,6 +185,79 @@ fn calls() {
     assert_eq!(f64::from_bits(s[&49].0), 125.0 % 1.5);
 }
 
+/// Arguments in general registers, exchanged, and still alive behind the call.
+#[test]
+fn calls_with_objects() {
+    let mut m = Machine::new();
+    let text = |s: &[u8]| {
+        let mut words = vec![0u64; 8];
+        words[std::mem::offset_of!(Str, len) / 8] = s.len() as u64;
+        for (k, &b) in s.iter().enumerate() {
+            words[(Str::DATA + k) / 8] |= u64::from(b) << (8 * ((Str::DATA + k) % 8));
+        }
+        words
+    };
+    let (a, b) = (text(b"abc"), text(b"abd"));
+    *m.slot(0) = Value::ptr(a.as_ptr(), Tag::STRING);
+    *m.slot(1) = Value::ptr(b.as_ptr(), Tag::STRING);
+    let mut t = Build::new();
+    let (x, y) = (t.slot(Ty::Str, 0), t.slot(Ty::Str, 1));
+    let list = t.op(CArg, Ty::Void, x, y);
+    let less = t.lit(CallN, Ty::Int, list, CallId::StrCmp as u16);
+    let list = t.op(CArg, Ty::Void, y, x);
+    let more = t.lit(CallN, Ty::Int, list, CallId::StrCmp as u16);
+    let list = t.op(CArg, Ty::Void, y, y);
+    let same = t.lit(CallN, Ty::Int, list, CallId::StrEq as u16);
+    let k = t.0.k(Ty::Str, a.as_ptr() as u64);
+    let list = t.op(CArg, Ty::Void, k, y);
+    let differ = t.lit(Call, Ty::Int, list, CallId::StrEq as u16);
+    let unused = t.op(CArg, Ty::Void, y, k);
+    t.lit(Call, Ty::Int, unused, CallId::StrEq as u16);
+    t.snap(&[(0, x), (1, y), (2, less), (3, more), (4, same), (5, differ)]);
+    let (_, s) = m.go(&t.0, Link::Exit);
+    assert_eq!(s[&0].0, a.as_ptr() as u64);
+    assert_eq!(s[&1].0, b.as_ptr() as u64);
+    let got: Vec<_> = (2..6).map(|k| s[&k].0 as i64).collect();
+    assert_eq!(got, [-1, 1, 1, 0]);
+}
+
+/// Code memory that is used up, and places that are not in it.
+#[test]
+fn code_area_limits() {
+    use traceorus_trace::abort::Abort;
+    use traceorus_trace::lower::area::AREA_BYTES;
+    let mut m = Machine::new();
+    let used = m.area.used();
+    assert_eq!(used % 16, 0);
+    let big = vec![0xccu8; AREA_BYTES];
+    assert_eq!(m.area.install(&big), Err(Abort::CodeMemory));
+    assert_eq!(m.area.used(), used);
+    let at = m.area.install(&[0x90; 24]).unwrap();
+    assert!(m.area.contains(at) && !m.area.contains(at + 32));
+    m.area.patch(at + 8, 0x1122_3344_5566_7788).unwrap();
+    assert_eq!(m.area.read(at + 8, 2), Some(&[0x88, 0x77][..]));
+    assert!(m.area.patch(at + 4, 0).is_err(), "not aligned");
+    assert!(m.area.patch(at + 64, 0).is_err(), "not handed out");
+    m.area.reset(used);
+    assert_eq!(m.area.next_address(), at);
+}
+
+/// More values than there are spill slots: an abort, not a wrong trace.
+#[test]
+fn too_many_values() {
+    use traceorus_trace::abort::Abort;
+    let mut m = Machine::new();
+    let mut t = Build::new();
+    let loads: Vec<_> = (0..300).map(|k| t.slot(Ty::Int, k % 40)).collect();
+    let ones: Vec<_> = loads
+        .iter()
+        .map(|&l| t.op(Neg, Ty::Int, l, REF_NONE))
+        .collect();
+    t.snap(&ones.iter().map(|&v| (0, v)).collect::<Vec<_>>());
+    let made = m.compile(&t.0, Link::Exit, &[], 0);
+    assert_eq!(made.err(), Some(Abort::Registers));
+}
+
 #[test]
 fn allocation() {
     let mut m = Machine::new();
@@ -485,7 +558,7 @@ fn helper_of(pc: u64) -> u64 {
 
 #[test]
 fn helpers() {
-    let mut m = Machine::with_helper(helper_of);
+    let mut m = Machine::with_helpers(helper_of);
     for (op, next, disturbed) in [
         (XOp, PC + 8, 0),
         (XOpR, PC + 8, 0),

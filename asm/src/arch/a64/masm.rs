@@ -571,6 +571,11 @@ impl Masm for A64Masm {
         self.b_cond(cc::NE, label);
     }
 
+    fn umulh(&mut self, dst: Dst<Gpr>, lhs: Gpr, rhs: Gpr) {
+        let b = &mut self.b;
+        dynasm!(b ; .arch aarch64 ; umulh X(dst.reg()), X(lhs), X(rhs));
+    }
+
     fn neg(&mut self, size: Size, dst: Dst<Gpr>, src: Gpr) {
         self.check_register_size(size);
         enc::sub(&mut self.b, size, dst.reg(), ZR, src);

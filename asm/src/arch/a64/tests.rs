@@ -534,6 +534,7 @@ fn arithmetic() {
     }
     for size in REG_SIZES {
         let (a, b, c, t, q) = (n(1, size), n(2, size), n(3, size), n(15, size), n(17, size));
+        g.case("umulh x1, x2, x3", emit(|m| m.umulh(d(x(1)), x(2), x(3))));
         g.case(
             format!("mul {a}, {b}, {c}"),
             emit(|m| m.mul(size, d(x(1)), x(2), x(3))),

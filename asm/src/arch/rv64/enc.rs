@@ -15,7 +15,7 @@ macro_rules! three_registers {
         }
     )*};
 }
-three_registers!(add sub and or xor slt sltu sll srl sra sllw srlw sraw mul mulh div divu rem remu divw divuw remw remuw);
+three_registers!(add sub and or xor slt sltu sll srl sra sllw srlw sraw mul mulh mulhu div divu rem remu divw divuw remw remuw);
 
 /// Two registers and a signed 12-bit constant.
 macro_rules! register_imm {

@@ -665,6 +665,10 @@ impl Masm for Rv64Masm {
         self.branch_if(cmp::NE, XTMP, XLHS, label);
     }
 
+    fn umulh(&mut self, dst: Dst<Gpr>, lhs: Gpr, rhs: Gpr) {
+        enc::mulhu(&mut self.b, dst.reg(), lhs, rhs);
+    }
+
     fn neg(&mut self, size: Size, dst: Dst<Gpr>, src: Gpr) {
         self.check_register_size(size);
         enc::sub(&mut self.b, dst.reg(), ZERO, src);

@@ -534,6 +534,7 @@ fn arithmetic() {
         "div t1, a1, a2; rem a1, a1, a2; addi a2, t1, 0",
         emit(|m| m.sdivrem(Size::B64, d(A2), d(A1), A1, A2)),
     );
+    g.case("mulhu a0, a1, a2", emit(|m| m.umulh(d(A0), A1, A2)));
     g.case(
         "mulh t5, a1, a2; mul a1, a1, a2; srai t4, a1, 63; bne t5, t4, 9f; 9:",
         emit_to(|m, l| m.mul_branch_overflow(Size::B64, d(A1), A1, A2, l)),

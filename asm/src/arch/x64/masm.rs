@@ -618,6 +618,13 @@ impl Masm for X64Masm {
         self.jcc(cc::O, label);
     }
 
+    fn umulh(&mut self, dst: Dst<Gpr>, lhs: Gpr, rhs: Gpr) {
+        let (lhs, rhs) = if rhs == RAX { (rhs, lhs) } else { (lhs, rhs) };
+        self.mov(d(RAX), lhs);
+        enc::op_ext(&mut self.b, Op::new(0xf7).w(), 4, rhs.into());
+        self.mov(dst, RDX);
+    }
+
     fn neg(&mut self, size: Size, dst: Dst<Gpr>, src: Gpr) {
         self.check_register_size(size);
         if dst.reg() != src {

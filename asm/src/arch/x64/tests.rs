@@ -835,6 +835,8 @@ fn shifts_and_products() {
             emit(|m| m.sdivrem(size, d(RDX), d(RAX), RAX, RCX)),
         );
     }
+    g.case("mov rax, rsi; mul rcx", emit(|m| m.umulh(d(RDX), RSI, RCX)));
+    g.case("mul r9; mov rdi, rdx", emit(|m| m.umulh(d(RDI), R9, RAX)));
     g.finish();
 }
 
