@@ -296,11 +296,12 @@ unsafe fn tell(cx: Ctx<'_>) {
     let Some(jit) = compiler(cx) else { return };
     let events = jit.take_events();
     let top = cx.top();
+    let fs = listeners(cx.registry_table(ATTACHED));
+    cx.ensure(events.len() + fs.len() + 16);
     // what is not told yet is kept in the frame
     for e in &events {
         cx.push(e.func);
     }
-    let fs = listeners(cx.registry_table(ATTACHED));
     for &f in &fs {
         cx.push(f);
     }
@@ -395,11 +396,12 @@ fn funcuvname(cx: Ctx) -> LResult<usize> {
     if proto(f).is_none() {
         return Err(cx.arg_error(1, "Lua function expected"));
     }
-    // SAFETY: [GC-LIVE] an argument. Numbers are from 0, as LuaJIT's.
-    match n
-        .checked_add(1)
-        .and_then(|n| unsafe { debuginfo::get_upvalue(f, n) })
-    {
+    // numbers are from 0, as LuaJIT's
+    let Some(n) = n.checked_add(1) else {
+        return cx.ret(Value::NIL);
+    };
+    // SAFETY: [GC-LIVE] an argument.
+    match unsafe { debuginfo::get_upvalue(f, n) } {
         Some((name, _)) => cx.ret(cx.str(&name)),
         None => cx.ret(Value::NIL),
     }

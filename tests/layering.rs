@@ -46,12 +46,20 @@ const ALLOWED: [(&str, &[&str], &[&str]); 12] = [
 ];
 
 /// Package, and the crates that may use it.
-const CONFINED: [(&str, &[&str]); 5] = [
+const CONFINED: [(&str, &[&str]); 9] = [
     ("dynasm", &["asm"]),
     ("dynasmrt", &["asm"]),
     ("region", &["asm", "gc"]),
-    // vm: the intern table's array; bench and cli: processes and signals
-    ("libc", &["asm", "gc", "vm", "stdlib", "cli", "bench"]),
+    // vm: the intern table's array; trace: what jitdump wants; bench and cli: processes and signals
+    (
+        "libc",
+        &["asm", "gc", "vm", "stdlib", "trace", "cli", "bench"],
+    ),
+    // dumps, debuggers, the log
+    ("iced-x86", &["trace"]),
+    ("object", &["trace"]),
+    ("tracing", &["trace"]),
+    ("tracing-subscriber", &["cli"]),
     ("rustyline", &["cli"]),
 ];
 

@@ -73,8 +73,8 @@ fn make(jit: Option<&mut Jit>) {
     }
     let samples = sampler::stop();
     let explain = EXPLAIN.load(Relaxed);
-    // SAFETY: [GC-LIVE] the state is live: it is being closed, or the program ends.
     let report = match jit {
+        // SAFETY: [GC-LIVE] the state is live: it is being closed, or the program ends.
         Some(jit) => unsafe {
             let report = explain.then(|| Report::new(jit, samples.clone()));
             report::finish(jit, samples);

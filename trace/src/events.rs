@@ -38,7 +38,7 @@ pub struct Event {
 }
 
 /// Events that are kept at most: a program that never reaches a safepoint loses the rest.
-const MOST: usize = 1000;
+const MOST: usize = 100;
 
 impl Jit {
     /// Notes events from now on, or not any more.

@@ -55,7 +55,8 @@ static LOCK: Mutex<()> = Mutex::new(());
 /// The object files of one state.
 #[derive(Default)]
 pub(crate) struct GdbJit {
-    entries: Vec<Box<Entry>>,
+    /// Boxes that belong to us; the list goes through them.
+    entries: Vec<*mut Entry>,
     files: Vec<Box<[u8]>>,
 }
 
@@ -76,24 +77,22 @@ impl GdbJit {
         let file = file.into_boxed_slice();
         let _held = LOCK.lock();
         // SAFETY: the lock is held; entries in the list are boxed, and taken out before they go.
-        let mut e = unsafe {
-            Box::new(Entry {
-                next: __jit_debug_descriptor.first,
-                prev: std::ptr::null_mut(),
-                file: file.as_ptr(),
-                bytes: file.len() as u64,
-            })
-        };
-        let p = &raw mut *e;
+        let next = unsafe { __jit_debug_descriptor.first };
+        let p = Box::into_raw(Box::new(Entry {
+            next,
+            prev: std::ptr::null_mut(),
+            file: file.as_ptr(),
+            bytes: file.len() as u64,
+        }));
         // SAFETY: as above.
         unsafe {
-            if !(*p).next.is_null() {
-                (*(*p).next).prev = p;
+            if !next.is_null() {
+                (*next).prev = p;
             }
             __jit_debug_descriptor.first = p;
         }
         tell(1, p);
-        self.entries.push(e);
+        self.entries.push(p);
         self.files.push(file);
     }
 }
@@ -101,8 +100,7 @@ impl GdbJit {
 impl Drop for GdbJit {
     fn drop(&mut self) {
         let _held = LOCK.lock();
-        for e in &mut self.entries {
-            let p = &raw mut **e;
+        for &p in &self.entries {
             // SAFETY: the lock is held; the entry is in the list.
             unsafe {
                 let (next, prev) = ((*p).next, (*p).prev);
@@ -116,6 +114,8 @@ impl Drop for GdbJit {
                 }
             }
             tell(2, p);
+            // SAFETY: from `Box::into_raw` in `add`; in no list any more.
+            drop(unsafe { Box::from_raw(p) });
         }
     }
 }

@@ -214,7 +214,7 @@ impl Jit {
         outputs.thunks(first, &code);
         let symbols = if params.dump & dump::MC != 0 {
             // SAFETY: as promised.
-            unsafe { Symbols::of_state(&raw const g.hot) }
+            unsafe { Symbols::of_state(&raw const g.hot, &thunks) }
         } else {
             Symbols::default()
         };

@@ -7,6 +7,7 @@ mod color;
 mod disasm;
 mod symbols;
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::fs::File;
@@ -190,11 +191,25 @@ impl Dump {
         for line in print::print(&r.buf, how).lines() {
             let snap = line.trim_start().starts_with('#');
             if !snap || self.wants(dump::SNAP) {
-                s.push_str(line);
+                s.push_str(&self.named_pc(line, r));
                 s.push('\n');
             }
         }
         self.out.write(&s);
+    }
+
+    /// A line with the source place instead of the address of an instruction, if names are wanted.
+    fn named_pc<'a>(&self, line: &'a str, r: &Recorder) -> Cow<'a, str> {
+        if self.names
+            && let Some((before, rest)) = line.split_once("pc=0x")
+            && let Some((pc, after)) = rest.split_once(' ')
+            && let Ok(pc) = usize::from_str_radix(pc, 16)
+        {
+            // SAFETY: [GC-LIVE] the recording keeps its prototypes; the address is only compared.
+            let place = unsafe { place(&r.protos, pc as *const Instr) };
+            return format!("{before}pc={place} {after}").into();
+        }
+        line.into()
     }
 
     /// Its register allocation, as text.

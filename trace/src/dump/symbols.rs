@@ -8,6 +8,7 @@ use traceorus_base::objects::*;
 use traceorus_vm::{dispatch, string};
 
 use crate::ir::{CallId, IrBuf, Ty};
+use crate::lower::Thunks;
 use crate::places::chunk_name;
 use crate::rt;
 
@@ -18,11 +19,11 @@ pub struct Symbols {
 }
 
 impl Symbols {
-    /// What is known of a state before anything is compiled: helpers, handlers, functions of traces.
+    /// What is known of a state before anything is compiled: helpers, handlers, functions of traces, thunks.
     ///
     /// # Safety
     /// `g` is the hot part of a live state.
-    pub unsafe fn of_state(g: *const GlobalHot) -> Symbols {
+    pub unsafe fn of_state(g: *const GlobalHot, thunks: &Thunks) -> Symbols {
         let mut s = Symbols::default();
         // SAFETY: as promised.
         let (base, resume) = unsafe { ((*g).code_base as u64, (*g).resume as u64) };
@@ -42,6 +43,15 @@ impl Symbols {
             s.add(rt::address(id) as u64, format!("rt_{}", id.info().name));
         }
         s.add(g as u64, "global".into());
+        for (address, name) in [
+            (thunks.exit, "exit_thunk"),
+            (thunks.poll, "poll_thunk"),
+            (thunks.barrier, "barrier_thunk"),
+            (thunks.alloc, "alloc_thunk"),
+            (thunks.ret, "return_thunk"),
+        ] {
+            s.add(address, name.into());
+        }
         s
     }
     /// Adds a name. The first one of an address stays.

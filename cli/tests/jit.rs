@@ -1,0 +1,329 @@
+//! The trace compiler seen from outside: options, variables, the `jit` library, dumps and reports.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Hot enough to be compiled, with a branch that makes a side trace.
+const LOOP: &str = "local s = 0\nfor i = 1, 20000 do\n  s = s + i\n  if i % 3 == 0 then s = s - 1 end\nend\nprint(s)\n";
+
+struct Ran {
+    status: Option<i32>,
+    out: String,
+    err: String,
+}
+
+fn run_with(args: &[&str], vars: &[(&str, &str)]) -> Ran {
+    let mut c = Command::new(env!("CARGO_BIN_EXE_traceorus"));
+    for (name, _) in std::env::vars() {
+        if name.starts_with("TRACEORUS_") || name.starts_with("LUA_") {
+            c.env_remove(name);
+        }
+    }
+    let o = c
+        .args(args)
+        .envs(vars.iter().copied())
+        .output()
+        .expect("it starts");
+    Ran {
+        status: o.status.code(),
+        out: String::from_utf8_lossy(&o.stdout).into_owned(),
+        err: String::from_utf8_lossy(&o.stderr).replace(env!("CARGO_BIN_EXE_traceorus"), "lua"),
+    }
+}
+
+fn run(args: &[&str]) -> Ran {
+    run_with(args, &[])
+}
+
+/// A file for one test; the folder is cargo's, the name the test's.
+fn scratch(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+fn script(name: &str, text: &str) -> String {
+    let path = scratch(name);
+    std::fs::write(&path, text).expect("writable");
+    path.to_str().expect("UTF-8").to_string()
+}
+
+/// Whether traces can be made here at all.
+fn compiles() -> bool {
+    let ok = run(&["-e", "print((jit.status()), pcall(jit.on))"]).out == "true\ttrue\n";
+    if !ok {
+        assert!(
+            std::env::var_os("TRACEORUS_NO_SKIP").is_none(),
+            "no traces can be made"
+        );
+        eprintln!("skipped: no traces can be made");
+    }
+    ok
+}
+
+#[test]
+fn bad_values_end_the_program() {
+    for (args, vars, message) in [
+        (
+            &["-j", "hotlop=1"][..],
+            &[][..],
+            "lua: -j: no parameter is called 'hotlop'\n",
+        ),
+        (
+            &["-jhotloop=0"],
+            &[],
+            "lua: -j: parameter 'hotloop' must be 1 to 65534\n",
+        ),
+        (&["-Ox"], &[], "lua: -O: 'x' is neither a level"),
+        (
+            &["--dump", "x"],
+            &[],
+            "lua: --dump: no stage 'x' to dump; there are bc,",
+        ),
+        (
+            &["--dump=ir:/nonexistent/x"],
+            &[],
+            "lua: cannot write dumps to /nonexistent/x: ",
+        ),
+        (
+            &["--perf=x"],
+            &[],
+            "lua: --perf: 'x' is neither map nor jitdump\n",
+        ),
+        (
+            &["--log", "a=b=c"],
+            &[],
+            "lua: TRACEORUS_LOG: 'a=b=c' is no filter: ",
+        ),
+        (
+            &[],
+            &[("TRACEORUS_JIT", "maybe")],
+            "lua: TRACEORUS_JIT: 'maybe' is neither off, on nor",
+        ),
+        (
+            &[],
+            &[("TRACEORUS_OPT", "-flod")],
+            "lua: TRACEORUS_OPT: no such pass: '-flod'",
+        ),
+        (
+            &[],
+            &[("TRACEORUS_DUMP", "ir,x")],
+            "lua: TRACEORUS_DUMP: no stage 'x'",
+        ),
+        (
+            &[],
+            &[("TRACEORUS_PERF", "1")],
+            "lua: TRACEORUS_PERF: '1' is neither",
+        ),
+        (
+            &[],
+            &[("TRACEORUS_GDBJIT", "x")],
+            "lua: TRACEORUS_GDBJIT: 'x' is neither",
+        ),
+    ] {
+        let args: Vec<&str> = args.iter().copied().chain(["-e", "print(1)"]).collect();
+        let r = run_with(&args, vars);
+        assert_eq!(
+            (r.status, r.out.as_str()),
+            (Some(1), ""),
+            "{args:?} {vars:?}"
+        );
+        assert!(r.err.starts_with(message), "{args:?} {vars:?}: {}", r.err);
+    }
+}
+
+#[test]
+fn help_lists_the_parameters() {
+    let r = run_with(&["-j", "help"], &[("TRACEORUS_JIT", "hotexit=3")]);
+    assert_eq!(r.status, Some(0));
+    let row = r.out.lines().find(|l| l.trim().starts_with("hotexit"));
+    let row: Vec<&str> = row.expect("a row").split_whitespace().collect();
+    assert_eq!(row[..4], ["hotexit", "3", "10", "1-65534"]);
+}
+
+#[test]
+fn switched_off() {
+    let file = script("switched_off.lua", LOOP);
+    for (args, vars) in [
+        (&["-joff"][..], &[][..]),
+        (&[], &[("TRACEORUS_JIT", "off")]),
+        (&["-j", "maxtrace=0"], &[]),
+    ] {
+        let args: Vec<&str> = args
+            .iter()
+            .copied()
+            .chain(["--dump=trace", &file])
+            .collect();
+        let r = run_with(&args, vars);
+        assert_eq!((r.status, r.out.as_str()), (Some(0), "200003334\n"));
+        assert!(!r.err.contains("---- TRACE 1"), "{}", r.err);
+    }
+}
+
+#[test]
+fn dumps() {
+    if !compiles() {
+        return;
+    }
+    let file = script("dumps.lua", LOOP);
+    let all = "bc,rec,ir,snap,ra,mc,exit,sym";
+    let one = run(&["--dump", all, &file]);
+    assert_eq!((one.status, one.out.as_str()), (Some(0), "200003334\n"));
+    for part in [
+        "main <",
+        "---- TRACE 1 IR\n",
+        "  #0 pc=/",
+        "---- TRACE 1 registers\n",
+        "---- TRACE 1 loop ",
+        "---- TRACE 1 mcode ",
+        "->entry:\n",
+        "->loop:\n",
+        "---- TRACE 1 exit ",
+        "side of 1/",
+    ] {
+        assert!(one.err.contains(part), "no '{part}' in\n{}", one.err);
+    }
+    assert!(!one.err.contains('\x1b'), "colours only on a terminal");
+    // with names instead of addresses, what is not about memory is the same in each run
+    let stages = "rec,snap,mc,exit,sym";
+    let dump = || run_with(&[&file], &[("TRACEORUS_DUMP", stages)]).err;
+    assert_eq!(dump(), dump());
+    // to a file
+    let to = scratch("dumps.txt");
+    let spec = format!("trace:{}", to.display());
+    let r = run(&["--dump", &spec, &file]);
+    assert_eq!(r.err, "");
+    let text = std::fs::read_to_string(&to).expect("the file");
+    assert!(text.starts_with("---- TRACE 1 loop "), "{text}");
+}
+
+#[test]
+fn statistics() {
+    let file = script("statistics.lua", LOOP);
+    let r = run(&["--stats", &file]);
+    assert_eq!(r.out, "200003334\n");
+    assert!(
+        r.err.starts_with("---- statistics of the trace compiler\n"),
+        "{}",
+        r.err
+    );
+    for part in ["\ntraces ", "\nguards ", "\nexits ", "\ntime "] {
+        assert!(r.err.contains(part), "no '{part}' in\n{}", r.err);
+    }
+    // as JSON, however the program ends
+    for (n, end) in ["", "os.exit(3)", "os.exit(3, true)", "error('x')"]
+        .iter()
+        .enumerate()
+    {
+        let file = script(&format!("statistics{n}.lua"), &format!("{LOOP}{end}"));
+        let to = scratch(&format!("statistics{n}.json"));
+        let _ = std::fs::remove_file(&to);
+        let spec = format!("json:{}", to.display());
+        let r = run_with(&[&file], &[("TRACEORUS_STATS", &spec)]);
+        assert_eq!(r.out, "200003334\n");
+        let text = std::fs::read(&to).expect("the file");
+        let v: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+        if compiles() {
+            assert!(v["traces"]["loops"].as_u64() >= Some(1), "{end}: {v}");
+            assert!(v["guards"]["asked"].as_u64() >= v["guards"]["implied"].as_u64());
+            let start = &v["traces"]["list"][0]["start"];
+            assert_eq!(start["chunk"], file.as_str());
+            assert_eq!(start["line"], 3);
+        }
+    }
+    let r = run(&["--stats=/nonexistent/x", "-e", "print(1)"]);
+    assert_eq!((r.status, r.out.as_str()), (Some(0), "1\n"));
+    assert!(
+        r.err
+            .starts_with("cannot write statistics to /nonexistent/x: "),
+        "{}",
+        r.err
+    );
+}
+
+#[test]
+fn explanation() {
+    let file = script("explanation.lua", LOOP);
+    let r = run(&["--explain", "-joff", &file]);
+    assert!(r.err.starts_with("Nothing is compiled"), "{}", r.err);
+    let r = run(&["--explain", "-e", "print(1)"]);
+    if compiles() {
+        assert!(r.err.starts_with("No line was hot"), "{}", r.err);
+        let r = run(&["--explain", &file]);
+        let at = format!("{file}:3: s = s + i");
+        let (_, rest) = r.err.split_once(&at).expect(&r.err);
+        let verdict = rest.lines().nth(1).expect("a verdict");
+        assert_eq!(verdict, "    compiled: trace 1 of a loop begins here");
+        // hot, and not to be compiled
+        let hook = "local function f()\n  local s = 0\n  for i = 1, 2000 do\n    s = s + i\n  end\n  return s\nend\njit.off(f)\nf()\n\
+                    for i = 1, 500 do\n  f()\nend\n";
+        let file = script("explanation_off.lua", hook);
+        let r = run(&["--explain", "-j", "hotloop=5", &file]);
+        assert!(
+            r.err.contains("compilation is switched off for it"),
+            "{}",
+            r.err
+        );
+    }
+}
+
+#[test]
+fn log() {
+    if !compiles() {
+        return;
+    }
+    let file = script("log.lua", LOOP);
+    let r = run_with(&[&file], &[("TRACEORUS_LOG", "compile=debug")]);
+    assert!(
+        r.err
+            .lines()
+            .any(|l| l.contains("DEBUG compile: compiled number=1")),
+        "{}",
+        r.err
+    );
+    assert_eq!(
+        run_with(&[&file], &[("TRACEORUS_LOG", "record=error")]).err,
+        ""
+    );
+}
+
+#[test]
+fn perf_map() {
+    if !compiles() {
+        return;
+    }
+    let file = script(
+        "perf_map.lua",
+        &format!("{LOOP}print(io.open('/proc/self/stat'):read('n'))"),
+    );
+    let r = run_with(&[&file], &[("TRACEORUS_PERF", "map")]);
+    let pid = r.out.lines().nth(1).expect("a number");
+    let name = format!("/tmp/perf-{pid}.map");
+    let map = std::fs::read_to_string(&name).expect("a map");
+    std::fs::remove_file(&name).expect("it is ours");
+    let line = map
+        .lines()
+        .find(|l| l.contains("trace_1:loop:"))
+        .expect("trace 1");
+    let words: Vec<&str> = line.splitn(3, ' ').collect();
+    assert!(u64::from_str_radix(words[0], 16).is_ok() && u64::from_str_radix(words[1], 16).is_ok());
+    assert!(words[2].ends_with("perf_map.lua:3"), "{line}");
+}
+
+#[test]
+fn library() {
+    let r = run(&[concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/jit/library.lua"
+    )]);
+    assert_eq!((r.status, r.err.as_str()), (Some(0), ""));
+    if compiles() {
+        let r = run(&[concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/jit/compiled.lua"
+        )]);
+        assert_eq!((r.status, r.err.as_str()), (Some(0), ""));
+    }
+    // what programs turn off stays off
+    let file = script("library_off.lua", &format!("jit.off(true, true)\n{LOOP}"));
+    let r = run(&["--dump=trace", &file]);
+    assert!(!r.err.contains("---- TRACE 1 "), "{}", r.err);
+}
