@@ -104,6 +104,70 @@ pub(super) unsafe extern "C" fn pop(l: *mut Thread, t: *mut Table) -> *const u64
         results(l, &[v])
     }
 }
+/// Elements may be moved within the array part without a barrier for each: the collector has not looked at the table, or will again.
+unsafe fn may_move(g: &mut Global, t: *mut Table) -> bool {
+    // SAFETY: [GC-LIVE] as above; [GC-BARRIER] the header's byte decides.
+    unsafe {
+        if (*t).hdr.barrier != 0 {
+            g.heap.barrier(&raw mut (*t).hdr, Value::NIL);
+        }
+        (*t).hdr.barrier == 0
+    }
+}
+pub(super) unsafe extern "C" fn insert(
+    l: *mut Thread,
+    t: *mut Table,
+    pos: i64,
+    payload: u64,
+    tag: i32,
+) -> i64 {
+    // SAFETY: [GC-LIVE] as above; what it takes is little, or in the array part; ranges are below the capacity.
+    unsafe {
+        let g = Global::of((*l).global);
+        let end = table::table_len(t) as i64 + 1;
+        let full = end >= i64::from((*t).arr_cap);
+        if pos < 1 || pos > end || full && table::table_growth_bytes(t) > MAX_GROWTH {
+            return 0;
+        }
+        if pos < end {
+            let last = table::table_get_int(t, end - 1);
+            table::table_set_int(g, t, end, last);
+            if end < i64::from((*t).arr_cap) && may_move(g, t) {
+                let n = (end - 1 - pos) as usize;
+                table::table_move_elements(t, pos as usize, pos as usize + 1, n);
+            } else {
+                for k in (pos + 1..end).rev() {
+                    let v = table::table_get_int(t, k - 1);
+                    table::table_set_int(g, t, k, v);
+                }
+            }
+        }
+        table::table_set_int(g, t, pos, Value::new(payload, Tag(tag)));
+        1
+    }
+}
+pub(super) unsafe extern "C" fn remove(l: *mut Thread, t: *mut Table, pos: i64) -> *const u64 {
+    // SAFETY: [GC-LIVE] as above; ranges are below the capacity.
+    unsafe {
+        let g = Global::of((*l).global);
+        let size = table::table_len(t) as i64;
+        if pos < 1 || pos > size || size >= i64::from((*t).arr_cap) {
+            return std::ptr::null();
+        }
+        let v = run_get((*t).array, pos as usize);
+        if may_move(g, t) {
+            let n = (size - pos) as usize;
+            table::table_move_elements(t, pos as usize + 1, pos as usize, n);
+        } else {
+            for k in pos..size {
+                let v = run_get((*t).array, k as usize + 1);
+                table::table_set_int(g, t, k, v);
+            }
+        }
+        table::table_set_int(g, t, size, Value::NIL);
+        results(l, &[v])
+    }
+}
 pub(super) unsafe extern "C" fn set_meta(l: *mut Thread, t: *mut Table, mt: *mut Table) -> i64 {
     // SAFETY: [GC-LIVE] as above.
     unsafe {
