@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use traceorus_base::objects::{Dict, DictEntry, GcHeader, GlobalHot, Str, Table, Thread, run_get};
+use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::state::Global;
 use traceorus_vm::string::str_bytes;
@@ -60,6 +60,7 @@ pub(super) unsafe extern "C" fn dict_any(
 // ---- results in memory ------------------------------------------------------------------------------------------------
 
 /// Leaves values where the trace loads them: payload and tag of each, two at most.
+#[inline(always)]
 unsafe fn results(l: *mut Thread, values: &[Value]) -> *const u64 {
     // SAFETY: the state's scratch memory; nothing that uses it runs before the trace has loaded them.
     unsafe {
@@ -188,6 +189,47 @@ thread_local! {
     static LATEST: [Cell<(usize, u32)>; HINTS] = const { [const { Cell::new((0, 0)) }; HINTS] };
 }
 
+/// Number, from 1, of the entry or field after number `n` that is not nil, if number `n` has this key; 0: there is none behind it.
+#[inline(always)]
+unsafe fn step(t: *mut Table, n: u32, payload: u64, tag: i32) -> Option<u32> {
+    // SAFETY: [GC-LIVE] as above; numbers are checked against the part's size.
+    unsafe {
+        let at = n.wrapping_sub(1);
+        let mut i = n;
+        if (*t).hdr.flags & flags::TAB_DICT != 0 {
+            let d = (*t).hash as *mut Dict;
+            let (entries, used) = ((*d).entries, (*d).used);
+            if at >= used {
+                return None;
+            }
+            let e = entries.add(at as usize);
+            if (*e).key_payload != payload || (*e).key_tag.0 != tag {
+                return None;
+            }
+            while i < used {
+                i += 1;
+                if (*entries.add(i as usize - 1)).val_tag != Tag::NIL {
+                    return Some(i);
+                }
+            }
+        } else {
+            let s = (*t).shape;
+            let (keys, used) = ((*s).keys, (*s).nfields);
+            let is_text = tag == Tag::STRING.0;
+            if at >= used || keys.is_null() || !is_text || *keys.add(at as usize) as u64 != payload
+            {
+                return None;
+            }
+            while i < used {
+                i += 1;
+                if !run_get((*t).hash.cast(), i as usize - 1).is_nil() {
+                    return Some(i);
+                }
+            }
+        }
+        Some(0)
+    }
+}
 pub(super) unsafe extern "C" fn next(
     l: *mut Thread,
     t: *mut Table,
@@ -200,6 +242,25 @@ pub(super) unsafe extern "C" fn next(
         let n = if at == t as usize { n } else { 0 };
         // SAFETY: [GC-LIVE] as above. A hint that does not fit costs a look-up.
         unsafe {
+            match step(t, n, payload, tag) {
+                Some(0) => return results(l, &[Value::NIL, Value::NIL]),
+                Some(n) => {
+                    hint.set((t as usize, n));
+                    let i = n as usize - 1;
+                    let (k, v) = if (*t).hdr.flags & flags::TAB_DICT != 0 {
+                        let e = &*(*((*t).hash as *mut Dict)).entries.add(i);
+                        (
+                            Value::new(e.key_payload, e.key_tag),
+                            Value::new(e.val_payload, e.val_tag),
+                        )
+                    } else {
+                        let k = *(*(*t).shape).keys.add(i);
+                        (Value::ptr(k, Tag::STRING), run_get((*t).hash.cast(), i))
+                    };
+                    return results(l, &[k, v]);
+                }
+                None => {}
+            }
             match table::table_next(t, Value::new(payload, Tag(tag)), n) {
                 Ok(Some((k, v, n))) => {
                     hint.set((t as usize, n));
