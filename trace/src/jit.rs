@@ -508,7 +508,7 @@ impl Jit {
                 thunks,
             };
             self.dump.allocation(number, || {
-                lower::print_allocation::<traceorus_asm::Host>(&input)
+                lower::print_allocation::<traceorus_asm::Host>(&input, &[])
                     .unwrap_or_else(|why| format!("none: {}\n", why.text()))
             });
             let out = lower::assemble::<traceorus_asm::Host>(&input)?;

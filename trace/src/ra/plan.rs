@@ -186,7 +186,7 @@ impl Plan {
             }
             TNew | TArr | FNew => n.push(ins.a, Kind::Reg),
             Base | Nop | Loop | Phi | PVal | SStW | StkChk | Poll | RetF | FRef | ARef | ATRef
-            | RetPc | STop | HRef | HTRef | CRef | CTRef | ERef | ETRef | XRef | CNew | UpAddr
+            | RetPc | STop | Sunk | HRef | HTRef | CRef | CTRef | ERef | ETRef | XRef | CNew | UpAddr
             | CArg | Call | CallN | CallL | XOp | XOpR => {}
         }
         n
