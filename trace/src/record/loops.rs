@@ -53,7 +53,7 @@ impl Recorder {
             // SAFETY: [CODE] the anchor is in live code.
             return unsafe { self.generic_loop_end() }.is_some_and(|end| end.pc == i.pc);
         }
-        i.pc == self.anchor as *const Instr
+        std::ptr::eq(i.pc, self.anchor)
     }
 
     /// The back edge of a loop is taken.
