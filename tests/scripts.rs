@@ -1,8 +1,8 @@
 //! Runs every script below `tests/lua`, and the examples, and compares what they print with the `.out` file beside each.
 //!
-//! The expected outputs come from Lua 5.4 itself: where `lua5.4` is installed, one test compares the two again. Each script runs three
-//! times, in three tests: plainly, with a collection at every allocation, and with the stack moved at every call. Some run again with the
-//! heap verified. A script's leading comment may hold directives:
+//! The expected outputs come from Lua 5.4 itself: where `lua5.4` is installed, one test compares the two again. Each script runs four
+//! times, in four tests: plainly, with a collection at every allocation, with the stack moved at every call, and with traces from the second
+//! iteration on. Some run again with the heap verified. A script's leading comment may hold directives:
 //!
 //! - `-- nostress: reason` leaves it out of all but the first;
 //! - `-- exit: N` expects another exit status than 0.
@@ -146,6 +146,18 @@ fn compiled_scripts_survive_stress() {
         &[HOT, ("TRACEORUS_STACK_STRESS", "1")],
         STRESS_TIMEOUT,
         |s| s.no_stress.is_none(),
+    );
+}
+
+#[test]
+fn scripts_print_the_same_when_compiled_early() {
+    let jit = ("TRACEORUS_JIT", "hotloop=2");
+    run_all("compiled early", &[jit], TIMEOUT, |_| true);
+    run_all(
+        "compiled early, GC stress",
+        &[jit, ("TRACEORUS_GC_STRESS", "1")],
+        STRESS_TIMEOUT,
+        |s| s.no_stress.is_none() && s.name.starts_with("jit/"),
     );
 }
 

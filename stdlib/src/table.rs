@@ -18,7 +18,7 @@ use traceorus_vm::ctx::{Ctx, LResult};
 use traceorus_vm::native;
 use traceorus_vm::number::fmt_number;
 use traceorus_vm::string::str_bytes;
-use traceorus_vm::table::{table_get_int, table_len, table_set_int};
+use traceorus_vm::table::{table_get_int, table_len, table_move_elements, table_set_int};
 
 use crate::string::buf::{Buf, append};
 
@@ -177,21 +177,6 @@ fn may_move(cx: Ctx, t: *mut Table) -> bool {
     }
 }
 
-/// Copies elements `from .. from + n` of the array part to `to ..`, as memmove does.
-///
-/// # Safety
-/// [GC-LIVE] both ranges lie within the array part; [`may_move`].
-unsafe fn move_array(t: *mut Table, from: usize, to: usize, n: usize) {
-    // SAFETY: payloads go up from the run's pointer and tags down from it, so the tags of a range are a range that
-    // ends with the tag of its first element.
-    unsafe {
-        let p = (*t).array;
-        std::ptr::copy(p.add(from), p.add(to), n);
-        let tags = p.cast::<u8>();
-        std::ptr::copy(tags.sub(from + n), tags.sub(to + n), n);
-    }
-}
-
 // ---- functions -----------------------------------------------------------------------------------------------------
 
 fn insert(cx: Ctx) -> LResult<usize> {
@@ -222,7 +207,7 @@ fn open_gap(cx: Ctx, t: Value, pos: i64, end: i64) -> LResult<()> {
         i -= 1;
         if end <= array_cap(t) && may_move(cx, t) {
             // SAFETY: [GC-LIVE] `end - 1` is in the array part.
-            unsafe { move_array(t, pos as usize, pos as usize + 1, (i - pos) as usize) };
+            unsafe { table_move_elements(t, pos as usize, pos as usize + 1, (i - pos) as usize) };
             return Ok(());
         }
     }
@@ -250,7 +235,7 @@ fn remove(cx: Ctx) -> LResult<usize> {
         && may_move(cx, t)
     {
         // SAFETY: [GC-LIVE] `size` is in the array part.
-        unsafe { move_array(t, pos as usize + 1, pos as usize, (size - pos) as usize) };
+        unsafe { table_move_elements(t, pos as usize + 1, pos as usize, (size - pos) as usize) };
         pos = size;
     }
     while pos < size {

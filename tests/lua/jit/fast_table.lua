@@ -184,3 +184,51 @@ do -- pairs and next
   for a, b, c in pairs({x = 1}) do print(a, b, c) end
   print(sum)
 end
+
+do -- queues: insertion and removal at positions
+  local insert, remove = table.insert, table.remove
+  local q, sum = {}, 0
+  for i = 1, N do
+    insert(q, 1, i)
+    insert(q, #q // 2 + 1, i + 0.5)
+    insert(q, #q + 1, "last")
+    insert(q, #q, {i})
+    if i % 3 == 0 then
+      local first, middle = remove(q, 1), remove(q, #q // 2)
+      sum = sum + (tonumber(first) or 1) + (tonumber(middle) or 2)
+      remove(q, #q)
+    end
+  end
+  print("queue", #q, sum)
+  local kinds = {}
+  for i = 1, #q do local k = math.type(q[i]) or type(q[i]); kinds[k] = (kinds[k] or 0) + 1 end
+  print(kinds.integer, kinds.float, kinds.string, kinds.table)
+  while #q > 0 do remove(q, 1) end
+  print(#q, remove(q, 1), next(q))
+  collectgarbage("step")
+  for i = 1, N do insert(q, 1, {i}) if i % 7 == 0 then collectgarbage("step", 1) end end
+  for i = 1, N do sum = sum + remove(q, i % #q + 1)[1] if i % 7 == 0 then collectgarbage("step", 1) end end
+  print(sum)
+  print(try(function() for i = 1, N do insert(q, i < N and 1 or i + 2, i) end end))
+  print(try(function() for i = 1, N do insert(q, i < N and 1 or 1.5, i) end end))
+end
+
+do -- generic loops inside loops, with something to be closed, and left early
+  local closed, n = 0, 0
+  local lists = {{1, 2, 3}, {4, 5}, {}, {a = 6, b = 7}}
+  for i = 1, N do
+    for _, v in ipairs(lists[i % 4 + 1]) do n = n + v if v == 5 then break end end
+    for k, v in pairs(lists[i % 4 + 1]) do n = n + v end
+    if i % 50 == 0 then
+      for k in next, {1}, nil, setmetatable({}, {__close = function() closed = closed + 1 end}) do n = n + k end
+    end
+    do
+      local c <close> = i % 2 == 0 and setmetatable({}, {__close = function() closed = closed + 1 end}) or nil
+      for _, v in ipairs(lists[1]) do n = n + v end
+    end
+  end
+  print(n, closed)
+  local function each(t) local i = 0 return function() i = i + 1 return t[i] end end
+  for i = 1, N do for v in each(lists[1]) do n = n + v end end
+  print(n)
+end

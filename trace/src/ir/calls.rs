@@ -206,6 +206,10 @@ calls! {
     TabAppend = "tabappend" true (Tab Any Tag) -> Int, STORE;
     /// Takes the last element away from a table without metatable: its payload and tag; null: as above
     TabPop = "tabpop" true (Tab) -> Ptr, Effect::WRITES.with(Effect::LENGTH);
+    /// Inserts the value at position b; 0: it should not, nothing has been done
+    TabInsert = "tabinsert" true (Tab Int Any Tag) -> Int, STORE;
+    /// As `TabPop` of the element at position b, the ones above moving down
+    TabRemove = "tabremove" true (Tab Int) -> Ptr, Effect::WRITES.with(Effect::LENGTH);
     /// Key and value after a key: payload, tag, payload, tag. Both nil at the end; null: no such key
     TabNext = "tabnext" true (Tab Any Tag) -> Ptr, READ;
     /// Prepares for `TabNext`

@@ -1,11 +1,12 @@
 //! Where a recording begins (loops, exits) and ends (the loop is closed, or left).
 
-use traceorus_base::bytecode as bc;
+use traceorus_base::bytecode::{self as bc, Op};
 use traceorus_base::frame::{self, kind};
 use traceorus_base::objects::*;
 use traceorus_vm::call::word_at;
+use traceorus_vm::dispatch;
 
-use super::{Frame, Kind, Rec, Recorder, Slot, Step, Tv};
+use super::{Cursor, Frame, Kind, Rec, Recorder, Slot, Step, Tv};
 use crate::abort::Abort;
 use crate::ir::{IrOp, REF_NONE, Ref, Ty};
 use crate::jit::{self, Trace};
@@ -141,12 +142,34 @@ impl Recorder {
             && self.frame().proto == self.protos[0]
         {
             let anchor = self.anchor as *const Instr;
-            let (lo, hi) = (self.start_pc.min(anchor), self.start_pc.max(anchor));
+            // SAFETY: [CODE] the anchor is in live code.
+            let (lo, hi) = match unsafe { self.generic_loop_end() } {
+                // the body lies between the target of TFORLOOP and TFORLOOP
+                Some(end) => (end.target32(), end.pc),
+                None => (self.start_pc.min(anchor), self.start_pc.max(anchor)),
+            };
             if pc < lo || pc > hi {
                 return Err(Abort::LeavingLoop);
             }
         }
         Ok(())
+    }
+
+    /// The TFORLOOP of the loop that is recorded, if that is a generic one, which begins at its TFORCALL.
+    pub(crate) unsafe fn generic_loop_end(&self) -> Option<Cursor> {
+        // SAFETY: [CODE] the anchor is in live code; a TFORLOOP follows each TFORCALL.
+        unsafe {
+            if self.anchor.is_null() || dispatch::op_at(self.anchor) != Op::TForCall {
+                return None;
+            }
+            let pc = self.anchor.add(Op::TForCall.words()) as *const Instr;
+            debug_assert_eq!(dispatch::op_at(pc), Op::TForLoop);
+            Some(Cursor {
+                pc,
+                w: *pc,
+                op: Op::TForLoop,
+            })
+        }
     }
 
     /// At the beginning again?

@@ -7,7 +7,7 @@ use traceorus_vm::table::{table_get_int, table_next};
 
 use super::table::Tab;
 use super::{Cursor, Rec, Recorder, Step, Tv};
-use crate::ir::{IrOp, Ty};
+use crate::ir::{FieldId, IrOp, REF_NONE, Ty};
 
 impl Recorder {
     /// `R[A], .. = R[A-4](R[A-3], R[A-2])`.
@@ -55,6 +55,36 @@ impl Recorder {
             }
             let top = self.base() + a + wanted;
             self.forget_from(top);
+            Ok(Step::More)
+        }
+    }
+
+    /// `R[A+3]` is to be closed after the loop, unless it is nil or false.
+    pub(crate) unsafe fn tfor_prep(&mut self, i: Cursor) -> Rec<Step> {
+        let at = i.ra() + 3;
+        if !self.observed(at).is_falsy() {
+            // SAFETY: as `instruction`.
+            return unsafe { self.generic(i) };
+        }
+        let v = self.tv(at)?;
+        self.guard_truth(v, true)?;
+        Ok(Step::More)
+    }
+
+    /// Nothing is to be closed, as nothing is pending in the whole thread.
+    pub(crate) unsafe fn close(&mut self, i: Cursor) -> Rec<Step> {
+        // SAFETY: as `instruction`.
+        unsafe {
+            if (*self.l).tbc_len != 0 {
+                return self.generic(i);
+            }
+            let p = &raw const self.global().hot.current;
+            let p = self.buf.k_ptr(p as u64);
+            let p = self.emit(IrOp::XRef, Ty::Ptr, p, REF_NONE)?;
+            let l = self.emit(IrOp::LdV, Ty::Ptr, p, REF_NONE)?;
+            let n = self.field(l, FieldId::ThreadTbc)?;
+            let zero = self.buf.k(Ty::U32, 0);
+            self.guard(IrOp::Eq, Ty::U32, n, zero)?;
             Ok(Step::More)
         }
     }

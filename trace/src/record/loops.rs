@@ -19,6 +19,7 @@ impl Recorder {
                     Ok(Step::More)
                 }
                 Op::TForCall => self.tfor_call(i),
+                Op::TForPrep => self.tfor_prep(i),
                 Op::ForPrep => self.for_prep(i),
                 Op::ForLoop | Op::ForLoopV => self.for_loop(i),
                 Op::TForLoop => {
@@ -46,9 +47,18 @@ impl Recorder {
         }
     }
 
+    /// The loop instruction is that of the loop that is recorded.
+    fn is_own(&self, i: Cursor) -> bool {
+        if i.op == Op::TForLoop {
+            // SAFETY: [CODE] the anchor is in live code.
+            return unsafe { self.generic_loop_end() }.is_some_and(|end| end.pc == i.pc);
+        }
+        std::ptr::eq(i.pc, self.anchor)
+    }
+
     /// The back edge of a loop is taken.
     fn back_edge(&mut self, i: Cursor) -> Rec<()> {
-        if i.pc == self.anchor as *const Instr {
+        if self.is_own(i) {
             return Ok(());
         }
         let n = self.unrolled.entry(i.pc as usize).or_insert(0);
@@ -61,7 +71,7 @@ impl Recorder {
 
     /// A loop ends; not the one that is recorded, unless it is left for good.
     fn leaves(&self, i: Cursor) -> Rec<()> {
-        if i.pc == self.anchor as *const Instr {
+        if self.is_own(i) {
             return Err(Abort::LeavingLoop);
         }
         Ok(())

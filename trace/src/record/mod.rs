@@ -384,6 +384,7 @@ impl Recorder {
                 Ret0 | Ret1 | Ret | RetM => return self.ret(i),
                 Vararg | VarargM => return self.vararg(i),
                 Concat => return self.concat(i),
+                Close => return self.close(i),
                 _ => return self.generic(i),
             }
             Ok(Step::More)

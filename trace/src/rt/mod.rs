@@ -80,6 +80,8 @@ pub fn address(id: CallId) -> usize {
         Utf8Len = string::utf8_len,
         TabAppend = table::append,
         TabPop = table::pop,
+        TabInsert = table::insert,
+        TabRemove = table::remove,
         TabNext = table::next,
         NextPrepare = table::next_prepare,
         SetMeta = table::set_meta,

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use traceorus_base::objects::{Dict, DictEntry, GcHeader, GlobalHot, Str, Table, Thread, run_get};
+use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::state::Global;
 use traceorus_vm::string::str_bytes;
@@ -60,6 +60,7 @@ pub(super) unsafe extern "C" fn dict_any(
 // ---- results in memory ------------------------------------------------------------------------------------------------
 
 /// Leaves values where the trace loads them: payload and tag of each, two at most.
+#[inline(always)]
 unsafe fn results(l: *mut Thread, values: &[Value]) -> *const u64 {
     // SAFETY: the state's scratch memory; nothing that uses it runs before the trace has loaded them.
     unsafe {
@@ -104,6 +105,70 @@ pub(super) unsafe extern "C" fn pop(l: *mut Thread, t: *mut Table) -> *const u64
         results(l, &[v])
     }
 }
+/// Elements may be moved within the array part without a barrier for each: the collector has not looked at the table, or will again.
+unsafe fn may_move(g: &mut Global, t: *mut Table) -> bool {
+    // SAFETY: [GC-LIVE] as above; [GC-BARRIER] the header's byte decides.
+    unsafe {
+        if (*t).hdr.barrier != 0 {
+            g.heap.barrier(&raw mut (*t).hdr, Value::NIL);
+        }
+        (*t).hdr.barrier == 0
+    }
+}
+pub(super) unsafe extern "C" fn insert(
+    l: *mut Thread,
+    t: *mut Table,
+    pos: i64,
+    payload: u64,
+    tag: i32,
+) -> i64 {
+    // SAFETY: [GC-LIVE] as above; what it takes is little, or in the array part; ranges are below the capacity.
+    unsafe {
+        let g = Global::of((*l).global);
+        let end = table::table_len(t) as i64 + 1;
+        let full = end >= i64::from((*t).arr_cap);
+        if pos < 1 || pos > end || full && table::table_growth_bytes(t) > MAX_GROWTH {
+            return 0;
+        }
+        if pos < end {
+            let last = table::table_get_int(t, end - 1);
+            table::table_set_int(g, t, end, last);
+            if end < i64::from((*t).arr_cap) && may_move(g, t) {
+                let n = (end - 1 - pos) as usize;
+                table::table_move_elements(t, pos as usize, pos as usize + 1, n);
+            } else {
+                for k in (pos + 1..end).rev() {
+                    let v = table::table_get_int(t, k - 1);
+                    table::table_set_int(g, t, k, v);
+                }
+            }
+        }
+        table::table_set_int(g, t, pos, Value::new(payload, Tag(tag)));
+        1
+    }
+}
+pub(super) unsafe extern "C" fn remove(l: *mut Thread, t: *mut Table, pos: i64) -> *const u64 {
+    // SAFETY: [GC-LIVE] as above; ranges are below the capacity.
+    unsafe {
+        let g = Global::of((*l).global);
+        let size = table::table_len(t) as i64;
+        if pos < 1 || pos > size || size >= i64::from((*t).arr_cap) {
+            return std::ptr::null();
+        }
+        let v = run_get((*t).array, pos as usize);
+        if may_move(g, t) {
+            let n = (size - pos) as usize;
+            table::table_move_elements(t, pos as usize + 1, pos as usize, n);
+        } else {
+            for k in pos..size {
+                let v = run_get((*t).array, k as usize + 1);
+                table::table_set_int(g, t, k, v);
+            }
+        }
+        table::table_set_int(g, t, size, Value::NIL);
+        results(l, &[v])
+    }
+}
 pub(super) unsafe extern "C" fn set_meta(l: *mut Thread, t: *mut Table, mt: *mut Table) -> i64 {
     // SAFETY: [GC-LIVE] as above.
     unsafe {
@@ -124,6 +189,47 @@ thread_local! {
     static LATEST: [Cell<(usize, u32)>; HINTS] = const { [const { Cell::new((0, 0)) }; HINTS] };
 }
 
+/// Number, from 1, of the entry or field after number `n` that is not nil, if number `n` has this key; 0: there is none behind it.
+#[inline(always)]
+unsafe fn step(t: *mut Table, n: u32, payload: u64, tag: i32) -> Option<u32> {
+    // SAFETY: [GC-LIVE] as above; numbers are checked against the part's size.
+    unsafe {
+        let at = n.wrapping_sub(1);
+        let mut i = n;
+        if (*t).hdr.flags & flags::TAB_DICT != 0 {
+            let d = (*t).hash as *mut Dict;
+            let (entries, used) = ((*d).entries, (*d).used);
+            if at >= used {
+                return None;
+            }
+            let e = entries.add(at as usize);
+            if (*e).key_payload != payload || (*e).key_tag.0 != tag {
+                return None;
+            }
+            while i < used {
+                i += 1;
+                if (*entries.add(i as usize - 1)).val_tag != Tag::NIL {
+                    return Some(i);
+                }
+            }
+        } else {
+            let s = (*t).shape;
+            let (keys, used) = ((*s).keys, (*s).nfields);
+            let is_text = tag == Tag::STRING.0;
+            if at >= used || keys.is_null() || !is_text || *keys.add(at as usize) as u64 != payload
+            {
+                return None;
+            }
+            while i < used {
+                i += 1;
+                if !run_get((*t).hash.cast(), i as usize - 1).is_nil() {
+                    return Some(i);
+                }
+            }
+        }
+        Some(0)
+    }
+}
 pub(super) unsafe extern "C" fn next(
     l: *mut Thread,
     t: *mut Table,
@@ -136,6 +242,25 @@ pub(super) unsafe extern "C" fn next(
         let n = if at == t as usize { n } else { 0 };
         // SAFETY: [GC-LIVE] as above. A hint that does not fit costs a look-up.
         unsafe {
+            match step(t, n, payload, tag) {
+                Some(0) => return results(l, &[Value::NIL, Value::NIL]),
+                Some(n) => {
+                    hint.set((t as usize, n));
+                    let i = n as usize - 1;
+                    let (k, v) = if (*t).hdr.flags & flags::TAB_DICT != 0 {
+                        let e = &*(*((*t).hash as *mut Dict)).entries.add(i);
+                        (
+                            Value::new(e.key_payload, e.key_tag),
+                            Value::new(e.val_payload, e.val_tag),
+                        )
+                    } else {
+                        let k = *(*(*t).shape).keys.add(i);
+                        (Value::ptr(k, Tag::STRING), run_get((*t).hash.cast(), i))
+                    };
+                    return results(l, &[k, v]);
+                }
+                None => {}
+            }
             match table::table_next(t, Value::new(payload, Tag(tag)), n) {
                 Ok(Some((k, v, n))) => {
                     hint.set((t as usize, n));

@@ -611,3 +611,18 @@ pub unsafe fn table_array_store_slow(g: &mut Global, t: *mut Table, i: i64, v: V
     // SAFETY: [GC-LIVE].
     unsafe { table_set_int(g, t, i, v) }
 }
+
+/// Copies elements `from .. from + n` of the array part to `to ..`, as memmove does.
+///
+/// # Safety
+/// [GC-LIVE] both ranges lie within the array part; [GC-BARRIER] the table's barrier byte is 0.
+pub unsafe fn table_move_elements(t: *mut Table, from: usize, to: usize, n: usize) {
+    // SAFETY: payloads go up from the run's pointer and tags down from it, so the tags of a range are a range that
+    // ends with the tag of its first element.
+    unsafe {
+        let p = (*t).array;
+        std::ptr::copy(p.add(from), p.add(to), n);
+        let tags = p.cast::<u8>();
+        std::ptr::copy(tags.sub(from + n), tags.sub(to + n), n);
+    }
+}

@@ -33,11 +33,33 @@ impl Recorder {
         }
     }
 
+    /// Inserts at a position.
+    unsafe fn insert_at(&mut self, c: Native, t: Tab) -> Results {
+        // SAFETY: [GC-LIVE] as `native`.
+        unsafe {
+            let pos = self.oarg(c, 2);
+            let len = table_len(t.p) as i64;
+            if pos.tag != Tag::INT || !(1..=len + 1).contains(&pos.as_int()) {
+                return Ok(None);
+            }
+            let pos = self.arg(c, 2)?.val;
+            let v = self.arg(c, 3)?;
+            let bits = self.bits(v)?;
+            let done = self.rt(IrOp::Call, CallId::TabInsert, &[t.r, pos, bits, v.tag])?;
+            let zero = self.buf.k_int(0);
+            self.guard(IrOp::Ne, Ty::Int, done, zero)?;
+            Ok(Some(Vec::new()))
+        }
+    }
+
     /// Appends.
     unsafe fn insert(&mut self, c: Native, t: Tab) -> Results {
         // SAFETY: [GC-LIVE] as `native`.
         unsafe {
             let ov = self.oarg(c, 2);
+            if c.nargs == 3 {
+                return self.insert_at(c, t);
+            }
             if c.nargs != 2 || ov.is_nil() {
                 return Ok(None);
             }
@@ -62,15 +84,24 @@ impl Recorder {
         }
     }
 
-    /// Takes the last element away.
+    /// Takes an element away, by default the last one.
     unsafe fn remove(&mut self, c: Native, t: Tab) -> Results {
         // SAFETY: [GC-LIVE] as `native`.
         unsafe {
             let n = table_len(t.p);
-            if c.nargs != 1 || n == 0 || n >= u64::from((*t.p).arr_cap) {
+            if c.nargs > 2 || n == 0 || n >= u64::from((*t.p).arr_cap) {
                 return Ok(None);
             }
-            let at = self.rt(IrOp::Call, CallId::TabPop, &[t.r])?;
+            let at = if c.nargs == 2 {
+                let pos = self.oarg(c, 2);
+                if pos.tag != Tag::INT || !(1..=n).contains(&pos.payload) {
+                    return Ok(None);
+                }
+                let pos = self.arg(c, 2)?.val;
+                self.rt(IrOp::Call, CallId::TabRemove, &[t.r, pos])?
+            } else {
+                self.rt(IrOp::Call, CallId::TabPop, &[t.r])?
+            };
             let null = self.buf.k_ptr(0);
             self.guard(IrOp::Ne, Ty::Ptr, at, null)?;
             Ok(Some(vec![self.result(at, 0)?]))
