@@ -29,6 +29,10 @@ fn main() {
 .hidden traceorus_interp_enter
 .globl traceorus_interp_resume
 .hidden traceorus_interp_resume
+.globl traceorus_interp_back
+.hidden traceorus_interp_back
+.globl traceorus_interp_back_default
+.hidden traceorus_interp_back_default
 traceorus_interp_base:
 ";
     s.push_str(text);
@@ -50,6 +54,8 @@ traceorus_interp_base:
         (code.active, "traceorus_interp_active"),
         (code.enter, "traceorus_interp_enter"),
         (code.resume, "traceorus_interp_resume"),
+        (code.back, "traceorus_interp_back"),
+        (code.back_default, "traceorus_interp_back_default"),
     ];
     marks.sort_unstable();
     let upto = |s: &mut String, at: &mut u32, to: u32, marks: &mut Vec<(u32, &str)>| {

@@ -54,6 +54,11 @@ pub mod kind {
 /// their spill slots and the place where their exits save registers are there. Nobody else uses them, and entries that nest have
 /// some each.
 pub const JIT_SLOTS: u32 = 300;
+/// The local slot (of `Masm::local`) with the address where execution goes on when an instruction that a trace has
+/// performed by its handler is done: see "The back region" in docs/INTERPRETER.md.
+pub const BACK_SLOT: u32 = 1 + JIT_SLOTS;
+/// The local slot in which the trace keeps BASE meanwhile.
+pub const BACK_BASE_SLOT: u32 = JIT_SLOTS;
 
 /// First bit of the delta.
 pub const DELTA_SHIFT: u32 = 47;

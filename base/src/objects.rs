@@ -660,6 +660,11 @@ pub struct GlobalHot {
     /// What the loader writes into the continuation words of calls (`Op::has_continuation`): machine code that compiled returns
     /// jump to where nothing compiled goes on after the call. Null until the trace compiler sets it: code loaded before has 0 there.
     pub cont_stub: *const u8,
+    /// Start of the back region: the next instruction that is dispatched there goes to the address in the native frame's
+    /// `frame::BACK_SLOT`. Null without a generated interpreter.
+    pub code_back: *const u8,
+    /// What that slot holds while no trace waits: the thread goes on in its own region.
+    pub back_default: *const u8,
 }
 
 /// Bits of `GlobalHot::poll`.

@@ -127,6 +127,13 @@ fn helper(pc: u64) -> u64 {
     dispatch::helper_address(op) as u64
 }
 
+/// Address of the handler of the instruction at `pc`, if it does nothing but perform it.
+fn handler(pc: u64) -> Option<u64> {
+    // SAFETY: as above.
+    let op = unsafe { dispatch::op_at(pc as *const Instr) };
+    dispatch::handler_address(op).map(|a| a as u64)
+}
+
 /// Snapshots of the POLLs of a trace.
 fn polls(ir: &IrBuf) -> Vec<SnapNo> {
     (0..ir.len())
@@ -207,6 +214,7 @@ impl Jit {
             resume: g.hot.resume as u64,
             disturbed_offset: DISTURBED,
             helpers: helper,
+            handlers: handler,
         };
         let first = area.next_address();
         let (code, thunks) = lower::emit_thunks::<traceorus_asm::Host>(first, &rust).ok()?;

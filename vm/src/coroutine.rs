@@ -52,7 +52,7 @@ fn create(cx: Ctx<'_>) -> LResult<*mut Thread> {
         (*co).hook_count = (*cx.l).hook_count;
         (*co).hook_left = (*cx.l).hook_count;
         (*co).hook_value = (*cx.l).hook_value;
-        (*co).dispatch = (*cx.l).dispatch;
+        (*co).dispatch = dispatch::wanted_dispatch(co);
         Ok(co)
     }
 }

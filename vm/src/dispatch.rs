@@ -48,6 +48,9 @@ mod target {
     pub(super) fn resume() -> *const u8 {
         std::ptr::null()
     }
+    pub(super) fn back() -> (*const u8, *const u8) {
+        (std::ptr::null(), std::ptr::null())
+    }
     pub(super) unsafe fn enter(g: *mut GlobalHot, mut pc: *const Instr) {
         // SAFETY: [CODE] pc is at an instruction of the current thread's running frame.
         unsafe {
@@ -75,6 +78,8 @@ mod target {
         static traceorus_interp_base: u8;
         static traceorus_interp_active: u8;
         static traceorus_interp_resume: u8;
+        static traceorus_interp_back: u8;
+        static traceorus_interp_back_default: u8;
         fn traceorus_interp_enter(g: *mut GlobalHot, pc: *const Instr);
     }
 
@@ -104,6 +109,13 @@ mod target {
         // only the address is taken
         &raw const traceorus_interp_resume
     }
+    pub(super) fn back() -> (*const u8, *const u8) {
+        // only addresses are taken
+        (
+            &raw const traceorus_interp_back,
+            &raw const traceorus_interp_back_default,
+        )
+    }
     pub(super) unsafe fn enter(g: *mut GlobalHot, pc: *const Instr) {
         // SAFETY: [CODE] as the caller.
         unsafe { traceorus_interp_enter(g, pc) }
@@ -121,6 +133,14 @@ pub fn op_of(h: u16) -> Op {
 /// Address of the helper of an op, `helper(l, pc) -> next pc`, for traces that call it; see [`crate::helpers`].
 pub fn helper_address(op: Op) -> usize {
     HELPERS[op as usize] as *const () as usize
+}
+
+/// Address of the handler of an op in the normal region, for traces that perform an instruction by it. None if the handler does more
+/// than the instruction: ops that count. Not without a generated interpreter.
+pub fn handler_address(op: Op) -> Option<usize> {
+    let back = target::back().0;
+    (op.counter().is_none() && !back.is_null())
+        .then(|| target::bases().0 as usize + 8 * handler_of(op) as usize)
 }
 
 /// Address of [`poll_step`].
@@ -145,6 +165,7 @@ pub fn install(g: &mut Global) {
     g.hot.code_active = active;
     g.hot.helpers = TABLE.as_ptr() as *const u64;
     g.hot.resume = target::resume();
+    (g.hot.code_back, g.hot.back_default) = target::back();
 }
 
 /// What emitted code calls through `GlobalHot::helpers`: the helpers by op number (lean functions for headers), then the
@@ -244,7 +265,18 @@ pub unsafe extern "C" fn header_step(
 /// [CODE] `pc` is the next instruction of the current thread.
 pub unsafe fn run(l: *mut Thread, pc: *const Instr) {
     // SAFETY: as promised.
-    unsafe { target::enter((*l).global, pc) }
+    unsafe {
+        let g = (*l).global;
+        // a trace that waits below for its instruction has the back region: what runs here is not that instruction
+        let waits = (*l).dispatch == (*g).code_back && !(*g).code_back.is_null();
+        if waits {
+            (*l).dispatch = (*g).code_base;
+        }
+        target::enter(g, pc);
+        if waits && (*l).dispatch == (*g).code_base {
+            (*l).dispatch = (*g).code_back;
+        }
+    }
 }
 
 /// The dispatch base that a thread should have: that of the active region if it has a hook or a trace is being recorded.

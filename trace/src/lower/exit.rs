@@ -47,6 +47,8 @@ pub struct RustEntry {
     pub disturbed_offset: i32,
     /// Address of the helper of the instruction at a pc.
     pub helpers: fn(pc: u64) -> u64,
+    /// Address of the handler of the instruction at a pc, if a trace may perform it by that.
+    pub handlers: fn(pc: u64) -> Option<u64>,
 }
 
 /// Addresses of the thunks, and what traces need of [`RustEntry`].
@@ -68,6 +70,8 @@ pub struct Thunks {
     pub disturbed_offset: i32,
     /// As in [`RustEntry`].
     pub helpers: fn(pc: u64) -> u64,
+    /// As in [`RustEntry`].
+    pub handlers: fn(pc: u64) -> Option<u64>,
 }
 
 /// Index of spill slot `n` from the save area's address, in words.
@@ -183,6 +187,7 @@ pub fn emit_thunks<M: TraceRegs>(
         resume: rust.resume,
         disturbed_offset: rust.disturbed_offset,
         helpers: rust.helpers,
+        handlers: rust.handlers,
     };
     Ok((code.bytes, thunks))
 }

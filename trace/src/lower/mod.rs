@@ -164,6 +164,10 @@ enum Cold {
         back: Label,
         snap: SnapNo,
     },
+    /// An instruction that its handler has performed does not go on where it should: the interpreter takes over there.
+    Leave {
+        from: Label,
+    },
     Divide {
         from: Label,
         back: Label,
@@ -472,6 +476,12 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
     fn cold_paths(&mut self) {
         for cold in std::mem::take(&mut self.cold) {
             match cold {
+                Cold::Leave { from } => {
+                    self.m.bind(from);
+                    self.m.store(B64, at(M::THREAD, call::BASE), M::BASE);
+                    self.m.mov(d(M::RET0), M::PC);
+                    self.m.jump_abs(self.input.thunks.resume);
+                }
                 Cold::Barrier {
                     from,
                     back,

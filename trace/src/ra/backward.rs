@@ -574,9 +574,9 @@ impl Walk<'_> {
                 self.free_slot(r);
             }
         }
-        let clobbered = regs.caller_saved();
+        let clobbered = regs.clobbered(ins.op);
         for q in clobbered.minus(self.free) {
-            self.move_from(i, q, regs.callee_saved)?;
+            self.move_from(i, q, regs.callee_saved.minus(clobbered))?;
         }
         self.arguments(i, &c)
     }

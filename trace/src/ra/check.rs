@@ -177,7 +177,7 @@ impl Check<'_> {
             for &(arg, reg) in c.args() {
                 self.reads(Place::Reg(reg), arg)?;
             }
-            self.clobber(regs.caller_saved());
+            self.clobber(regs.clobbered(ins.op));
         } else {
             self.operands(i)?;
         }

@@ -171,6 +171,13 @@ impl RegInfo {
     pub fn caller_saved(&self) -> RegSet {
         self.allocatable.minus(self.callee_saved)
     }
+    /// Allocatable registers that a call instruction destroys: handlers of the interpreter keep none.
+    pub fn clobbered(&self, op: crate::ir::IrOp) -> RegSet {
+        match op {
+            crate::ir::IrOp::XOp | crate::ir::IrOp::XOpR => self.allocatable,
+            _ => self.caller_saved(),
+        }
+    }
 }
 
 /// Where a value is.

@@ -30,7 +30,7 @@ use traceorus_asm::operand::{at, at_index};
 use traceorus_asm::{Addr, AluOp, AsmError, Cond, Gpr, Label, LoadKind, Masm, Scale, Size, d};
 use traceorus_base::Tag;
 use traceorus_base::bytecode::{CALL_WORDS, Op};
-use traceorus_base::frame::JIT_SLOTS;
+use traceorus_base::frame::{BACK_SLOT, JIT_SLOTS};
 use traceorus_base::objects::{GlobalHot, Thread};
 
 pub(crate) use LoadKind::{S8To32, S16To32, S16To64, S32To64, U16, U32, U64};
@@ -66,6 +66,10 @@ pub struct Interp {
     pub handlers: Vec<u32>,
     /// Offset of the entry from native code.
     pub enter: u32,
+    /// Byte offset of the back region.
+    pub back: u32,
+    /// Offset of what the back region leads to while no trace waits.
+    pub back_default: u32,
     /// Offset of the place where traces go on in the interpreter (RET0: next pc).
     pub resume: u32,
     /// Named ranges: name, start, end.
@@ -211,6 +215,10 @@ impl<M: Masm> Gen<M> {
     }
     /// Enters the trace whose number is in T1, with BASE, THREAD and GLOBAL as ever and PC = the next instruction.
     pub fn enter_trace(&mut self) {
+        // the trace uses the native frame's slots: one that waits for an instruction does not go on
+        self.m
+            .load(U64, d(M::T0), at(M::GLOBAL, goff!(back_default)));
+        self.m.store(B64, M::local(BACK_SLOT), M::T0);
         self.m.load(U64, d(M::T0), at(M::GLOBAL, goff!(traces)));
         self.m
             .load(U64, d(M::T0), at_index(M::T0, M::T1, Scale::S8, 0));
@@ -319,7 +327,7 @@ impl<M: Masm> Gen<M> {
         self.m.end_symbol();
     }
 
-    fn common(&mut self) -> (Label, Label) {
+    fn common(&mut self) -> Common {
         let (helper, resume) = (self.call_helper, self.resume);
         self.m.align(16);
         self.m.begin_symbol("traceorus_call_helper");
@@ -357,9 +365,30 @@ impl<M: Masm> Gen<M> {
         self.m.end_symbol();
 
         self.m.align(16);
+        self.m.begin_symbol("traceorus_back_stub");
+        let back = self.m.here();
+        self.m.jump_mem(M::local(BACK_SLOT));
+        // no trace waits: the thread's region is the normal one again, unless something else has been asked for
+        let default = self.m.here();
+        let kept = self.m.new_label();
+        self.m
+            .load(U64, d(M::T0), at(M::GLOBAL, goff!(code_back)));
+        self.m
+            .branch(Cond::Ne, B64, M::T0, at(M::THREAD, toff!(dispatch)), kept);
+        self.m
+            .load(U64, d(M::T0), at(M::GLOBAL, goff!(code_base)));
+        self.m.store(B64, at(M::THREAD, toff!(dispatch)), M::T0);
+        self.m.bind(kept);
+        self.reload_code();
+        self.next(0);
+        self.m.end_symbol();
+
+        self.m.align(16);
         self.m.begin_symbol("traceorus_enter_body");
         let enter = self.m.here();
         self.m.prologue(2 + JIT_SLOTS);
+        self.m.load(U64, d(M::T7), at(M::ARG0, goff!(back_default)));
+        self.m.store(B64, M::local(BACK_SLOT), M::T7);
         self.m
             .parallel_move(&[(M::GLOBAL, M::ARG0.into()), (M::PC, M::ARG1.into())]);
         self.m
@@ -368,8 +397,21 @@ impl<M: Masm> Gen<M> {
         self.reload_code();
         self.next(0);
         self.m.end_symbol();
-        (active, enter)
+        Common {
+            active,
+            back,
+            default,
+            enter,
+        }
     }
+}
+
+/// Places in the code that all handlers share.
+struct Common {
+    active: Label,
+    back: Label,
+    default: Label,
+    enter: Label,
 }
 
 /// Generates the interpreter for the target of `M`.
@@ -382,36 +424,43 @@ pub fn generate<M: Masm>(raw_jump: RawJump) -> Result<Interp, AsmError> {
     g.flush_cold();
     g.m.end_symbol();
     g.stubs();
-    let (active, enter) = g.common();
+    let common = g.common();
     let (entry, resume) = (g.entry.clone(), g.resume);
     let code = g.m.finalize()?;
     let off = |l: Label| code.label_offset(l).expect("bound");
     let handlers: Vec<u32> = entry.iter().map(|&l| off(l)).collect();
-    let stub = off(active);
     let mut bytes = code.bytes.clone();
-    bytes.resize(bytes.len().next_multiple_of(64), 0xCC);
-    let base = bytes.len() as u32;
-    // the mirror: only as long as the handlers reach
-    for (i, &h) in handlers.iter().enumerate() {
-        assert!(
-            h % 8 == 0 && h / 8 <= u32::from(u16::MAX),
-            "handler {i} out of reach"
-        );
-        bytes.resize((base + h) as usize, 0xCC);
-        let jump = raw_jump(base + h, stub);
-        bytes.extend_from_slice(&jump);
-    }
+    // mirrors: only as long as the handlers reach
+    let mut mirror = |stub: u32| {
+        bytes.resize(bytes.len().next_multiple_of(64), 0xCC);
+        let base = bytes.len() as u32;
+        for (i, &h) in handlers.iter().enumerate() {
+            assert!(
+                h % 8 == 0 && h / 8 <= u32::from(u16::MAX),
+                "handler {i} out of reach"
+            );
+            bytes.resize((base + h) as usize, 0xCC);
+            let jump = raw_jump(base + h, stub);
+            bytes.extend_from_slice(&jump);
+        }
+        (base, bytes.len() as u32)
+    };
+    let active = mirror(off(common.active));
+    let back = mirror(off(common.back));
     let mut symbols: Vec<(String, u32, u32)> = code
         .symbols
         .iter()
         .map(|s| (s.name.clone(), s.start, s.end))
         .collect();
-    symbols.push(("traceorus_active_region".into(), base, bytes.len() as u32));
+    symbols.push(("traceorus_active_region".into(), active.0, active.1));
+    symbols.push(("traceorus_back_region".into(), back.0, back.1));
     Ok(Interp {
         bytes,
-        active: base,
+        active: active.0,
+        back: back.0,
+        back_default: off(common.default),
         handlers,
-        enter: off(enter),
+        enter: off(common.enter),
         resume: off(resume),
         symbols,
     })
