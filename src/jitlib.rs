@@ -237,7 +237,7 @@ fn opt_start(cx: Ctx) -> LResult<usize> {
     }
     let change = |p: &mut Params| {
         if texts.is_empty() {
-            p.passes = Passes::ALL;
+            p.passes = Params::default().passes;
         }
         for (i, t) in texts.iter().enumerate() {
             apply(p, t).map_err(|e| (i + 1, e))?;

@@ -5,11 +5,11 @@ local function passes(...)
   for i = 2, select("#", ...) do set[select(i, ...)] = true end
   return set
 end
-assert(passes(jit.status()).fold and passes(jit.status()).sink)
-jit.opt.start("-sink", "nocse")
-assert(passes(jit.status()).fold and not passes(jit.status()).sink and not passes(jit.status()).cse)
+assert(passes(jit.status()).fold and passes(jit.status()).fwd)
+jit.opt.start("-fwd", "nocse")
+assert(passes(jit.status()).fold and not passes(jit.status()).fwd and not passes(jit.status()).cse)
 jit.opt.start()
-assert(passes(jit.status()).sink)
+assert(passes(jit.status()).fwd)
 jit.opt.start("hotloop=5")
 local log = {}
 local function note(what, tr, func, pc, a, b)

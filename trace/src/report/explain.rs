@@ -55,7 +55,7 @@ fn abort_in_words(why: Abort, op: &str) -> String {
             "an inner loop had to be compiled first (the outer loop is tried again later)".into()
         }
         Abort::LeavingLoop => {
-            "the loop ended while it was being recorded (it runs few iterations)".into()
+            "the loop was left while it was being recorded (it ended, or its function or coroutine was left)".into()
         }
         Abort::RecordLimit | Abort::TooLong | Abort::TooManyConstants => {
             format!("{} (parameters maxrecord, maxsnap)", why.text())
