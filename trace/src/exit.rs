@@ -71,7 +71,7 @@ pub unsafe extern "C" fn exit(g: *mut GlobalHot, save: *mut u64, id: u64) -> *co
         let l = restore(g, save, map);
         let pc = map.pc as *const Instr;
         (*g).jit_scratch[3] = 0;
-        let is_poll = t.polls.iter().any(|p| p.0 == e);
+        let is_poll = (*g).poll != 0 && t.polls.iter().any(|p| p.0 == e);
         if jit.dump.wants(dump::EXIT) {
             let base = (*l).base.offset(-(map.base as isize));
             jit.dump.exit(t, e, base);

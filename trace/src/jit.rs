@@ -331,7 +331,7 @@ impl Jit {
             }
             self.recorder = Some(Box::new(r));
             (*self.g).recording = true;
-            dispatch::update_dispatch(l);
+            dispatch::follow_recording(l);
             self.stats.recordings += 1;
             self.began = Some(Instant::now());
             self.tell(What::Start);
@@ -347,7 +347,7 @@ impl Jit {
             }
             let g = &mut *self.g;
             g.recording = false;
-            dispatch::update_dispatch(g.hot.current);
+            dispatch::follow_recording(g.hot.current);
         }
     }
 
@@ -738,8 +738,12 @@ unsafe fn hot(data: *mut u8, l: *mut Thread, anchor: *mut Instr, start: *const I
     // SAFETY: [CODE] as the hook promises.
     unsafe {
         let jit = &mut *data.cast::<Jit>();
-        let n = jit.params.hotloop as u16;
-        jithooks::set_counter(anchor, n);
+        let func = matches!(dispatch::op_at(anchor), Op::FuncF | Op::FuncV);
+        let n = match func {
+            true => jit.params.hotcall,
+            false => jit.params.hotloop,
+        };
+        jithooks::set_counter(anchor, n as u16);
         if !jit.params.on || (*jit.g).recording {
             return;
         }
@@ -756,15 +760,7 @@ unsafe fn hot(data: *mut u8, l: *mut Thread, anchor: *mut Instr, start: *const I
             jit.hot_protos.push(proto);
             jithooks::set_proto_jit(&mut *jit.g, proto, (*proto).jit | PROTO_KNOWN);
         }
-        let op = dispatch::op_at(anchor);
-        let kind = match op {
-            Op::FuncF | Op::FuncV => Kind::Func,
-            _ => Kind::Loop,
-        };
-        if kind == Kind::Func {
-            jithooks::set_counter(anchor, 0xFFFE);
-            return;
-        }
+        let kind = if func { Kind::Func } else { Kind::Loop };
         let _ = jit.start(l, kind, anchor, start);
     }
 }

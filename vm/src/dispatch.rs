@@ -295,6 +295,15 @@ pub(crate) unsafe fn wanted_dispatch(l: *mut Thread) -> *const u8 {
     }
 }
 
+/// As [`update_dispatch`], where the change need not be seen by a native function that is about to return: a recording begins or ends.
+///
+/// # Safety
+/// `l` is a live thread.
+pub unsafe fn follow_recording(l: *mut Thread) {
+    // SAFETY: as promised.
+    unsafe { (*l).dispatch = wanted_dispatch(l) }
+}
+
 /// Sets the dispatch base of a thread to what its hooks and `Global::recording` ask for.
 ///
 /// # Safety

@@ -389,10 +389,15 @@ pub fn tag_of(ir: &IrBuf, val: Ref) -> Option<Ref> {
         return None;
     }
     let load = ir.at(val);
+    // payload and tag are loaded one after the other; a tag that was there before stands for both if nothing was stored since
+    let at = val.ins_index();
     let twin = |op: IrOp, a: Ref, b: Option<Ref>| {
-        ir.ins
-            .iter()
-            .position(|i| i.op == op && i.a == a && b.is_none_or(|b| i.b == b))
+        let is = |i: &Ins| i.op == op && i.a == a && b.is_none_or(|b| i.b == b);
+        let near = (at + 7).min(ir.len());
+        (at..near)
+            .find(|&n| is(&ir.ins[n]))
+            .or_else(|| (0..at).rev().find(|&n| is(&ir.ins[n])))
+            .or_else(|| (near..ir.len()).find(|&n| is(&ir.ins[n])))
     };
     let found = match load.op {
         SLoad => twin(SLoadT, load.a, None),

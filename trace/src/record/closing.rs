@@ -235,38 +235,42 @@ impl Recorder {
     }
 
     /// Types have not settled: the next iteration becomes the model of the loop's body. What slots hold at its beginning gets
-    /// names of its own.
+    /// names of its own: every slot that is known, since any of them may change in the model.
     fn next_iteration(&mut self, pc: *const Instr) -> Rec<()> {
-        let carried = self.carried(pc);
         self.header.clear();
         self.changed.clear();
         self.changed_all = false;
-        for c in carried {
-            if c.tag.is_none() {
+        let live = self.base() + Self::live_at(self.frame().proto, pc);
+        for slot in -1..self.slots.len() as i16 - 1 {
+            let Slot::Known { v, dirty } = self.slot(slot) else {
+                continue;
+            };
+            if slot >= live {
+                self.put_slot(slot, Slot::Unknown);
                 continue;
             }
             let copy = |r: &mut Self, x: Ref| {
-                if x.is_none() {
+                if x.is_none() || r.buf.ty(x) == Ty::Word {
                     return x;
                 }
                 let ty = r.buf.ty(x);
-                r.buf.push(crate::ir::Ins::new(IrOp::Copy, ty, x, REF_NONE))
+                r.buf
+                    .push(crate::ir::Ins::new(IrOp::Copy, ty, x, REF_NONE))
             };
             let v = Tv {
-                val: copy(self, c.val),
-                tag: if c.tag.is_const() {
-                    c.tag
+                val: copy(self, v.val),
+                tag: if v.tag.is_const() {
+                    v.tag
                 } else {
-                    copy(self, c.tag)
+                    copy(self, v.tag)
                 },
             };
-            self.put_slot(c.slot, Slot::Known { v, dirty: c.dirty });
-            self.mark_changed(c.slot, false);
+            self.put_slot(slot, Slot::Known { v, dirty });
             self.header.push(Carried {
-                slot: c.slot,
+                slot,
                 val: v.val,
                 tag: v.tag,
-                dirty: c.dirty,
+                dirty,
             });
         }
         self.changed.clear();
