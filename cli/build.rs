@@ -1,5 +1,4 @@
-//! Has the linker put the functions that most programs use next to each other: `layout.ld`, made by `layout.sh`. The system
-//! maps code in pieces of 64 KiB and more, so this saves half a megabyte of resident memory.
+//! Links the command for little resident memory: see `docs/decisions/0010-linked-for-little-memory.md`.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -11,7 +10,10 @@ fn main() {
         && var("TRACEORUS_NO_LAYOUT").is_empty()
     {
         let dir = var("CARGO_MANIFEST_DIR");
+        // what programs use lies together: the system maps files in pieces of 64 KiB
         println!("cargo::rustc-link-arg-bins=-Wl,-T,{dir}/layout.ld");
+        // at a fixed address, so that no page is written to relocate it
+        println!("cargo::rustc-link-arg-bins=-no-pie");
         // the unwinder comes with the command, not as a library of its own to be mapped and relocated
         println!("cargo::rustc-link-lib=static=gcc_eh");
     }

@@ -1,34 +1,59 @@
 #!/bin/sh
-# Writes cli/layout.ld: which functions the benchmark programs call, as a linker script that puts them next to each
-# other. Run it from the top folder after `cargo build --release -p traceorus-cli`; it needs valgrind. Names in the
-# script that do not exist do no harm, and functions missing from it only lie elsewhere, so it need not be run often.
+# Writes cli/layout.ld: which functions the benchmark programs call, as a linker script that puts them next to each other:
+# first what every program calls when it starts, then the interpreter, then the others, small ones first that many programs call.
+# Constants of our own crates, and the few of others that most programs need, come before the rest; of ours, tables for the jumps of
+# the front end, the libraries and the line editor come last. Run it from the top folder after
+# `cargo build --release -p traceorus-cli`; it needs valgrind. Names in the script that do not exist do no harm, and functions
+# missing from it only lie elsewhere, so it need not be run often.
 set -e
 bin=target/release/traceorus
 dir=$(mktemp -d)
 trap 'rm -r "$dir"' EXIT
-for p in bench/programs/common/*.lua; do
+for p in bench/programs/*/*.lua; do
     valgrind --tool=callgrind --demangle=no --callgrind-out-file="$dir/$(basename "$p").out" \
         "$bin" "$p" 0.01 >"$dir/log" 2>&1
 done
-nm "$bin" | awk '$2 ~ /^[tT]$/ && $3 ~ /^_(ZN|R)/ { print $3 }' >"$dir/symbols"
-{
-    echo "/* Made by cli/layout.sh. */"
-    echo "SECTIONS {"
-    echo "  .text.used : {"
-    echo "    *crt*.o(.text .text.*)"
-    echo "    *(.text.traceorus_interp .text.main)"
-    # names are given once per file and then by number; those of closures and recursion end in 'number
+# sizes and names
+nm -S -t d "$bin" | awk '$3 ~ /^[tT]$/ && $4 !~ /^(traceorus_|main$)/ { print $2 + 0, $4 }' >"$dir/symbols"
+# The functions called, as patterns for their sections: those first that most programs call for each byte of them. Names are given once
+# per file and then by number; those of closures and recursion end in 'number.
+called() {
     awk '
-        FNR == NR { exists[$0] = 1; next }
-        FNR == 1 { split("", name) }
+        FNR == NR { size[$2] = $1; next }
+        FNR == 1 { split("", name); split("", seen) }
         /^c?fn=/ {
             id = $0; sub(/^c?fn=/, "", id); sub(/\).*/, ")", id)
             if ($0 ~ /\) /) { n = $0; sub(/^[^)]*\) /, "", n); sub(/\047[0-9]+$/, "", n); name[id] = n }
-            if (name[id] in exists) print name[id]
-        }' "$dir/symbols" "$dir"/*.out |
+            n = name[id]
+            if (n in size && !(n in seen)) { seen[n] = 1; count[n]++ }
+        }
+        END { for (n in count) printf "%.9f %s\n", count[n] / size[n], n }' "$dir/symbols" "$@" |
         sed -E -e 's/17h[0-9a-f]{16}E.*$/17h*/' -e 's/\.llvm\.[0-9]+$/*/' -e 's/Cs[0-9A-Za-z]+_([0-9])/Cs*_\1/g' |
-        LC_ALL=C sort -u | sed 's/.*/    *(.text*.&)/'
+        LC_ALL=C sort -k1,1nr -k2 | awk '!seen[$2]++ { print $2 }'
+}
+called "$dir/empty.lua.out" | LC_ALL=C sort >"$dir/start"
+called "$dir"/*.out | awk 'FNR == NR { start[$0] = 1; next } !($0 in start)' "$dir/start" - >"$dir/others"
+{
+    echo "/* Made by cli/layout.sh. */"
+    echo "SECTIONS {"
+    echo "  .rodata.used : {"
+    echo "    *(.rodata.*_4core3num7dec2flt5table*)"
+    echo "    *.std-*.o(.rodata.anon.* .rodata.str1.1)"
+    echo "    *.traceorus*.o(.rodata.anon.* .rodata.str* .rodata.cst* .rodata..L*)"
+    echo "    *.traceorus.*.o(.rodata._ZN9traceorus*)"
+    echo "    *.traceorus_vm-*.o(.rodata .rodata.*)"
+    echo "    *.traceorus_*.o(.rodata .rodata.*)"
+    echo "    *.traceorus.*.o(.rodata .rodata.*)"
     echo "  }"
-    echo "} INSERT AFTER .plt;"
+    echo "} INSERT BEFORE .rodata;"
+    echo "SECTIONS {"
+    echo "  .text.used : {"
+    echo "    *crt*.o(.text .text.*)"
+    echo "    *(.text.main)"
+    sed 's/.*/    *(.text*.&)/' "$dir/start"
+    echo "    *(.text.traceorus_interp)"
+    sed 's/.*/    *(.text*.&)/' "$dir/others"
+    echo "  }"
+    echo "} INSERT BEFORE .text;"
 } >"$dir/layout.ld"
 mv "$dir/layout.ld" cli/layout.ld

@@ -240,6 +240,24 @@ fn full_disk() {
 }
 
 #[test]
+fn closed_standard_output() {
+    let file = std::env::temp_dir().join(format!("traceorus-closed-{}", std::process::id()));
+    let code = "local f = io.open(arg[1], 'w') print('lost') io.stderr:write('seen') f:close()";
+    let child = Command::new("sh")
+        .args(["-c", r#"exec "$0" - "$1" >&-"#])
+        .args([env!("CARGO_BIN_EXE_traceorus").as_ref(), file.as_os_str()])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a shell");
+    let (status, _, err) = finish(child, code);
+    assert_eq!((status, err.as_str()), (Some(0), "seen"));
+    // the file that was opened did not become standard output
+    assert_eq!(std::fs::read(&file).expect("it was made"), b"");
+    std::fs::remove_file(&file).expect("it is there");
+}
+
+#[test]
 fn interrupt() {
     let mut child = command(&[
         "-e",

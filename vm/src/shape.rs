@@ -79,13 +79,8 @@ impl ShapeState {
     #[expect(clippy::new_without_default, reason = "incomplete until init")]
     pub fn new() -> ShapeState {
         ShapeState {
-            cache: Box::new(
-                [CacheEntry {
-                    key: null_mut(),
-                    id: 0,
-                    slot: ABSENT,
-                }; CACHE],
-            ),
+            // SAFETY: entries are plain data for which all zeroes is valid: no shape has the id 0.
+            cache: unsafe { Box::new_zeroed().assume_init() },
             meta: Box::new([NO_META; META_CACHE]),
             all: Vec::new(),
             uncached_root: null_mut(),

@@ -123,18 +123,9 @@ pub unsafe fn new(host: HostAlloc) -> *mut Thread {
         );
         std::ptr::write(&raw mut (*raw).strings, StringTable::new(seed()));
         std::ptr::write(&raw mut (*raw).shapes, ShapeState::new());
-        let empty = LookupEntry {
-            shape: 0,
-            epoch: 0,
-            key: 0,
-            payload: 0,
-            tag: Tag::NIL,
-            spare: 0,
-        };
-        std::ptr::write(
-            &raw mut (*raw).lookup,
-            vec![empty; LOOKUP_SIZE].into_boxed_slice(),
-        );
+        // zeroes are entries without a shape; pages that are not used are not even written
+        let lookup = Box::<[LookupEntry]>::new_zeroed_slice(LOOKUP_SIZE).assume_init();
+        std::ptr::write(&raw mut (*raw).lookup, lookup);
         (*raw).hot.lookup = (*raw).lookup.as_mut_ptr();
         std::ptr::write(&raw mut (*raw).loader, None);
         std::ptr::write(&raw mut (*raw).loading, Vec::new());

@@ -264,8 +264,11 @@ impl Recorder {
     unsafe fn link_return(&mut self, i: Cursor, word: u64, from: i16, n: i16) -> Rec<Step> {
         // SAFETY: [CODE] the word of a frame of kind LUA is the pc of a call.
         unsafe {
-            let wanted = bc::c(*(frame::addr_of(word) as *const Instr));
-            if frame::kind_of(word) != kind::LUA || wanted == MULTI || wanted > 8 {
+            let wanted = match frame::kind_of(word) {
+                kind::LUA => bc::c(*(frame::addr_of(word) as *const Instr)),
+                _ => MULTI,
+            };
+            if wanted == MULTI || wanted > 8 {
                 self.new_snap(i.pc);
                 self.snapshot(i.pc)?;
                 return Ok(Step::Stop(Link::Exit));
