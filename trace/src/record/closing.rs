@@ -42,6 +42,10 @@ impl Recorder {
                 }
                 self.put_slot(slot, Slot::Known { v, dirty: true });
             }
+            // the exit itself does not set the top once this trace is linked to it
+            if map.top != crate::ir::Snap::NO_TOP {
+                self.set_multi(self.start_pc, map.top);
+            }
             // closures that are constants
             for n in 0..self.frames.len() {
                 let func = self.frames[n].base - 1;

@@ -601,7 +601,7 @@ impl Recorder {
         // SAFETY: [CODE] [GC-LIVE]
         unsafe {
             let key = i.word(3) as *mut Str;
-            let Some(t) = self.environment((bc::a(i.w) / 8) as usize)? else {
+            let Some(t) = self.environment((bc::b(i.w) / 8) as usize)? else {
                 return Ok(false);
             };
             let f = (*t.p).hdr.flags;
@@ -609,7 +609,7 @@ impl Recorder {
             if f & flags::TAB_DICT == 0 || f & flags::TAB_PROTO != 0 || now.is_nil() {
                 return Ok(false);
             }
-            let (v, ov) = (self.tv(i.rb())?, self.observed(i.rb()));
+            let (v, ov) = (self.tv(i.ra())?, self.observed(i.ra()));
             let v = self.storable(v, ov)?;
             let g = self.global();
             table::own_id(g, t.p);
