@@ -14,7 +14,6 @@ use std::ffi::{CStr, CString, c_char, c_int};
 use std::os::unix::ffi::OsStringExt;
 use std::rc::Rc;
 
-
 use traceorus::raw::base as traceorus_base;
 use traceorus::raw::stdlib::{base, cfile};
 use traceorus::raw::trace::dump::Out;

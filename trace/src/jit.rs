@@ -627,10 +627,12 @@ impl Jit {
             let (maxside, on) = (self.params.maxside, self.params.on);
             let maxtries = self.params.maxtries;
             let t = self.trace(n);
+            // what follows is for the interpreter: a trace would end there at once
+            let end = t.link == Link::Exit && exit as usize + 1 == t.exits.len();
             t.taken[exit as usize] = t.taken[exit as usize].saturating_add(1);
             let c = &mut t.counts[exit as usize];
             *c = c.saturating_add(1);
-            if u32::from(*c) < hotexit || !on || (*l).hook_mask != 0 {
+            if u32::from(*c) < hotexit || end || !on || (*l).hook_mask != 0 {
                 return;
             }
             *c = 0;

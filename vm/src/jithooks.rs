@@ -69,7 +69,9 @@ pub(crate) unsafe fn hot(l: *mut Thread, anchor: *const Instr, start: *const Ins
 #[inline(always)]
 pub(crate) unsafe fn ran_out(l: *mut Thread, anchor: *const Instr) -> bool {
     // SAFETY: as promised.
-    unsafe { (*l).dispatch != (*(*l).global).code_active && counter(anchor) == bytecode::COUNTER_OUT }
+    unsafe {
+        (*l).dispatch != (*(*l).global).code_active && counter(anchor) == bytecode::COUNTER_OUT
+    }
 }
 
 /// Sets [`Proto::jit`]. While it is not 0, [`JitHooks::proto_freed`] is called when the prototype dies.

@@ -97,8 +97,12 @@ macro_rules! for_each_ir_op {
             /// from the new BASE from here on.
             RetF = "RETF" (k l) G;
 
-            /// The frame word at BASE is of kind LUA, and the call there wants `a` results: the pc of that call (Ptr)
-            RetPc = "RETPC" (l _) C;
+            /// The frame word at BASE is of kind `b` (LUA or TAIL), and the call there wants `a` results: the pc of that call (Ptr)
+            RetPc = "RETPC" (l l) C;
+            /// The frame word at BASE is of kind `a`.
+            RetKind = "RETKIND" (l _) G;
+            /// The function of the frame at BASE, whose word is of kind LUA, has been entered by a tail call: the kind becomes TAIL.
+            SetTail = "SETTAIL" (_ _) S;
 
             // ---- arithmetic: Int wraps, Float is IEEE double ----
             /// a + b

@@ -165,9 +165,7 @@ enum Cold {
         snap: SnapNo,
     },
     /// An instruction that its handler has performed does not go on where it should: the interpreter takes over there.
-    Leave {
-        from: Label,
-    },
+    Leave { from: Label },
     Divide {
         from: Label,
         back: Label,
@@ -320,6 +318,15 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
             | Ult | Uge | Ule | Ugt | BitsZ | BitsNz | StkChk | Poll | RetF => self.guard(r, al)?,
             Add | Sub | Mul | Div | Neg | IDiv | IMod | And | Or | Xor | Not | Shl | Shr | Sar
             | Abs | Sqrt | Min | Max | ItoF | FtoI | Cast | Copy => self.number(r, al)?,
+            RetKind => {
+                let exit = self.stub(r)?;
+                self.frame_kind(ins.lit_a(), exit);
+            }
+            SetTail => {
+                let tail = traceorus_base::frame::kind::TAIL as i64;
+                self.m
+                    .alu_to_mem(AluOp::Or, Size::B8, at(M::BASE, -8), tail);
+            }
             STop => {
                 let top = 16 * i32::from(ins.slot());
                 let (current, field) = (call::CURRENT, offset_of!(Thread, top) as i32);
@@ -331,9 +338,12 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
             }
             RetPc => {
                 let (pc, exit) = (Gpr(al.dst.number()), self.stub(r)?);
-                let kinds = traceorus_base::frame::kind::MASK as i64;
+                self.frame_kind(ins.lit_b(), exit);
                 self.m.load(U64, d(pc), at(M::BASE, -8));
-                self.m.branch_bits(BitCond::NonZero, B32, pc, kinds, exit);
+                if ins.lit_b() != 0 {
+                    let kind = i64::from(ins.lit_b());
+                    self.m.alu(AluOp::Sub, B64, d(pc), pc, kind);
+                }
                 let wanted = i64::from(ins.lit_a());
                 self.m
                     .branch_mem(Cond::Ne, Size::B16, at(pc, 6), wanted, exit);
@@ -345,6 +355,21 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
             TNew | TArr | CNew | FNew => self.allocation(r, al)?,
         }
         Ok(())
+    }
+
+    /// Branches to `exit` unless the frame word at BASE is of this kind.
+    fn frame_kind(&mut self, kind: u16, exit: Label) {
+        let (word, kinds) = (at(M::BASE, -8), traceorus_base::frame::kind::MASK as i64);
+        if kind == 0 {
+            self.m
+                .branch_bits_mem(BitCond::NonZero, Size::B8, word, kinds, exit);
+            return;
+        }
+        self.m.with_scratch(|m, s| {
+            m.load(LoadKind::U8, d(s), word);
+            m.alu(AluOp::And, B32, d(s), s, kinds);
+            m.branch(Cond::Ne, B32, s, i64::from(kind), exit);
+        });
     }
 
     /// The stub of the snapshot that serves the guard `r`.

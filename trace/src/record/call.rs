@@ -30,11 +30,11 @@ impl Recorder {
             if (*h).kind != ObjKind::LuaClosure as u8 {
                 return self.native(i, f, nargs);
             }
-            if matches!(i.op, Op::TailCall | Op::TailCallM) {
-                return self.generic(i);
-            }
             let closure = f.as_ptr::<LuaClosure>();
             let proto = (*closure).proto;
+            if matches!(i.op, Op::TailCall | Op::TailCallM) {
+                return self.tail_call(i, closure, nargs);
+            }
             let depth = self.frames.iter().filter(|x| x.proto == proto).count() as u32;
             let compiled = self.compiled_function(proto);
             let linked = match compiled {
@@ -133,6 +133,81 @@ impl Recorder {
                         Link::SelfEntry { base }
                     }
                 }));
+            }
+            self.pending = Pending::Expect {
+                pc: (*closure).pc,
+                base,
+            };
+            Ok(Step::More)
+        }
+    }
+
+    /// A tail call of a Lua function: the running frame becomes its frame.
+    unsafe fn tail_call(&mut self, i: Cursor, closure: *mut LuaClosure, nargs: i16) -> Rec<Step> {
+        // SAFETY: [GC-LIVE] as `instruction`.
+        unsafe {
+            let proto = (*closure).proto;
+            let (base, inlined) = (self.base(), self.frames.len() > 1);
+            let word = word_at((*self.l).base.sub(1));
+            let plain = (*proto).is_vararg == 0
+                && self.frame().nextra.is_none()
+                && (*self.frame().proto).is_vararg == 0;
+            let entered = matches!(frame::kind_of(word), kind::LUA | kind::TAIL);
+            if !plain || !inlined && (self.in_loop || !entered) {
+                return self.ret_generic(i);
+            }
+            let n = self.unrolled.entry(i.pc as usize).or_insert(0);
+            *n += 1;
+            if *n > self.params.loopunroll {
+                return Err(Abort::CallDepth);
+            }
+            let fv = self.guard_observed(i.ra())?;
+            let known = self.guard_function(fv, closure)?;
+            let np = i16::from((*proto).nparams);
+            let mut args = Vec::new();
+            for k in 0..np.min(nargs) {
+                args.push(self.tv(i.ra() + 1 + k)?);
+            }
+            let fs = i16::from((*proto).frame_size);
+            self.need_slots(base + fs.max(nargs) + 1)?;
+            self.note_proto(proto);
+            let val = if known {
+                self.buf.k(Ty::Func, closure as u64)
+            } else {
+                fv.val
+            };
+            if inlined {
+                let call_pc = self.frame().call_pc as u64;
+                let tag = self.buf.k(Ty::Word, frame::word(kind::TAIL, call_pc, 0));
+                let v = Tv { val, tag };
+                self.put_slot(base - 1, Slot::Known { v, dirty: true });
+            } else {
+                // the frame word is in memory
+                let of = frame::kind_of(word) as u16;
+                self.guard(IrOp::RetKind, Ty::Void, Self::lit(of), REF_NONE)?;
+                if of == kind::LUA as u16 {
+                    self.emit(IrOp::SetTail, Ty::Void, REF_NONE, REF_NONE)?;
+                }
+                self.emit(IrOp::SSt, Ty::Func, Self::slot_lit(-1), val)?;
+                let tag = self.buf.k_tag(Tag::FUNCTION);
+                let v = Tv { val, tag };
+                self.put_slot(-1, Slot::Known { v, dirty: false });
+            }
+            let nil = self.konst(Value::NIL);
+            for k in 0..np {
+                let v = args.get(k as usize).copied().unwrap_or(nil);
+                self.put_slot(base + k, Slot::Known { v, dirty: true });
+            }
+            self.forget_from(base + np);
+            let fr = self.frames.last_mut().expect("the running one");
+            (fr.closure, fr.known, fr.proto) = (closure, known, proto);
+            let own = self.kind == super::Kind::Func && proto == self.protos[0];
+            if !inlined
+                && !own
+                && let Some((address, _)) = self.compiled_function(proto)
+            {
+                self.flush((*closure).pc)?;
+                return Ok(Step::Stop(Link::Entry { address, base: 0 }));
             }
             self.pending = Pending::Expect {
                 pc: (*closure).pc,
@@ -264,8 +339,9 @@ impl Recorder {
     unsafe fn link_return(&mut self, i: Cursor, word: u64, from: i16, n: i16) -> Rec<Step> {
         // SAFETY: [CODE] the word of a frame of kind LUA is the pc of a call.
         unsafe {
-            let wanted = match frame::kind_of(word) {
-                kind::LUA => bc::c(*(frame::addr_of(word) as *const Instr)),
+            let of = frame::kind_of(word);
+            let wanted = match of {
+                kind::LUA | kind::TAIL => bc::c(*(frame::addr_of(word) as *const Instr)),
                 _ => MULTI,
             };
             if wanted == MULTI || wanted > 8 {
@@ -277,7 +353,8 @@ impl Recorder {
             for k in 0..n.min(wanted as i16) {
                 results.push(self.tv(from + k)?);
             }
-            let pc = self.guard(IrOp::RetPc, Ty::Ptr, Self::lit(wanted), REF_NONE)?;
+            let (want, of) = (Self::lit(wanted), Self::lit(of as u16));
+            let pc = self.guard(IrOp::RetPc, Ty::Ptr, want, of)?;
             let nil = self.konst(Value::NIL);
             for k in 0..wanted as i16 {
                 let v = results.get(k as usize).copied().unwrap_or(nil);

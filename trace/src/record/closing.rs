@@ -258,8 +258,7 @@ impl Recorder {
                     return x;
                 }
                 let ty = r.buf.ty(x);
-                r.buf
-                    .push(crate::ir::Ins::new(IrOp::Copy, ty, x, REF_NONE))
+                r.buf.push(crate::ir::Ins::new(IrOp::Copy, ty, x, REF_NONE))
             };
             let v = Tv {
                 val: copy(self, v.val),

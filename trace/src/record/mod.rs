@@ -136,7 +136,7 @@ pub struct Recorder {
     need_snap: bool,
     snap_pc: *const Instr,
     /// Back edges of other loops taken, by instruction.
-    unrolled: HashMap<usize, u32>,
+    pub(crate) unrolled: HashMap<usize, u32>,
     /// First instruction of the iteration that is being recorded.
     iteration: Ref,
     /// Slots as they were known then (iterations after the first).

@@ -371,12 +371,10 @@ impl<M: Masm> Gen<M> {
         // no trace waits: the thread's region is the normal one again, unless something else has been asked for
         let default = self.m.here();
         let kept = self.m.new_label();
-        self.m
-            .load(U64, d(M::T0), at(M::GLOBAL, goff!(code_back)));
+        self.m.load(U64, d(M::T0), at(M::GLOBAL, goff!(code_back)));
         self.m
             .branch(Cond::Ne, B64, M::T0, at(M::THREAD, toff!(dispatch)), kept);
-        self.m
-            .load(U64, d(M::T0), at(M::GLOBAL, goff!(code_base)));
+        self.m.load(U64, d(M::T0), at(M::GLOBAL, goff!(code_base)));
         self.m.store(B64, at(M::THREAD, toff!(dispatch)), M::T0);
         self.m.bind(kept);
         self.reload_code();
