@@ -327,6 +327,7 @@ impl Jit {
                     r.inherit(t, exit)?;
                 }
                 Kind::Func => r.function_entry(pc)?,
+                Kind::Cont { call } => r.continuation(call, pc)?,
                 _ => {}
             }
             self.recorder = Some(Box::new(r));

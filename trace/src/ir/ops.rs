@@ -99,6 +99,8 @@ macro_rules! for_each_ir_op {
 
             /// The frame word at BASE is of kind `b` (LUA or TAIL), and the call there wants `a` results: the pc of that call (Ptr)
             RetPc = "RETPC" (l l) C;
+            /// `Thread::top` is the address of slot `a`.
+            TopEq = "TOPEQ" (s _) G;
             /// The frame word at BASE is of kind `a`.
             RetKind = "RETKIND" (l _) G;
             /// The function of the frame at BASE, whose word is of kind LUA, has been entered by a tail call: the kind becomes TAIL.

@@ -158,7 +158,7 @@ impl Verifier<'_> {
                 need(!twice, || "a second PHI of the value".into())
             }
             RetPc => own(&[Ty::Ptr]),
-            RetKind | SetTail => Ok(()),
+            RetKind | SetTail | TopEq => Ok(()),
             // Either side may have been narrowed since.
             Copy => {
                 values(&[i.a])?;

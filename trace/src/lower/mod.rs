@@ -322,6 +322,17 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
                 let exit = self.stub(r)?;
                 self.frame_kind(ins.lit_a(), exit);
             }
+            TopEq => {
+                let exit = self.stub(r)?;
+                let field = offset_of!(Thread, top) as i32;
+                let bytes = 16 * i64::from(ins.slot());
+                self.m.with_scratch(|m, s| {
+                    m.load(U64, d(s), at(M::GLOBAL, call::CURRENT));
+                    m.load(U64, d(s), at(s, field));
+                    m.alu(AluOp::Sub, B64, d(s), s, M::BASE);
+                    m.branch(Cond::Ne, B64, s, bytes, exit);
+                });
+            }
             SetTail => {
                 let tail = traceorus_base::frame::kind::TAIL as i64;
                 self.m

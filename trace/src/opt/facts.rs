@@ -35,7 +35,7 @@ pub(super) fn decide(cx: &OptCx, buf: &IrBuf, i: Ins) -> Option<bool> {
             }
             find(buf, StkChk, limit, |g| g.lit_a() >= i.lit_a()).then_some(true)
         }
-        Poll | RetF | RetKind => None,
+        Poll | RetF | RetKind | TopEq => None,
         _ => compare(cx, buf, &i),
     }
 }

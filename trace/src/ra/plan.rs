@@ -186,8 +186,8 @@ impl Plan {
             }
             TNew | TArr | FNew => n.push(ins.a, Kind::Reg),
             Base | Nop | Loop | Phi | PVal | SStW | StkChk | Poll | RetF | FRef | ARef | ATRef
-            | RetPc | RetKind | SetTail | STop | Sunk | HRef | HTRef | CRef | CTRef | ERef
-            | ETRef | XRef | CNew | UpAddr | CArg | Call | CallN | CallL | XOp | XOpR => {}
+            | RetPc | RetKind | SetTail | TopEq | STop | Sunk | HRef | HTRef | CRef | CTRef
+            | ERef | ETRef | XRef | CNew | UpAddr | CArg | Call | CallN | CallL | XOp | XOpR => {}
         }
         n
     }

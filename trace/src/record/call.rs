@@ -285,7 +285,7 @@ impl Recorder {
             }
             // the frame in which the trace began
             if self.kind == super::Kind::Loop {
-                return Err(Abort::LeavingLoop);
+                return self.ret_generic(i);
             }
             let word = word_at((*self.l).base.sub(1));
             if !self.in_loop {
@@ -344,21 +344,28 @@ impl Recorder {
                 kind::LUA | kind::TAIL => bc::c(*(frame::addr_of(word) as *const Instr)),
                 _ => MULTI,
             };
-            if wanted == MULTI || wanted > 8 {
+            let known = matches!(of, kind::LUA | kind::TAIL);
+            let all = known && wanted == MULTI && n <= 8;
+            if !all && (wanted == MULTI || wanted > 8) {
                 self.new_snap(i.pc);
                 self.snapshot(i.pc)?;
                 return Ok(Step::Stop(Link::Exit));
             }
             let mut results = Vec::new();
-            for k in 0..n.min(wanted as i16) {
+            let count = if all { n } else { wanted as i16 };
+            for k in 0..n.min(count) {
                 results.push(self.tv(from + k)?);
             }
             let (want, of) = (Self::lit(wanted), Self::lit(of as u16));
             let pc = self.guard(IrOp::RetPc, Ty::Ptr, want, of)?;
             let nil = self.konst(Value::NIL);
-            for k in 0..wanted as i16 {
+            for k in 0..count {
                 let v = results.get(k as usize).copied().unwrap_or(nil);
                 self.store_slot(k - 1, v)?;
+            }
+            if all {
+                let top = Self::slot_lit(count - 1);
+                self.emit(IrOp::STop, Ty::Void, top, REF_NONE)?;
             }
             Ok(Step::Stop(Link::Return(pc)))
         }
@@ -373,7 +380,9 @@ impl Recorder {
     unsafe fn ret_generic(&mut self, i: Cursor) -> Rec<Step> {
         // SAFETY: as `instruction`.
         unsafe {
-            if self.frames.len() == 1 && matches!(self.kind, super::Kind::Loop) {
+            // frames that helpers have pushed lie above the loop's
+            let inside = self.l != self.start_l || self.base0 > self.start_base;
+            if self.frames.len() == 1 && self.kind == super::Kind::Loop && !inside {
                 return Err(Abort::LeavingLoop);
             }
             self.generic(i)

@@ -68,6 +68,21 @@ impl Recorder {
         Ok(())
     }
 
+    /// What follows a call is recorded from `pc` on: as many results as there are now, if it wanted all.
+    pub(crate) unsafe fn continuation(&mut self, call: *const Instr, pc: *const Instr) -> Rec<()> {
+        // SAFETY: [CODE] the thread has just returned to the call.
+        unsafe {
+            let a = (bc::a(*call) / 16) as i16;
+            let top = (*self.l).top.offset_from((*self.l).base) as i16;
+            if bc::c(*call) == bc::MULTI && (a..a + 8).contains(&top) {
+                self.new_snap(pc);
+                self.guard(IrOp::TopEq, Ty::Void, Self::slot_lit(top), REF_NONE)?;
+                self.set_multi(pc, top);
+            }
+            Ok(())
+        }
+    }
+
     fn take(&mut self, r: Ref, from: Inherited, seen: &mut Vec<(Ref, Ty, Ref)>) -> Ref {
         if r.is_none() {
             return r;

@@ -145,6 +145,7 @@ pub struct Recorder {
     changed: Vec<bool>,
     changed_all: bool,
     start_base: isize,
+    start_l: *mut Thread,
     /// Iterations recorded.
     pub(crate) iterations: u32,
     /// XOPs emitted by op, for reports.
@@ -213,6 +214,7 @@ impl Recorder {
                 changed: Vec::new(),
                 changed_all: false,
                 start_base: (*l).base.byte_offset_from((*l).stack),
+                start_l: l,
                 iterations: 0,
                 generic_ops: Vec::new(),
                 checked: 0,
