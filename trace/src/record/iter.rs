@@ -23,6 +23,9 @@ impl Recorder {
             if f.tag != Tag::FUNCTION || t.tag != Tag::TABLE {
                 return self.generic(i);
             }
+            if (*t.as_ptr::<GcHeader>()).flags & flags::TAB_WEAK != 0 {
+                return self.generic(i);
+            }
             let c = f.as_ptr::<NativeClosure>();
             if (*c).hdr.kind != ObjKind::NativeClosure as u8 {
                 return self.generic(i);

@@ -97,7 +97,10 @@ impl Recorder {
 
     pub(super) fn table_operand(&mut self, r: i16) -> Rec<Option<Tab>> {
         let o = self.observed(r);
-        if o.tag != Tag::TABLE {
+        // a collection at a poll may clear what is in weak tables: no load from one may be kept
+        // SAFETY: [GC-LIVE] it is in a register.
+        let weak = |t: *mut Table| unsafe { (*t).hdr.flags & flags::TAB_WEAK != 0 };
+        if o.tag != Tag::TABLE || weak(o.as_ptr()) {
             return Ok(None);
         }
         let v = self.guard_observed(r)?;
@@ -231,6 +234,9 @@ impl Recorder {
             match shape::shape_find(g, (*t.p).shape, key) {
                 Some(n) => {
                     self.guard_shape(t)?;
+                    if !known_meta {
+                        self.guard_metatable(t)?;
+                    }
                     let run = self.field(t.r, FieldId::TabHash)?;
                     let at = Place::Field(run, n as u16);
                     let v = self.load(at)?;
@@ -726,9 +732,7 @@ impl Recorder {
                 if now.is_nil() && !meta.is_null() {
                     return Ok(None);
                 }
-                if meta.is_null() {
-                    self.guard_no_meta(t.r)?;
-                }
+                self.guard_metatable(t)?;
                 let at = self.element(t.r, k)?;
                 let v = self.load(at)?;
                 if !meta.is_null() {
@@ -808,9 +812,7 @@ impl Recorder {
             }
             let k = self.guard_tag(k, Tag::INT)?;
             let v = self.storable(v, ov)?;
-            if meta.is_null() {
-                self.guard_no_meta(t.r)?;
-            }
+            self.guard_metatable(t)?;
             if !ov.is_nil() {
                 let f = self.field(t.r, FieldId::TabKind)?;
                 let want = self.buf.k(Ty::U8, kind.into());

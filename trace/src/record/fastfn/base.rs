@@ -345,8 +345,8 @@ impl Recorder {
 
     // ---- metatables ---------------------------------------------------------------------------------------------------------
 
-    /// Guards the metatable that `t` has now (null: none).
-    unsafe fn guard_metatable(&mut self, t: Tab) -> Rec<*mut Table> {
+    /// Guards the metatable that `t` has now (null: none), and the keys of that: `__mode` may come later.
+    pub(in crate::record) unsafe fn guard_metatable(&mut self, t: Tab) -> Rec<*mut Table> {
         // SAFETY: [GC-LIVE] as `native`.
         unsafe {
             let mt = (*t.p).metatable;
@@ -358,6 +358,10 @@ impl Recorder {
             let k = self.buf.k_ptr(mt as u64);
             self.guard(IrOp::Eq, Ty::Ptr, m, k)?;
             self.keep.push(Value::ptr(mt, Tag::TABLE));
+            if table::table_is_cacheable(mt) {
+                let g = self.global();
+                self.guard_proto(g, mt)?;
+            }
             Ok(mt)
         }
     }
