@@ -11,6 +11,7 @@ use traceorus::raw::vm::ctx::{Ctx, LResult, Throw};
 use traceorus::raw::vm::jithooks::{self, JitHooks};
 use traceorus::raw::vm::state::{self, Global};
 use traceorus::raw::vm::{dispatch, exec};
+use traceorus::raw::trace::{Config, Outputs};
 use traceorus::raw::{new_state, open_libs};
 
 // Traces that count in `jit_scratch[0]` how often they are entered: one goes on at PC; one performs the instruction there by the
@@ -230,8 +231,12 @@ impl State {
     fn new(plan: Plan, hotloop: u16, hotcall: u16) -> Option<Box<State>> {
         // SAFETY: a fresh state; what the hooks get outlives it.
         unsafe {
-            let l = new_state(None);
+            let l = new_state(None, &Config::default(), Outputs::default());
             let g = Global::of((*l).global);
+            // the fake takes the trace compiler's place
+            if let Some(own) = g.jit.take() {
+                (own.close)(own.data);
+            }
             if g.hot.resume.is_null() {
                 state::close(l);
                 eprintln!("no generated interpreter: skipped");

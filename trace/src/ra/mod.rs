@@ -23,7 +23,6 @@
 //! [`check`] verifies a finished allocation by its own reading of the tables; debug builds do so for every trace.
 //!
 //! Cost: linear in instructions, times at most four for loop bodies; tables are vectors indexed by ref.
-#![forbid(unsafe_code)]
 
 pub mod backward;
 pub mod check;

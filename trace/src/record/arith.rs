@@ -82,14 +82,14 @@ impl Recorder {
     }
 
     /// A number as float.
-    pub(crate) fn to_float(&mut self, v: Tv) -> Rec<Ref> {
+    pub(crate) fn float_of(&mut self, v: Tv) -> Rec<Ref> {
         if self.buf.ty(v.val) == Ty::Float {
             return Ok(v.val);
         }
         self.emit(IrOp::ItoF, Ty::Float, v.val, REF_NONE)
     }
     /// A number as integer; leaves the trace if it is no integer.
-    pub(crate) fn to_int(&mut self, v: Tv) -> Rec<Ref> {
+    pub(crate) fn int_of(&mut self, v: Tv) -> Rec<Ref> {
         if self.buf.ty(v.val) == Ty::Int {
             return Ok(v.val);
         }
@@ -113,21 +113,21 @@ impl Recorder {
                 if ints {
                     self.emit(irop, Ty::Int, x.val, y.val)?
                 } else {
-                    let (a, b) = (self.to_float(x)?, self.to_float(y)?);
+                    let (a, b) = (self.float_of(x)?, self.float_of(y)?);
                     self.emit(irop, Ty::Float, a, b)?
                 }
             }
             ArithOp::Div => {
-                let (a, b) = (self.to_float(x)?, self.to_float(y)?);
+                let (a, b) = (self.float_of(x)?, self.float_of(y)?);
                 self.emit(IrOp::Div, Ty::Float, a, b)?
             }
             ArithOp::Pow => {
-                let a = self.to_float(x)?;
+                let a = self.float_of(x)?;
                 let two = self.buf.int(y.val) == Some(2) || self.buf.float(y.val) == Some(2.0);
                 if two {
                     self.emit(IrOp::Mul, Ty::Float, a, a)?
                 } else {
-                    let b = self.to_float(y)?;
+                    let b = self.float_of(y)?;
                     self.call2(IrOp::CallN, CallId::Pow, a, b)?
                 }
             }
@@ -149,12 +149,12 @@ impl Recorder {
                 self.emit(irop, Ty::Int, x.val, y.val)?
             }
             ArithOp::IDiv => {
-                let (a, b) = (self.to_float(x)?, self.to_float(y)?);
+                let (a, b) = (self.float_of(x)?, self.float_of(y)?);
                 let q = self.emit(IrOp::Div, Ty::Float, a, b)?;
                 self.emit(IrOp::Round, Ty::Float, q, Self::lit(1))?
             }
             ArithOp::Mod => {
-                let (a, b) = (self.to_float(x)?, self.to_float(y)?);
+                let (a, b) = (self.float_of(x)?, self.float_of(y)?);
                 self.call2(IrOp::CallN, CallId::FMod, a, b)?
             }
             ArithOp::Unm => {
@@ -165,11 +165,11 @@ impl Recorder {
                 if arith::arith_raw(op, ox, oy).is_err() {
                     return Ok(None);
                 }
-                let a = self.to_int(x)?;
+                let a = self.int_of(x)?;
                 if op == ArithOp::BNot {
                     return self.emit(IrOp::Not, Ty::Int, a, REF_NONE).map(Some);
                 }
-                let b = self.to_int(y)?;
+                let b = self.int_of(y)?;
                 let irop = match op {
                     ArithOp::BAnd => IrOp::And,
                     ArithOp::BOr => IrOp::Or,
@@ -185,7 +185,7 @@ impl Recorder {
                     Tag::INT => oy.as_int(),
                     _ => oy.as_float() as i64,
                 };
-                let (a, b) = (self.to_int(x)?, self.to_int(y)?);
+                let (a, b) = (self.int_of(x)?, self.int_of(y)?);
                 return self.shift(op == ArithOp::Shl, a, b, count).map(Some);
             }
         }))
@@ -240,7 +240,7 @@ impl Recorder {
                 }
             }
         }
-        let (a, b) = (self.to_float(x)?, self.to_float(y)?);
+        let (a, b) = (self.float_of(x)?, self.float_of(y)?);
         Ok(Some((Ty::Float, a, b)))
     }
 }

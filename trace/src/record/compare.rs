@@ -88,7 +88,7 @@ impl Recorder {
                 None => self.observed(i.rb()),
             };
             let strings = ox.tag == Tag::STRING && oy.tag == Tag::STRING;
-            if !strings && !(ox.tag.is_number() && oy.tag.is_number()) {
+            if !(strings || ox.tag.is_number() && oy.tag.is_number()) {
                 return self.generic(i);
             }
             let holds = match order {

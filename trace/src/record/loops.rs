@@ -2,7 +2,6 @@
 
 use traceorus_base::Tag;
 use traceorus_base::bytecode::Op;
-use traceorus_base::objects::*;
 use traceorus_vm::arith;
 
 use super::{Cursor, Rec, Recorder, Step};

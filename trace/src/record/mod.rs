@@ -36,7 +36,7 @@ use traceorus_vm::dispatch;
 use traceorus_vm::state::Global;
 
 use crate::abort::Abort;
-use crate::ir::{IrBuf, IrOp, REF_NONE, Ref, Ty};
+use crate::ir::{IrBuf, IrOp, Ref, Ty};
 use crate::loc::{Inherited, Link};
 use crate::opt::OptCx;
 use crate::params::Params;
@@ -422,9 +422,6 @@ impl Recorder {
     pub(crate) fn slot_lit(n: i16) -> Ref {
         Ref(n as u16)
     }
-    pub(crate) fn none() -> Ref {
-        REF_NONE
-    }
 }
 
 /// The instruction that is being recorded.
@@ -459,10 +456,6 @@ impl Cursor {
     /// The next instruction.
     pub fn next(&self) -> *const Instr {
         self.pc.wrapping_add(self.op.words())
-    }
-    /// Target of a 16-bit jump.
-    pub fn target16(&self) -> *const Instr {
-        self.next().wrapping_offset(bc::jump16(self.w) as isize)
     }
     /// Target of a 32-bit jump.
     pub fn target32(&self) -> *const Instr {

@@ -116,14 +116,6 @@ impl Recorder {
     pub(crate) fn known_tag(&self, v: Tv) -> Option<Tag> {
         self.buf.tag(v.tag)
     }
-    /// Constant payload and tag.
-    pub(crate) fn as_konst(&self, v: Tv) -> Option<Value> {
-        let tag = self.buf.tag(v.tag)?;
-        if Ty::of_tag(tag).is_prim() {
-            return Some(Value::new(0, tag));
-        }
-        self.buf.konst(v.val).map(|k| Value::new(k.bits, tag))
-    }
 
     /// Guards that `v` has the tag `tag` (which it has now). Everywhere that the value is, its type is known from then on.
     pub(crate) fn guard_tag(&mut self, v: Tv, tag: Tag) -> Rec<Tv> {

@@ -228,6 +228,7 @@ impl Machine {
             resume,
             disturbed_offset: std::mem::offset_of!(GlobalHot, error_handled) as i32,
             helpers,
+            handlers: |_| None,
         };
         let (bytes, thunks) =
             emit_thunks::<Host>(area.next_address(), &rust).expect("thunks can be emitted");

@@ -114,7 +114,7 @@ impl Recorder {
     /// The number argument `n` as float.
     fn float_arg(&mut self, c: Native, n: i16) -> Rec<Ref> {
         let v = self.arg(c, n)?;
-        self.to_float(v)
+        self.float_of(v)
     }
     fn float_call(&mut self, c: Native, id: CallId) -> Rec<Ref> {
         let x = self.float_arg(c, 1)?;

@@ -497,11 +497,11 @@ impl Recorder {
                     }
                 }
                 b'a' | b'A' | b'e' | b'E' | b'f' | b'g' | b'G' => {
-                    let x = self.to_float(v)?;
+                    let x = self.float_of(v)?;
                     Piece::Formatted(CallId::BufFmtFloat, packed, x)
                 }
                 letter => {
-                    let n = self.to_int(v)?;
+                    let n = self.int_of(v)?;
                     if letter == b'd' && bare {
                         Piece::Int(n)
                     } else {
