@@ -123,6 +123,7 @@ pub fn allocate(job: &Job<'_>) -> Result<Allocation, Abort> {
         out: Allocation {
             ins: vec![InsAlloc::NONE; ir.len()],
             snaps: vec![[Place::None; 2]; ir.entries.len()],
+            fillings: vec![[Place::None; 2]; ir.fillings.len()],
             snap_used: vec![false; ir.snaps.len()],
             spills: job.parent_spills,
             ..Allocation::default()
@@ -652,7 +653,7 @@ pub(super) fn place_of(loc: Loc) -> Result<Place, Abort> {
         Loc::Gpr(n) => Ok(Place::Reg(Reg::gpr(n))),
         Loc::Fpr(n) => Ok(Place::Reg(Reg::fpr(n))),
         Loc::Spill(n) => Ok(Place::Slot(n)),
-        Loc::None | Loc::Const(_) => Err(Abort::Internal),
+        Loc::None | Loc::Const(_) | Loc::Sunk(_) => Err(Abort::Internal),
     }
 }
 
