@@ -660,6 +660,9 @@ pub struct GlobalHot {
     /// What the loader writes into the continuation words of calls (`Op::has_continuation`): machine code that compiled returns
     /// jump to where nothing compiled goes on after the call. Null until the trace compiler sets it: code loaded before has 0 there.
     pub cont_stub: *const u8,
+    /// Bytes of allocations removed from traces that may be counted down until they have to be charged
+    /// (`Heap::charge_removed`); it wraps then.
+    pub sunk_left: u32,
 }
 
 /// Bits of `GlobalHot::poll`.

@@ -245,6 +245,16 @@ pub unsafe extern "C" fn barrier(g: *mut GlobalHot) {
         Global::of(g).heap.barrier(obj as *mut GcHeader, v);
     }
 }
+
+/// Allocations that the trace does without are charged to the collector's debt.
+///
+/// # Safety
+/// Called by the charge thunk only.
+pub unsafe extern "C" fn charge(g: *mut GlobalHot) {
+    // SAFETY: as promised; nothing is collected here.
+    unsafe { Global::of(g).heap.charge_removed() };
+}
+
 /// A free cell for an object of `jit_scratch[0]` bytes: its address goes there.
 ///
 /// # Safety

@@ -203,6 +203,7 @@ impl Jit {
             poll: crate::exit::poll as *const () as usize as u64,
             barrier: crate::exit::barrier as *const () as usize as u64,
             alloc: crate::exit::alloc as *const () as usize as u64,
+            charge: crate::exit::charge as *const () as usize as u64,
             ret: crate::exit::ret as *const () as usize as u64,
             resume: g.hot.resume as u64,
             disturbed_offset: DISTURBED,

@@ -166,6 +166,10 @@ enum Cold {
         back: Label,
         snap: SnapNo,
     },
+    Charge {
+        from: Label,
+        back: Label,
+    },
     Divide {
         from: Label,
         back: Label,
@@ -306,7 +310,7 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
         use IrOp::*;
         let ins = self.ir.at(r);
         match ins.op {
-            Base | Nop | Loop | Phi | PVal | Sunk | CArg | FRef | ARef | ATRef | HRef | HTRef
+            Base | Nop | Loop | Phi | PVal | CArg | FRef | ARef | ATRef | HRef | HTRef
             | CRef | CTRef | ERef | ETRef | XRef | UpAddr => {}
             SLoad | SLoadT | FLd | LdV | LdB | LdW | UpRef | NUpv | StrByte => self.load(r, al),
             TRun => {
@@ -341,6 +345,7 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
             XOp | XOpR => self.helper(r)?,
             Bar => self.barrier(r, al),
             TNew | TArr | CNew | FNew => self.allocation(r, al)?,
+            Sunk => self.charge(ins.lit_b()),
         }
         Ok(())
     }
@@ -491,6 +496,11 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
                     self.m.bind(from);
                     self.exit_number(snap);
                     self.m.call_abs(self.input.thunks.poll);
+                    self.m.jump(back);
+                }
+                Cold::Charge { from, back } => {
+                    self.m.bind(from);
+                    self.m.call_abs(self.input.thunks.charge);
                     self.m.jump(back);
                 }
                 Cold::Divide {

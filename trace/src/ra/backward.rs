@@ -424,6 +424,10 @@ impl Walk<'_> {
         self.out.ins[i] = InsAlloc::NONE;
         match ins.op {
             IrOp::Base | IrOp::Nop | IrOp::Loop | IrOp::Phi | IrOp::CArg => return Ok(()),
+            IrOp::Sunk => {
+                self.out.ins[i].skip = ins.lit_b() == 0;
+                return Ok(());
+            }
             _ if ins.op.class() == Class::R || self.job.plan.fused[i] => return Ok(()),
             _ => {}
         }

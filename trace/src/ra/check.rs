@@ -175,7 +175,7 @@ impl Check<'_> {
             self.parallel(&out.loop_top);
             return Ok(());
         }
-        if al.skip {
+        if al.skip || ins.op == IrOp::Sunk {
             return Ok(());
         }
         if plan::is_call(ins, regs) {

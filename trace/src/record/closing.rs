@@ -3,14 +3,26 @@
 use traceorus_base::bytecode as bc;
 use traceorus_base::frame::{self, kind};
 use traceorus_base::objects::*;
+use traceorus_base::{Tag, Value};
 use traceorus_vm::call::word_at;
 
+use super::table::Place;
 use super::{Frame, Kind, Rec, Recorder, Slot, Step, Tv};
 use crate::abort::Abort;
-use crate::ir::{IrOp, REF_NONE, Ref, Ty};
+use crate::ir::{IrOp, Part, REF_NONE, Ref, Ty};
 use crate::jit::{self, Trace};
-use crate::loc::{Inherited, Link, Loc};
+use crate::loc::{ExitObject, Inherited, Link, Loc, NewObject};
 use crate::opt::{self, Carried};
+
+/// A value taken over from the parent, before anything but PVALs is emitted.
+#[derive(Clone, Copy)]
+struct Taken {
+    v: Tv,
+    /// The payload has to become an `Any`.
+    cast: bool,
+    /// The payload is this object of the exit.
+    object: Option<usize>,
+}
 
 impl Recorder {
     /// Takes over the state of exit `exit` of the trace `t`, which has been left there.
@@ -21,24 +33,35 @@ impl Recorder {
             let entries = t.ir.snap_entries(crate::ir::SnapNo(exit));
             self.frames_below(map.base);
             let mut seen: Vec<(Ref, Ty, Ref)> = Vec::new();
-            let mut taken = Vec::new();
-            for (i, mut val, tag) in jit::inherited(t, exit) {
+            let mut slots = Vec::new();
+            for (i, val, tag) in jit::inherited(t, exit) {
                 let e = entries[i];
-                // a payload's type in the parent may come from a later guard on its tag
-                let open = e.tag.is_ins() && val.ty != Ty::Void;
-                if open && !val.ty.is_float() {
-                    val.ty = Ty::Any;
-                }
-                let v = Tv {
-                    val: self.take(e.val, val, &mut seen),
-                    tag: self.take(e.tag, tag, &mut seen),
-                };
-                taken.push((e.slot, v, open && val.ty.is_float()));
+                slots.push((e.slot, self.take_value([e.val, e.tag], val, tag, &mut seen)));
             }
-            for (slot, mut v, cast) in taken {
-                if cast {
-                    v.val = self.emit(IrOp::Cast, Ty::Any, v.val, REF_NONE)?;
+            let mut parts = Vec::new();
+            for (n, o) in map.objects.iter().enumerate() {
+                let recipe = t.ir.snap_recipes(crate::ir::SnapNo(exit))[n];
+                for (f, p) in t.ir.recipe_fillings(&recipe).iter().zip(&o.parts) {
+                    let val = Inherited {
+                        loc: p.val,
+                        ty: p.ty,
+                    };
+                    let tag = Inherited {
+                        loc: p.tag,
+                        ty: Ty::Tag,
+                    };
+                    let taken = self.take_value([f.val, f.tag], val, tag, &mut seen);
+                    parts.push((n, p.part, taken));
                 }
+            }
+            // all inherited values stand at the head; what follows may refer to any of them
+            let objects = self.make_again(t, &map.objects)?;
+            for (n, part, taken) in parts {
+                let v = self.known(taken, &objects)?;
+                self.fill_part(objects[n], part, v)?;
+            }
+            for (slot, taken) in slots {
+                let v = self.known(taken, &objects)?;
                 self.put_slot(slot, Slot::Known { v, dirty: true });
             }
             // closures that are constants
@@ -63,6 +86,97 @@ impl Recorder {
         Ok(())
     }
 
+    /// Payload and tag, `refs` in the parent, that are at `val` and `tag`.
+    fn take_value(
+        &mut self,
+        refs: [Ref; 2],
+        mut val: Inherited,
+        tag: Inherited,
+        seen: &mut Vec<(Ref, Ty, Ref)>,
+    ) -> Taken {
+        if let Loc::Sunk(n) = val.loc {
+            let v = Tv {
+                val: REF_NONE,
+                tag: self.take(refs[1], tag, seen),
+            };
+            return Taken {
+                v,
+                cast: false,
+                object: Some(n.into()),
+            };
+        }
+        // a payload's type in the parent may come from a later guard on its tag
+        let open = refs[1].is_ins() && val.ty != Ty::Void;
+        if open && !val.ty.is_float() {
+            val.ty = Ty::Any;
+        }
+        let v = Tv {
+            val: self.take(refs[0], val, seen),
+            tag: self.take(refs[1], tag, seen),
+        };
+        Taken {
+            v,
+            cast: open && val.ty.is_float(),
+            object: None,
+        }
+    }
+
+    /// An inherited value as slots and stores have it.
+    fn known(&mut self, taken: Taken, objects: &[Ref]) -> Rec<Tv> {
+        let mut v = taken.v;
+        if let Some(n) = taken.object {
+            v.val = objects[n];
+        } else if taken.cast {
+            v.val = self.emit(IrOp::Cast, Ty::Any, v.val, REF_NONE)?;
+        }
+        Ok(v)
+    }
+
+    /// Objects that the parent sank: its exit stub leads here, so this trace makes them, or sinks them in turn.
+    fn make_again(&mut self, t: &Trace, objects: &[ExitObject]) -> Rec<Vec<Ref>> {
+        let mut made = Vec::new();
+        for o in objects {
+            let was = t.ir.objects[t.ir.at(o.at).lit_a() as usize];
+            let mut a = was.a;
+            match o.new {
+                NewObject::Table { shape, .. } | NewObject::Array { shape, .. } => {
+                    self.keep.push(Value::ptr(shape as *mut Shape, Tag::SHAPE));
+                    a = self.shape_const(shape as *mut Shape);
+                }
+                NewObject::Closure { proto, .. } => {
+                    self.note_proto(proto as *mut Proto);
+                    a = self.buf.k_ptr(proto);
+                }
+                NewObject::Cell { .. } => {}
+            }
+            made.push(self.emit(was.op, was.ty, a, was.b)?);
+        }
+        Ok(made)
+    }
+
+    /// The store of `v` into a part of the fresh object `object`.
+    fn fill_part(&mut self, object: Ref, part: Part, v: Tv) -> Rec<()> {
+        match part {
+            Part::Slot(n) => {
+                let run = self.emit(IrOp::TRun, Ty::Ptr, object, REF_NONE)?;
+                self.store(Place::Field(run, n), v)
+            }
+            Part::Elem(n) => {
+                let run = self.emit(IrOp::TRun, Ty::Ptr, object, REF_NONE)?;
+                let n = i64::from(n);
+                let (n, not) = (self.buf.k_int(n), self.buf.k_int(!n));
+                self.store(Place::Element(run, n, not), v)
+            }
+            Part::Cell => self.store_cell(object, v),
+            Part::Upvalue(n) => self.store_upvalue(object, n, v.val),
+            Part::Field(n) => {
+                let at = self.emit(IrOp::FRef, Ty::Ptr, object, Self::lit(n))?;
+                let ty = self.buf.ty(v.val);
+                self.emit(IrOp::FSt, ty, at, v.val).map(drop)
+            }
+        }
+    }
+
     fn take(&mut self, r: Ref, from: Inherited, seen: &mut Vec<(Ref, Ty, Ref)>) -> Ref {
         if r.is_none() {
             return r;
@@ -71,7 +185,7 @@ impl Recorder {
             return s.2;
         }
         let mine = match from.loc {
-            Loc::None => REF_NONE,
+            Loc::None | Loc::Sunk(_) => REF_NONE,
             Loc::Const(bits) => self.buf.k(from.ty, bits),
             _ => {
                 let n = self.inherited.len() as u16;

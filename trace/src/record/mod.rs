@@ -223,6 +223,7 @@ impl Recorder {
                 die_at: 0,
             };
             r.opt.passes = params.passes;
+            r.opt.rebuilds = true;
             r.reset_frames();
             r.changed_all = false;
             r

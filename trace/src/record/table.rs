@@ -9,7 +9,7 @@ use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::state::Global;
-use traceorus_vm::{dict, shape, string, table};
+use traceorus_vm::{shape, string, table};
 
 use super::{Cursor, Rec, Recorder, Step, Tv};
 use crate::ir::{CallId, FieldId, IrOp, REF_NONE, Ref, Ty};
@@ -83,6 +83,7 @@ impl Recorder {
                 Op::Len => self.len(i)?,
                 Op::NewRecord => self.new_record(i)?,
                 Op::NewTable => self.new_table(i)?,
+                Op::SetList => self.set_list(i)?,
                 _ => false,
             };
             if done {
@@ -480,7 +481,7 @@ impl Recorder {
                     }
                     let before = (*t.p).shape;
                     let n = (*before).nfields;
-                    if n >= (*t.p).field_cap {
+                    if !self.room_for(t, n) {
                         return Ok(false);
                     }
                     let Some(after) = shape::shape_add(g, before, key) else {
@@ -516,6 +517,19 @@ impl Recorder {
                 }
             }
         }
+    }
+
+    /// There is room for field `n` (by the present state of the table, or by what the trace makes it with).
+    unsafe fn room_for(&mut self, t: Tab, n: u32) -> bool {
+        if t.r.is_ins() && self.buf.at(t.r).op == IrOp::TNew && (n as usize) < Table::INLINE_MAX {
+            // a larger cell at once, so that the fields run never moves; what is known of the capacity are lower bounds
+            let want = (n as u16 + 1).next_multiple_of(2);
+            let i = self.buf.at_mut(t.r);
+            i.b = Self::lit(i.lit_b().max(want));
+            return true;
+        }
+        // SAFETY: [GC-LIVE]
+        n < unsafe { (*t.p).field_cap }
     }
 
     /// The barrier for an edge to an object that the trace keeps alive anyway.
@@ -885,7 +899,7 @@ impl Recorder {
                 let v = self.tv(i.rb() + k)?;
                 vals.push(self.storable(v, self.observed(i.rb() + k))?);
             }
-            let ks = self.buf.k_ptr(shape as u64);
+            let ks = self.shape_const(shape);
             let t = self.emit(IrOp::TNew, Ty::Tab, ks, Self::lit(n))?;
             let run = self.emit(IrOp::TRun, Ty::Ptr, t, REF_NONE)?;
             for (k, v) in vals.into_iter().enumerate() {
@@ -901,17 +915,74 @@ impl Recorder {
         // SAFETY: [CODE]
         unsafe {
             let (na, nh) = (i.word(1) as u32, (i.word(1) >> 32) as u32);
-            let g = self.global();
-            let ks = self.buf.k_ptr(g.hot.empty_shape as u64);
-            let t = if na == 0 && nh as usize <= Table::INLINE_MAX {
-                self.emit(IrOp::TNew, Ty::Tab, ks, Self::lit(nh as u16))?
-            } else {
-                return Ok(false);
+            let (op, n) = match (na as usize, nh as usize) {
+                (0, n @ 0..=Table::INLINE_MAX) => (IrOp::TNew, n),
+                (n @ 1..Table::INLINE_MAX, 0) => (IrOp::TArr, n + 1),
+                _ => return Ok(false),
             };
+            let ks = self.shape_const(self.global().hot.empty_shape);
+            let t = self.emit(op, Ty::Tab, ks, Self::lit(n as u16))?;
             let v = self.typed(t);
             self.set(i.ra(), v);
-            let _ = dict::mix;
             Ok(true)
         }
+    }
+
+    /// A list constructor's elements, into the inline array part of a table that is fresh.
+    unsafe fn set_list(&mut self, i: Cursor) -> Rec<bool> {
+        // SAFETY: [CODE] [GC-LIVE]
+        unsafe {
+            let (from, n) = (i.word(1) as u32, bc::b(i.w));
+            let t = self.tv(i.ra())?;
+            if !t.val.is_ins() || self.buf.at(t.val).op != IrOp::TArr {
+                return Ok(false);
+            }
+            let p = self.observed(i.ra()).as_ptr::<Table>();
+            let nil = Tag::NIL.byte() as u8;
+            let room = u64::from(from) + u64::from(n) < u64::from((*p).arr_cap);
+            if !room || (*p).hdr.extra != nil || !(*p).metatable.is_null() {
+                return Ok(false);
+            }
+            let mut vals = Vec::new();
+            let mut kind = Tag::NIL;
+            for k in 1..=n as i16 {
+                let v = self.tv(i.ra() + k)?;
+                let ov = self.observed(i.ra() + k);
+                vals.push(self.storable(v, ov)?);
+                kind = match ov.tag {
+                    Tag::NIL => kind,
+                    tag if kind == Tag::NIL || kind == tag => tag,
+                    _ => Tag::ANY,
+                };
+            }
+            let was = self.field(t.val, FieldId::TabKind)?;
+            let k = self.buf.k(Ty::U8, nil.into());
+            self.guard(IrOp::Eq, Ty::U8, was, k)?;
+            for (k, v) in vals.into_iter().enumerate() {
+                let k = self.buf.k_int(i64::from(from) + 1 + k as i64);
+                let at = self.element(t.val, k)?;
+                self.barrier(t.val, v)?;
+                self.store(at, v)?;
+            }
+            if kind != Tag::NIL {
+                let at = self.emit(
+                    IrOp::FRef,
+                    Ty::Ptr,
+                    t.val,
+                    Self::lit(FieldId::TabKind as u16),
+                )?;
+                let k = self.buf.k(Ty::U8, (kind.byte() as u8).into());
+                self.emit(IrOp::FSt, Ty::U8, at, k)?;
+            }
+            Ok(true)
+        }
+    }
+
+    /// The address of a shape of new tables, whose id the optimiser may take for granted.
+    pub(super) fn shape_const(&mut self, shape: *mut Shape) -> Ref {
+        // SAFETY: [GC-LIVE] the caller's.
+        let id = unsafe { (*shape).hdr.word };
+        self.buf.shape_ids.insert(shape as u64, id);
+        self.buf.k_ptr(shape as u64)
     }
 }
