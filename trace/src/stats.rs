@@ -139,6 +139,7 @@ impl Stats {
         let s = &r.opt.stats;
         self.guards_asked += u64::from(s.guards_asked);
         self.guards_proved += u64::from(s.guards_proved);
+        self.sunk += u64::from(s.sunk);
         self.guards_hoisted += u64::from(s.guards_hoisted);
         let mut in_loop = false;
         for i in &r.buf.ins {

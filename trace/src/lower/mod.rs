@@ -310,8 +310,8 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
         use IrOp::*;
         let ins = self.ir.at(r);
         match ins.op {
-            Base | Nop | Loop | Phi | PVal | CArg | FRef | ARef | ATRef | HRef | HTRef
-            | CRef | CTRef | ERef | ETRef | XRef | UpAddr => {}
+            Base | Nop | Loop | Phi | PVal | CArg | FRef | ARef | ATRef | HRef | HTRef | CRef
+            | CTRef | ERef | ETRef | XRef | UpAddr => {}
             SLoad | SLoadT | FLd | LdV | LdB | LdW | UpRef | NUpv | StrByte => self.load(r, al),
             TRun => {
                 let addr = self.address(r, &al.ops);

@@ -110,9 +110,7 @@ impl Check<'_> {
 
     fn reads(&self, place: Place, r: Ref) -> Result<(), String> {
         let ok = match place {
-            Place::None => {
-                r.is_none() || r.is_ins() && self.job.ir.at(r).op == IrOp::Sunk
-            }
+            Place::None => r.is_none() || r.is_ins() && self.job.ir.at(r).op == IrOp::Sunk,
             Place::Const(k) => k == r,
             Place::ParkGpr | Place::ParkFpr => false,
             Place::Reg(_) | Place::Slot(_) => self.state.contains(&(place, r)),
@@ -250,10 +248,8 @@ impl Check<'_> {
     /// Every collectable value that is held here is named by snapshot `n` or its roots.
     fn all_roots(&self, n: SnapNo) -> Result<(), String> {
         let (ir, out) = (self.job.ir, self.out);
-        let named = |r: Ref| {
-            plan::names(ir, n, r)
-                || out.roots.iter().any(|x| x.snap == n.0 && x.val == r)
-        };
+        let named =
+            |r: Ref| plan::names(ir, n, r) || out.roots.iter().any(|x| x.snap == n.0 && x.val == r);
         // what is held and never read again need not be named, so look at what the homes or slots promise only
         for &(r, place) in &out.contract {
             if r.is_ins() && ir.ty(r).is_gc() && !named(r) {

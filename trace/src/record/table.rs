@@ -481,7 +481,7 @@ impl Recorder {
                     }
                     let before = (*t.p).shape;
                     let n = (*before).nfields;
-                    if !self.room_for(t, n) {
+                    if !self.room_for(t, n)? {
                         return Ok(false);
                     }
                     let Some(after) = shape::shape_add(g, before, key) else {
@@ -519,17 +519,23 @@ impl Recorder {
         }
     }
 
-    /// There is room for field `n` (by the present state of the table, or by what the trace makes it with).
-    unsafe fn room_for(&mut self, t: Tab, n: u32) -> bool {
-        if t.r.is_ins() && self.buf.at(t.r).op == IrOp::TNew && (n as usize) < Table::INLINE_MAX {
-            // a larger cell at once, so that the fields run never moves; what is known of the capacity are lower bounds
-            let want = (n as u16 + 1).next_multiple_of(2);
-            let i = self.buf.at_mut(t.r);
-            i.b = Self::lit(i.lit_b().max(want));
-            return true;
+    /// There is room for field `n`: in the table as it is now, or in a fresh one as the trace makes it.
+    unsafe fn room_for(&mut self, t: Tab, n: u32) -> Rec<bool> {
+        let cap = self.field(t.r, FieldId::TabFieldCap)?;
+        let Some(cap) = self.buf.konst(cap) else {
+            // SAFETY: [GC-LIVE]
+            return Ok(n < unsafe { (*t.p).field_cap });
+        };
+        if u64::from(n) < cap.bits {
+            return Ok(true);
         }
-        // SAFETY: [GC-LIVE]
-        n < unsafe { (*t.p).field_cap }
+        if n as usize >= Table::INLINE_MAX {
+            return Ok(false);
+        }
+        // a larger cell at once, so that the run never moves; what the trace knows already holds of it, too
+        let i = self.buf.at_mut(t.r);
+        i.b = Self::lit((n as u16 + 1).next_multiple_of(2));
+        Ok(true)
     }
 
     /// The barrier for an edge to an object that the trace keeps alive anyway.
