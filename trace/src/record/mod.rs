@@ -19,6 +19,7 @@ mod arith;
 mod call;
 mod closing;
 mod compare;
+mod construct;
 mod fastfn;
 mod generic;
 mod iter;
