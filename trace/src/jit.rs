@@ -419,6 +419,14 @@ impl Jit {
                 self.abort(Abort::HookSet);
                 return pc;
             }
+            // what they changed the trace does not know, unless it happened in a helper, after which it knows nothing
+            let in_helper = matches!(r.pending, crate::record::Pending::Generic { .. });
+            if std::mem::replace(&mut r.finalizer_runs, g.finalizer_runs) != g.finalizer_runs
+                && !in_helper
+            {
+                self.abort(Abort::Finalizers);
+                return pc;
+            }
             if l != r.l && !matches!(r.pending, crate::record::Pending::Generic { .. }) {
                 self.abort(Abort::OtherThread);
                 return pc;
