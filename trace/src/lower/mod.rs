@@ -161,14 +161,14 @@ enum Cold {
         dst: Gpr,
         bytes: i32,
     },
+    Charge {
+        from: Label,
+        back: Label,
+    },
     Poll {
         from: Label,
         back: Label,
         snap: SnapNo,
-    },
-    Charge {
-        from: Label,
-        back: Label,
     },
     Divide {
         from: Label,

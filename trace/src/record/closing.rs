@@ -3,26 +3,14 @@
 use traceorus_base::bytecode as bc;
 use traceorus_base::frame::{self, kind};
 use traceorus_base::objects::*;
-use traceorus_base::{Tag, Value};
 use traceorus_vm::call::word_at;
 
-use super::table::Place;
 use super::{Frame, Kind, Rec, Recorder, Slot, Step, Tv};
 use crate::abort::Abort;
-use crate::ir::{IrOp, Part, REF_NONE, Ref, Ty};
+use crate::ir::{IrOp, REF_NONE, Ref, Ty};
 use crate::jit::{self, Trace};
-use crate::loc::{ExitObject, Inherited, Link, Loc, NewObject};
+use crate::loc::{Inherited, Link, Loc};
 use crate::opt::{self, Carried};
-
-/// A value taken over from the parent, before anything but PVALs is emitted.
-#[derive(Clone, Copy)]
-struct Taken {
-    v: Tv,
-    /// The payload has to become an `Any`.
-    cast: bool,
-    /// The payload is this object of the exit.
-    object: Option<usize>,
-}
 
 impl Recorder {
     /// Takes over the state of exit `exit` of the trace `t`, which has been left there.
@@ -84,97 +72,6 @@ impl Recorder {
         self.new_snap(pc);
         self.guard(IrOp::Poll, Ty::Void, REF_NONE, REF_NONE)?;
         Ok(())
-    }
-
-    /// Payload and tag, `refs` in the parent, that are at `val` and `tag`.
-    fn take_value(
-        &mut self,
-        refs: [Ref; 2],
-        mut val: Inherited,
-        tag: Inherited,
-        seen: &mut Vec<(Ref, Ty, Ref)>,
-    ) -> Taken {
-        if let Loc::Sunk(n) = val.loc {
-            let v = Tv {
-                val: REF_NONE,
-                tag: self.take(refs[1], tag, seen),
-            };
-            return Taken {
-                v,
-                cast: false,
-                object: Some(n.into()),
-            };
-        }
-        // a payload's type in the parent may come from a later guard on its tag
-        let open = refs[1].is_ins() && val.ty != Ty::Void;
-        if open && !val.ty.is_float() {
-            val.ty = Ty::Any;
-        }
-        let v = Tv {
-            val: self.take(refs[0], val, seen),
-            tag: self.take(refs[1], tag, seen),
-        };
-        Taken {
-            v,
-            cast: open && val.ty.is_float(),
-            object: None,
-        }
-    }
-
-    /// An inherited value as slots and stores have it.
-    fn known(&mut self, taken: Taken, objects: &[Ref]) -> Rec<Tv> {
-        let mut v = taken.v;
-        if let Some(n) = taken.object {
-            v.val = objects[n];
-        } else if taken.cast {
-            v.val = self.emit(IrOp::Cast, Ty::Any, v.val, REF_NONE)?;
-        }
-        Ok(v)
-    }
-
-    /// Objects that the parent sank: its exit stub leads here, so this trace makes them, or sinks them in turn.
-    fn make_again(&mut self, t: &Trace, objects: &[ExitObject]) -> Rec<Vec<Ref>> {
-        let mut made = Vec::new();
-        for o in objects {
-            let was = t.ir.objects[t.ir.at(o.at).lit_a() as usize];
-            let mut a = was.a;
-            match o.new {
-                NewObject::Table { shape, .. } | NewObject::Array { shape, .. } => {
-                    self.keep.push(Value::ptr(shape as *mut Shape, Tag::SHAPE));
-                    a = self.shape_const(shape as *mut Shape);
-                }
-                NewObject::Closure { proto, .. } => {
-                    self.note_proto(proto as *mut Proto);
-                    a = self.buf.k_ptr(proto);
-                }
-                NewObject::Cell { .. } => {}
-            }
-            made.push(self.emit(was.op, was.ty, a, was.b)?);
-        }
-        Ok(made)
-    }
-
-    /// The store of `v` into a part of the fresh object `object`.
-    fn fill_part(&mut self, object: Ref, part: Part, v: Tv) -> Rec<()> {
-        match part {
-            Part::Slot(n) => {
-                let run = self.emit(IrOp::TRun, Ty::Ptr, object, REF_NONE)?;
-                self.store(Place::Field(run, n), v)
-            }
-            Part::Elem(n) => {
-                let run = self.emit(IrOp::TRun, Ty::Ptr, object, REF_NONE)?;
-                let n = i64::from(n);
-                let (n, not) = (self.buf.k_int(n), self.buf.k_int(!n));
-                self.store(Place::Element(run, n, not), v)
-            }
-            Part::Cell => self.store_cell(object, v),
-            Part::Upvalue(n) => self.store_upvalue(object, n, v.val),
-            Part::Field(n) => {
-                let at = self.emit(IrOp::FRef, Ty::Ptr, object, Self::lit(n))?;
-                let ty = self.buf.ty(v.val);
-                self.emit(IrOp::FSt, ty, at, v.val).map(drop)
-            }
-        }
     }
 
     fn take(&mut self, r: Ref, from: Inherited, seen: &mut Vec<(Ref, Ty, Ref)>) -> Ref {
@@ -244,6 +141,41 @@ impl Recorder {
                 }
             }
             self.frames.reverse();
+        }
+    }
+
+    /// Payload and tag, `refs` in the parent, that are at `val` and `tag`.
+    fn take_value(
+        &mut self,
+        refs: [Ref; 2],
+        mut val: Inherited,
+        tag: Inherited,
+        seen: &mut Vec<(Ref, Ty, Ref)>,
+    ) -> super::inherit::Taken {
+        if let Loc::Sunk(n) = val.loc {
+            let v = Tv {
+                val: REF_NONE,
+                tag: self.take(refs[1], tag, seen),
+            };
+            return super::inherit::Taken {
+                v,
+                cast: false,
+                object: Some(n.into()),
+            };
+        }
+        // a payload's type in the parent may come from a later guard on its tag
+        let open = refs[1].is_ins() && val.ty != Ty::Void;
+        if open && !val.ty.is_float() {
+            val.ty = Ty::Any;
+        }
+        let v = Tv {
+            val: self.take(refs[0], val, seen),
+            tag: self.take(refs[1], tag, seen),
+        };
+        super::inherit::Taken {
+            v,
+            cast: open && val.ty.is_float(),
+            object: None,
         }
     }
 

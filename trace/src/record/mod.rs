@@ -22,6 +22,7 @@ mod compare;
 mod construct;
 mod fastfn;
 mod generic;
+mod inherit;
 mod iter;
 mod loops;
 mod slots;
