@@ -139,8 +139,8 @@ impl Stats {
         let s = &r.opt.stats;
         self.guards_asked += u64::from(s.guards_asked);
         self.guards_proved += u64::from(s.guards_proved);
-        self.sunk += u64::from(s.sunk);
         self.guards_hoisted += u64::from(s.guards_hoisted);
+        self.sunk += u64::from(s.sunk);
         let mut in_loop = false;
         for i in &r.buf.ins {
             in_loop |= i.op == IrOp::Loop;
