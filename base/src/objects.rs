@@ -655,6 +655,9 @@ pub struct GlobalHot {
     /// Where traces go back to the interpreter, `traceorus_interp_resume`: RET0 is the next pc, or null to leave. Thread, base and
     /// dispatch base are read anew: what changed must be in `current` and the thread. Null without a generated interpreter.
     pub resume: *const u8,
+    /// Bytes of allocations removed from traces that may be counted down until they have to be charged
+    /// (`Heap::charge_removed`); it wraps then.
+    pub sunk_left: u32,
     /// The trace compiler's own, not kept across anything that may run another trace.
     pub jit_scratch: [u64; 4],
     /// What the loader writes into the continuation words of calls (`Op::has_continuation`): machine code that compiled returns

@@ -123,6 +123,38 @@ fn environment() {
     assert!(err.lines().count() > 2, "{err}");
 }
 
+/// Short-lived objects of a hot loop are not made.
+#[test]
+fn allocations_are_sunk() {
+    let script = "local V = {} V.__index = V
+        local s, cells = 0, 0
+        for i = 1, 1000 do
+            local v = setmetatable({x = i}, V)
+            v.y = {i, -i}
+            local n = 0
+            local function add(k) n = n + k end
+            add(v.x) add(v.y[2])
+            s, cells = s + v.x, cells + n
+        end
+        print(s, cells)";
+    let counts = |opt: &str| {
+        let mut c = command(&["-e", script]);
+        c.env("TRACEORUS_JIT", "hotloop=3");
+        c.env("TRACEORUS_OPT", opt).env("TRACEORUS_STATS", "");
+        let (status, out, err) = finish(c.spawn().expect("it starts"), "");
+        assert_eq!((status, out.as_str()), (Some(0), "500500\t0\n"), "{err}");
+        let line = err.lines().find(|l| l.starts_with("allocations"));
+        let line = line.expect("statistics").to_owned();
+        let count = |n: usize| -> u32 {
+            let word = line.split_whitespace().nth(n);
+            word.and_then(|w| w.parse().ok()).expect("a number")
+        };
+        (count(1), count(5))
+    };
+    assert_eq!(counts("3"), (0, 8));
+    assert_eq!(counts("3,-sink").1, 0);
+}
+
 #[test]
 fn failures() {
     for (args, message) in [

@@ -15,6 +15,8 @@ use traceorus_base::objects::{GcHeader, ObjKind, poll};
 /// Most cells and bytes of one refill.
 const REFILL_CELLS: u32 = 64;
 const REFILL_BYTES: usize = 4096;
+/// Bytes of allocations removed by the trace compiler that come together before they are charged.
+const SUNK_QUOTA: u32 = 16 << 10;
 /// A class takes this many bytes from mixed blocks before it gets a block of its own.
 const MIXED_BYTES: usize = 4096;
 
@@ -482,6 +484,23 @@ impl Heap {
         self.used += bytes;
         self.debt += bytes as isize;
         if (self.debt > 0 && self.may_run()) || self.used > self.limit {
+            self.raise();
+        }
+    }
+
+    /// Adds what has been counted down in `GlobalHot::sunk_left`, allocations that compiled code does without, to the debt; and lets
+    /// it begin again. In stress mode each such allocation counts like one that was made.
+    ///
+    /// # Safety
+    /// [GC-HOOK] the state is live.
+    pub unsafe fn charge_removed(&mut self) {
+        // SAFETY: the caller's promise.
+        let left = unsafe { &mut (*self.global).sunk_left };
+        self.debt += self.sunk_quota.wrapping_sub(*left) as isize;
+        self.sunk_quota = if self.stress > 0 { 0 } else { SUNK_QUOTA };
+        *left = self.sunk_quota;
+        self.tick();
+        if self.debt > 0 && self.may_run() {
             self.raise();
         }
     }

@@ -245,6 +245,8 @@ pub struct Heap {
     work_before: usize,
     stress: u32,
     stress_left: u32,
+    /// What `GlobalHot::sunk_left` last began at.
+    sunk_quota: u32,
     stress_due: bool,
     /// Work is verified when the second reaches 0, every so many steps as the first says; 0: never.
     verify: u32,
@@ -307,6 +309,7 @@ impl Heap {
             work_before: 0,
             stress: 0,
             stress_left: 0,
+            sunk_quota: 0,
             stress_due: false,
             verify: 0,
             verify_left: 0,

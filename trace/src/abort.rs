@@ -36,6 +36,8 @@ aborts! {
     ReturnBelow = "returned from the frame in which the trace began";
     /// An error was raised.
     ErrorRaised = "an error was raised while recording";
+    /// Finalizers ran between two instructions.
+    Finalizers = "finalizers ran while recording";
     /// A hook was set.
     HookSet = "a debug hook was set while recording";
     /// Another thread runs.

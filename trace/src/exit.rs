@@ -1,23 +1,28 @@
 //! What exits of traces do: the interpreter's state is put back as the snapshot says. Called from the thunks (`lower`).
+//!
+//! **Sunk objects** are made first, all of an exit, then filled, then slots are written: so they may contain one another. Nothing looks at
+//! them before they are complete, as allocation neither collects nor fails. Stores into them need no barrier: until the next safepoint they are
+//! white. A POLL that only collects makes no object: slots that name one are nil meanwhile, and what is in the objects are roots.
 
 use traceorus_asm::{Host, Masm};
 use traceorus_base::bytecode::{self, Op};
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
-use traceorus_vm::call;
 use traceorus_vm::dispatch;
 use traceorus_vm::state::Global;
+use traceorus_vm::{call, exec, table};
 
-use crate::ir::Snap;
+use crate::ir::{FIELDS, Part, Snap};
 use crate::jit::Jit;
-use crate::loc::{ExitMap, Loc};
+use crate::loc::{ExitMap, ExitPart, ExitSlot, Loc, NewObject};
 use crate::lower::{self, TraceRegs};
 use crate::params::dump;
 
 /// What was in a place when the trace was left.
 unsafe fn saved(save: *mut u64, at: Loc) -> u64 {
     let n = match at {
-        Loc::None => return 0,
+        // sunk objects: see `contents`
+        Loc::None | Loc::Sunk(_) => return 0,
         Loc::Const(bits) => return bits,
         Loc::Gpr(n) => n as usize,
         Loc::Fpr(n) => (Host::SAVE_FPRS + u32::from(n)) as usize,
@@ -27,8 +32,96 @@ unsafe fn saved(save: *mut u64, at: Loc) -> u64 {
     unsafe { *save.add(n) }
 }
 
-/// Writes the slots of an exit and makes its frame the running one.
-unsafe fn restore(g: *mut GlobalHot, save: *mut u64, map: &ExitMap) -> *mut Thread {
+/// The object of a recipe without its contents, as `lower::object` and the interpreter make it.
+unsafe fn make(g: &mut Global, new: NewObject) -> *mut u8 {
+    // SAFETY: [GC-LIVE] the trace keeps shapes and prototypes alive; [GC-LAYOUT] all fields are written, upvalues by `fill`.
+    unsafe {
+        match new {
+            NewObject::Table { shape, slots } => {
+                let t = table::table_new(g, 0, slots.into());
+                set_shape(t, shape);
+                t.cast()
+            }
+            NewObject::Array { shape, slots } => {
+                let t = table::table_new(g, usize::from(slots).saturating_sub(1), 0);
+                set_shape(t, shape);
+                t.cast()
+            }
+            NewObject::Cell { readonly } => exec::new_cell(g, Value::NIL, readonly).cast(),
+            NewObject::Closure { proto, upvals } => {
+                let (p, n) = (proto as *mut Proto, usize::from(upvals));
+                let f = g.heap.alloc(ObjKind::LuaClosure, LuaClosure::size_for(n));
+                let f = f.cast::<LuaClosure>();
+                (*f).hdr.extra = upvals as u8;
+                (*f).pc = (*p).code.add(1).cast();
+                (*f).proto = p;
+                (*p).ninstances = (*p).ninstances.saturating_add(1);
+                f.cast()
+            }
+        }
+    }
+}
+
+unsafe fn set_shape(t: *mut Table, shape: u64) {
+    let shape = shape as *mut Shape;
+    // SAFETY: as `make`.
+    unsafe {
+        (*t).shape = shape;
+        (*t).hdr.word = (*shape).hdr.word;
+    }
+}
+
+/// Writes the contents of the object at `p`. `objects`: all objects of the exit.
+unsafe fn fill(save: *mut u64, p: *mut u8, parts: &[ExitPart], objects: &[*mut u8]) {
+    // SAFETY: [SNAP-EXACT] the parts are those of the object, which is fresh and has them; see `opt::sink`.
+    unsafe {
+        for part in parts {
+            let val = match part.val {
+                Loc::Sunk(n) => objects[n as usize] as u64,
+                at => saved(save, at),
+            };
+            let v = Value::new(val, Tag(saved(save, part.tag) as i32));
+            match part.part {
+                Part::Slot(n) => run_set((*p.cast::<Table>()).hash.cast(), n.into(), v),
+                Part::Elem(n) => run_set((*p.cast::<Table>()).array, n.into(), v),
+                Part::Cell => (*p.cast::<Cell>()).value = v,
+                Part::Upvalue(n) => {
+                    let at = p.add(LuaClosure::UPVALS).cast::<u64>();
+                    *at.add(n.into()) = val;
+                }
+                Part::Field(n) => {
+                    let field = FIELDS[n as usize].offset as usize;
+                    match FIELDS[n as usize].size {
+                        1 => *p.add(field) = val as u8,
+                        4 => *p.add(field).cast::<u32>() = val as u32,
+                        _ => *p.add(field).cast::<u64>() = val,
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Makes and fills the objects of an exit.
+unsafe fn make_objects(g: *mut GlobalHot, save: *mut u64, map: &ExitMap) -> Vec<*mut u8> {
+    // SAFETY: as the callers: the state is live.
+    unsafe {
+        let g = Global::of(g);
+        let objects: Vec<*mut u8> = map.objects.iter().map(|o| make(g, o.new)).collect();
+        for (o, &p) in map.objects.iter().zip(&objects) {
+            fill(save, p, &o.parts, &objects);
+        }
+        objects
+    }
+}
+
+/// Writes the slots of an exit and makes its frame the running one. Without `objects` slots that name a sunk object are nil.
+unsafe fn restore(
+    g: *mut GlobalHot,
+    save: *mut u64,
+    map: &ExitMap,
+    objects: Option<&[*mut u8]>,
+) -> *mut Thread {
     // SAFETY: [SNAP-EXACT] the map says where the values of every live slot are; [STACK-STABLE] the trace has checked that the
     // stack has room for them.
     unsafe {
@@ -36,8 +129,14 @@ unsafe fn restore(g: *mut GlobalHot, save: *mut u64, map: &ExitMap) -> *mut Thre
         let base = saved(save, Loc::Gpr(<Host as Masm>::BASE.0)) as *mut Value;
         for s in &map.slots {
             let at = base.offset(s.slot as isize);
-            if s.val != Loc::None {
-                (*at).payload = saved(save, s.val);
+            match (s.val, objects) {
+                (Loc::None, _) => {}
+                (Loc::Sunk(n), Some(objects)) => (*at).payload = objects[n as usize] as u64,
+                (Loc::Sunk(_), None) => {
+                    *at = Value::NIL;
+                    continue;
+                }
+                (val, _) => (*at).payload = saved(save, val),
             }
             let tag = saved(save, s.tag);
             if s.word {
@@ -68,7 +167,8 @@ pub unsafe extern "C" fn exit(g: *mut GlobalHot, save: *mut u64, id: u64) -> *co
         let (n, e) = ((id >> 16) as u16, id as u16);
         let t = jit.traces[n as usize].as_ref().expect("it runs");
         let map = &t.exits[e as usize];
-        let l = restore(g, save, map);
+        let objects = make_objects(g, save, map);
+        let l = restore(g, save, map, Some(&objects));
         let pc = map.pc as *const Instr;
         (*g).jit_scratch[3] = 0;
         let is_poll = (*g).poll != 0 && t.polls.iter().any(|p| p.0 == e);
@@ -105,11 +205,28 @@ pub unsafe extern "C" fn poll(g: *mut GlobalHot, save: *mut u64, id: u64) -> u64
         let (n, e) = ((id >> 16) as u16, id as u16);
         let t = jit.traces[n as usize].as_ref().expect("it runs");
         let map = &t.exits[e as usize];
-        let l = restore(g, save, map);
+        // the function of a frame cannot be nil
+        let framed = |s: &ExitSlot| s.word && matches!(s.val, Loc::Sunk(_));
+        let l = if map.slots.iter().any(framed) {
+            let objects = make_objects(g, save, map);
+            restore(g, save, map, Some(&objects))
+        } else {
+            restore(g, save, map, None)
+        };
         let mut roots = Vec::with_capacity(map.roots.len());
         for &(val, tag) in &map.roots {
             let v = Value::new(saved(save, val), Tag(saved(save, tag) as i32));
             roots.push((v, ()));
+        }
+        for part in map.objects.iter().flat_map(|o| &o.parts) {
+            let tag = match part.tag {
+                // addresses of shapes and of other constants: the trace keeps them
+                Loc::None => part.ty.tag().unwrap_or(Tag::NIL),
+                at => Tag(saved(save, at) as i32),
+            };
+            if tag.is_collectable() && !matches!(part.val, Loc::None | Loc::Sunk(_)) {
+                roots.push((Value::new(saved(save, part.val), tag), ()));
+            }
         }
         jit.stats.polls += 1;
         u64::from(!jit.collect(l, &roots))
@@ -128,6 +245,16 @@ pub unsafe extern "C" fn barrier(g: *mut GlobalHot) {
         Global::of(g).heap.barrier(obj as *mut GcHeader, v);
     }
 }
+
+/// Allocations that the trace does without are charged to the collector's debt.
+///
+/// # Safety
+/// Called by the charge thunk only.
+pub unsafe extern "C" fn charge(g: *mut GlobalHot) {
+    // SAFETY: as promised; nothing is collected here.
+    unsafe { Global::of(g).heap.charge_removed() };
+}
+
 /// A free cell for an object of `jit_scratch[0]` bytes: its address goes there.
 ///
 /// # Safety

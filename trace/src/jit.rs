@@ -210,6 +210,7 @@ impl Jit {
             poll: crate::exit::poll as *const () as usize as u64,
             barrier: crate::exit::barrier as *const () as usize as u64,
             alloc: crate::exit::alloc as *const () as usize as u64,
+            charge: crate::exit::charge as *const () as usize as u64,
             ret: crate::exit::ret as *const () as usize as u64,
             resume: g.hot.resume as u64,
             disturbed_offset: DISTURBED,
@@ -425,6 +426,14 @@ impl Jit {
             }
             if (*l).hook_mask != 0 {
                 self.abort(Abort::HookSet);
+                return pc;
+            }
+            // what they changed the trace does not know, unless it happened in a helper, after which it knows nothing
+            let in_helper = matches!(r.pending, crate::record::Pending::Generic { .. });
+            if std::mem::replace(&mut r.finalizer_runs, g.finalizer_runs) != g.finalizer_runs
+                && !in_helper
+            {
+                self.abort(Abort::Finalizers);
                 return pc;
             }
             if l != r.l && !matches!(r.pending, crate::record::Pending::Generic { .. }) {

@@ -1,6 +1,6 @@
 //! Where values are at a point of a trace, and what an exit restores: the contract between the back end and the rest.
 
-use crate::ir::Ty;
+use crate::ir::{Part, Ref, Ty};
 
 /// Place of a value.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -15,6 +15,8 @@ pub enum Loc {
     Spill(u16),
     /// These bits.
     Const(u64),
+    /// The object that the exit makes from its recipe with this number (payloads only).
+    Sunk(u16),
 }
 
 /// Local slot of the native frame where spill slots begin (0 and 1 belong to the interpreter).
@@ -40,6 +42,61 @@ pub struct ExitSlot {
     pub tag: Loc,
 }
 
+/// An object that exits make.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NewObject {
+    /// TNEW: a table of this shape with so many inline fields.
+    Table {
+        /// Address of the shape.
+        shape: u64,
+        /// Fields that there is room for.
+        slots: u16,
+    },
+    /// TARR: a table of this shape with an inline array part of so many slots.
+    Array {
+        /// Address of the shape.
+        shape: u64,
+        /// Slots, index 0 included.
+        slots: u16,
+    },
+    /// CNEW: a cell.
+    Cell {
+        /// Its variable is never assigned again.
+        readonly: bool,
+    },
+    /// FNEW: a closure.
+    Closure {
+        /// Address of the prototype.
+        proto: u64,
+        /// Number of upvalues.
+        upvals: u16,
+    },
+}
+
+/// Contents of a part of an object that an exit makes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ExitPart {
+    /// Which part.
+    pub part: Part,
+    /// Payload.
+    pub val: Loc,
+    /// Tag (none if the part has none).
+    pub tag: Loc,
+    /// Type of the payload (`Void`: none).
+    pub ty: Ty,
+}
+
+/// A sunk object of an exit.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ExitObject {
+    /// The SUNK instruction.
+    pub at: Ref,
+    /// What is made.
+    pub new: NewObject,
+    /// What is in it. Other parts are as the allocation leaves them.
+    pub parts: Vec<ExitPart>,
+}
+
 /// What an exit does; one per snapshot.
 #[derive(Clone, Debug)]
 pub struct ExitMap {
@@ -53,7 +110,9 @@ pub struct ExitMap {
     pub pcalls: u16,
     /// Slots to write.
     pub slots: Vec<ExitSlot>,
-    /// For POLL: every collectable value that is alive in the trace there and not among `slots`: (payload, tag).
+    /// Objects to be made before; `Loc::Sunk` numbers them.
+    pub objects: Vec<ExitObject>,
+    /// For POLL: every collectable value that is alive in the trace there and not in `slots` or `objects`: (payload, tag).
     pub roots: Vec<(Loc, Loc)>,
 }
 
@@ -87,7 +146,7 @@ pub enum Link {
     /// To the continuation of the call whose pc (a RETPC) is given: results are in the slots from -1 upwards. BASE goes down to
     /// the caller's base (by the call's operand A and one slot more), register PC gets the call's pc, and the code jumps
     /// to the address in the call's continuation word (8 bytes behind its first word).
-    Return(crate::ir::Ref),
+    Return(Ref),
     /// Into a loop's body at its head, with everything where the loop's contract wants it.
     Body {
         /// Address of the loop's head.

@@ -73,7 +73,7 @@ impl Default for Params {
     fn default() -> Params {
         Params {
             n: traceorus_base::params::Params::default(),
-            passes: Passes::ALL.without(Passes::SINK),
+            passes: Passes::ALL,
             on: true,
             dump: 0,
         }
@@ -101,7 +101,7 @@ impl Params {
                 "0" => Passes::NONE,
                 "1" => Passes::FOLD.with(Passes::CSE).with(Passes::DCE),
                 "2" => Passes::ALL.without(Passes::SINK),
-                "3" => Passes::ALL.without(Passes::SINK),
+                "3" => Passes::ALL,
                 _ if part.contains('=') => {
                     self.n.assign(part)?;
                     continue;

@@ -660,6 +660,7 @@ pub unsafe fn run_finalizers(l: *mut Thread) {
             return;
         }
         g.in_finalizers = true;
+        g.finalizer_runs += 1;
         std::sync::atomic::AtomicU32::from_ptr(&raw mut g.hot.poll)
             .fetch_and(!poll::FINALIZERS, std::sync::atomic::Ordering::Relaxed);
         let saved_err = (g.hot.error_value, g.hot.error_status, g.hot.error_handled);

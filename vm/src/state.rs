@@ -51,6 +51,8 @@ pub struct Global {
     pub uncached_visits: u32,
     /// Finalizers are being run: no nesting.
     pub in_finalizers: bool,
+    /// How often finalizers have been run.
+    pub finalizer_runs: u64,
     /// `os.exit(code, true)` and others ask for this once the state is closed.
     pub closing: bool,
     /// How many are in [`request_interrupt`].
@@ -233,6 +235,7 @@ pub unsafe fn close(l: *mut Thread) {
         let l = g.hot.main;
         g.closing = true;
         g.in_finalizers = false;
+        g.finalizer_runs = 0;
         g.hot.current = l;
         throw::close_all(l);
         (*l).base = (*l).stack.add(1);

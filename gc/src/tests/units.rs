@@ -826,6 +826,43 @@ fn stress_collects_at_every_allocation() {
     w.h().set_stress(0);
 }
 
+/// A program that allocates nothing, but would have, gets its cycles.
+#[test]
+fn removed_allocations_are_charged() {
+    let mut w = World::new(true);
+    let remove = |w: &mut World, bytes: u32| {
+        let (left, wrapped) = w.hot.sunk_left.overflowing_sub(bytes);
+        w.hot.sunk_left = left;
+        if wrapped {
+            // SAFETY: the world is live.
+            unsafe { w.h().charge_removed() };
+        }
+    };
+    let used = w.h().used_bytes();
+    let mut removed = 0u64;
+    while w.h().stats().cycles < 3 {
+        remove(&mut w, 64);
+        removed += 64;
+        assert!(removed < 64 << 20, "no cycle ends");
+        if w.hot.poll & poll::GC != 0 {
+            unsafe { w.h().step() };
+        }
+    }
+    assert!(removed > 256 << 10, "{removed} bytes are too few");
+    assert_eq!(w.h().used_bytes(), used);
+    w.h().set_stress(2);
+    unsafe { w.h().charge_removed() };
+    unsafe { w.h().step() };
+    for _ in 0..10 {
+        let cycles = w.h().stats().cycles;
+        for _ in 0..2 {
+            remove(&mut w, 64);
+            unsafe { w.h().step() };
+        }
+        assert_eq!(w.h().stats().cycles, cycles + 1);
+    }
+}
+
 #[test]
 fn protos_and_closures() {
     let mut w = World::new(true);

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use traceorus_base::Tag;
+use traceorus_base::objects::{Cell, LuaClosure, Table};
 
 use super::{Ins, IrOp, Konst, REF_NONE, Ref, Ty};
 
@@ -115,6 +116,8 @@ pub struct IrBuf {
     pub fillings: Vec<Filling>,
     /// The LOOP instruction, if there is one.
     pub loop_ref: Ref,
+    /// Ids of shapes by address, as far as they are known.
+    pub shape_ids: HashMap<u64, u32>,
     kmap: HashMap<Konst, Ref>,
     chain: [Ref; IrOp::ALL.len()],
 }
@@ -138,6 +141,7 @@ impl IrBuf {
             recipes: Vec::new(),
             fillings: Vec::new(),
             loop_ref: REF_NONE,
+            shape_ids: HashMap::new(),
             kmap: HashMap::new(),
             chain: [REF_NONE; IrOp::ALL.len()],
         };
@@ -155,6 +159,7 @@ impl IrBuf {
         self.recipes.clear();
         self.fillings.clear();
         self.loop_ref = REF_NONE;
+        self.shape_ids.clear();
         self.kmap.clear();
         self.chain = [REF_NONE; IrOp::ALL.len()];
         self.push(Ins::new(IrOp::Base, Ty::Void, REF_NONE, REF_NONE));
@@ -228,6 +233,16 @@ impl IrBuf {
         i.ty = Ty::Void;
         i.a = REF_NONE;
         i.b = REF_NONE;
+    }
+    /// Makes the allocation `r` a SUNK instruction that charges its bytes.
+    pub fn sink(&mut self, r: Ref) {
+        let was = self.at(r);
+        let number = self.objects.len() as u16;
+        self.objects.push(was);
+        let i = self.at_mut(r);
+        i.op = IrOp::Sunk;
+        i.a = Ref(number);
+        i.b = Ref(bytes_of(was));
     }
     /// Type of an instruction or constant.
     #[inline]
@@ -324,4 +339,15 @@ impl IrBuf {
     pub fn is_empty(&self) -> bool {
         self.ins.is_empty()
     }
+}
+
+/// Bytes that the allocation `i` takes.
+fn bytes_of(i: Ins) -> u16 {
+    let n = usize::from(i.lit_b());
+    let bytes = match i.op {
+        IrOp::CNew => size_of::<Cell>(),
+        IrOp::FNew => LuaClosure::size_for(n),
+        _ => Table::size_for(n.next_multiple_of(2)),
+    };
+    bytes as u16
 }

@@ -212,9 +212,10 @@ macro_rules! for_each_ir_op {
             FNew = "FNEW" (k l) A;
             /// Upvalue `b` of the fresh closure `a`: its address
             UpAddr = "UPADDR" (r l) R;
-            /// An object that is made by those exits only whose snapshots name it; `a` numbers it in `IrBuf::objects`. No code, no
-            /// register: snapshots take its contents from `IrBuf::recipes`.
-            Sunk = "SUNK" (l _) X;
+            /// An object that is made by those exits only whose snapshots name it; `a` numbers it in `IrBuf::objects`. No
+            /// register: snapshots take its contents from `IrBuf::recipes`. `b`: bytes of allocations, this one and others, that
+            /// are charged to the collector here as if they had been made.
+            Sunk = "SUNK" (l l) X;
 
             // ---- calls ----
             /// Argument list: `a` (a list or the first argument), `b` the next one

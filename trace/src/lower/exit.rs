@@ -38,6 +38,9 @@ pub struct RustEntry {
     /// `unsafe extern "C" fn(g: *mut GlobalHot)`: puts the address of a free cell of at least `jit_scratch[0]` bytes into
     /// `jit_scratch[0]`. It must neither collect nor fail.
     pub alloc: u64,
+    /// `unsafe extern "C" fn(g: *mut GlobalHot)`: `GlobalHot::sunk_left` has wrapped: charges what was counted down. It must
+    /// neither collect nor fail.
+    pub charge: u64,
     /// `unsafe extern "C" fn(g: *mut GlobalHot, call: *const Instr) -> *const Instr`: compiled code has returned to the call at
     /// `call`, which has no continuation, and `Thread::base` is its frame's; gives the pc to go on at.
     pub ret: u64,
@@ -62,6 +65,8 @@ pub struct Thunks {
     pub barrier: u64,
     /// Called by allocations whose free list is empty.
     pub alloc: u64,
+    /// Called where allocations were removed when enough of them have come together.
+    pub charge: u64,
     /// Continuation of calls that have none: see `Link::Return`.
     pub ret: u64,
     /// As in [`RustEntry`].
@@ -176,6 +181,7 @@ pub fn emit_thunks<M: TraceRegs>(
     };
     let barrier = preserving(rust.barrier);
     let alloc = preserving(rust.alloc);
+    let charge = preserving(rust.charge);
     let code = std::mem::replace(m, M::new()).finalize()?;
     let place = |l| address + u64::from(code.label_offset(l).unwrap_or(0));
     let thunks = Thunks {
@@ -183,6 +189,7 @@ pub fn emit_thunks<M: TraceRegs>(
         poll: place(poll),
         barrier: place(barrier),
         alloc: place(alloc),
+        charge: place(charge),
         ret: place(ret),
         resume: rust.resume,
         disturbed_offset: rust.disturbed_offset,

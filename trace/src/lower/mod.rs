@@ -36,7 +36,9 @@ use traceorus_asm::{BitCond, Cond, at};
 
 use crate::abort::Abort;
 use crate::ir::{IrBuf, IrOp, Konst, Ref, SnapNo};
-use crate::loc::{ExitMap, ExitSlot, FIRST_SPILL, Inherited, Link, Loc};
+use crate::loc::{
+    ExitMap, ExitObject, ExitPart, ExitSlot, FIRST_SPILL, Inherited, Link, Loc, NewObject,
+};
 use crate::ra::{self, Allocation, InsAlloc, Job, Move, Place, Plan, Reg, RegInfo, parmove};
 
 pub use arch::TraceRegs;
@@ -158,6 +160,10 @@ enum Cold {
         back: Label,
         dst: Gpr,
         bytes: i32,
+    },
+    Charge {
+        from: Label,
+        back: Label,
     },
     Poll {
         from: Label,
@@ -306,8 +312,8 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
         use IrOp::*;
         let ins = self.ir.at(r);
         match ins.op {
-            Base | Nop | Loop | Phi | PVal | Sunk | CArg | FRef | ARef | ATRef | HRef | HTRef
-            | CRef | CTRef | ERef | ETRef | XRef | UpAddr => {}
+            Base | Nop | Loop | Phi | PVal | CArg | FRef | ARef | ATRef | HRef | HTRef | CRef
+            | CTRef | ERef | ETRef | XRef | UpAddr => {}
             SLoad | SLoadT | FLd | LdV | LdB | LdW | UpRef | NUpv | StrByte => self.load(r, al),
             TRun => {
                 let addr = self.address(r, &al.ops);
@@ -364,6 +370,7 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
             XOp | XOpR => self.helper(r)?,
             Bar => self.barrier(r, al),
             TNew | TArr | CNew | FNew => self.allocation(r, al)?,
+            Sunk => self.charge(ins.lit_b()),
         }
         Ok(())
     }
@@ -537,6 +544,11 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
                     self.m.call_abs(self.input.thunks.poll);
                     self.m.jump(back);
                 }
+                Cold::Charge { from, back } => {
+                    self.m.bind(from);
+                    self.m.call_abs(self.input.thunks.charge);
+                    self.m.jump(back);
+                }
                 Cold::Divide {
                     from,
                     back,
@@ -619,11 +631,34 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
 fn exit_map(ir: &IrBuf, al: &Allocation, n: SnapNo) -> ExitMap {
     let snap = &ir.snaps[n.0 as usize];
     let used = al.snap_used[n.0 as usize];
-    let range = if used {
-        snap.start as usize..snap.end as usize
+    let (range, recipes) = if used {
+        (snap.start as usize..snap.end as usize, ir.snap_recipes(n))
     } else {
-        0..0
+        (0..0, &[][..])
     };
+    // a sunk object is known by its number in the exit
+    let place = |r: Ref, p: Place| match recipes.iter().position(|q| q.object == r) {
+        Some(k) => Loc::Sunk(k as u16),
+        None => loc(ir, p),
+    };
+    let objects = recipes
+        .iter()
+        .map(|recipe| ExitObject {
+            at: recipe.object,
+            new: new_object(ir, recipe.object),
+            parts: (recipe.start as usize..recipe.end as usize)
+                .map(|f| {
+                    let (filling, [val, tag]) = (ir.fillings[f], al.fillings[f]);
+                    ExitPart {
+                        part: filling.part,
+                        val: place(filling.val, val),
+                        tag: loc(ir, tag),
+                        ty: ir.ty(filling.val),
+                    }
+                })
+                .collect(),
+        })
+        .collect();
     let slots = range
         .map(|e| {
             let entry = ir.entries[e];
@@ -634,7 +669,7 @@ fn exit_map(ir: &IrBuf, al: &Allocation, n: SnapNo) -> ExitMap {
                 val: if ir.ty(entry.val).is_prim() {
                     Loc::None
                 } else {
-                    loc(ir, val)
+                    place(entry.val, val)
                 },
                 tag: loc(ir, tag),
             }
@@ -658,7 +693,23 @@ fn exit_map(ir: &IrBuf, al: &Allocation, n: SnapNo) -> ExitMap {
         top: snap.top,
         pcalls: snap.pcalls,
         slots,
+        objects,
         roots,
+    }
+}
+
+/// What the exits have to make of the SUNK instruction `r`.
+fn new_object(ir: &IrBuf, r: Ref) -> NewObject {
+    let was = ir.objects[ir.at(r).lit_a() as usize];
+    let (a, n) = (ir.konst(was.a).map_or(0, |k| k.bits), was.lit_b());
+    match was.op {
+        IrOp::TNew => NewObject::Table { shape: a, slots: n },
+        IrOp::TArr => NewObject::Array { shape: a, slots: n },
+        IrOp::CNew => NewObject::Cell { readonly: n != 0 },
+        _ => NewObject::Closure {
+            proto: a,
+            upvals: n,
+        },
     }
 }
 

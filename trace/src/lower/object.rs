@@ -139,6 +139,17 @@ impl<M: TraceRegs> Lower<'_, M> {
         Ok(())
     }
 
+    /// Charges `bytes` bytes of allocations that were removed.
+    pub(super) fn charge(&mut self, bytes: u16) {
+        let left = at(M::GLOBAL, offset_of!(GlobalHot, sunk_left) as i32);
+        let from = self.m.new_label();
+        let bytes = i32::from(bytes);
+        self.m
+            .alu_to_mem_branch(AluOp::Sub, B32, left, bytes, AluCond::Carry, from);
+        let back = self.m.here();
+        self.cold.push(Cold::Charge { from, back });
+    }
+
     pub(super) fn cold_alloc(&mut self, from: Label, back: Label, dst: Gpr, bytes: i32) {
         self.m.bind(from);
         self.m.store_imm(B64, at(M::GLOBAL, SCRATCH), bytes);

@@ -2,9 +2,10 @@
 //!
 //! Marks from what must stay (guards with their snapshots, stores, calls, helpers) back to operands. A PHI stays if the body uses its carried
 //! value, directly or through another PHI that stays; one that only feeds itself goes. Inherited values stay as they are. Snapshots that serve no
-//! instruction any more are removed, except the last one of a trace without loop (it describes the trace's end).
+//! instruction any more are removed, except the last one of a trace without loop (it describes the trace's end). A dead allocation becomes a
+//! SUNK that nothing names: its bytes are still charged, as a program may wait for the collector (RULES_RUNTIME 4).
 
-use crate::ir::{Class, Ins, IrBuf, IrOp, Mode, Ref, SnapNo};
+use crate::ir::{Class, Ins, IrBuf, IrOp, Mode, REF_NONE, Ref, SnapNo};
 
 use super::{OptCx, Passes, sink};
 
@@ -20,6 +21,25 @@ pub fn finish(cx: &mut OptCx, buf: &mut IrBuf) {
         && cx.passes.has(Passes::DCE)
     {
         dead_code(cx, buf);
+    }
+    charges(buf);
+}
+
+/// Allocations that were removed are charged once in each part of the trace: at the first one.
+fn charges(buf: &mut IrBuf) {
+    let mut first = REF_NONE;
+    for n in 1..buf.len() {
+        let i = buf.ins[n];
+        match i.op {
+            IrOp::Loop => first = REF_NONE,
+            IrOp::Sunk if first.is_none() => first = Ref::from_ins(n),
+            IrOp::Sunk => {
+                let sum = buf.at(first).lit_b().saturating_add(i.lit_b());
+                buf.at_mut(first).b = Ref(sum);
+                buf.ins[n].b = Ref(0);
+            }
+            _ => {}
+        }
     }
 }
 
@@ -87,9 +107,8 @@ fn dead_code(cx: &mut OptCx, buf: &mut IrBuf) {
                 m.live[k] = true;
                 m.operands(i, in_body);
             }
-            Class::X if !matches!(i.op, IrOp::Copy | IrOp::CArg | IrOp::Nop | IrOp::Sunk) => {
-                m.live[k] = true
-            }
+            _ if i.op == IrOp::Sunk => m.live[k] = i.lit_b() != 0,
+            Class::X if !matches!(i.op, IrOp::Copy | IrOp::CArg | IrOp::Nop) => m.live[k] = true,
             _ => {}
         }
     }
@@ -131,7 +150,11 @@ fn dead_code(cx: &mut OptCx, buf: &mut IrBuf) {
     for (k, live) in live.into_iter().enumerate().skip(1) {
         let r = Ref::from_ins(k);
         if !live && buf.at(r).op != IrOp::Nop {
-            buf.kill(r);
+            if buf.at(r).op.class() == Class::A {
+                buf.sink(r);
+            } else {
+                buf.kill(r);
+            }
             cx.stats.dead += 1;
         }
     }

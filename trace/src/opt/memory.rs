@@ -3,6 +3,9 @@
 //! A load walks back over what may have changed its place. The youngest such instruction is the *limit*: an equal load younger than it
 //! still holds. A store to exactly that place, younger than the limit, gives its value.
 
+use traceorus_base::Tag;
+use traceorus_base::objects::ObjKind;
+
 use crate::abort::Abort;
 use crate::ir::{Effect, FactKind, FieldId, Ins, IrBuf, IrOp, REF_BASE, REF_NONE, Ref, Ty};
 
@@ -191,8 +194,45 @@ fn fresh_field(cx: &mut OptCx, buf: &mut IrBuf, i: &Ins, limit: Ref) -> Result<O
         (IrOp::TArr, Some(FieldId::TabArray)) | (IrOp::TNew, Some(FieldId::TabHash)) => {
             Some(cx.emit(buf, IrOp::TRun, Ty::Ptr, i.a, REF_NONE)?)
         }
+        (IrOp::TNew | IrOp::TArr, Some(FieldId::TabShape)) => {
+            let shape = buf.konst(t.a).map_or(0, |k| k.bits);
+            let id = buf.shape_ids.get(&shape).copied();
+            id.map(|id| buf.k(Ty::U32, id.into()))
+        }
+        (IrOp::TNew | IrOp::TArr, Some(FieldId::TabMeta)) => Some(buf.k_ptr(0)),
+        (IrOp::TNew | IrOp::TArr, Some(FieldId::TabFlags)) => Some(buf.k(Ty::U8, 0)),
+        (IrOp::TNew | IrOp::TArr, Some(FieldId::TabKind)) => {
+            Some(buf.k(Ty::U8, (Tag::NIL.byte() as u8).into()))
+        }
+        (IrOp::TNew, Some(FieldId::TabCap | FieldId::TabLen)) => Some(buf.k(Ty::U32, 0)),
+        (IrOp::TNew, Some(FieldId::TabFieldCap)) => {
+            let slots = t.lit_b().next_multiple_of(2);
+            Some(buf.k(Ty::U32, slots.into()))
+        }
+        (IrOp::FNew, Some(FieldId::Kind)) => Some(buf.k(Ty::U8, ObjKind::LuaClosure as u64)),
+        (IrOp::FNew, Some(FieldId::FuncProto)) => Some(t.a),
         _ => None,
     })
+}
+
+/// The cell that the UPREF `i` of a closure made on this trace finds.
+pub(super) fn fresh_upvalue(cx: &OptCx, buf: &IrBuf, i: &Ins) -> Option<Ref> {
+    let fresh = i.a.is_ins() && i.a >= cx.floor && buf.at(i.a).op == IrOp::FNew;
+    if !fresh || !cx.passes.has(Passes::FWD) {
+        return None;
+    }
+    let mut r = buf.last(IrOp::StV);
+    while r > i.a {
+        let s = buf.at(r);
+        if s.op == IrOp::StV {
+            let at = buf.at(s.a);
+            if at.op == IrOp::UpAddr && at.a == i.a && at.b == i.b {
+                return Some(s.b);
+            }
+        }
+        r = s.prev;
+    }
+    None
 }
 
 /// Removes the store that `i` overwrites, if nobody can have seen it: between the two stand only pure instructions, stores elsewhere and

@@ -246,6 +246,13 @@ impl OptCx {
 
     fn after_fold(&mut self, buf: &mut IrBuf, i: Ins) -> Result<Ref, Abort> {
         let found = match i.op.class() {
+            Class::N if i.op == IrOp::UpRef => match memory::fresh_upvalue(self, buf, &i) {
+                Some(cell) => {
+                    self.stats.forwarded += 1;
+                    Some(cell)
+                }
+                None => cse::pure(self, buf, i),
+            },
             Class::N | Class::R => cse::pure(self, buf, i),
             Class::X if i.op == IrOp::CArg => cse::pure(self, buf, i),
             Class::C if i.op == IrOp::FtoI => {

@@ -402,13 +402,7 @@ impl Sink<'_> {
             }
         }
         for o in self.objects.iter().filter(|o| o.ok) {
-            let number = self.buf.objects.len() as u16;
-            let i = self.buf.at_mut(o.at);
-            let was = *i;
-            i.op = IrOp::Sunk;
-            i.a = Ref(number);
-            i.b = REF_NONE;
-            self.buf.objects.push(was);
+            self.buf.sink(o.at);
         }
         for k in 0..self.phis.len() {
             let (a, b) = self.phis[k];

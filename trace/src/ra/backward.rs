@@ -123,6 +123,7 @@ pub fn allocate(job: &Job<'_>) -> Result<Allocation, Abort> {
         out: Allocation {
             ins: vec![InsAlloc::NONE; ir.len()],
             snaps: vec![[Place::None; 2]; ir.entries.len()],
+            fillings: vec![[Place::None; 2]; ir.fillings.len()],
             snap_used: vec![false; ir.snaps.len()],
             spills: job.parent_spills,
             ..Allocation::default()
@@ -423,6 +424,10 @@ impl Walk<'_> {
         self.out.ins[i] = InsAlloc::NONE;
         match ins.op {
             IrOp::Base | IrOp::Nop | IrOp::Loop | IrOp::Phi | IrOp::CArg => return Ok(()),
+            IrOp::Sunk => {
+                self.out.ins[i].skip = ins.lit_b() == 0;
+                return Ok(());
+            }
             _ if ins.op.class() == Class::R || self.job.plan.fused[i] => return Ok(()),
             _ => {}
         }
@@ -652,7 +657,7 @@ pub(super) fn place_of(loc: Loc) -> Result<Place, Abort> {
         Loc::Gpr(n) => Ok(Place::Reg(Reg::gpr(n))),
         Loc::Fpr(n) => Ok(Place::Reg(Reg::fpr(n))),
         Loc::Spill(n) => Ok(Place::Slot(n)),
-        Loc::None | Loc::Const(_) => Err(Abort::Internal),
+        Loc::None | Loc::Const(_) | Loc::Sunk(_) => Err(Abort::Internal),
     }
 }
 

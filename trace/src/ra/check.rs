@@ -110,7 +110,7 @@ impl Check<'_> {
 
     fn reads(&self, place: Place, r: Ref) -> Result<(), String> {
         let ok = match place {
-            Place::None => r.is_none(),
+            Place::None => r.is_none() || r.is_ins() && self.job.ir.at(r).op == IrOp::Sunk,
             Place::Const(k) => k == r,
             Place::ParkGpr | Place::ParkFpr => false,
             Place::Reg(_) | Place::Slot(_) => self.state.contains(&(place, r)),
@@ -128,11 +128,15 @@ impl Check<'_> {
             return Err(format!("snapshot {} is not allocated", n.0));
         }
         let s = &ir.snaps[n.0 as usize];
-        for e in s.start as usize..s.end as usize {
-            for (r, place) in [ir.entries[e].val, ir.entries[e].tag]
-                .into_iter()
-                .zip(out.snaps[e])
-            {
+        let entries = (s.start as usize..s.end as usize)
+            .map(|e| ([ir.entries[e].val, ir.entries[e].tag], out.snaps[e]));
+        let fillings = ir
+            .snap_recipes(n)
+            .iter()
+            .flat_map(|recipe| recipe.start as usize..recipe.end as usize)
+            .map(|f| ([ir.fillings[f].val, ir.fillings[f].tag], out.fillings[f]));
+        for (refs, places) in entries.chain(fillings) {
+            for (r, place) in refs.into_iter().zip(places) {
                 self.reads(place, r)
                     .map_err(|m| format!("snapshot {}: {m}", n.0))?;
                 if !dst.is_none() && place == Place::Reg(dst) {
@@ -169,7 +173,7 @@ impl Check<'_> {
             self.parallel(&out.loop_top);
             return Ok(());
         }
-        if al.skip {
+        if al.skip || ins.op == IrOp::Sunk {
             return Ok(());
         }
         if plan::is_call(ins, regs) {
@@ -244,10 +248,8 @@ impl Check<'_> {
     /// Every collectable value that is held here is named by snapshot `n` or its roots.
     fn all_roots(&self, n: SnapNo) -> Result<(), String> {
         let (ir, out) = (self.job.ir, self.out);
-        let named = |r: Ref| {
-            ir.snap_entries(n).iter().any(|e| e.val == r)
-                || out.roots.iter().any(|x| x.snap == n.0 && x.val == r)
-        };
+        let named =
+            |r: Ref| plan::names(ir, n, r) || out.roots.iter().any(|x| x.snap == n.0 && x.val == r);
         // what is held and never read again need not be named, so look at what the homes or slots promise only
         for &(r, place) in &out.contract {
             if r.is_ins() && ir.ty(r).is_gc() && !named(r) {
@@ -267,7 +269,7 @@ fn place_of(loc: Loc) -> Option<Place> {
         Loc::Gpr(n) => Some(Place::Reg(Reg::gpr(n))),
         Loc::Fpr(n) => Some(Place::Reg(Reg::fpr(n))),
         Loc::Spill(n) => Some(Place::Slot(n)),
-        Loc::None | Loc::Const(_) => None,
+        Loc::None | Loc::Const(_) | Loc::Sunk(_) => None,
     }
 }
 

@@ -280,6 +280,8 @@ pub struct Allocation {
     pub phis: Vec<(Ref, Ref)>,
     /// Places of payload and tag, by index of snapshot entry.
     pub snaps: Vec<[Place; 2]>,
+    /// The same of the contents of sunk objects, by index in `IrBuf::fillings`. A sunk object itself is nowhere.
+    pub fillings: Vec<[Place; 2]>,
     /// The snapshot is used, by number.
     pub snap_used: Vec<bool>,
     /// Roots of POLLs.

@@ -9,7 +9,7 @@ use traceorus_base::objects::{Cell, DictEntry, LuaClosure, NativeClosure, Str, T
 
 use super::{MAX_INPUTS, Reg, RegInfo};
 use crate::abort::Abort;
-use crate::ir::{CallId, Class, FieldId, Ins, IrBuf, IrOp, REF_NONE, Ref, Ty};
+use crate::ir::{CallId, Class, FieldId, Ins, IrBuf, IrOp, REF_NONE, Ref, SnapNo, Ty};
 
 /// What an input has to be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -209,6 +209,12 @@ impl Plan {
             self.operand(ir, n, ins.b, right);
         }
     }
+}
+
+/// Snapshot `n` names the payload `r`, in a slot or in a sunk object.
+pub fn names(ir: &IrBuf, n: SnapNo, r: Ref) -> bool {
+    let in_object = |recipe| ir.recipe_fillings(recipe).iter().any(|f| f.val == r);
+    ir.snap_entries(n).iter().any(|e| e.val == r) || ir.snap_recipes(n).iter().any(in_object)
 }
 
 /// The operands that are refs.

@@ -73,6 +73,14 @@ pub fn print(job: &Job<'_>, out: &Allocation) -> String {
                 let [val, tag] = out.snaps[e];
                 let _ = write!(s, " {}:{}/{}", ir.entries[e].slot, place(val), place(tag));
             }
+            for recipe in ir.snap_recipes(crate::ir::SnapNo(n.0)) {
+                let _ = write!(s, " {}{{", name(recipe.object));
+                for f in recipe.start as usize..recipe.end as usize {
+                    let [val, tag] = out.fillings[f];
+                    let _ = write!(s, " {}/{}", place(val), place(tag));
+                }
+                s.push_str(" }");
+            }
             s.push('\n');
         }
         let al = out.ins[i];

@@ -19,21 +19,16 @@ impl Walk<'_> {
         for e in snap.start as usize..snap.end as usize {
             let entry = self.ir.entries[e];
             for (half, r) in [entry.val, entry.tag].into_iter().enumerate() {
-                if !r.is_ins() {
-                    self.out.snaps[e][half] = if r.is_none() {
-                        Place::None
-                    } else {
-                        Place::Const(r)
-                    };
-                    continue;
-                }
-                if !again {
-                    self.out.snaps[e][half] = self.keep(r, not)?;
-                } else if let Place::Reg(q) = self.out.snaps[e][half]
-                    && self.reg_of(r) != q
-                {
-                    // another register than at the guards below: only the slot holds it all the time
-                    self.out.snaps[e][half] = Place::Slot(self.need_slot(r)?);
+                let before = again.then_some(self.out.snaps[e][half]);
+                self.out.snaps[e][half] = self.restored(r, before, not)?;
+            }
+        }
+        for recipe in self.ir.snap_recipes(n) {
+            for f in recipe.start as usize..recipe.end as usize {
+                let filling = self.ir.fillings[f];
+                for (half, r) in [filling.val, filling.tag].into_iter().enumerate() {
+                    let before = again.then_some(self.out.fillings[f][half]);
+                    self.out.fillings[f][half] = self.restored(r, before, not)?;
                 }
             }
         }
@@ -57,6 +52,26 @@ impl Walk<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The place of `r` for a snapshot; `before`: its place at guards of the snapshot further down.
+    fn restored(&mut self, r: Ref, before: Option<Place>, not: RegSet) -> Result<Place, Abort> {
+        if !r.is_ins() {
+            return Ok(if r.is_none() {
+                Place::None
+            } else {
+                Place::Const(r)
+            });
+        }
+        if self.ir.at(r).op == IrOp::Sunk {
+            return Ok(Place::None);
+        }
+        match before {
+            None => self.keep(r, not),
+            // another register than at the guards below: only the slot holds it all the time
+            Some(Place::Reg(q)) if self.reg_of(r) != q => Ok(Place::Slot(self.need_slot(r)?)),
+            Some(p) => Ok(p),
+        }
     }
 
     /// Keeps `r` alive where that costs least, and says where.
@@ -107,7 +122,7 @@ impl Walk<'_> {
     }
 
     fn root(&mut self, n: SnapNo, val: Ref, tag: Ref) -> Result<(), Abort> {
-        if self.ir.snap_entries(n).iter().any(|e| e.val == val)
+        if plan::names(self.ir, n, val)
             || self.out.roots.iter().any(|r| r.snap == n.0 && r.val == val)
         {
             return Ok(());

@@ -22,24 +22,35 @@ impl Recorder {
             let entries = t.ir.snap_entries(crate::ir::SnapNo(exit));
             self.frames_below(map.base);
             let mut seen: Vec<(Ref, Ty, Ref)> = Vec::new();
-            let mut taken = Vec::new();
-            for (i, mut val, tag) in jit::inherited(t, exit) {
+            let mut slots = Vec::new();
+            for (i, val, tag) in jit::inherited(t, exit) {
                 let e = entries[i];
-                // a payload's type in the parent may come from a later guard on its tag
-                let open = e.tag.is_ins() && val.ty != Ty::Void;
-                if open && !val.ty.is_float() {
-                    val.ty = Ty::Any;
-                }
-                let v = Tv {
-                    val: self.take(e.val, val, &mut seen),
-                    tag: self.take(e.tag, tag, &mut seen),
-                };
-                taken.push((e.slot, v, open && val.ty.is_float()));
+                slots.push((e.slot, self.take_value([e.val, e.tag], val, tag, &mut seen)));
             }
-            for (slot, mut v, cast) in taken {
-                if cast {
-                    v.val = self.emit(IrOp::Cast, Ty::Any, v.val, REF_NONE)?;
+            let mut parts = Vec::new();
+            for (n, o) in map.objects.iter().enumerate() {
+                let recipe = t.ir.snap_recipes(crate::ir::SnapNo(exit))[n];
+                for (f, p) in t.ir.recipe_fillings(&recipe).iter().zip(&o.parts) {
+                    let val = Inherited {
+                        loc: p.val,
+                        ty: p.ty,
+                    };
+                    let tag = Inherited {
+                        loc: p.tag,
+                        ty: Ty::Tag,
+                    };
+                    let taken = self.take_value([f.val, f.tag], val, tag, &mut seen);
+                    parts.push((n, p.part, taken));
                 }
+            }
+            // all inherited values stand at the head; what follows may refer to any of them
+            let objects = self.make_again(t, &map.objects)?;
+            for (n, part, taken) in parts {
+                let v = self.known(taken, &objects)?;
+                self.fill_part(objects[n], part, v)?;
+            }
+            for (slot, taken) in slots {
+                let v = self.known(taken, &objects)?;
                 self.put_slot(slot, Slot::Known { v, dirty: true });
             }
             // the exit itself does not set the top once this trace is linked to it
@@ -91,7 +102,7 @@ impl Recorder {
             return s.2;
         }
         let mine = match from.loc {
-            Loc::None => REF_NONE,
+            Loc::None | Loc::Sunk(_) => REF_NONE,
             Loc::Const(bits) => self.buf.k(from.ty, bits),
             _ => {
                 let n = self.inherited.len() as u16;
@@ -150,6 +161,41 @@ impl Recorder {
                 }
             }
             self.frames.reverse();
+        }
+    }
+
+    /// Payload and tag, `refs` in the parent, that are at `val` and `tag`.
+    fn take_value(
+        &mut self,
+        refs: [Ref; 2],
+        mut val: Inherited,
+        tag: Inherited,
+        seen: &mut Vec<(Ref, Ty, Ref)>,
+    ) -> super::inherit::Taken {
+        if let Loc::Sunk(n) = val.loc {
+            let v = Tv {
+                val: REF_NONE,
+                tag: self.take(refs[1], tag, seen),
+            };
+            return super::inherit::Taken {
+                v,
+                cast: false,
+                object: Some(n.into()),
+            };
+        }
+        // a payload's type in the parent may come from a later guard on its tag
+        let open = refs[1].is_ins() && val.ty != Ty::Void;
+        if open && !val.ty.is_float() {
+            val.ty = Ty::Any;
+        }
+        let v = Tv {
+            val: self.take(refs[0], val, seen),
+            tag: self.take(refs[1], tag, seen),
+        };
+        super::inherit::Taken {
+            v,
+            cast: open && val.ty.is_float(),
+            object: None,
         }
     }
 

@@ -19,8 +19,10 @@ mod arith;
 mod call;
 mod closing;
 mod compare;
+mod construct;
 mod fastfn;
 mod generic;
+mod inherit;
 mod iter;
 mod loops;
 mod slots;
@@ -160,6 +162,8 @@ pub struct Recorder {
     pub(crate) recursive: bool,
     /// Step at which a test wants the recording to be given up; 0: none.
     pub(crate) die_at: u32,
+    /// `Global::finalizer_runs` as it was at the last instruction.
+    pub(crate) finalizer_runs: u64,
     /// The instruction here takes values up to a top that is known; it comes right after the one that made them.
     multi: Option<Multi>,
 }
@@ -223,8 +227,10 @@ impl Recorder {
                 funcs: std::ptr::null(),
                 recursive: false,
                 die_at: 0,
+                finalizer_runs: g.finalizer_runs,
             };
             r.opt.passes = params.passes;
+            r.opt.rebuilds = true;
             r.reset_frames();
             r.changed_all = false;
             r

@@ -9,7 +9,7 @@ use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::state::Global;
-use traceorus_vm::{dict, shape, string, table};
+use traceorus_vm::{shape, string, table};
 
 use super::{Cursor, Rec, Recorder, Step, Tv};
 use crate::ir::{CallId, FieldId, IrOp, REF_NONE, Ref, Ty};
@@ -83,6 +83,7 @@ impl Recorder {
                 Op::Len => self.len(i)?,
                 Op::NewRecord => self.new_record(i)?,
                 Op::NewTable => self.new_table(i)?,
+                Op::SetList => self.set_list(i)?,
                 _ => false,
             };
             if done {
@@ -486,7 +487,7 @@ impl Recorder {
                     }
                     let before = (*t.p).shape;
                     let n = (*before).nfields;
-                    if n >= (*t.p).field_cap {
+                    if !self.room_for(t, n)? {
                         return Ok(false);
                     }
                     let Some(after) = shape::shape_add(g, before, key) else {
@@ -532,7 +533,7 @@ impl Recorder {
     }
 
     /// A value of a known type, to be stored.
-    fn storable(&mut self, v: Tv, ov: Value) -> Rec<Tv> {
+    pub(super) fn storable(&mut self, v: Tv, ov: Value) -> Rec<Tv> {
         if self.known_tag(v).is_some() {
             return Ok(v);
         }
@@ -845,7 +846,7 @@ impl Recorder {
         }
     }
 
-    // ---- length, construction -----------------------------------------------------------------------------------------------
+    // ---- length -----------------------------------------------------------------------------------------------
 
     unsafe fn len(&mut self, i: Cursor) -> Rec<bool> {
         // SAFETY: [GC-LIVE]
@@ -870,49 +871,6 @@ impl Recorder {
             };
             let v = self.typed(n);
             self.set(i.ra(), v);
-            Ok(true)
-        }
-    }
-
-    unsafe fn new_record(&mut self, i: Cursor) -> Rec<bool> {
-        // SAFETY: [CODE] [GC-LIVE] the prototype keeps the shape alive.
-        unsafe {
-            let shape = i.word(1) as *mut Shape;
-            let n = bc::c(i.w);
-            if n == 0 || n as usize > Table::INLINE_MAX {
-                return Ok(false);
-            }
-            let mut vals = Vec::new();
-            for k in 0..n as i16 {
-                let v = self.tv(i.rb() + k)?;
-                vals.push(self.storable(v, self.observed(i.rb() + k))?);
-            }
-            let ks = self.buf.k_ptr(shape as u64);
-            let t = self.emit(IrOp::TNew, Ty::Tab, ks, Self::lit(n))?;
-            let run = self.emit(IrOp::TRun, Ty::Ptr, t, REF_NONE)?;
-            for (k, v) in vals.into_iter().enumerate() {
-                self.store(Place::Field(run, k as u16), v)?;
-            }
-            let v = self.typed(t);
-            self.set(i.ra(), v);
-            Ok(true)
-        }
-    }
-
-    unsafe fn new_table(&mut self, i: Cursor) -> Rec<bool> {
-        // SAFETY: [CODE]
-        unsafe {
-            let (na, nh) = (i.word(1) as u32, (i.word(1) >> 32) as u32);
-            let g = self.global();
-            let ks = self.buf.k_ptr(g.hot.empty_shape as u64);
-            let t = if na == 0 && nh as usize <= Table::INLINE_MAX {
-                self.emit(IrOp::TNew, Ty::Tab, ks, Self::lit(nh as u16))?
-            } else {
-                return Ok(false);
-            };
-            let v = self.typed(t);
-            self.set(i.ra(), v);
-            let _ = dict::mix;
             Ok(true)
         }
     }

@@ -80,7 +80,7 @@ impl Recorder {
         })
     }
 
-    fn store_cell(&mut self, cell: Ref, v: Tv) -> Rec<()> {
+    pub(super) fn store_cell(&mut self, cell: Ref, v: Tv) -> Rec<()> {
         if !v.val.is_none() {
             let at = self.emit(IrOp::CRef, Ty::Ptr, cell, REF_NONE)?;
             let ty = self.buf.ty(v.val);
@@ -89,6 +89,40 @@ impl Recorder {
         let at = self.emit(IrOp::CTRef, Ty::Ptr, cell, REF_NONE)?;
         self.emit(IrOp::StW, Ty::Tag, at, v.tag)?;
         Ok(())
+    }
+
+    /// Makes `cell` the upvalue `n` of the fresh closure `f`.
+    pub(super) fn store_upvalue(&mut self, f: Ref, n: u16, cell: Ref) -> Rec<()> {
+        let at = self.emit(IrOp::UpAddr, Ty::Ptr, f, Self::lit(n))?;
+        self.emit(IrOp::StV, Ty::Cell, at, cell).map(drop)
+    }
+
+    /// A new closure of the prototype `p`.
+    unsafe fn new_closure(&mut self, p: *mut Proto) -> Rec<Ref> {
+        // SAFETY: [CODE] the prototype is a constant of the running function; [GC-LIVE].
+        unsafe {
+            let n = u16::from((*p).nupvals);
+            let mut cells = Vec::with_capacity(n.into());
+            for k in 0..n {
+                let desc = *(*p).upvals.add(k.into());
+                let at = desc.index;
+                cells.push(if desc.in_stack != 0 {
+                    let c = self.tv(at.into())?;
+                    self.assume_tag(c, Tag::CELL)?.val
+                } else {
+                    self.upvalue_cell(at.into())?.0
+                });
+            }
+            self.note_proto(p);
+            // the helper makes one now, the trace others: that there is one only is no fact any more
+            (*p).ninstances = (*p).ninstances.saturating_add(1);
+            let kp = self.buf.k_ptr(p as u64);
+            let f = self.emit(IrOp::FNew, Ty::Func, kp, Self::lit(n))?;
+            for (k, cell) in cells.into_iter().enumerate() {
+                self.store_upvalue(f, k as u16, cell)?;
+            }
+            Ok(f)
+        }
     }
 
     /// The barrier before `v` is stored into `obj`.
@@ -143,6 +177,21 @@ impl Recorder {
                     let c = self.assume_tag(c, Tag::CELL)?;
                     self.barrier(c.val, v)?;
                     self.store_cell(c.val, v)?;
+                }
+                Op::NewCell => {
+                    let mut v = self.tv(i.ra())?;
+                    if self.known_tag(v).is_none() {
+                        v = self.guard_tag(v, self.observed(i.ra()).tag)?;
+                    }
+                    let c = self.emit(IrOp::CNew, Ty::Cell, REF_NONE, Self::lit(bc::b(i.w)))?;
+                    self.store_cell(c, v)?;
+                    let c = self.typed(c);
+                    self.set(i.ra(), c);
+                }
+                Op::Closure => {
+                    let f = self.new_closure(i.word(1) as *mut Proto)?;
+                    let f = self.typed(f);
+                    self.set(i.ra(), f);
                 }
                 _ => return self.generic(i),
             }

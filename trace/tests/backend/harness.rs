@@ -159,6 +159,12 @@ unsafe extern "C" fn on_alloc(g: *mut GlobalHot) {
     trash();
 }
 
+unsafe extern "C" fn on_charge(g: *mut GlobalHot) {
+    // SAFETY: as above.
+    unsafe { (*g).sunk_left = 1 << 20 };
+    trash();
+}
+
 /// Destroys registers that native code may destroy.
 fn trash() {
     #[cfg(target_arch = "x86_64")]
@@ -224,6 +230,7 @@ impl Machine {
             poll: on_poll as *const () as u64,
             barrier: on_barrier as *const () as u64,
             alloc: on_alloc as *const () as u64,
+            charge: on_charge as *const () as u64,
             ret: on_alloc as *const () as u64,
             resume,
             disturbed_offset: std::mem::offset_of!(GlobalHot, error_handled) as i32,
@@ -336,6 +343,7 @@ impl Exit {
             Loc::Fpr(n) => self.save[16 + n as usize],
             Loc::Spill(n) => self.save[spill_index(n)],
             Loc::Const(bits) => bits,
+            Loc::Sunk(_) => panic!("objects are not made here"),
         }
     }
     pub fn restore(&self, map: &ExitMap) -> BTreeMap<i16, (u64, i32)> {

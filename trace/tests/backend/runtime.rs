@@ -3,8 +3,8 @@
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 use traceorus_trace::ir::IrOp::*;
-use traceorus_trace::ir::{CallId, FieldId, REF_NONE, Ref, Ty};
-use traceorus_trace::loc::Link;
+use traceorus_trace::ir::{CallId, FieldId, Filling, Ins, Part, REF_NONE, Recipe, Ref, SnapNo, Ty};
+use traceorus_trace::loc::{Link, Loc, NewObject};
 
 use crate::harness::*;
 
@@ -479,6 +479,95 @@ fn polls() {
                 "{read:?}"
             );
         }
+    }
+}
+
+/// An exit knows what is in sunk objects, in one another too; a POLL has their contents as roots; removed bytes are counted down.
+#[test]
+fn sunk_objects() {
+    let mut m = Machine::new();
+    for k in 0..24 {
+        *m.slot(k) = Value::int(i64::from(k));
+    }
+    m.g.poll = 0;
+    m.g.sunk_left = 100;
+    for (limit, left) in [(0, 28), (1, 1 << 20)] {
+        let mut t = Build::new();
+        // more values than registers
+        let v: Vec<_> = (0..24).map(|k| t.slot(Ty::Int, k)).collect();
+        let held = t.slot(Ty::Tab, 7);
+        let float = t.op(ItoF, Ty::Float, v[3], REF_NONE);
+        let shape = t.ptr(m.g.empty_shape);
+        t.0.objects = vec![
+            Ins::new(TNew, Ty::Tab, shape, Ref(3)),
+            Ins::new(CNew, Ty::Cell, REF_NONE, Ref(1)),
+        ];
+        let record = t.op(Sunk, Ty::Tab, Ref(0), Ref(72));
+        let cell = t.op(Sunk, Ty::Cell, Ref(1), Ref(0));
+        let (int, num, tab, ct) = (
+            t.tag(Tag::INT),
+            t.tag(Tag::FLOAT),
+            t.tag(Tag::TABLE),
+            t.tag(Tag::CELL),
+        );
+        let filling = |part, val, tag| Filling { part, val, tag };
+        for snap in 0..2 {
+            let start = t.0.fillings.len() as u32;
+            t.0.fillings.extend([
+                filling(Part::Slot(0), v[2], int),
+                filling(Part::Slot(1), float, num),
+                filling(Part::Slot(2), held, tab),
+            ]);
+            let end = t.0.fillings.len() as u32;
+            let recipe = |object, start, end| Recipe {
+                snap: SnapNo(snap),
+                object,
+                start,
+                end,
+            };
+            t.0.recipes.push(recipe(record, start, end));
+            t.0.fillings.push(filling(Part::Cell, record, tab));
+            t.0.recipes.push(recipe(cell, end, end + 1));
+        }
+        t.snap_tagged(&[(0, cell, ct), (1, record, tab)]);
+        t.op(Poll, Ty::Void, REF_NONE, REF_NONE);
+        let mut slots: Vec<_> = (0..24).map(|k| (k as i16 + 2, v[k], int)).collect();
+        slots.push((0, cell, ct));
+        t.snap_tagged(&slots);
+        let limit = t.int(limit);
+        t.guard(Eq, Ty::Int, v[1], limit);
+        let (code, at) = m.compile(&t.0, Link::Exit, &[], 0).unwrap();
+        let exit = m.run(at);
+        assert_eq!(exit.snap, 1);
+        assert_eq!(m.g.sunk_left, left);
+        for map in &code.exits {
+            assert_eq!(
+                map.slots.iter().find(|s| s.slot == 0).unwrap().val,
+                Loc::Sunk(1)
+            );
+            assert_eq!(map.roots, []);
+            let [r, c] = &map.objects[..] else {
+                panic!("{:?}", map.objects);
+            };
+            assert_eq!((r.at, c.at), (record, cell));
+            assert_eq!(c.new, NewObject::Cell { readonly: true });
+            assert!(matches!(r.new, NewObject::Table { slots: 3, .. }));
+            assert_eq!(
+                (c.parts[0].part, c.parts[0].val),
+                (Part::Cell, Loc::Sunk(0))
+            );
+        }
+        let read: Vec<_> = code.exits[1].objects[0]
+            .parts
+            .iter()
+            .map(|p| (exit.read(p.val), exit.read(p.tag) as i32))
+            .collect();
+        let want = [
+            (2, Tag::INT.0),
+            (3f64.to_bits(), Tag::FLOAT.0),
+            (7, Tag::TABLE.0),
+        ];
+        assert_eq!(read, want);
     }
 }
 
