@@ -39,8 +39,9 @@ fn guard_in_words(guards: &str) -> String {
             "BITSZ" | "BITSNZ" => "a table has gained or lost a metatable or metamethod",
             "FTOI" => "a float is no integer",
             "STKCHK" => "the stack has to grow",
+            "TOPEQ" => "a function returns another number of results than when the trace was recorded",
             "POLL" => "a finalizer, hook or signal waits",
-            "RETF" | "RETPC" => "a function returns to another caller than when the trace was recorded",
+            "RETF" | "RETPC" | "RETKIND" => "a function returns to another caller than when the trace was recorded",
             _ => "a check fails",
         });
     }
