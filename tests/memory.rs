@@ -17,7 +17,11 @@ const ROUNDS: usize = 5;
 /// The least peak of some runs in KiB.
 fn peak(program: &Path, script: &Path) -> i64 {
     let once = || {
-        let r = Run::new(program).arg(script).run();
+        // the interpreter's; traces take memory of their own
+        let r = Run::new(program)
+            .arg(script)
+            .env("TRACEORUS_JIT", "off")
+            .run();
         assert!(r.success(), "{script:?}: {}\n{}", r.end(), r.err());
         r.peak_kib
     };

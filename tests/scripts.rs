@@ -125,7 +125,7 @@ fn scripts_run_compiled() {
 fn scripts_run_compiled_without_single_passes() {
     let areas = ["arith/", "functions/", "jit/", "tables/", "meta/"];
     for pass in [
-        "none", "-fold", "-cse", "-fwd", "-dse", "-guards", "-loop", "-dce", "-sink", "-range",
+        "0", "-fold", "-cse", "-fwd", "-dse", "-guards", "-loop", "-dce", "-sink", "-range",
     ] {
         run_all(pass, &[HOT, ("TRACEORUS_OPT", pass)], TIMEOUT, |s| {
             areas.iter().any(|a| s.name.starts_with(a))
