@@ -7,11 +7,11 @@ use traceorus::raw::base::Value;
 use traceorus::raw::base::bytecode::{self, Op};
 use traceorus::raw::base::objects::*;
 use traceorus::raw::gc::Marker;
+use traceorus::raw::trace::{Config, Outputs};
 use traceorus::raw::vm::ctx::{Ctx, LResult, Throw};
 use traceorus::raw::vm::jithooks::{self, JitHooks};
 use traceorus::raw::vm::state::{self, Global};
 use traceorus::raw::vm::{dispatch, exec};
-use traceorus::raw::trace::{Config, Outputs};
 use traceorus::raw::{new_state, open_libs};
 
 // Traces that count in `jit_scratch[0]` how often they are entered: one goes on at PC; one performs the instruction there by the

@@ -171,7 +171,9 @@ enum Cold {
         snap: SnapNo,
     },
     /// An instruction that its handler has performed does not go on where it should: the interpreter takes over there.
-    Leave { from: Label },
+    Leave {
+        from: Label,
+    },
     Divide {
         from: Label,
         back: Label,
