@@ -88,7 +88,7 @@ impl Recorder {
     }
 
     /// The running thread.
-    fn running(&mut self) -> Rec<Ref> {
+    pub(super) fn running(&mut self) -> Rec<Ref> {
         if self.thread.is_none() {
             let p = &raw const self.global().hot.current;
             let p = self.buf.k_ptr(p as u64);
@@ -99,7 +99,7 @@ impl Recorder {
     }
 
     /// Guards that a field of a thread is `bits`.
-    fn guard_field(&mut self, thread: Ref, f: FieldId, bits: u64) -> Rec<()> {
+    pub(super) fn guard_field(&mut self, thread: Ref, f: FieldId, bits: u64) -> Rec<()> {
         let v = self.field(thread, f)?;
         let ty = f.info().ty;
         let k = self.buf.k(ty, bits);

@@ -5,6 +5,7 @@
 //! before anything with an effect has been emitted. The results take the place of the function slot.
 
 mod base;
+mod coroutine;
 mod math;
 mod string;
 mod table;
@@ -59,6 +60,9 @@ impl Recorder {
                 Byte | Char | Find | Format | Len | Lower | Rep | Reverse | Sub | Upper
                 | Utf8Char | Utf8Codepoint | Utf8Len => self.string_function(id, c),
                 TableConcat | Insert | Remove | Unpack => self.table_function(id, c),
+                CoCreate | CoWrap | IsYieldable | Running | Status => {
+                    self.coroutine_function(id, c)
+                }
                 _ => self.math_function(id, c),
             };
             match results? {
