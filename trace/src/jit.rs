@@ -337,6 +337,7 @@ impl Jit {
                     let t = self.traces[parent as usize].as_ref().expect("alive");
                     let root = self.traces[t.root as usize].as_ref().expect("alive");
                     r.in_loop = root.kind == Kind::Loop;
+                    r.sides = root.nsides;
                     r.inherit(t, exit)?;
                 }
                 Kind::Func => r.function_entry(pc)?,
