@@ -494,7 +494,8 @@ impl Jit {
                 if let Some(&n) = self.by_start.get(&(pc as usize)) {
                     let t = self.traces[n as usize].as_ref().expect("alive");
                     let (entry, own) = (t.entry, t.anchor == r.anchor);
-                    if !own {
+                    // those of coroutines that a loop resumes become parts of it
+                    if !own && !r.elsewhere() {
                         if r.kind != Kind::Loop {
                             let base = r.base();
                             // the exit may be in front of the loop's own
@@ -779,7 +780,6 @@ unsafe fn hot(data: *mut u8, l: *mut Thread, anchor: *mut Instr, start: *const I
             false => jit.params.hotloop,
         };
         jithooks::set_counter(anchor, n as u16);
-        // function traces are not on by default: see "What is missing" in docs/TRACES.md
         let never = func && jit.params.hotcall == 65534;
         if !jit.params.on || never || (*jit.g).recording {
             return;

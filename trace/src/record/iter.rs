@@ -15,6 +15,9 @@ impl Recorder {
         // SAFETY: [CODE] [GC-LIVE] iterator, state and control variable are in slots.
         unsafe {
             let a = i.ra();
+            if let Some(step) = self.switching_loop(i)? {
+                return Ok(step);
+            }
             let (f, t, k) = (
                 self.observed(a - 4),
                 self.observed(a - 3),
@@ -129,7 +132,9 @@ impl Recorder {
             {
                 debug_assert!(!v.is_nil());
                 let key = self.guard_observed(control)?.val;
-                let one = self.buf.k_int(1);
+                // -1 is no slot of the array, though 0, behind it, is one
+                let (one, not) = (self.buf.k_int(1), self.buf.k_int(-1));
+                self.guard(IrOp::Ne, Ty::Int, key, not)?;
                 let key = self.emit(IrOp::Add, Ty::Int, key, one)?;
                 let at = self.element(t.r, key)?;
                 let v = self.load(at)?;
