@@ -3,6 +3,7 @@
 //! None of them collects, raises, or runs Lua code.
 
 mod math;
+pub(crate) mod pattern;
 mod string;
 mod table;
 
@@ -56,6 +57,10 @@ pub fn address(id: CallId) -> usize {
         StrLower = string::lower,
         StrReverse = string::reverse,
         StrFind = string::find,
+        StrMatch = pattern::str_match,
+        GmatchNext = pattern::gmatch_next,
+        GsubText = pattern::gsub_text,
+        GsubTable = pattern::gsub_table,
         IntStr = string::int_str,
         FloatStr = string::float_str,
         Concat = string::concat,

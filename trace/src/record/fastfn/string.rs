@@ -60,6 +60,8 @@ impl Recorder {
                 Byte => return self.byte(c, s.val, b),
                 Find => return self.find(c, s.val, b),
                 Format => return self.format(c, s.val, o),
+                Gsub => return self.gsub(c, s.val),
+                Match => return self.match_pattern(c, s.val, b, false),
                 Len => {
                     let n = self.str_len(s.val)?;
                     self.typed(n)
@@ -235,7 +237,7 @@ impl Recorder {
         ]))
     }
 
-    /// A search without special characters.
+    /// A search without special characters, or as `match_pattern`.
     unsafe fn find(&mut self, c: Native, s: Ref, b: &[u8]) -> Results {
         // SAFETY: [GC-LIVE] as `native`.
         unsafe {
@@ -244,18 +246,18 @@ impl Recorder {
                 return Ok(None);
             }
             let pattern = str_bytes(op.as_ptr());
+            let special = |b: &u8| b"^$*+?.([%-".contains(b);
+            if oplain.is_falsy() && pattern.iter().any(special) {
+                return self.match_pattern(c, s, b, true);
+            }
             let Some((init, oinit)) = self.int_arg(c, 3, 1)? else {
                 return Ok(None);
             };
             if oinit < 1 || oinit - 1 > b.len() as i64 {
                 return Ok(None);
             }
-            let special = |b: &u8| b"^$*+?.([%-".contains(b);
             let mut p = self.arg(c, 2)?.val;
             if oplain.is_falsy() {
-                if pattern.iter().any(special) {
-                    return Ok(None);
-                }
                 let plain = self.any_arg(c, 4)?;
                 self.guard_truth(plain, true)?;
                 // what it is made of is a fact of this very string
