@@ -133,7 +133,7 @@ impl<'c> Ctx<'c> {
     pub fn set(&self, i: usize, v: Value) {
         debug_assert!(i >= 1 && i <= self.top());
         // SAFETY: [NATIVE-FRAME] below the top.
-        unsafe { *self.base().add(i - 1) = v }
+        unsafe { v.store(self.base().add(i - 1)) }
     }
     /// Room for `n` more values (may move the stack; grows up to the hard limit and 200 slots beyond).
     pub fn ensure(&self, n: usize) {
@@ -160,7 +160,7 @@ impl<'c> Ctx<'c> {
             if (*l).top >= (*l).stack.add((*l).stack_slots as usize - 2) {
                 call::ensure_slots(l, 4);
             }
-            *(*l).top = v;
+            v.store((*l).top);
             (*l).top = (*l).top.add(1);
         }
     }
@@ -199,7 +199,7 @@ impl<'c> Ctx<'c> {
     pub fn set_upvalue(&self, i: usize, v: Value) {
         // SAFETY: [NATIVE-FRAME] [GC-BARRIER]
         unsafe {
-            *self.upvalue_slot(i) = v;
+            v.store(self.upvalue_slot(i));
             let f = (*self.base().sub(1)).as_ptr::<GcHeader>();
             if (*f).barrier != 0 {
                 self.g().heap.barrier(f, v);

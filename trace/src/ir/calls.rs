@@ -219,6 +219,10 @@ calls! {
     TabInsert = "tabinsert" true (Tab Int Any Tag) -> Int, STORE;
     /// As `TabPop` of the element at position b, the ones above moving down
     TabRemove = "tabremove" true (Tab Int) -> Ptr, Effect::WRITES.with(Effect::LENGTH);
+    /// The value of a string key of any table, without metamethods: payload and tag
+    TabStr = "tabstr" true (Tab Str) -> Ptr, READ;
+    /// Stores a value under a key (neither nil nor a float) into any table, without metamethods; 0: it should not, nothing has been done
+    TabSet = "tabset" true (Tab Any Tag Any Tag) -> Int, STORE;
     /// Key and value after a key: payload, tag, payload, tag. Both nil at the end; null: no such key
     TabNext = "tabnext" true (Tab Any Tag) -> Ptr, READ;
     /// Prepares for `TabNext`

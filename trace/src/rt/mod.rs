@@ -87,6 +87,8 @@ pub fn address(id: CallId) -> usize {
         TabPop = table::pop,
         TabInsert = table::insert,
         TabRemove = table::remove,
+        TabStr = table::get_str,
+        TabSet = table::set,
         TabNext = table::next,
         NextPrepare = table::next_prepare,
         SetMeta = table::set_meta,

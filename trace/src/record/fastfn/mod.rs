@@ -5,6 +5,7 @@
 //! before anything with an effect has been emitted. The results take the place of the function slot.
 
 mod base;
+mod chars;
 mod math;
 mod pattern;
 mod string;

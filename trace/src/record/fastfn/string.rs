@@ -67,6 +67,9 @@ impl Recorder {
                     self.typed(n)
                 }
                 Sub => {
+                    if let Some(one) = self.sub_char(c, s.val, b.len())? {
+                        return Ok(Some(one));
+                    }
                     let Some((i, oi)) = self.int_arg(c, 2, 1)? else {
                         return Ok(None);
                     };
@@ -135,11 +138,11 @@ impl Recorder {
         }
     }
 
-    fn str_len(&mut self, s: Ref) -> Rec<Ref> {
+    pub(super) fn str_len(&mut self, s: Ref) -> Rec<Ref> {
         self.emit(IrOp::FLd, Ty::Int, s, Self::lit(FieldId::StrLen as u16))
     }
     /// `i + k`.
-    fn plus(&mut self, i: Ref, k: i64) -> Rec<Ref> {
+    pub(super) fn plus(&mut self, i: Ref, k: i64) -> Rec<Ref> {
         if k == 0 {
             return Ok(i);
         }
@@ -147,7 +150,7 @@ impl Recorder {
         self.emit(IrOp::Add, Ty::Int, i, k)
     }
     /// Byte `at` of `s`, which is in bounds, as integer.
-    fn byte_at(&mut self, s: Ref, at: Ref) -> Rec<Tv> {
+    pub(super) fn byte_at(&mut self, s: Ref, at: Ref) -> Rec<Tv> {
         let b = self.emit(IrOp::StrByte, Ty::U8, s, at)?;
         let b = self.emit(IrOp::Cast, Ty::Int, b, REF_NONE)?;
         Ok(self.typed(b))
@@ -230,6 +233,9 @@ impl Recorder {
                 let v = self.emit(IrOp::Shl, Ty::Int, v, by)?;
                 self.emit(IrOp::Or, Ty::Int, packed, v)?
             };
+        }
+        if n == 1 {
+            return Ok(Some(vec![self.char_string(packed)?]));
         }
         let count = self.buf.k_int(n.into());
         Ok(Some(vec![
