@@ -476,7 +476,8 @@ impl Jit {
                 if let Some(&n) = self.by_start.get(&(pc as usize)) {
                     let t = self.traces[n as usize].as_ref().expect("alive");
                     let (entry, own) = (t.entry, t.anchor == r.anchor);
-                    if !own {
+                    let short = r.kind == Kind::Loop && r.is_short_loop(t.anchor);
+                    if !own && !short {
                         if r.kind != Kind::Loop {
                             let base = r.base();
                             r.flush_all(pc)?;

@@ -62,6 +62,24 @@ pub(crate) unsafe fn hot(l: *mut Thread, anchor: *const Instr, start: *const Ins
     }
 }
 
+/// Counts down at `anchor`, a header word of the kind FuncF that enters no trace; true if the counter has run out with that.
+///
+/// # Safety
+/// As [`counter`].
+#[inline(always)]
+pub(crate) unsafe fn count(anchor: *mut Instr) -> bool {
+    const AT: usize = match bytecode::Op::FuncF.counter() {
+        Some(n) => n,
+        None => 0,
+    };
+    // SAFETY: as promised: see `counter_at`.
+    unsafe {
+        let c = anchor.cast::<u16>().add(AT);
+        *c = (*c).wrapping_sub(1);
+        *c == bytecode::COUNTER_OUT
+    }
+}
+
 /// Whether the counter at `anchor` has run out in a thread that neither a hook nor the recorder watches.
 ///
 /// # Safety
