@@ -5,6 +5,7 @@
 
 use std::mem::MaybeUninit;
 
+use crate::{format, pack};
 use traceorus_base::fastfn::FastFn;
 use traceorus_base::objects::{NativeClosure, Table};
 use traceorus_base::{Tag, Value};
@@ -13,7 +14,6 @@ use traceorus_vm::ctx::{Ctx, LResult, Throw};
 use traceorus_vm::native;
 use traceorus_vm::number::fmt_number;
 use traceorus_vm::pattern::{self, Capture, Matcher, PatError, anchor, with_matcher};
-use crate::{format, pack};
 
 pub(crate) mod buf;
 

@@ -16,8 +16,8 @@
 use std::cell::Cell;
 use std::fmt;
 
-use memchr::{memchr, memmem};
 use crate::string::same_text;
+use memchr::{memchr, memmem};
 
 mod compile;
 mod set;

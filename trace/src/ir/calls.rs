@@ -191,6 +191,8 @@ calls! {
     BufFmtFloat = "buffmtfloat" false (Ptr Int Float) -> Ptr, PURE;
     /// The same. Not of text with zeros
     BufFmtStr = "buffmtstr" false (Ptr Int Str) -> Ptr, PURE;
+    /// Appends to the buffer a as `%q` shows it
+    BufQuoted = "bufquoted" false (Ptr Str) -> Ptr, PURE;
     /// String of what is in the buffer
     BufEnd = "bufend" true (Ptr) -> Str, ALLOC;
     /// 1 if the text has no zeros and less than 100 bytes

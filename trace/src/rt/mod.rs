@@ -74,6 +74,7 @@ pub fn address(id: CallId) -> usize {
         BufFmtInt = string::buf_fmt_int,
         BufFmtFloat = string::buf_fmt_float,
         BufFmtStr = string::buf_fmt_str,
+        BufQuoted = string::buf_quoted,
         BufEnd = string::buf_end,
         StrPlain = string::plain,
         StrInt = string::str_int,

@@ -307,6 +307,11 @@ pub(super) unsafe extern "C" fn buf_fmt_str(
     }
     b
 }
+pub(super) unsafe extern "C" fn buf_quoted(b: *mut Vec<u8>, s: *mut Str) -> *mut Vec<u8> {
+    // SAFETY: as `buf_str`.
+    unsafe { convert::quoted_str(&mut *b, str_bytes(s)) };
+    b
+}
 pub(super) unsafe extern "C" fn buf_end(l: *mut Thread, b: *mut Vec<u8>) -> *mut Str {
     // SAFETY: as `buf_str`.
     unsafe { make(l, &*b) }

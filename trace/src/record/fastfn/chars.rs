@@ -52,12 +52,7 @@ impl Recorder {
     }
 
     /// Guards that two strings are equal, or not, if that is easy: one is short for certain. False: nothing has been done.
-    pub(in crate::record) fn guard_same_text(
-        &mut self,
-        x: Tv,
-        y: Tv,
-        equal: bool,
-    ) -> Rec<bool> {
+    pub(in crate::record) fn guard_same_text(&mut self, x: Tv, y: Tv, equal: bool) -> Rec<bool> {
         let op = if equal { IrOp::Eq } else { IrOp::Ne };
         let (a, b) = (self.byte_of(x), self.byte_of(y));
         if let (Some(a), Some(b)) = (a, b) {

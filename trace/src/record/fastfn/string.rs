@@ -2,9 +2,10 @@
 
 use traceorus_base::bytecode as bc;
 use traceorus_base::fastfn::FastFn;
+use traceorus_base::objects::Str;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::convert::{
-    FLOAT_FLAGS, Form, HEX_FLAGS, INT_FLAGS, Spec, TEXT_FLAGS, UNSIGNED_FLAGS,
+    self, FLOAT_FLAGS, Form, HEX_FLAGS, INT_FLAGS, Spec, TEXT_FLAGS, UNSIGNED_FLAGS,
 };
 use traceorus_vm::number::{float_to_int, fmt_number};
 use traceorus_vm::string::str_bytes;
@@ -26,6 +27,8 @@ enum Piece {
     Int(Ref),
     /// As `tostring` shows it.
     Float(Ref),
+    /// As `%q` shows it.
+    Quoted(Ref),
     /// A packed specification and the value.
     Formatted(CallId, i64, Ref),
 }
@@ -324,6 +327,7 @@ impl Recorder {
                 Piece::Str(s) => self.rt(IrOp::Call, CallId::BufStr, &[b, s])?,
                 Piece::Int(i) => self.rt(IrOp::Call, CallId::BufInt, &[b, i])?,
                 Piece::Float(x) => self.rt(IrOp::Call, CallId::BufFloat, &[b, x])?,
+                Piece::Quoted(s) => self.rt(IrOp::Call, CallId::BufQuoted, &[b, s])?,
                 Piece::Formatted(f, spec, v) => {
                     let spec = self.buf.k_int(spec);
                     self.rt(IrOp::Call, f, &[b, spec, v])?
@@ -431,6 +435,7 @@ impl Recorder {
                     b'o' | b'x' | b'X' => (HEX_FLAGS, true),
                     b'a' | b'A' | b'e' | b'E' | b'f' | b'g' | b'G' => (FLOAT_FLAGS, true),
                     b's' => (TEXT_FLAGS, true),
+                    b'q' if form.is_bare() => (TEXT_FLAGS, false),
                     _ => return None,
                 };
                 let spec = form.parse(flags, with_precision)?;
@@ -441,6 +446,7 @@ impl Recorder {
                     }
                     (b's', Tag::INT | Tag::FLOAT) => true,
                     (b's', Tag::NIL | Tag::TRUE | Tag::FALSE) => form.is_bare(),
+                    (b'q', t) => t == Tag::STRING || t == Tag::INT && o.as_int() != i64::MIN,
                     (b's', _) => false,
                     (_, Tag::INT) => true,
                     (_, Tag::FLOAT) => float_to_int(o.as_float()).is_some(),
@@ -451,6 +457,9 @@ impl Recorder {
                 }
                 len += spec.width + spec.precision.unwrap_or(0);
                 len += match o.tag {
+                    Tag::STRING if spec.letter == b'q' => {
+                        convert::quoted_max(str_bytes(o.as_ptr()))
+                    }
                     Tag::STRING => str_bytes(o.as_ptr()).len(),
                     Tag::FLOAT if spec.letter == b'f' && o.as_float().abs() > 1e15 => 310,
                     _ => 32,
@@ -503,6 +512,21 @@ impl Recorder {
                         }
                         t => Piece::Str(self.text(prim_text(t)).val),
                     }
+                }
+                b'q' if o.tag == Tag::STRING => {
+                    match self.buf.konst(v.val).map(|k| k.bits as *mut Str) {
+                        Some(s) => {
+                            let mut text = Vec::new();
+                            convert::quoted_str(&mut text, str_bytes(s));
+                            Piece::Str(self.text(&text).val)
+                        }
+                        None => Piece::Quoted(v.val),
+                    }
+                }
+                b'q' => {
+                    let least = self.buf.k_int(i64::MIN);
+                    self.guard(IrOp::Ne, Ty::Int, v.val, least)?;
+                    Piece::Int(v.val)
                 }
                 b'a' | b'A' | b'e' | b'E' | b'f' | b'g' | b'G' => {
                     let x = self.float_of(v)?;
