@@ -812,7 +812,7 @@ unsafe fn enter_fixed(
         (*l).pc = pc;
         let anchor = pc.sub(1).cast_mut();
         if traced {
-            return Some((pc, jithooks::counter(anchor)));
+            return Some((pc, jithooks::function_counter(anchor)));
         }
         if (*l).dispatch != (*(*l).global).code_active && jithooks::count(anchor) {
             jithooks::hot(l, anchor, pc);
