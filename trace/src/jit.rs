@@ -477,7 +477,8 @@ impl Jit {
                     let t = self.traces[n as usize].as_ref().expect("alive");
                     let (entry, own) = (t.entry, t.anchor == r.anchor);
                     let short = r.kind == Kind::Loop && r.is_short_loop(t.anchor);
-                    if !own && !short {
+                    // those of coroutines that a loop resumes become parts of it
+                    if !own && !short && !r.elsewhere() {
                         if r.kind != Kind::Loop {
                             let base = r.base();
                             r.flush_all(pc)?;

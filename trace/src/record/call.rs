@@ -28,6 +28,9 @@ impl Recorder {
             };
             let h = f.as_ptr::<GcHeader>();
             if (*h).kind != ObjKind::LuaClosure as u8 {
+                if let Some(step) = self.switching(i, f, nargs)? {
+                    return Ok(step);
+                }
                 return self.native(i, f, nargs);
             }
             let closure = f.as_ptr::<LuaClosure>();
@@ -238,7 +241,7 @@ impl Recorder {
     }
 
     /// Guards that the function `fv` is `closure`, or at least one of the same prototype. True: it is this one.
-    unsafe fn guard_function(&mut self, fv: Tv, closure: *mut LuaClosure) -> Rec<bool> {
+    pub(super) unsafe fn guard_function(&mut self, fv: Tv, closure: *mut LuaClosure) -> Rec<bool> {
         // SAFETY: [GC-LIVE]
         unsafe {
             if fv.val.is_const() {
@@ -299,10 +302,16 @@ impl Recorder {
                 return Ok(Step::More);
             }
             // the frame in which the trace began
-            if self.kind == super::Kind::Loop {
+            let word = word_at((*self.l).base.sub(1));
+            if frame::kind_of(word) == kind::BASE
+                && let Some(step) = self.ending(i, from, n)?
+            {
+                return Ok(step);
+            }
+            // frames below that of the loop are not the loop's, those of a coroutine that it has resumed are
+            if self.kind == super::Kind::Loop && self.waiting.is_empty() {
                 return self.ret_generic(i);
             }
-            let word = word_at((*self.l).base.sub(1));
             if !self.in_loop {
                 return self.link_return(i, word, from, n);
             }
@@ -323,23 +332,7 @@ impl Recorder {
             let kword = self.buf.k(Ty::Word, word);
             self.guard(IrOp::RetF, Ty::Word, kword, Self::lit(delta as u16))?;
             // numbering from the caller's base
-            self.slots.clear();
-            self.checked = 0;
-            let base = (*self.l).base.sub(delta as usize);
-            let closure = (*base.sub(1)).payload as *mut LuaClosure;
-            self.base0 = base.byte_offset_from((*self.l).stack);
-            self.frames.clear();
-            let proto = (*closure).proto;
-            self.note_proto(proto);
-            self.frames.push(Frame {
-                base: 0,
-                func: -1,
-                closure,
-                known: false,
-                proto,
-                call_pc: std::ptr::null(),
-                nextra: None,
-            });
+            self.begin_at((*self.l).base.sub(delta as usize));
             let nil = self.konst(Value::NIL);
             for k in 0..wanted as i16 {
                 let v = results.get(k as usize).copied().unwrap_or(nil);
@@ -390,7 +383,7 @@ impl Recorder {
     }
 
     /// The running frame (known by now) must go on at `pc`.
-    fn expect(&mut self, pc: *const Instr) {
+    pub(super) fn expect(&mut self, pc: *const Instr) {
         let base = self.base();
         self.pending = Pending::Expect { pc, base };
     }
@@ -441,7 +434,7 @@ impl Recorder {
 }
 
 /// Where execution goes on after the call at `pc`.
-unsafe fn after(pc: *const Instr) -> *const Instr {
+pub(super) unsafe fn after(pc: *const Instr) -> *const Instr {
     // SAFETY: [CODE] a call instruction of loaded code.
     unsafe { pc.add(traceorus_vm::dispatch::op_at(pc).words()) }
 }

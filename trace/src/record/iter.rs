@@ -15,6 +15,9 @@ impl Recorder {
         // SAFETY: [CODE] [GC-LIVE] iterator, state and control variable are in slots.
         unsafe {
             let a = i.ra();
+            if let Some(step) = self.switching_loop(i)? {
+                return Ok(step);
+            }
             let (f, t, k) = (
                 self.observed(a - 4),
                 self.observed(a - 3),
