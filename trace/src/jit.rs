@@ -13,6 +13,7 @@ use traceorus_vm::state::Global;
 use traceorus_vm::{dispatch, exec};
 
 use crate::abort::Abort;
+use crate::chars::Chars;
 use crate::config::{Config, StatsConfig};
 use crate::dump::{Code, Dump, Symbols};
 use crate::events::{Event, What};
@@ -195,6 +196,7 @@ pub struct Jit {
     /// When the recording began.
     began: Option<Instant>,
     roots: Vec<Value>,
+    chars: Chars,
     seed: u32,
 }
 
@@ -236,6 +238,7 @@ impl Jit {
             at_close: None,
             began: None,
             roots: Vec::new(),
+            chars: Chars::default(),
             seed: 1,
         }))
     }
@@ -338,6 +341,7 @@ impl Jit {
             }
             let mut r = Recorder::new(l, kind, anchor, pc, self.params);
             r.funcs = &raw const self.funcs;
+            r.chars = &raw mut self.chars;
             let n = self.params.abortrandom;
             if n != 0 && self.rand().is_multiple_of(n) {
                 r.die_at = 1 + self.rand() % 30;
@@ -494,8 +498,9 @@ impl Jit {
                 if let Some(&n) = self.by_start.get(&(pc as usize)) {
                     let t = self.traces[n as usize].as_ref().expect("alive");
                     let (entry, own) = (t.entry, t.anchor == r.anchor);
+                    let short = r.kind == Kind::Loop && r.is_short_loop(t.anchor);
                     // those of coroutines that a loop resumes become parts of it
-                    if !own && !r.elsewhere() {
+                    if !own && !short && !r.elsewhere() {
                         if r.kind != Kind::Loop {
                             let base = r.base();
                             // the exit may be in front of the loop's own
@@ -828,6 +833,9 @@ unsafe fn mark(data: *mut u8, m: &mut Marker<'_>) {
         let jit = &mut *data.cast::<Jit>();
         for e in jit.events.iter().flatten() {
             m.value(e.func);
+        }
+        for &s in jit.chars.strings() {
+            m.value(Value::ptr(s, Tag::STRING));
         }
         if let Some(r) = &jit.recorder {
             for k in &r.buf.konsts {

@@ -159,6 +159,8 @@ pub struct Recorder {
     pub(crate) in_loop: bool,
     /// Compiled functions by prototype: address of the entry, and whether it calls itself.
     pub(crate) funcs: *const HashMap<usize, (u64, bool)>,
+    /// Strings of one byte; may be null.
+    pub(crate) chars: *mut crate::chars::Chars,
     /// The function calls itself by its own entry.
     pub(crate) recursive: bool,
     /// Step at which a test wants the recording to be given up; 0: none.
@@ -232,6 +234,7 @@ impl Recorder {
                 waiting: Vec::new(),
                 in_loop: kind == Kind::Loop,
                 funcs: std::ptr::null(),
+                chars: std::ptr::null_mut(),
                 recursive: false,
                 die_at: 0,
                 finalizer_runs: g.finalizer_runs,
