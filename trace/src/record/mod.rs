@@ -161,6 +161,8 @@ pub struct Recorder {
     pub(crate) funcs: *const HashMap<usize, (u64, bool)>,
     /// Side traces that the tree has.
     pub(crate) sides: u32,
+    /// Strings of one byte; may be null.
+    pub(crate) chars: *mut crate::chars::Chars,
     /// The function calls itself by its own entry.
     pub(crate) recursive: bool,
     /// Step at which a test wants the recording to be given up; 0: none.
@@ -235,6 +237,7 @@ impl Recorder {
                 in_loop: kind == Kind::Loop,
                 funcs: std::ptr::null(),
                 sides: 0,
+                chars: std::ptr::null_mut(),
                 recursive: false,
                 die_at: 0,
                 finalizer_runs: g.finalizer_runs,
