@@ -103,7 +103,7 @@ impl Recorder {
             self.guard(IrOp::Eq, Ty::U8, was, k)?;
             for (k, v) in vals.into_iter().enumerate() {
                 let k = self.buf.k_int(i64::from(from) + 1 + k as i64);
-                let at = self.element(t.val, k)?;
+                let at = self.element(Tab { r: t.val, p }, k)?;
                 self.barrier(t.val, v)?;
                 self.store(at, v)?;
             }

@@ -131,7 +131,7 @@ impl Recorder {
                 let key = self.guard_observed(control)?.val;
                 let one = self.buf.k_int(1);
                 let key = self.emit(IrOp::Add, Ty::Int, key, one)?;
-                let at = self.element(t.r, key)?;
+                let at = self.element(t, key)?;
                 let v = self.load(at)?;
                 self.guard_nil(v.tag, false)?;
                 return Ok(Some((self.typed(key), v)));

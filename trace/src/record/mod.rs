@@ -148,6 +148,8 @@ pub struct Recorder {
     changed_all: bool,
     start_base: isize,
     start_l: *mut Thread,
+    /// Integers that payloads had when they were looked at, for the optimiser to judge by.
+    pub(crate) seen: HashMap<Ref, i64>,
     /// Iterations recorded.
     pub(crate) iterations: u32,
     /// XOPs emitted by op, for reports.
@@ -219,6 +221,7 @@ impl Recorder {
                 changed_all: false,
                 start_base: (*l).base.byte_offset_from((*l).stack),
                 start_l: l,
+                seen: HashMap::new(),
                 iterations: 0,
                 generic_ops: Vec::new(),
                 checked: 0,

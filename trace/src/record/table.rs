@@ -714,13 +714,28 @@ impl Recorder {
     }
 
     /// The array element `k`, inside the array part.
-    pub(super) fn element(&mut self, t: Ref, k: Ref) -> Rec<Place> {
-        let cap = self.field(t, FieldId::TabCap)?;
+    pub(super) fn element(&mut self, t: Tab, k: Ref) -> Rec<Place> {
+        let cap = self.field(t.r, FieldId::TabCap)?;
+        // SAFETY: [GC-LIVE] it is an operand of the instruction that is recorded.
+        self.saw(cap, i64::from(unsafe { (*t.p).arr_cap }));
         let cap = self.emit(IrOp::Cast, Ty::Int, cap, REF_NONE)?;
         self.guard(IrOp::Ult, Ty::Int, k, cap)?;
-        let run = self.field(t, FieldId::TabArray)?;
-        let not = self.emit(IrOp::Not, Ty::Int, k, REF_NONE)?;
+        let run = self.field(t.r, FieldId::TabArray)?;
+        let not = self.complement(k)?;
         Ok(Place::Element(run, k, not))
+    }
+    /// NOT of an index; constants stay outside, where they become part of addresses.
+    fn complement(&mut self, k: Ref) -> Rec<Ref> {
+        if k.is_ins()
+            && self.buf.at(k).op == IrOp::Add
+            && let Some(c) = self.buf.int(self.buf.at(k).b)
+        {
+            let base = self.buf.at(k).a;
+            let not = self.emit(IrOp::Not, Ty::Int, base, REF_NONE)?;
+            let c = self.buf.k_int(c.wrapping_neg());
+            return self.emit(IrOp::Add, Ty::Int, not, c);
+        }
+        self.emit(IrOp::Not, Ty::Int, k, REF_NONE)
     }
 
     pub(super) unsafe fn get_int(&mut self, t: Tab, k: Ref, ok: i64) -> Rec<Option<Tv>> {
@@ -734,7 +749,7 @@ impl Recorder {
                     return Ok(None);
                 }
                 self.guard_metatable(t)?;
-                let at = self.element(t.r, k)?;
+                let at = self.element(t, k)?;
                 let v = self.load(at)?;
                 if !meta.is_null() {
                     self.guard_nil(v.tag, false)?;
@@ -819,7 +834,7 @@ impl Recorder {
                 let want = self.buf.k(Ty::U8, kind.into());
                 self.guard(IrOp::Eq, Ty::U8, f, want)?;
             }
-            let at = self.element(t.r, k.val)?;
+            let at = self.element(t, k.val)?;
             if !meta.is_null() {
                 let tag = self.load_tag(at)?;
                 self.guard_nil(tag, false)?;
