@@ -23,6 +23,8 @@ const ERROR_EXTRA: usize = 200;
 pub const MIN_NATIVE: usize = 20;
 /// Native calls nested in one thread (LUAI_MAXCCALLS).
 pub const MAX_CCALLS: u32 = 200;
+/// Stress mode moves a stack of so many slots, or fewer, at each call.
+const STRESSED_SLOTS: u64 = 512;
 
 /// The frame word of the frame whose function slot is `func`.
 ///
@@ -146,7 +148,12 @@ unsafe fn need_slow(l: *mut Thread, at: *mut Value, n: usize, roots: &[Value]) -
     unsafe {
         let g = Global::of((*l).global);
         if g.stack_stress && at.wrapping_add(n) <= (*l).limit {
-            realloc_stack(l, (*l).stack_slots as usize);
+            // in proportion to its size, or deep recursion would take time that is quadratic in its depth
+            g.stack_calm += 1;
+            if u64::from(g.stack_calm) * STRESSED_SLOTS >= (*l).stack_slots {
+                g.stack_calm = 0;
+                realloc_stack(l, (*l).stack_slots as usize);
+            }
             return Ok(());
         }
         let top = at.wrapping_add(n);
@@ -745,12 +752,14 @@ pub(crate) unsafe fn enter(
         (*g).activation = &mut act;
         (*l).ncalls += 0x1_0001;
         let word = frame::word(kind::ENTRY, &raw mut act as u64, 0);
-        let pc = match enter_fixed(l, func, nargs, word) {
-            Some(pc) => pc,
-            None => precall(l, func, nargs, word),
-        };
-        if !pc.is_null() {
-            dispatch::run((*g).current, pc);
+        match enter_fixed(l, func, nargs, word) {
+            Some((pc, trace)) => dispatch::run_from(l, pc, trace),
+            None => {
+                let pc = precall(l, func, nargs, word);
+                if !pc.is_null() {
+                    dispatch::run((*g).current, pc);
+                }
+            }
         }
         debug_assert!((*g).current == l);
         (*g).activation = act.prev;
@@ -767,14 +776,15 @@ pub(crate) unsafe fn enter(
     }
 }
 
-/// The common case of [`precall`]: a Lua function with as many parameters as there are arguments, and nothing else to do.
+/// The common case of [`precall`]: a Lua function with as many parameters as there are arguments, and nothing else to do. The call
+/// is counted. Gives the first pc and the number of the trace that begins there (0: none).
 #[inline(always)]
 unsafe fn enter_fixed(
     l: *mut Thread,
     func: *mut Value,
     nargs: usize,
     word: u64,
-) -> Option<*const Instr> {
+) -> Option<(*const Instr, u16)> {
     // SAFETY: as `precall`.
     unsafe {
         let cl = (*func).payload as *mut LuaClosure;
@@ -784,7 +794,12 @@ unsafe fn enter_fixed(
         let pc = (*cl).pc;
         let header = *pc.sub(1);
         let base = func.add(1);
-        if bytecode::c(header) as usize != nargs
+        let traced = bytecode::c(header) == bytecode::HEADER_JFUNCF;
+        let takes = match traced {
+            true => (*(*cl).proto).nparams.into(),
+            false => bytecode::c(header) as usize,
+        };
+        if takes != nargs
             || nargs >= bytecode::HEADER_JFUNCF as usize
             || base.add(bytecode::b(header) as usize + 1) > (*l).limit
             || (*l).hook_mask != 0
@@ -795,7 +810,14 @@ unsafe fn enter_fixed(
         set_word(func, word);
         (*l).base = base;
         (*l).pc = pc;
-        Some(pc)
+        let anchor = pc.sub(1).cast_mut();
+        if traced {
+            return Some((pc, jithooks::function_counter(anchor)));
+        }
+        if (*l).dispatch != (*(*l).global).code_active && jithooks::count(anchor) {
+            jithooks::hot(l, anchor, pc);
+        }
+        Some((pc, 0))
     }
 }
 
