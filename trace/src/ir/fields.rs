@@ -96,6 +96,8 @@ fields! {
     DictUsed = "dict.used", Dict, offset_of!(Dict, used), 4, U32, Structure;
     /// Status of a thread.
     ThreadStatus = "thr.status", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, status), 4, U32, Memory;
+    /// Protected calls that run in a thread.
+    ThreadPcalls = "thr.pcalls", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, pcall_depth), 4, U32, Structure;
     /// Number of pending to-be-closed variables of a thread.
     ThreadTbc = "thr.tbc", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, tbc_len), 4, U32, Memory;
 }
