@@ -9,7 +9,7 @@ macro_rules! for_each_param {
             /// Back edges of a loop before it is recorded
             hotloop = 56, 1, 65534;
             /// Calls of a function before it is recorded (65534: never)
-            hotcall = 65534, 1, 65534;
+            hotcall = 112, 1, 65534;
             /// Times that an exit is taken before what follows is recorded
             hotexit = 10, 1, 65534;
             /// Most traces
@@ -122,7 +122,7 @@ mod tests {
         assert!(p.assign("hotlop=1").unwrap_err().contains("hotlop"));
         assert!(p.assign("hotloop").is_err());
         assert!(p.assign("hotloop=x").is_err());
-        assert_eq!(p.get("hotcall"), Some(65534));
+        assert_eq!(p.get("hotcall"), Some(112));
         let table = p.table();
         assert_eq!(table.lines().count(), super::PARAMS.len() + 1);
         let row = table

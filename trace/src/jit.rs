@@ -756,7 +756,6 @@ unsafe fn hot(data: *mut u8, l: *mut Thread, anchor: *mut Instr, start: *const I
             false => jit.params.hotloop,
         };
         jithooks::set_counter(anchor, n as u16);
-        // function traces are not on by default: see "What is missing" in docs/TRACES.md
         let never = func && jit.params.hotcall == 65534;
         if !jit.params.on || never || (*jit.g).recording {
             return;

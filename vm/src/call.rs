@@ -23,6 +23,8 @@ const ERROR_EXTRA: usize = 200;
 pub const MIN_NATIVE: usize = 20;
 /// Native calls nested in one thread (LUAI_MAXCCALLS).
 pub const MAX_CCALLS: u32 = 200;
+/// Stress mode moves a stack of so many slots, or fewer, at each call.
+const STRESSED_SLOTS: u64 = 512;
 
 /// The frame word of the frame whose function slot is `func`.
 ///
@@ -146,7 +148,12 @@ unsafe fn need_slow(l: *mut Thread, at: *mut Value, n: usize, roots: &[Value]) -
     unsafe {
         let g = Global::of((*l).global);
         if g.stack_stress && at.wrapping_add(n) <= (*l).limit {
-            realloc_stack(l, (*l).stack_slots as usize);
+            // in proportion to its size, or deep recursion would take time that is quadratic in its depth
+            g.stack_calm += 1;
+            if u64::from(g.stack_calm) * STRESSED_SLOTS >= (*l).stack_slots {
+                g.stack_calm = 0;
+                realloc_stack(l, (*l).stack_slots as usize);
+            }
             return Ok(());
         }
         let top = at.wrapping_add(n);

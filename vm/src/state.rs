@@ -47,6 +47,8 @@ pub struct Global {
     pub user: Option<Box<dyn Any>>,
     /// Stress mode: move the stack at every call (TRACEORUS_STACK_STRESS).
     pub stack_stress: bool,
+    /// Calls since the stack was moved for that; a big one is not moved at each call (`call::need`).
+    pub stack_calm: u32,
     /// Look-ups in objects whose shape does not tell their metatable (`dispatch::join_family`).
     pub uncached_visits: u32,
     /// Finalizers are being run: no nesting.
@@ -140,6 +142,7 @@ pub unsafe fn new(host: HostAlloc) -> *mut Thread {
         (*raw).hotloop = jithooks::HOTLOOP;
         (*raw).hotcall = jithooks::HOTCALL;
         (*raw).uncached_visits = 0;
+        (*raw).stack_calm = 0;
         (*raw).stack_stress = std::env::var_os("TRACEORUS_STACK_STRESS").is_some_and(|v| v != "0");
         let g = &mut *raw;
         dispatch::install(g);

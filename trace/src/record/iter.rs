@@ -126,7 +126,9 @@ impl Recorder {
             {
                 debug_assert!(!v.is_nil());
                 let key = self.guard_observed(control)?.val;
-                let one = self.buf.k_int(1);
+                // -1 is no slot of the array, though 0, behind it, is one
+                let (one, not) = (self.buf.k_int(1), self.buf.k_int(-1));
+                self.guard(IrOp::Ne, Ty::Int, key, not)?;
                 let key = self.emit(IrOp::Add, Ty::Int, key, one)?;
                 let at = self.element(t.r, key)?;
                 let v = self.load(at)?;
