@@ -438,7 +438,8 @@ impl Recorder {
                     }
                     let run = self.field(t.r, FieldId::TabHash)?;
                     let at = Place::Field(run, n as u16);
-                    if !(meta.is_null() && known_meta) && !now.is_nil() {
+                    let plain = meta.is_null() && known_meta;
+                    if !plain && !now.is_nil() {
                         let tag = self.load_tag(at)?;
                         self.guard_nil(tag, false)?;
                     }
