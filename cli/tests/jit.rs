@@ -322,6 +322,13 @@ fn library() {
         )]);
         assert_eq!((r.status, r.err.as_str()), (Some(0), ""));
     }
+    if compiles() {
+        let r = run(&[concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/jit/coroutines.lua"
+        )]);
+        assert_eq!((r.status, r.err.as_str()), (Some(0), ""));
+    }
     // what programs turn off stays off
     let file = script("library_off.lua", &format!("jit.off(true, true)\n{LOOP}"));
     let r = run(&["--dump=trace", &file]);

@@ -472,7 +472,8 @@ impl Jit {
                 if let Some(&n) = self.by_start.get(&(pc as usize)) {
                     let t = self.traces[n as usize].as_ref().expect("alive");
                     let (entry, own) = (t.entry, t.anchor == r.anchor);
-                    if !own {
+                    // those of coroutines that a loop resumes become parts of it
+                    if !own && !r.elsewhere() {
                         if r.kind != Kind::Loop {
                             let base = r.base();
                             r.flush_all(pc)?;

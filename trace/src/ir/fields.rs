@@ -96,10 +96,24 @@ fields! {
     DictUsed = "dict.used", Dict, offset_of!(Dict, used), 4, U32, Structure;
     /// Status of a thread.
     ThreadStatus = "thr.status", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, status), 4, U32, Memory;
-    /// Protected calls that run in a thread.
+    /// Protected calls around the running frame of a thread. Only stores that name it, and helpers, change it.
     ThreadPcalls = "thr.pcalls", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, pcall_depth), 4, U32, Structure;
     /// Number of pending to-be-closed variables of a thread.
     ThreadTbc = "thr.tbc", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, tbc_len), 4, U32, Memory;
+    /// Base of the running frame of a thread that does not run.
+    ThreadBase = "thr.base", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, base), 8, Ptr, Memory;
+    /// Saved pc of a thread.
+    ThreadPc = "thr.pc", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, pc), 8, Ptr, Memory;
+    /// First slot of the stack of a thread.
+    ThreadStack = "thr.stack", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, stack), 8, Ptr, Memory;
+    /// Events for which a thread has a hook.
+    ThreadHooks = "thr.hooks", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, hook_mask), 4, U32, Memory;
+    /// C depth of a thread, and how many C calls forbid a yield.
+    ThreadCalls = "thr.ncalls", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, ncalls), 4, U32, Memory;
+    /// Thread that has resumed a thread.
+    ThreadResumer = "thr.resumer", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, resumer), 8, Thread, Memory;
+    /// How a thread was resumed.
+    ThreadKind = "thr.kind", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, resume_kind), 4, U32, Memory;
 }
 
 impl FieldId {

@@ -341,6 +341,29 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
                     m.branch(Cond::Ne, B64, s, bytes, exit);
                 });
             }
+            CoWord => {
+                let (word, exit) = (self.ir.konst(ins.b).ok_or(Abort::Internal)?, self.stub(r)?);
+                let base = Gpr(al.ops[0].number());
+                self.m
+                    .branch_mem(Cond::Ne, B64, at(base, -8), imm(word), exit);
+            }
+            CoLeave => {
+                let (thread, base) = (Gpr(al.ops[0].number()), 16 * i32::from(ins.lit_b() as i16));
+                self.m.with_scratch(|m, s| {
+                    m.lea(d(s), at(M::BASE, base));
+                    m.store(B64, at(thread, call::BASE), s);
+                });
+            }
+            CoEnter => {
+                let thread = Gpr(al.ops[0].number());
+                self.m.store(B64, at(M::GLOBAL, call::CURRENT), thread);
+                self.m.with_scratch(|m, s| {
+                    m.load(U64, d(s), at(M::GLOBAL, call::CODE_BASE));
+                    m.store(B64, at(thread, call::DISPATCH), s);
+                });
+                self.m.load(U64, d(M::BASE), at(thread, call::BASE));
+                self.add_base(-(ins.lit_b() as i16));
+            }
             SetTail => {
                 let tail = traceorus_base::frame::kind::TAIL as i64;
                 self.m

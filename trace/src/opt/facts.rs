@@ -22,7 +22,7 @@ pub(super) fn decide(cx: &OptCx, buf: &IrBuf, i: Ins) -> Option<bool> {
         BitsZ | BitsNz => bits_guard(buf, &i, cx.barrier),
         StkChk => {
             let mut limit = cx.barrier;
-            for op in [RetF, XOpR, XOp] {
+            for op in [RetF, XOpR, XOp, CoEnter] {
                 limit = limit.max(buf.last(op));
             }
             let mut c = buf.last(Call);
@@ -35,7 +35,7 @@ pub(super) fn decide(cx: &OptCx, buf: &IrBuf, i: Ins) -> Option<bool> {
             }
             find(buf, StkChk, limit, |g| g.lit_a() >= i.lit_a()).then_some(true)
         }
-        Poll | RetF | RetKind | TopEq => None,
+        Poll | RetF | RetKind | TopEq | CoWord => None,
         _ => compare(cx, buf, &i),
     }
 }

@@ -11,7 +11,7 @@ use crate::abort::Abort;
 use crate::ir::{IrOp, REF_NONE, Ref, Ty};
 use crate::loc::Link;
 
-/// A Lua function to be entered by [`Recorder::enter`].
+/// A Lua function to be entered by [`Recorder::enter_frame`].
 #[derive(Clone, Copy)]
 pub(super) struct Callee {
     /// Its function slot.
@@ -56,6 +56,9 @@ impl Recorder {
             }
             let h = f.as_ptr::<GcHeader>();
             if (*h).kind != ObjKind::LuaClosure as u8 {
+                if let Some(step) = self.switching(i, f, nargs)? {
+                    return Ok(step);
+                }
                 return self.native(i, f, nargs);
             }
             let closure = f.as_ptr::<LuaClosure>();
@@ -103,7 +106,7 @@ impl Recorder {
                 call_pc: i.pc,
                 how: How::Call,
             };
-            self.enter(callee)?;
+            self.enter_frame(callee)?;
             let base = self.base();
             if linked {
                 self.flush((*closure).pc)?;
@@ -144,7 +147,7 @@ impl Recorder {
     }
 
     /// Pushes the frame of `c`, whose arguments are in the slots above `func`. There is room.
-    pub(super) unsafe fn enter(&mut self, c: Callee) -> Rec<()> {
+    pub(super) unsafe fn enter_frame(&mut self, c: Callee) -> Rec<()> {
         // SAFETY: [GC-LIVE] the closure is in a slot.
         unsafe {
             let Callee { func, nargs, .. } = c;
@@ -356,10 +359,16 @@ impl Recorder {
                 return Ok(Step::More);
             }
             // the frame in which the trace began
-            if self.kind == super::Kind::Loop {
+            let word = word_at((*self.l).base.sub(1));
+            if frame::kind_of(word) == kind::BASE
+                && let Some(step) = self.ending(i, from, n)?
+            {
+                return Ok(step);
+            }
+            // frames below that of the loop are not the loop's, those of a coroutine that it has resumed are
+            if self.kind == super::Kind::Loop && self.waiting.is_empty() {
                 return self.ret_generic(i);
             }
-            let word = word_at((*self.l).base.sub(1));
             if !self.in_loop {
                 return self.link_return(i, word, from, n);
             }
@@ -380,24 +389,7 @@ impl Recorder {
             let kword = self.buf.k(Ty::Word, word);
             self.guard(IrOp::RetF, Ty::Word, kword, Self::lit(delta as u16))?;
             // numbering from the caller's base
-            self.slots.clear();
-            self.checked = 0;
-            let base = (*self.l).base.sub(delta as usize);
-            let closure = (*base.sub(1)).payload as *mut LuaClosure;
-            self.base0 = base.byte_offset_from((*self.l).stack);
-            self.frames.clear();
-            let proto = (*closure).proto;
-            self.note_proto(proto);
-            self.frames.push(Frame {
-                base: 0,
-                func: -1,
-                closure,
-                known: false,
-                proto,
-                call_pc: std::ptr::null(),
-                how: How::Call,
-                nextra: None,
-            });
+            self.begin_at((*self.l).base.sub(delta as usize));
             let nil = self.konst(Value::NIL);
             for k in 0..wanted as i16 {
                 let v = results.get(k as usize).copied().unwrap_or(nil);

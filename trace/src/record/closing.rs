@@ -226,6 +226,7 @@ impl Recorder {
     pub(crate) unsafe fn leaving(&self, pc: *const Instr) -> Rec<()> {
         if self.kind == Kind::Loop
             && self.frames.len() == 1
+            && self.l == self.start_l
             && self.base0 == self.start_base
             && self.frame().proto == self.protos[0]
         {
@@ -270,7 +271,8 @@ impl Recorder {
             self.flush(pc)?;
             return Ok(Some(Step::Stop(Link::SelfEntry { base: 0 })));
         }
-        if self.kind != Kind::Loop {
+        // another coroutine in the same loop is on its way to the one in which this began
+        if self.kind != Kind::Loop || self.l != self.start_l {
             return Ok(None);
         }
         self.iterations += 1;
@@ -328,6 +330,8 @@ impl Recorder {
         self.header.clear();
         self.changed.clear();
         self.changed_all = false;
+        self.thread = REF_NONE;
+        self.waiting.clear();
         let live = self.base() + Self::live_at(self.frame().proto, pc);
         for slot in -1..self.slots.len() as i16 - 1 {
             let Slot::Known { v, dirty } = self.slot(slot) else {

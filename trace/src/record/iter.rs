@@ -15,6 +15,9 @@ impl Recorder {
         // SAFETY: [CODE] [GC-LIVE] iterator, state and control variable are in slots.
         unsafe {
             let a = i.ra();
+            if let Some(step) = self.switching_loop(i)? {
+                return Ok(step);
+            }
             let (f, t, k) = (
                 self.observed(a - 4),
                 self.observed(a - 3),
@@ -81,7 +84,7 @@ impl Recorder {
             if (*self.l).tbc_len != 0 {
                 return self.generic(i);
             }
-            let l = self.thread_ref()?;
+            let l = self.running()?;
             let n = self.field(l, FieldId::ThreadTbc)?;
             let zero = self.buf.k(Ty::U32, 0);
             self.guard(IrOp::Eq, Ty::U32, n, zero)?;

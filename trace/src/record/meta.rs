@@ -163,7 +163,7 @@ impl Recorder {
             for (k, &v) in args.iter().enumerate() {
                 self.put_slot(func + 1 + k as i16, Slot::Known { v, dirty: true });
             }
-            self.enter(Callee {
+            self.enter_frame(Callee {
                 func,
                 val: f.val,
                 closure,

@@ -20,6 +20,7 @@ mod call;
 mod closing;
 mod compare;
 mod construct;
+mod coroutine;
 mod fastfn;
 mod generic;
 mod inherit;
@@ -40,7 +41,7 @@ use traceorus_vm::dispatch;
 use traceorus_vm::state::Global;
 
 use crate::abort::Abort;
-use crate::ir::{IrBuf, IrOp, Ref, Ty};
+use crate::ir::{IrBuf, IrOp, REF_NONE, Ref, Ty};
 use crate::loc::{Inherited, Link};
 use crate::opt::OptCx;
 use crate::params::Params;
@@ -190,6 +191,10 @@ pub struct Recorder {
     pub(crate) finalizer_runs: u64,
     /// The instruction here takes values up to a top that is known; it comes right after the one that made them.
     multi: Option<Multi>,
+    /// The running thread; none: not loaded yet.
+    thread: Ref,
+    /// Threads that wait, on this trace, for those that they have resumed: the last one for the running thread.
+    waiting: Vec<coroutine::Waiting>,
 }
 
 /// Results of an instruction that are all wanted, and their end.
@@ -247,6 +252,8 @@ impl Recorder {
                 generic_ops: Vec::new(),
                 checked: 0,
                 multi: None,
+                thread: REF_NONE,
+                waiting: Vec::new(),
                 in_loop: kind == Kind::Loop,
                 funcs: std::ptr::null(),
                 recursive: false,
@@ -268,7 +275,14 @@ impl Recorder {
     pub(crate) unsafe fn reset_frames(&mut self) {
         // SAFETY: the running frame is a Lua function's.
         unsafe {
-            let base = (*self.l).base;
+            self.begin_at((*self.l).base);
+        }
+    }
+
+    /// The frame with this base, of a Lua function of the thread `l`, is the only one that is known of, and of its slots nothing.
+    pub(crate) unsafe fn begin_at(&mut self, base: *mut Value) {
+        // SAFETY: as `reset_frames`.
+        unsafe {
             self.base0 = base.byte_offset_from((*self.l).stack);
             self.slots.clear();
             self.frames.clear();

@@ -10,20 +10,12 @@ use traceorus_base::objects::*;
 
 use super::call::{Callee, after};
 use super::{Cursor, How, Rec, Recorder, Slot, Step, Tv};
-use crate::ir::{FieldId, IrOp, REF_NONE, Ref, Ty};
+use crate::ir::{FieldId, IrOp, Ty};
 
 /// ORDER: `vm::call::MAX_CCALLS`.
 const MAX_DEPTH: u32 = 200;
 
 impl Recorder {
-    /// The running thread.
-    pub(super) fn thread_ref(&mut self) -> Rec<Ref> {
-        let p = &raw const self.global().hot.current;
-        let p = self.buf.k_ptr(p as u64);
-        let p = self.emit(IrOp::XRef, Ty::Ptr, p, REF_NONE)?;
-        self.emit(IrOp::LdV, Ty::Ptr, p, REF_NONE)
-    }
-
     /// `Thread::pcall_depth` as the program sees it now, guarded.
     unsafe fn pcall_depth(&mut self) -> Rec<u32> {
         // SAFETY: the thread is live.
@@ -33,7 +25,7 @@ impl Recorder {
             }
             debug_assert_eq!(self.pcalls, 0);
             let now = (*self.l).pcall_depth;
-            let l = self.thread_ref()?;
+            let l = self.running()?;
             let d = self.field(l, FieldId::ThreadPcalls)?;
             let k = self.buf.k(Ty::U32, now.into());
             self.guard(IrOp::Eq, Ty::U32, d, k)?;
@@ -51,7 +43,7 @@ impl Recorder {
         Ok(())
     }
     fn store_depth(&mut self, d: u32) -> Rec<()> {
-        let l = self.thread_ref()?;
+        let l = self.running()?;
         let f = Self::lit(FieldId::ThreadPcalls as u16);
         let at = self.emit(IrOp::FRef, Ty::Ptr, l, f)?;
         let k = self.buf.k(Ty::U32, d.into());
@@ -122,7 +114,7 @@ impl Recorder {
                 );
             }
             self.pcalls += 1;
-            self.enter(Callee {
+            self.enter_frame(Callee {
                 func,
                 val: callee.val,
                 closure,
