@@ -13,6 +13,7 @@ use traceorus_vm::state::Global;
 use traceorus_vm::{dispatch, exec};
 
 use crate::abort::Abort;
+use crate::chars::Chars;
 use crate::config::{Config, StatsConfig};
 use crate::dump::{Code, Dump, Symbols};
 use crate::events::{Event, What};
@@ -191,6 +192,7 @@ pub struct Jit {
     began: Option<Instant>,
     thunks: Thunks,
     roots: Vec<Value>,
+    chars: Chars,
     seed: u32,
 }
 
@@ -252,6 +254,7 @@ impl Jit {
             began: None,
             thunks,
             roots: Vec::new(),
+            chars: Chars::default(),
             seed: 1,
         }))
     }
@@ -316,6 +319,7 @@ impl Jit {
         unsafe {
             let mut r = Recorder::new(l, kind, anchor, pc, self.params);
             r.funcs = &raw const self.funcs;
+            r.chars = &raw mut self.chars;
             let n = self.params.abortrandom;
             if n != 0 && self.rand().is_multiple_of(n) {
                 r.die_at = 1 + self.rand() % 30;
@@ -472,8 +476,9 @@ impl Jit {
                 if let Some(&n) = self.by_start.get(&(pc as usize)) {
                     let t = self.traces[n as usize].as_ref().expect("alive");
                     let (entry, own) = (t.entry, t.anchor == r.anchor);
+                    let short = r.kind == Kind::Loop && r.is_short_loop(t.anchor);
                     // those of coroutines that a loop resumes become parts of it
-                    if !own && !r.elsewhere() {
+                    if !own && !short && !r.elsewhere() {
                         if r.kind != Kind::Loop {
                             let base = r.base();
                             r.flush_all(pc)?;
@@ -805,6 +810,9 @@ unsafe fn mark(data: *mut u8, m: &mut Marker<'_>) {
         let jit = &mut *data.cast::<Jit>();
         for e in jit.events.iter().flatten() {
             m.value(e.func);
+        }
+        for &s in jit.chars.strings() {
+            m.value(Value::ptr(s, Tag::STRING));
         }
         if let Some(r) = &jit.recorder {
             for k in &r.buf.konsts {

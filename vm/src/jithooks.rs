@@ -62,6 +62,36 @@ pub(crate) unsafe fn hot(l: *mut Thread, anchor: *const Instr, start: *const Ins
     }
 }
 
+/// Place of the counter in the header word of a function with a fixed number of parameters.
+const FUNCTION: usize = match bytecode::Op::FuncF.counter() {
+    Some(n) => n,
+    None => 0,
+};
+
+/// [`counter`] of the header word of a function with a fixed number of parameters.
+///
+/// # Safety
+/// As [`counter`].
+#[inline(always)]
+pub(crate) unsafe fn function_counter(anchor: *const Instr) -> u16 {
+    // SAFETY: as promised: see `counter_at`.
+    unsafe { *anchor.cast::<u16>().add(FUNCTION) }
+}
+
+/// Counts down at `anchor`, a header word of the kind FuncF that enters no trace; true if the counter has run out with that.
+///
+/// # Safety
+/// As [`counter`].
+#[inline(always)]
+pub(crate) unsafe fn count(anchor: *mut Instr) -> bool {
+    // SAFETY: as promised: see `counter_at`.
+    unsafe {
+        let c = anchor.cast::<u16>().add(FUNCTION);
+        *c = (*c).wrapping_sub(1);
+        *c == bytecode::COUNTER_OUT
+    }
+}
+
 /// Whether the counter at `anchor` has run out in a thread that neither a hook nor the recorder watches.
 ///
 /// # Safety

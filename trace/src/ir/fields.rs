@@ -88,6 +88,8 @@ fields! {
     FuncProto = "fun.proto", LuaClosure, offset_of!(LuaClosure, proto), 8, Ptr, Eternal;
     /// Code of a native closure.
     FuncNative = "fun.native", NativeClosure, offset_of!(NativeClosure, func), 8, Ptr, Eternal;
+    /// Number of what a native closure does (`base::fastfn`).
+    FuncWord = "fun.word", GcHeader, HDR + offset_of!(GcHeader, word), 4, U32, Eternal;
     /// Metatable of a userdata or null.
     UdMeta = "udt.meta", Userdata, offset_of!(Userdata, metatable), 8, Ptr, Structure;
     /// Entries run of a dictionary.

@@ -284,6 +284,13 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
                 let entry = self.entry;
                 self.m.jump(entry);
             }
+            Link::Resume(pc) => {
+                let m = &mut self.m;
+                m.load(LoadKind::U64, d(M::THREAD), at(M::GLOBAL, call::CURRENT));
+                m.store(B64, at(M::THREAD, call::BASE), M::BASE);
+                m.mov_imm(d(M::RET0), pc as i64);
+                m.jump_abs(self.input.thunks.resume);
+            }
             Link::Return(_) => {
                 let pc = Gpr(self.al.ret.number());
                 self.m.with_scratch(|m, s| {

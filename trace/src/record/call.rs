@@ -152,7 +152,6 @@ impl Recorder {
         unsafe {
             let Callee { func, nargs, .. } = c;
             let proto = (*c.closure).proto;
-            let np = i16::from((*proto).nparams);
             self.note_proto(proto);
             // the frame word is a fact of this trace: see `ir`
             let word = self.buf.k(Ty::Word, c.word);
@@ -163,34 +162,7 @@ impl Recorder {
             };
             let v = Tv { val, tag: word };
             self.put_slot(func, Slot::Known { v, dirty: true });
-            let nil = self.konst(Value::NIL);
-            for k in nargs..np {
-                self.put_slot(
-                    func + 1 + k,
-                    Slot::Known {
-                        v: nil,
-                        dirty: true,
-                    },
-                );
-            }
-            let mut base = func + 1;
-            let mut nextra = None;
-            if (*proto).is_vararg != 0 {
-                let delta = nargs.max(np) + 1;
-                let new = base + delta;
-                for k in 0..np {
-                    let v = self.slot_tv(base + k)?;
-                    self.put_slot(new + k, Slot::Known { v, dirty: true });
-                }
-                let word = self.buf.k(Ty::Word, frame::vararg_word(delta as u64));
-                let v = Tv { val, tag: word };
-                self.put_slot(new - 1, Slot::Known { v, dirty: true });
-                self.forget_from(new + np);
-                nextra = Some((delta - 1 - np) as u16);
-                base = new;
-            } else {
-                self.forget_from(base + np);
-            }
+            let (base, nextra) = self.place_arguments(func, val, nargs, proto)?;
             self.frames.push(Frame {
                 base,
                 func,
@@ -209,6 +181,45 @@ impl Recorder {
         }
     }
 
+    /// The `nargs` arguments above `func` become parameters and extra arguments of `proto`, the function being `fval`: base and
+    /// number of extra arguments of the frame.
+    unsafe fn place_arguments(
+        &mut self,
+        func: i16,
+        fval: Ref,
+        nargs: i16,
+        proto: *const Proto,
+    ) -> Rec<(i16, Option<u16>)> {
+        // SAFETY: [GC-LIVE] the closure keeps it alive.
+        let (np, vararg) = unsafe { (i16::from((*proto).nparams), (*proto).is_vararg != 0) };
+        let nil = self.konst(Value::NIL);
+        let base = func + 1;
+        for k in nargs..np {
+            self.put_slot(
+                base + k,
+                Slot::Known {
+                    v: nil,
+                    dirty: true,
+                },
+            );
+        }
+        if !vararg {
+            self.forget_from(base + np);
+            return Ok((base, None));
+        }
+        let delta = nargs.max(np) + 1;
+        let new = base + delta;
+        for k in 0..np {
+            let v = self.slot_tv(base + k)?;
+            self.put_slot(new + k, Slot::Known { v, dirty: true });
+        }
+        let tag = self.buf.k(Ty::Word, frame::vararg_word(delta as u64));
+        let v = Tv { val: fval, tag };
+        self.put_slot(new - 1, Slot::Known { v, dirty: true });
+        self.forget_from(new + np);
+        Ok((new, Some((delta - 1 - np) as u16)))
+    }
+
     /// A tail call of a Lua function: the running frame becomes its frame.
     unsafe fn tail_call(&mut self, i: Cursor, closure: *mut LuaClosure, nargs: i16) -> Rec<Step> {
         // SAFETY: [GC-LIVE] as `instruction`.
@@ -216,11 +227,9 @@ impl Recorder {
             let proto = (*closure).proto;
             let (base, inlined) = (self.base(), self.frames.len() > 1);
             let word = word_at((*self.l).base.sub(1));
-            let plain = (*proto).is_vararg == 0
-                && self.frame().nextra.is_none()
-                && (*self.frame().proto).is_vararg == 0;
+            let plain = (*proto).is_vararg == 0 && (*self.frame().proto).is_vararg == 0;
             let entered = matches!(frame::kind_of(word), kind::LUA | kind::TAIL);
-            if !plain || !inlined && (self.in_loop || !entered) {
+            if !inlined && (!plain || self.in_loop || !entered) {
                 return self.ret_generic(i);
             }
             let n = self.unrolled.entry(i.pc as usize).or_insert(0);
@@ -232,11 +241,15 @@ impl Recorder {
             let known = self.guard_function(fv, closure)?;
             let np = i16::from((*proto).nparams);
             let mut args = Vec::new();
-            for k in 0..np.min(nargs) {
+            let count = if plain { np.min(nargs) } else { nargs };
+            for k in 0..count {
                 args.push(self.tv(i.ra() + 1 + k)?);
             }
-            let fs = i16::from((*proto).frame_size);
-            self.need_slots(base + fs.max(nargs) + 1)?;
+            // the frame of a vararg function begins below its arguments
+            let func = if inlined { self.frame().func } else { base - 1 };
+            if !self.room_to_call(func, proto, nargs)? {
+                return Err(Abort::CallDepth);
+            }
             self.note_proto(proto);
             let val = if known {
                 self.buf.k(Ty::Func, closure as u64)
@@ -250,7 +263,7 @@ impl Recorder {
                 };
                 let tag = self.buf.k(Ty::Word, word);
                 let v = Tv { val, tag };
-                self.put_slot(base - 1, Slot::Known { v, dirty: true });
+                self.put_slot(func, Slot::Known { v, dirty: true });
             } else {
                 // the frame word is in memory
                 let of = frame::kind_of(word) as u16;
@@ -263,14 +276,13 @@ impl Recorder {
                 let v = Tv { val, tag };
                 self.put_slot(-1, Slot::Known { v, dirty: false });
             }
-            let nil = self.konst(Value::NIL);
-            for k in 0..np {
-                let v = args.get(k as usize).copied().unwrap_or(nil);
-                self.put_slot(base + k, Slot::Known { v, dirty: true });
+            for (k, v) in args.into_iter().enumerate() {
+                self.put_slot(func + 1 + k as i16, Slot::Known { v, dirty: true });
             }
-            self.forget_from(base + np);
+            let (base, nextra) = self.place_arguments(func, val, nargs, proto)?;
             let fr = self.frames.last_mut().expect("the running one");
             (fr.closure, fr.known, fr.proto) = (closure, known, proto);
+            (fr.base, fr.nextra) = (base, nextra);
             let own = self.kind == super::Kind::Func && proto == self.protos[0];
             if !inlined
                 && !own
@@ -412,9 +424,12 @@ impl Recorder {
             let known = matches!(of, kind::LUA | kind::TAIL);
             let all = known && wanted == MULTI && n <= 8;
             if !all && (wanted == MULTI || wanted > 8) {
-                self.new_snap(i.pc);
-                self.snapshot(i.pc)?;
-                return Ok(Step::Stop(Link::Exit));
+                // the interpreter returns to native code, or whatever it is
+                self.flush(i.pc)?;
+                if let Some(top) = self.multi_top(i.pc) {
+                    self.emit(IrOp::STop, Ty::Void, Self::slot_lit(top), REF_NONE)?;
+                }
+                return Ok(Step::Stop(Link::Resume(i.pc as u64)));
             }
             let mut results = Vec::new();
             let count = if all { n } else { wanted as i16 };

@@ -327,6 +327,7 @@ impl Recorder {
     /// Types have not settled: the next iteration becomes the model of the loop's body. What slots hold at its beginning gets
     /// names of its own: every slot that is known, since any of them may change in the model.
     fn next_iteration(&mut self, pc: *const Instr) -> Rec<()> {
+        self.unrolled.clear();
         self.header.clear();
         self.changed.clear();
         self.changed_all = false;

@@ -177,6 +177,8 @@ pub struct Recorder {
     pub(crate) in_loop: bool,
     /// Compiled functions by prototype: address of the entry, and whether it calls itself.
     pub(crate) funcs: *const HashMap<usize, (u64, bool)>,
+    /// Strings of one byte; may be null.
+    pub(crate) chars: *mut crate::chars::Chars,
     /// The function calls itself by its own entry.
     pub(crate) recursive: bool,
     /// Tables that were found in `__newindex` for the running instruction.
@@ -256,6 +258,7 @@ impl Recorder {
                 waiting: Vec::new(),
                 in_loop: kind == Kind::Loop,
                 funcs: std::ptr::null(),
+                chars: std::ptr::null_mut(),
                 recursive: false,
                 newindex_depth: 0,
                 pcalls: 0,

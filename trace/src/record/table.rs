@@ -695,6 +695,10 @@ impl Recorder {
                 {
                     self.lookup(t, ok.as_ptr())?
                 }
+                Tag::STRING if (*t.p).hdr.flags & flags::TAB_DICT == 0 => {
+                    let k = self.guard_observed(i.rc())?;
+                    self.get_text(t, k.val, ok)?
+                }
                 Tag::NIL | Tag::FLOAT => None,
                 _ if (*t.p).hdr.flags & flags::TAB_DICT != 0 => {
                     let k = self.guard_observed(i.rc())?;
@@ -705,6 +709,44 @@ impl Recorder {
             };
             let key = self.tv(i.rc())?;
             self.give_found(i, found, key)
+        }
+    }
+
+    /// `t[k]` of a computed text, by a call that asks for no shape.
+    unsafe fn get_text(&mut self, t: Tab, k: Ref, ok: Value) -> Rec<Option<Found>> {
+        // SAFETY: [GC-LIVE]
+        unsafe {
+            let nil = table::table_get(t.p, ok).is_nil();
+            let meta = (*t.p).metatable;
+            if nil {
+                self.guard_which_meta(t)?;
+            }
+            let at = self.rt(IrOp::Call, CallId::TabStr, &[t.r, k])?;
+            let v = self.result(at, 0)?;
+            self.guard_nil(v.tag, nil)?;
+            if nil && !meta.is_null() {
+                let (o, k) = (self.typed(t.r), self.typed(k));
+                return self.missing(meta, o, (k, ok));
+            }
+            Ok(Some(Found::Value(if nil { self.nil() } else { v })))
+        }
+    }
+
+    /// `t[k] = v` in a table without metatable, by a call that does all that may be needed. `None`: not of such a key.
+    unsafe fn set_any(&mut self, t: Tab, k: Tv, ok: Value, v: Tv) -> Rec<bool> {
+        // SAFETY: [GC-LIVE]
+        unsafe {
+            let plain = !matches!(ok.tag, Tag::NIL | Tag::FLOAT);
+            if !(*t.p).metatable.is_null() || !plain {
+                return Ok(false);
+            }
+            let k = self.guard_tag(k, ok.tag)?;
+            self.guard_no_meta(t.r)?;
+            let (key, val) = (self.bits(k)?, self.bits(v)?);
+            let done = self.rt(IrOp::Call, CallId::TabSet, &[t.r, key, k.tag, val, v.tag])?;
+            let zero = self.buf.k_int(0);
+            self.guard(IrOp::Ne, Ty::Int, done, zero)?;
+            Ok(true)
         }
     }
 
@@ -793,11 +835,11 @@ impl Recorder {
             let Some(t) = self.table_operand(ra)? else {
                 return Ok(false);
             };
-            self.set_in(i, t, k, ok, v, ov)
+            Ok(self.set_in(i, t, k, ok, v, ov)? || self.set_any(t, k, ok, v)?)
         }
     }
 
-    /// `t[k] = v`.
+    /// `t[k] = v` where that is possible in line, or by calling a metamethod.
     pub(super) unsafe fn set_in(
         &mut self,
         i: Cursor,
