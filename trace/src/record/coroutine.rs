@@ -44,6 +44,7 @@ pub(crate) struct Waiting {
     frames: Vec<Frame>,
     base0: isize,
     checked: u16,
+    depth0: Option<u32>,
     changed: Vec<bool>,
     changed_all: bool,
     /// Slot of the function `resume`, or of the one that `wrap` made.
@@ -305,6 +306,7 @@ impl Recorder {
                 frames: std::mem::take(&mut self.frames),
                 base0: self.base0,
                 checked: self.checked,
+                depth0: self.depth0,
                 changed: std::mem::take(&mut self.changed),
                 changed_all: self.changed_all,
                 func,
@@ -526,6 +528,7 @@ impl Recorder {
                     self.frames = w.frames;
                     self.base0 = w.base0;
                     self.checked = w.checked;
+                    (self.pcalls, self.depth0) = (0, w.depth0);
                     self.changed = w.changed;
                     self.changed_all = w.changed_all;
                     self.arrive(place, w.func, &values);
