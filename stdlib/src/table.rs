@@ -502,11 +502,7 @@ impl Sort<'_> {
                 None => cx.less_than(a, b),
             };
         }
-        cx.push(self.f);
-        cx.push(a);
-        cx.push(b);
-        cx.call(2, 1)?;
-        Ok(!cx.pop().is_falsy())
+        cx.test(self.f, a, b)
     }
 
     fn sort(&self, mut lo: u32, mut up: u32, mut random: u32) -> LResult<()> {
