@@ -118,6 +118,9 @@ impl Trace {
     }
 }
 
+/// Numbers that traces can have.
+const MAX_TRACES: usize = 1 << 16;
+
 /// Offset in the state of the word that says that a frame was disturbed from outside (`debug.setlocal` and the like).
 const DISTURBED: i32 = (std::mem::offset_of!(GlobalHot, jit_scratch) + 24) as i32;
 
@@ -168,7 +171,9 @@ pub struct Jit {
     /// How often compiled code returned to a call without continuation.
     returns: HashMap<usize, u32>,
     penalties: HashMap<usize, Penalty>,
-    area: Option<CodeArea>,
+    area: CodeArea,
+    /// What all traces share, made for the first recording.
+    thunks: Option<Thunks>,
     /// Where code may lie.
     pub(crate) code: Range<u64>,
     /// Dumps.
@@ -190,7 +195,6 @@ pub struct Jit {
     pub at_close: Option<fn(&mut Jit)>,
     /// When the recording began.
     began: Option<Instant>,
-    thunks: Thunks,
     roots: Vec<Value>,
     chars: Chars,
     seed: u32,
@@ -201,49 +205,30 @@ impl Jit {
     ///
     /// # Safety
     /// `g` is a live state.
-    pub unsafe fn new(g: &mut Global, config: &Config, mut outputs: Outputs) -> Option<Box<Jit>> {
+    pub unsafe fn new(g: &mut Global, config: &Config, outputs: Outputs) -> Option<Box<Jit>> {
         let params = config.params;
         if g.hot.resume.is_null() {
             return None;
         }
-        let mut area = CodeArea::new(g.hot.resume as u64).ok()?;
-        let rust = RustEntry {
-            exit: crate::exit::exit as *const () as usize as u64,
-            poll: crate::exit::poll as *const () as usize as u64,
-            barrier: crate::exit::barrier as *const () as usize as u64,
-            alloc: crate::exit::alloc as *const () as usize as u64,
-            charge: crate::exit::charge as *const () as usize as u64,
-            ret: crate::exit::ret as *const () as usize as u64,
-            resume: g.hot.resume as u64,
-            disturbed_offset: DISTURBED,
-            helpers: helper,
-            handlers: handler,
-        };
+        let area = CodeArea::new(g.hot.resume as u64).ok()?;
         let first = area.next_address();
-        let (code, thunks) = lower::emit_thunks::<traceorus_asm::Host>(first, &rust).ok()?;
-        area.install(&code).ok()?;
-        outputs.thunks(first, &code);
-        let symbols = if params.dump & dump::MC != 0 {
-            // SAFETY: as promised.
-            unsafe { Symbols::of_state(&raw const g.hot, &thunks) }
-        } else {
-            Symbols::default()
-        };
+        let code = first..first + lower::area::AREA_BYTES as u64;
         Some(Box::new(Jit {
             params,
             stats: Stats::default(),
             traces: vec![None],
             g,
-            entries: vec![0; 65536],
+            entries: Vec::new(),
             recorder: None,
             by_start: HashMap::new(),
             funcs: HashMap::new(),
             returns: HashMap::new(),
             penalties: HashMap::new(),
-            area: Some(area),
-            code: first..first + lower::area::AREA_BYTES as u64,
+            area,
+            thunks: None,
+            code,
             dump: Dump::new(config, outputs.dump.clone()),
-            symbols,
+            symbols: Symbols::default(),
             outputs,
             lines: config.wants_lines(),
             explain: config.explain,
@@ -252,11 +237,45 @@ impl Jit {
             stats_config: config.stats.clone(),
             at_close: None,
             began: None,
-            thunks,
             roots: Vec::new(),
             chars: Chars::default(),
             seed: 1,
         }))
+    }
+
+    /// Makes what traces need. Programs without hot code do without its memory.
+    unsafe fn prepare(&mut self) -> Result<(), Abort> {
+        if self.thunks.is_some() {
+            return Ok(());
+        }
+        // SAFETY: [CODE] the state is live, and has no traces that the address of the entries could be in.
+        unsafe {
+            let g = &mut *self.g;
+            let rust = RustEntry {
+                exit: crate::exit::exit as *const () as usize as u64,
+                poll: crate::exit::poll as *const () as usize as u64,
+                barrier: crate::exit::barrier as *const () as usize as u64,
+                alloc: crate::exit::alloc as *const () as usize as u64,
+                charge: crate::exit::charge as *const () as usize as u64,
+                ret: crate::exit::ret as *const () as usize as u64,
+                resume: g.hot.resume as u64,
+                disturbed_offset: DISTURBED,
+                helpers: helper,
+                handlers: handler,
+            };
+            let first = self.area.next_address();
+            let (code, thunks) = lower::emit_thunks::<traceorus_asm::Host>(first, &rust)
+                .map_err(|_| Abort::Assembler)?;
+            self.area.install(&code)?;
+            self.outputs.thunks(first, &code);
+            if self.params.dump & dump::MC != 0 {
+                self.symbols = Symbols::of_state(&raw const g.hot, &thunks);
+            }
+            self.entries = vec![0; MAX_TRACES];
+            g.hot.traces = self.entries.as_ptr();
+            self.thunks = Some(thunks);
+        }
+        Ok(())
     }
 
     /// Hands it over to its state.
@@ -267,8 +286,6 @@ impl Jit {
         // SAFETY: as promised.
         unsafe {
             let g = &mut *self.g;
-            g.hot.traces = self.entries.as_ptr();
-            g.hot.cont_stub = self.thunks.ret as *const u8;
             g.hotloop = self.params.hotloop as u16;
             g.hotcall = self.params.hotcall as u16;
             let data = Box::into_raw(self);
@@ -317,6 +334,11 @@ impl Jit {
     ) -> Result<(), Abort> {
         // SAFETY: [CODE] as the callers.
         unsafe {
+            if let Err(why) = self.prepare() {
+                tracing::warn!(target: "compile", "switched off: {}", why.text());
+                self.params.on = false;
+                return Err(why);
+            }
             let mut r = Recorder::new(l, kind, anchor, pc, self.params);
             r.funcs = &raw const self.funcs;
             r.chars = &raw mut self.chars;
@@ -481,6 +503,8 @@ impl Jit {
                     if !own && !short && !r.elsewhere() {
                         if r.kind != Kind::Loop {
                             let base = r.base();
+                            // the exit may be in front of the loop's own
+                            r.poll(pc)?;
                             r.flush_all(pc)?;
                             return Ok(Step::Stop(Link::Entry {
                                 address: entry,
@@ -520,8 +544,8 @@ impl Jit {
                 Kind::Side { parent, .. } => self.trace(parent).spills,
                 _ => 0,
             };
-            let thunks = &self.thunks;
-            let area = self.area.as_mut().expect("code memory");
+            let (area, thunks) = (&mut self.area, self.thunks.as_ref());
+            let thunks = thunks.expect("made for the recording");
             let r = self.recorder.as_mut().expect("recording");
             opt::finish(&mut r.opt, &mut r.buf);
             self.dump.ir(number, r);
@@ -614,9 +638,8 @@ impl Jit {
                     let p = self.trace(parent);
                     p.sides[exit as usize] = number;
                     let stub = p.stubs[exit as usize];
-                    let area = self.area.as_mut().expect("code memory");
                     let jump = traceorus_asm::Host::link_stub(stub, entry);
-                    area.patch(stub, jump.ok_or(Abort::CodeMemory)?)?;
+                    self.area.patch(stub, jump.ok_or(Abort::CodeMemory)?)?;
                 }
                 Kind::Loop => {
                     self.by_start.insert(r.start_pc as usize, number);
@@ -733,7 +756,7 @@ impl Jit {
                     self.funcs.remove(&(t.proto as usize));
                 }
                 Kind::Cont { call } => {
-                    jithooks::set_continuation(call.cast_mut(), (*self.g).hot.cont_stub as u64);
+                    jithooks::set_continuation(call.cast_mut(), 0);
                 }
                 _ => {}
             }

@@ -147,7 +147,7 @@ unsafe fn counter_at(anchor: *mut Instr) -> *mut u16 {
 }
 
 /// The continuation word of the call instruction at `pc`: the address of machine code that goes on after the call;
-/// `GlobalHot::cont_stub`, or what that was when the code was loaded (0 before the trace compiler has set it), if there is none.
+/// 0 if there is none.
 ///
 /// # Safety
 /// [CODE] `pc` is at an instruction of loaded code that has one (`Op::has_continuation`).
@@ -159,7 +159,7 @@ pub unsafe fn continuation(pc: *const Instr) -> u64 {
 /// Sets what [`continuation`] gives.
 ///
 /// # Safety
-/// As [`continuation`]; whoever makes compiled code return to the call sees to it that `address` can be jumped to then.
+/// As [`continuation`]; unless it is 0, whoever makes compiled code return to the call sees to it that `address` can be jumped to then.
 pub unsafe fn set_continuation(pc: *mut Instr, address: u64) {
     // SAFETY: as promised.
     unsafe { *continuation_at(pc) = address }

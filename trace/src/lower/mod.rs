@@ -299,7 +299,14 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
                 });
                 self.add_base(-1);
                 self.m.mov(d(M::PC), pc);
-                self.m.jump_mem(at(M::PC, 8));
+                let none = self.m.new_label();
+                self.m.with_scratch(|m, s| {
+                    m.load(LoadKind::U64, d(s), at(M::PC, 8));
+                    m.branch(Cond::Eq, B64, s, 0, none);
+                    m.jump_reg(s);
+                });
+                self.m.bind(none);
+                self.m.jump_abs(self.input.thunks.ret);
             }
             Link::Exit => {
                 let stub = *self.stubs.last().ok_or(Abort::Internal)?;

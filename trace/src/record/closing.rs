@@ -74,6 +74,11 @@ impl Recorder {
 
     /// A function is entered: something may wait.
     pub(crate) fn function_entry(&mut self, pc: *const Instr) -> Rec<()> {
+        self.poll(pc)
+    }
+
+    /// What waits is served before `pc`. On each way around a loop and into a function there is such a place.
+    pub(crate) fn poll(&mut self, pc: *const Instr) -> Rec<()> {
         self.new_snap(pc);
         self.guard(IrOp::Poll, Ty::Void, REF_NONE, REF_NONE)?;
         Ok(())
@@ -253,8 +258,7 @@ impl Recorder {
             return Ok(None);
         }
         self.iterations += 1;
-        self.new_snap(pc);
-        self.guard(IrOp::Poll, Ty::Void, REF_NONE, REF_NONE)?;
+        self.poll(pc)?;
         let carried = self.carried(pc);
         let header = std::mem::take(&mut self.header);
         match opt::peel(
