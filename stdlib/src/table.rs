@@ -306,7 +306,7 @@ fn concat(cx: Ctx) -> LResult<usize> {
                 }
             }
             Tag::INT => {
-                let room = out.room(cx, sep.len() + 24)?;
+                let room = out.room(cx, sep.len() + 32)?;
                 append(room, sep);
                 plain_int(room, v.as_int());
             }
