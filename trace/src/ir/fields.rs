@@ -98,6 +98,8 @@ fields! {
     DictUsed = "dict.used", Dict, offset_of!(Dict, used), 4, U32, Structure;
     /// Status of a thread.
     ThreadStatus = "thr.status", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, status), 4, U32, Memory;
+    /// Protected calls around the running frame of a thread. Only stores that name it, and helpers, change it.
+    ThreadPcalls = "thr.pcalls", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, pcall_depth), 4, U32, Structure;
     /// Number of pending to-be-closed variables of a thread.
     ThreadTbc = "thr.tbc", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, tbc_len), 4, U32, Memory;
     /// Base of the running frame of a thread that does not run.
@@ -114,8 +116,6 @@ fields! {
     ThreadResumer = "thr.resumer", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, resumer), 8, Thread, Memory;
     /// How a thread was resumed.
     ThreadKind = "thr.kind", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, resume_kind), 4, U32, Memory;
-    /// Protected calls around the running frame of a thread.
-    ThreadPcalls = "thr.pcalls", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, pcall_depth), 4, U32, Memory;
 }
 
 impl FieldId {

@@ -220,7 +220,10 @@ impl Recorder {
                 self.frames[n + 1].func
             };
             if n < last {
-                let live = fr.base + Self::live_at(fr.proto, self.frames[n + 1].call_pc);
+                let mut live = fr.base + Self::live_at(fr.proto, self.frames[n + 1].call_pc);
+                if let Some(receiver) = self.receiver_of(n + 1) {
+                    live = live.max(receiver + 1);
+                }
                 self.each_dirty(from, end.min(live), &mut f);
                 from = end;
             } else {
@@ -228,6 +231,17 @@ impl Recorder {
             }
         }
         end
+    }
+    /// The slot in which the SELFGET that has called frame `n` has put the receiver.
+    fn receiver_of(&self, n: usize) -> Option<i16> {
+        let fr = &self.frames[n];
+        if fr.how != super::How::Meta {
+            return None;
+        }
+        // SAFETY: [CODE] the instruction that called.
+        let (w, op) = unsafe { (*fr.call_pc, traceorus_vm::dispatch::op_at(fr.call_pc)) };
+        let a = (traceorus_base::bytecode::a(w) / 16) as i16;
+        (op == traceorus_base::bytecode::Op::SelfGet).then(|| self.frames[n - 1].base + a + 1)
     }
     fn each_dirty(&self, from: i16, to: i16, f: &mut impl FnMut(i16, Tv)) {
         for slot in from..to {
@@ -270,12 +284,13 @@ impl Recorder {
             base,
             live,
             top: self.multi_top(pc).unwrap_or(Snap::NO_TOP),
-            pcalls: 0,
+            pcalls: self.pcalls,
         });
         Ok(())
     }
     /// Stores every dirty slot that is alive at `pc` to the stack.
     pub(crate) fn flush(&mut self, pc: *const Instr) -> Rec<()> {
+        self.flush_depth()?;
         let mut dirty = Vec::new();
         self.for_dirty(pc, |slot, v| dirty.push((slot, v)));
         for (slot, v) in dirty {
