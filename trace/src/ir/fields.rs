@@ -72,6 +72,8 @@ fields! {
     TabCap = "tab.cap", Table, offset_of!(Table, arr_cap), 4, U32, Structure;
     /// Border hint of the array part.
     TabLen = "tab.len", Table, offset_of!(Table, arr_len), 4, U32, Length;
+    /// The same, as what it proves of an array of one kind: elements up to it are there. Appending does not change that.
+    TabDense = "tab.dense", Table, offset_of!(Table, arr_len), 4, U32, Length;
     /// Fields run or dictionary.
     TabHash = "tab.hash", Table, offset_of!(Table, hash), 8, Ptr, Structure;
     /// Metatable or null.

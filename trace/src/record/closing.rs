@@ -284,12 +284,14 @@ impl Recorder {
         self.poll(pc)?;
         let carried = self.carried(pc);
         let header = std::mem::take(&mut self.header);
-        match opt::peel(
+        let seen = &self.seen;
+        match opt::peel_observed(
             &mut self.opt,
             &mut self.buf,
             self.iteration,
             &header,
             &carried,
+            &|_, r| seen.get(&r).copied(),
         ) {
             Ok(()) => Ok(Some(Step::Stop(Link::Loop))),
             Err(Abort::TypeUnstable) if self.iterations < self.params.instunroll => {

@@ -144,7 +144,7 @@ impl Recorder {
                 let (one, not) = (self.buf.k_int(1), self.buf.k_int(-1));
                 self.guard(IrOp::Ne, Ty::Int, key, not)?;
                 let key = self.emit(IrOp::Add, Ty::Int, key, one)?;
-                let at = self.element(t.r, key)?;
+                let at = self.element(t, key)?;
                 let v = self.load(at)?;
                 self.guard_nil(v.tag, false)?;
                 return Ok(Some((self.typed(key), v)));

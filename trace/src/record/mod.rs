@@ -167,6 +167,8 @@ pub struct Recorder {
     changed_all: bool,
     start_base: isize,
     start_l: *mut Thread,
+    /// Integers that payloads had when they were looked at, for the optimiser to judge by.
+    pub(crate) seen: HashMap<Ref, i64>,
     /// Iterations recorded.
     pub(crate) iterations: u32,
     /// XOPs emitted by op, for reports.
@@ -177,6 +179,8 @@ pub struct Recorder {
     pub(crate) in_loop: bool,
     /// Compiled functions by prototype: address of the entry, and whether it calls itself.
     pub(crate) funcs: *const HashMap<usize, (u64, bool)>,
+    /// Side traces that the tree has.
+    pub(crate) sides: u32,
     /// Strings of one byte; may be null.
     pub(crate) chars: *mut crate::chars::Chars,
     /// The function calls itself by its own entry.
@@ -250,6 +254,7 @@ impl Recorder {
                 changed_all: false,
                 start_base: (*l).base.byte_offset_from((*l).stack),
                 start_l: l,
+                seen: HashMap::new(),
                 iterations: 0,
                 generic_ops: Vec::new(),
                 checked: 0,
@@ -258,6 +263,7 @@ impl Recorder {
                 waiting: Vec::new(),
                 in_loop: kind == Kind::Loop,
                 funcs: std::ptr::null(),
+                sides: 0,
                 chars: std::ptr::null_mut(),
                 recursive: false,
                 newindex_depth: 0,

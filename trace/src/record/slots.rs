@@ -165,8 +165,18 @@ impl Recorder {
     }
     /// Guards the type that register `r` has now; the payload.
     pub(crate) fn guard_observed(&mut self, r: i16) -> Rec<Tv> {
-        let v = self.tv(r)?;
-        self.guard_tag(v, self.observed(r).tag)
+        let (v, o) = (self.tv(r)?, self.observed(r));
+        let v = self.guard_tag(v, o.tag)?;
+        if o.tag == Tag::INT {
+            self.saw(v.val, o.as_int());
+        }
+        Ok(v)
+    }
+    /// Notes what the integer `val` is now.
+    pub(crate) fn saw(&mut self, val: Ref, now: i64) {
+        if val.is_ins() {
+            self.seen.insert(val, now);
+        }
     }
     /// Guards that `v` is falsy (or truthy); gives `falsy` back.
     pub(crate) fn guard_truth(&mut self, v: Tv, falsy: bool) -> Rec<bool> {

@@ -751,13 +751,58 @@ impl Recorder {
     }
 
     /// The array element `k`, inside the array part.
-    pub(super) fn element(&mut self, t: Ref, k: Ref) -> Rec<Place> {
-        let cap = self.field(t, FieldId::TabCap)?;
+    pub(super) fn element(&mut self, t: Tab, k: Ref) -> Rec<Place> {
+        let cap = self.field(t.r, FieldId::TabCap)?;
+        // SAFETY: [GC-LIVE] it is an operand of the instruction that is recorded.
+        self.saw(cap, i64::from(unsafe { (*t.p).arr_cap }));
         let cap = self.emit(IrOp::Cast, Ty::Int, cap, REF_NONE)?;
         self.guard(IrOp::Ult, Ty::Int, k, cap)?;
-        let run = self.field(t, FieldId::TabArray)?;
-        let not = self.emit(IrOp::Not, Ty::Int, k, REF_NONE)?;
+        let run = self.field(t.r, FieldId::TabArray)?;
+        let not = self.complement(k)?;
         Ok(Place::Element(run, k, not))
+    }
+    /// NOT of an index; constants stay outside, where they become part of addresses.
+    fn complement(&mut self, k: Ref) -> Rec<Ref> {
+        if k.is_ins()
+            && self.buf.at(k).op == IrOp::Add
+            && let Some(c) = self.buf.int(self.buf.at(k).b)
+        {
+            let base = self.buf.at(k).a;
+            let not = self.emit(IrOp::Not, Ty::Int, base, REF_NONE)?;
+            let c = self.buf.k_int(c.wrapping_neg());
+            return self.emit(IrOp::Add, Ty::Int, not, c);
+        }
+        self.emit(IrOp::Not, Ty::Int, k, REF_NONE)
+    }
+
+    /// Guards that element `k` (`ok` now) is one of those that the array's kind tells the type of, if it is: [DENSE]. Its place, and the tag.
+    unsafe fn dense_element(&mut self, t: Tab, k: Ref, ok: i64) -> Rec<Option<(Place, Tag)>> {
+        // SAFETY: [GC-LIVE]
+        unsafe {
+            let tag = Tag(i32::from((*t.p).hdr.extra as i8));
+            let len = (*t.p).arr_len;
+            // of true and false it does not tell much, and changes
+            if matches!(tag, Tag::NIL | Tag::ANY | Tag::TRUE | Tag::FALSE)
+                || !(1..=i64::from(len)).contains(&ok)
+            {
+                return Ok(None);
+            }
+            let kind = self.field(t.r, FieldId::TabKind)?;
+            if self.buf.konst(kind).is_some() {
+                // made here
+                return Ok(None);
+            }
+            let want = self.buf.k(Ty::U8, (*t.p).hdr.extra.into());
+            self.guard(IrOp::Eq, Ty::U8, kind, want)?;
+            let bound = self.field(t.r, FieldId::TabDense)?;
+            self.saw(bound, len.into());
+            let bound = self.emit(IrOp::Cast, Ty::Int, bound, REF_NONE)?;
+            let one = self.buf.k_int(1);
+            let before = self.emit(IrOp::Sub, Ty::Int, k, one)?;
+            self.guard(IrOp::Ult, Ty::Int, before, bound)?;
+            let run = self.field(t.r, FieldId::TabArray)?;
+            Ok(Some((Place::Element(run, k, REF_NONE), tag)))
+        }
     }
 
     /// `t[k]`, if no metamethod is called for it.
@@ -774,12 +819,17 @@ impl Recorder {
     pub(super) unsafe fn find_int(&mut self, t: Tab, k: Ref, ok: i64) -> Rec<Option<Found>> {
         // SAFETY: [GC-LIVE]
         unsafe {
+            if let Some((Place::Element(run, ..), tag)) = self.dense_element(t, k, ok)? {
+                let at = self.emit(IrOp::ARef, Ty::Ptr, run, k)?;
+                let val = self.emit(IrOp::LdV, Ty::of_tag(tag), at, REF_NONE)?;
+                return Ok(Some(Found::Value(self.typed(val))));
+            }
             let meta = (*t.p).metatable;
             let inside = (ok as u64) < u64::from((*t.p).arr_cap);
             if inside {
                 let now = run_get((*t.p).array, ok as usize);
                 self.guard_metatable(t)?;
-                let at = self.element(t.r, k)?;
+                let at = self.element(t, k)?;
                 let v = self.load(at)?;
                 if !meta.is_null() {
                     self.guard_nil(v.tag, now.is_nil())?;
@@ -888,7 +938,7 @@ impl Recorder {
             if now.is_nil() && !meta.is_null() {
                 let k = self.guard_tag(k, Tag::INT)?;
                 self.guard_metatable(t)?;
-                let at = self.element(t.r, k.val)?;
+                let at = self.element(t, k.val)?;
                 let tag = self.load_tag(at)?;
                 self.guard_nil(tag, true)?;
                 let o = self.typed(t.r);
@@ -902,13 +952,45 @@ impl Recorder {
             }
             let k = self.guard_tag(k, Tag::INT)?;
             let v = self.storable(v, ov)?;
+            if kind == ov.tag.byte() as u8
+                && let Some((Place::Element(run, ..), _)) = self.dense_element(t, k.val, n)?
+            {
+                // over an element of the same type
+                self.barrier(t.r, v)?;
+                let at = self.emit(IrOp::ARef, Ty::Ptr, run, k.val)?;
+                let ty = self.buf.ty(v.val);
+                self.emit(IrOp::StV, ty, at, v.val)?;
+                return Ok(true);
+            }
             self.guard_metatable(t)?;
-            if !ov.is_nil() {
+            // [DENSE] a nil
+            let mut pop = false;
+            if ov.is_nil() {
+                let len = self.field(t.r, FieldId::TabLen)?;
+                let len = self.emit(IrOp::Cast, Ty::Int, len, REF_NONE)?;
+                let one = self.buf.k_int(1);
+                let hint = i64::from((*t.p).arr_len);
+                if kind == Tag::ANY.byte() as u8 {
+                    let f = self.field(t.r, FieldId::TabKind)?;
+                    let want = self.buf.k(Ty::U8, kind.into());
+                    self.guard(IrOp::Eq, Ty::U8, f, want)?;
+                } else if n == hint && n != 0 {
+                    self.guard(IrOp::Eq, Ty::Int, k.val, len)?;
+                    let zero = self.buf.k_int(0);
+                    self.guard(IrOp::Ne, Ty::Int, k.val, zero)?;
+                    pop = true;
+                } else if n == 0 || n > hint {
+                    let before = self.emit(IrOp::Sub, Ty::Int, k.val, one)?;
+                    self.guard(IrOp::Uge, Ty::Int, before, len)?;
+                } else {
+                    return Ok(false);
+                }
+            } else {
                 let f = self.field(t.r, FieldId::TabKind)?;
                 let want = self.buf.k(Ty::U8, kind.into());
                 self.guard(IrOp::Eq, Ty::U8, f, want)?;
             }
-            let at = self.element(t.r, k.val)?;
+            let at = self.element(t, k.val)?;
             if !meta.is_null() {
                 let tag = self.load_tag(at)?;
                 self.guard_nil(tag, false)?;
@@ -926,10 +1008,25 @@ impl Recorder {
             }
             self.barrier(t.r, v)?;
             self.store(at, v)?;
-            if append {
+            if append || pop {
                 let at = self.emit(IrOp::FRef, Ty::Ptr, t.r, Self::lit(FieldId::TabLen as u16))?;
-                let n = self.emit(IrOp::Cast, Ty::U32, k.val, REF_NONE)?;
+                let one = self.buf.k_int(1);
+                let n = if pop {
+                    self.emit(IrOp::Sub, Ty::Int, k.val, one)?
+                } else {
+                    k.val
+                };
+                let n = self.emit(IrOp::Cast, Ty::U32, n, REF_NONE)?;
                 self.emit(IrOp::FSt, Ty::U32, at, n)?;
+                if pop {
+                    let at = self.emit(
+                        IrOp::FRef,
+                        Ty::Ptr,
+                        t.r,
+                        Self::lit(FieldId::TabDense as u16),
+                    )?;
+                    self.emit(IrOp::FSt, Ty::U32, at, n)?;
+                }
             }
             Ok(true)
         }

@@ -277,7 +277,7 @@ impl Recorder {
             let k = self.arg(c, n)?;
             match ok.tag {
                 Tag::INT if ok.payload < u64::from((*t.p).arr_cap) => {
-                    let at = self.element(t.r, k.val)?;
+                    let at = self.element(t, k.val)?;
                     return self.load(at).map(Some);
                 }
                 Tag::INT => {
