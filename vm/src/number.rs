@@ -89,7 +89,7 @@ fn fmt_u64(u: u64, neg: bool) -> NumBuf {
     if neg {
         out.push(b'-');
     }
-    const { assert!(1 + digits::ROOM <= 32) };
+    const { assert!(digits::ROOM < 32) };
     // SAFETY: there is room behind the sign.
     let n = unsafe { digits::write(out.bytes.as_mut_ptr().add(out.len.into()), u) };
     out.len += n as u8;
