@@ -526,6 +526,7 @@ impl Jit {
                 inherited: &r.inherited,
                 parent_spills,
                 trace: number,
+                down: r.down(),
                 address,
                 thunks,
             };

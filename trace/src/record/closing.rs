@@ -94,6 +94,15 @@ impl Recorder {
         }
     }
 
+    /// Slots that BASE goes down by where the trace is entered; see [`Link::Return`].
+    pub(crate) fn down(&self) -> i16 {
+        match self.kind {
+            // SAFETY: [CODE] the call is in live code.
+            Kind::Cont { call } => unsafe { (bc::a(*call) / 16) as i16 + 1 },
+            _ => 0,
+        }
+    }
+
     fn take(&mut self, r: Ref, from: Inherited, seen: &mut Vec<(Ref, Ty, Ref)>) -> Ref {
         if r.is_none() {
             return r;
