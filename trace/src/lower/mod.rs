@@ -342,7 +342,7 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
             SetTail => {
                 let tail = traceorus_base::frame::kind::TAIL as i64;
                 self.m
-                    .alu_to_mem(AluOp::Or, Size::B8, at(M::BASE, -8), tail);
+                    .alu_to_mem(AluOp::Or, B64, at(M::BASE, -8), tail);
             }
             STop => {
                 let top = 16 * i32::from(ins.slot());
