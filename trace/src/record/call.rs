@@ -45,8 +45,8 @@ impl Recorder {
             }
             let own = self.kind == super::Kind::Func && proto == self.protos[0];
             if linked && compiled.is_none() && !own {
-                // it will be compiled by itself
-                return Err(Abort::CallDepth);
+                self.callee = (*closure).pc.sub(1).cast_mut();
+                return Err(Abort::CalleeFirst);
             }
             let fv = self.guard_observed(i.ra())?;
             let known = self.guard_function(fv, closure)?;

@@ -158,6 +158,8 @@ pub struct Recorder {
     pub(crate) in_loop: bool,
     /// Compiled functions by prototype: address of the entry, and whether it calls itself.
     pub(crate) funcs: *const HashMap<usize, (u64, bool)>,
+    /// Header of the function that has to be compiled first ([`Abort::CalleeFirst`]).
+    pub(crate) callee: *mut Instr,
     /// The function calls itself by its own entry.
     pub(crate) recursive: bool,
     /// Step at which a test wants the recording to be given up; 0: none.
@@ -225,6 +227,7 @@ impl Recorder {
                 multi: None,
                 in_loop: kind == Kind::Loop,
                 funcs: std::ptr::null(),
+                callee: std::ptr::null_mut(),
                 recursive: false,
                 die_at: 0,
                 finalizer_runs: g.finalizer_runs,
