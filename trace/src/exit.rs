@@ -177,7 +177,12 @@ pub unsafe extern "C" fn exit(g: *mut GlobalHot, save: *mut u64, id: u64) -> *co
             jit.dump.exit(t, e, base);
         }
         jit.stats.exits += 1;
-        if !is_poll {
+        // a check of the stack fails until there is room: the instruction itself may need less
+        let from = (*l).base.offset(-(map.base as isize));
+        let room = t.checks.iter().filter(|c| c.0.0 == e).map(|c| c.1).max();
+        let plain = map.top == Snap::NO_TOP;
+        let moved = plain && room.is_some_and(|n| call::make_room(l, from, n.into()));
+        if !is_poll && !moved {
             jit.exited(l, n, e, pc);
         }
         // the instruction would only enter the trace again

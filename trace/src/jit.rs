@@ -63,6 +63,8 @@ pub struct Trace {
     pub stubs: Vec<u64>,
     /// Snapshots of POLLs.
     pub polls: Vec<SnapNo>,
+    /// Snapshots of STKCHKs, with the slots above the trace's BASE that they ask for.
+    pub checks: Vec<(SnapNo, u16)>,
     /// Spill slots used, those of ancestors included.
     pub spills: u16,
     /// Side traces of its tree (roots only).
@@ -106,6 +108,7 @@ impl Trace {
             entry: address,
             stubs: Vec::new(),
             polls: Vec::new(),
+            checks: Vec::new(),
             spills: 0,
             nsides: 0,
             keep: Vec::new(),
@@ -139,6 +142,14 @@ fn polls(ir: &IrBuf) -> Vec<SnapNo> {
     (0..ir.len())
         .filter(|&i| ir.ins[i].op == IrOp::Poll)
         .filter_map(|i| ir.snap_of(Ref::from_ins(i)))
+        .collect()
+}
+
+/// Snapshots and slots of the STKCHKs of a trace.
+fn checks(ir: &IrBuf) -> Vec<(SnapNo, u16)> {
+    (0..ir.len())
+        .filter(|&i| ir.ins[i].op == IrOp::StkChk)
+        .filter_map(|i| Some((ir.snap_of(Ref::from_ins(i))?, ir.ins[i].lit_a())))
         .collect()
 }
 
@@ -344,9 +355,9 @@ impl Jit {
                     let t = self.traces[parent as usize].as_ref().expect("alive");
                     let root = self.traces[t.root as usize].as_ref().expect("alive");
                     r.in_loop = root.kind == Kind::Loop;
+                    r.wants_poll = !r.in_loop;
                     r.inherit(t, exit)?;
                 }
-                Kind::Func => r.function_entry(pc)?,
                 Kind::Cont { call } => r.continuation(call, pc)?,
                 _ => {}
             }
@@ -550,6 +561,7 @@ impl Jit {
             let thunks = &self.thunks;
             let area = self.area.as_mut().expect("code memory");
             let r = self.recorder.as_mut().expect("recording");
+            r.drop_poll();
             opt::finish(&mut r.opt, &mut r.buf);
             self.dump.ir(number, r);
             let address = area.next_address();
@@ -605,6 +617,7 @@ impl Jit {
                 entry: address + u64::from(out.entry),
                 stubs: out.stubs.iter().map(|&s| address + u64::from(s)).collect(),
                 polls: polls(&r.buf),
+                checks: checks(&r.buf),
                 spills: out.spills,
                 nsides: 0,
                 keep,

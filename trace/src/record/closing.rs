@@ -72,13 +72,6 @@ impl Recorder {
         }
     }
 
-    /// A function is entered: something may wait.
-    pub(crate) fn function_entry(&mut self, pc: *const Instr) -> Rec<()> {
-        self.new_snap(pc);
-        self.guard(IrOp::Poll, Ty::Void, REF_NONE, REF_NONE)?;
-        Ok(())
-    }
-
     /// What follows a call is recorded from `pc` on: as many results as there are now, if it wanted all.
     pub(crate) unsafe fn continuation(&mut self, call: *const Instr, pc: *const Instr) -> Rec<()> {
         // SAFETY: [CODE] the thread has just returned to the call.
@@ -347,6 +340,7 @@ impl Recorder {
             });
         }
         self.changed.clear();
+        self.checked = 0;
         self.iteration = self.opt.begin_iteration(&self.buf);
         self.new_snap(pc);
         Ok(())

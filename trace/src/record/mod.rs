@@ -38,9 +38,9 @@ use traceorus_vm::dispatch;
 use traceorus_vm::state::Global;
 
 use crate::abort::Abort;
-use crate::ir::{IrBuf, IrOp, Ref, Ty};
+use crate::ir::{Class, IrBuf, IrOp, REF_NONE, Ref, Ty};
 use crate::loc::{Inherited, Link};
-use crate::opt::OptCx;
+use crate::opt::{OptCx, alias};
 use crate::params::Params;
 
 pub(crate) use slots::{Slot, Tv};
@@ -158,6 +158,8 @@ pub struct Recorder {
     pub(crate) in_loop: bool,
     /// Compiled functions by prototype: address of the entry, and whether it calls itself.
     pub(crate) funcs: *const HashMap<usize, (u64, bool)>,
+    /// A POLL is to be emitted as soon as nothing lies above the live slots.
+    pub(crate) wants_poll: bool,
     /// Header of the function that has to be compiled first ([`Abort::CalleeFirst`]).
     pub(crate) callee: *mut Instr,
     /// The function calls itself by its own entry.
@@ -227,6 +229,7 @@ impl Recorder {
                 multi: None,
                 in_loop: kind == Kind::Loop,
                 funcs: std::ptr::null(),
+                wants_poll: kind != Kind::Loop,
                 callee: std::ptr::null_mut(),
                 recursive: false,
                 die_at: 0,
@@ -341,6 +344,10 @@ impl Recorder {
         use Op::*;
         // SAFETY: as promised.
         unsafe {
+            if self.wants_poll && self.multi_top(pc).is_none() {
+                self.wants_poll = false;
+                self.guard(IrOp::Poll, Ty::Void, REF_NONE, REF_NONE)?;
+            }
             let w = *pc;
             let op = dispatch::op_at(pc);
             let i = Cursor { pc, w, op };
@@ -399,6 +406,23 @@ impl Recorder {
                 _ => return self.generic(i),
             }
             Ok(Step::More)
+        }
+    }
+
+    /// A trace that makes nothing need not see whether the collector waits; an interrupt takes the stack's limit away.
+    /// (Traces outside of loops poll where they begin: recursion goes from trace to trace.)
+    pub(crate) fn drop_poll(&mut self) {
+        let poll = self.buf.last(IrOp::Poll);
+        if self.in_loop || self.kind == Kind::Loop || poll.is_none() {
+            return;
+        }
+        let makes = self.buf.ins.iter().any(|i| match i.op {
+            IrOp::XOp | IrOp::XOpR | IrOp::Sunk => true,
+            IrOp::Call | IrOp::CallN | IrOp::CallL => alias::makes(i),
+            op => op.class() == Class::A,
+        });
+        if !makes {
+            self.buf.kill(poll);
         }
     }
 

@@ -5,6 +5,7 @@ use traceorus_base::{Tag, Value};
 
 use super::{Rec, Recorder};
 use crate::ir::{IrOp, REF_NONE, Ref, Snap, SnapEntry, Ty};
+use crate::opt::facts;
 
 /// A Lua value in the IR: payload (none for nil, true, false) and tag (a constant if it is known).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -303,6 +304,9 @@ impl Recorder {
         let n = n as u16;
         if n > self.checked {
             self.checked = n;
+            if facts::raise_check(&mut self.buf, self.iteration, n) {
+                return Ok(());
+            }
             self.guard(IrOp::StkChk, Ty::Void, Self::lit(n), REF_NONE)?;
         }
         Ok(())
