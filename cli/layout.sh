@@ -1,6 +1,7 @@
 #!/bin/sh
 # Writes cli/layout.ld: which functions the benchmark programs call, as a linker script that puts them next to each other:
-# first what every program calls when it starts, then the interpreter, then the others, small ones first that many programs call.
+# first what every program calls when it starts, then the interpreter, then the others, small ones first that many programs call; last
+# what is called only when traces are compiled.
 # Constants of our own crates, and the few of others that most programs need, come before the rest; of ours, tables for the jumps of
 # the front end, the libraries and the line editor come last. Run it from the top folder after
 # `cargo build --release -p traceorus-cli`; it needs valgrind. Names in the script that do not exist do no harm, and functions
@@ -10,8 +11,10 @@ bin=target/release/traceorus
 dir=$(mktemp -d)
 trap 'rm -r "$dir"' EXIT
 for p in bench/programs/*/*.lua; do
-    valgrind --tool=callgrind --demangle=no --callgrind-out-file="$dir/$(basename "$p").out" \
-        "$bin" "$p" 0.01 >"$dir/log" 2>&1
+    for jit in off on; do
+        TRACEORUS_JIT=$jit valgrind --tool=callgrind --demangle=no --callgrind-out-file="$dir/$(basename "$p").$jit" \
+            "$bin" "$p" 0.01 >"$dir/log" 2>&1
+    done
 done
 # sizes and names
 nm -S -t d "$bin" | awk '$3 ~ /^[tT]$/ && $4 !~ /^(traceorus_|main$)/ { print $2 + 0, $4 }' >"$dir/symbols"
@@ -31,8 +34,10 @@ called() {
         sed -E -e 's/17h[0-9a-f]{16}E.*$/17h*/' -e 's/\.llvm\.[0-9]+$/*/' -e 's/Cs[0-9A-Za-z]+_([0-9])/Cs*_\1/g' |
         LC_ALL=C sort -k1,1nr -k2 | awk '!seen[$2]++ { print $2 }'
 }
-called "$dir/empty.lua.out" | LC_ALL=C sort >"$dir/start"
-called "$dir"/*.out | awk 'FNR == NR { start[$0] = 1; next } !($0 in start)' "$dir/start" - >"$dir/others"
+called "$dir"/empty.lua.* | LC_ALL=C sort >"$dir/start"
+called "$dir"/*.off | awk 'FNR == NR { start[$0] = 1; next } !($0 in start)' "$dir/start" - >"$dir/others"
+cat "$dir/start" "$dir/others" >"$dir/before"
+called "$dir"/*.on | awk 'FNR == NR { before[$0] = 1; next } !($0 in before)' "$dir/before" - >"$dir/traces"
 {
     echo "/* Made by cli/layout.sh. */"
     echo "SECTIONS {"
@@ -52,7 +57,7 @@ called "$dir"/*.out | awk 'FNR == NR { start[$0] = 1; next } !($0 in start)' "$d
     echo "    *(.text.main)"
     sed 's/.*/    *(.text*.&)/' "$dir/start"
     echo "    *(.text.traceorus_interp)"
-    sed 's/.*/    *(.text*.&)/' "$dir/others"
+    sed 's/.*/    *(.text*.&)/' "$dir/others" "$dir/traces"
     echo "  }"
     echo "} INSERT BEFORE .text;"
 } >"$dir/layout.ld"

@@ -27,6 +27,8 @@ fn main() {
 .hidden traceorus_interp_active
 .globl traceorus_interp_enter
 .hidden traceorus_interp_enter
+.globl traceorus_interp_enter_trace
+.hidden traceorus_interp_enter_trace
 .globl traceorus_interp_resume
 .hidden traceorus_interp_resume
 .globl traceorus_interp_back
@@ -53,6 +55,7 @@ traceorus_interp_base:
     let mut marks = vec![
         (code.active, "traceorus_interp_active"),
         (code.enter, "traceorus_interp_enter"),
+        (code.enter_trace, "traceorus_interp_enter_trace"),
         (code.resume, "traceorus_interp_resume"),
         (code.back, "traceorus_interp_back"),
         (code.back_default, "traceorus_interp_back_default"),

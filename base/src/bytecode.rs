@@ -227,7 +227,7 @@ macro_rules! for_each_bytecode {
             TForLoop(s l h;)
 
             /// `R[A].. = R[A](R[A+1] .. R[A+B])`, C results (0xFFFF: all, up to the top); the *continuation word*: address of machine
-            /// code that goes on after the call when a compiled function returns to it; `GlobalHot::cont_stub` if there is none
+            /// code that goes on after the call when a compiled function returns to it; 0 if there is none
             Call(s n n; c)
             /// As Call, arguments `R[A+1]` up to the top
             CallM(s _ n; c)

@@ -11,7 +11,7 @@ macro_rules! fast_functions {
         #[allow(missing_docs, reason = "named as their functions")]
         pub enum FastFn { Other, $($name,)* }
         impl FastFn {
-            /// Every function with its library and name. The basic library is `_G`.
+            /// Every function with its library and name. The basic library is `_G`; functions that others make have none.
             pub const ALL: &'static [(FastFn, &'static str, &'static str)] =
                 &[$((FastFn::$name, $lib, $text),)*];
             /// The function with this number.
@@ -71,8 +71,10 @@ fast_functions! {
     Char = "string" "char";
     Find = "string" "find";
     Format = "string" "format";
+    Gsub = "string" "gsub";
     Len = "string" "len";
     Lower = "string" "lower";
+    Match = "string" "match";
     Rep = "string" "rep";
     Reverse = "string" "reverse";
     Sub = "string" "sub";
@@ -84,6 +86,7 @@ fast_functions! {
     Utf8Char = "utf8" "char";
     Utf8Codepoint = "utf8" "codepoint";
     Utf8Len = "utf8" "len";
+    GmatchNext = "" "iterator of gmatch";
 }
 
 #[cfg(test)]

@@ -660,9 +660,6 @@ pub struct GlobalHot {
     pub sunk_left: u32,
     /// The trace compiler's own, not kept across anything that may run another trace.
     pub jit_scratch: [u64; 4],
-    /// What the loader writes into the continuation words of calls (`Op::has_continuation`): machine code that compiled returns
-    /// jump to where nothing compiled goes on after the call. Null until the trace compiler sets it: code loaded before has 0 there.
-    pub cont_stub: *const u8,
     /// Start of the back region: the next instruction that is dispatched there goes to the address in the native frame's
     /// `frame::BACK_SLOT`. Null without a generated interpreter.
     pub code_back: *const u8,

@@ -121,6 +121,21 @@ impl Value {
     /// `false`.
     pub const FALSE: Value = Value::new(0, Tag::FALSE);
 
+    /// Writes the value in parts, as it will be read. One store of 16 bytes of parts that have just been written one by one
+    /// waits for them to leave the processor's store queue.
+    ///
+    /// # Safety
+    /// `to` is valid and aligned.
+    #[inline(always)]
+    pub unsafe fn store(self, to: *mut Value) {
+        // SAFETY: as promised. Volatile, so that the parts are not put together again.
+        unsafe {
+            (&raw mut (*to).payload).write_volatile(self.payload);
+            (&raw mut (*to).tag).write_volatile(self.tag);
+            (&raw mut (*to).aux).write_volatile(self.aux);
+        }
+    }
+
     /// A value from its two halves.
     #[inline(always)]
     pub const fn new(payload: u64, tag: Tag) -> Value {

@@ -164,6 +164,11 @@ impl Heap {
         self.reserve_slow(bytes)
     }
 
+    /// The same without a collection, for code that cannot root what it has; false if it would take one.
+    pub fn reserve_now(&mut self, bytes: usize) -> bool {
+        self.try_reserve(bytes)
+    }
+
     #[cold]
     fn reserve_slow(&mut self, bytes: usize) -> Result<(), OutOfMemory> {
         self.or_collect(|h| h.try_reserve(bytes))

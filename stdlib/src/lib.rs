@@ -10,7 +10,6 @@ pub mod math;
 pub mod os;
 pub mod pack;
 pub mod package;
-pub mod pattern;
 pub mod string;
 pub mod table;
 pub mod utf8;

@@ -5,15 +5,15 @@
 
 use std::mem::MaybeUninit;
 
-use traceorus_base::objects::Table;
+use crate::{format, pack};
+use traceorus_base::fastfn::FastFn;
+use traceorus_base::objects::{NativeClosure, Table};
 use traceorus_base::{Tag, Value};
 use traceorus_vm::arith::{ArithError, ArithOp, arith_raw};
 use traceorus_vm::ctx::{Ctx, LResult, Throw};
 use traceorus_vm::native;
 use traceorus_vm::number::fmt_number;
-
-use crate::pattern::{self, Capture, Matcher, PatError, with_matcher};
-use crate::{format, pack};
+use traceorus_vm::pattern::{self, Capture, Matcher, PatError, anchor, with_matcher};
 
 pub(crate) mod buf;
 
@@ -293,15 +293,6 @@ fn check_pattern(cx: Ctx, pat: &[u8]) -> LResult<()> {
     }
 }
 
-/// Splits off the `^`.
-#[inline]
-fn anchor(pat: &[u8]) -> (&[u8], bool) {
-    match pat {
-        [b'^', rest @ ..] => (rest, true),
-        _ => (pat, false),
-    }
-}
-
 #[inline]
 fn capture_value(
     cx: Ctx,
@@ -382,7 +373,8 @@ fn match_(cx: Ctx) -> LResult<usize> {
     find_or_match(cx, false)
 }
 
-/// Upvalues of the iterator: subject, pattern, position of the next search, end of the last match (-1: none).
+/// Upvalues of the iterator: subject, pattern, position of the next search, end of the last match (-1: none). Traces
+/// do the same: `rt::pattern::gmatch_next` of the trace compiler.
 fn gmatch(cx: Ctx) -> LResult<usize> {
     let src = cx.check_str(1)?;
     let pat = cx.check_str(2)?;
@@ -394,7 +386,10 @@ fn gmatch(cx: Ctx) -> LResult<usize> {
         Value::int(init as i64),
         Value::int(-1),
     ];
-    cx.ret(cx.new_native("for iterator", native!(gmatch_next), &upvalues))
+    let f = cx.new_native("for iterator", native!(gmatch_next), &upvalues);
+    // SAFETY: [GC-LIVE] it is fresh.
+    unsafe { (*f.as_ptr::<NativeClosure>()).hdr.word = FastFn::GmatchNext as u32 };
+    cx.ret(f)
 }
 
 fn gmatch_next(cx: Ctx) -> LResult<usize> {

@@ -175,7 +175,7 @@ impl Trace {
             Link::Entry { .. } | Link::Body { .. } => "root",
             Link::SelfEntry { .. } => "up-recursion",
             Link::Return(_) => "return",
-            Link::Exit => "interpreter",
+            Link::Exit | Link::Resume(_) => "interpreter",
         }
     }
     /// Prototype and word of the code that it begins at.

@@ -13,6 +13,7 @@ use traceorus_vm::state::Global;
 use traceorus_vm::{dispatch, exec};
 
 use crate::abort::Abort;
+use crate::chars::Chars;
 use crate::config::{Config, StatsConfig};
 use crate::dump::{Code, Dump, Symbols};
 use crate::events::{Event, What};
@@ -120,6 +121,9 @@ impl Trace {
     }
 }
 
+/// Numbers that traces can have.
+const MAX_TRACES: usize = 1 << 16;
+
 /// Offset in the state of the word that says that a frame was disturbed from outside (`debug.setlocal` and the like).
 const DISTURBED: i32 = (std::mem::offset_of!(GlobalHot, jit_scratch) + 24) as i32;
 
@@ -197,7 +201,9 @@ pub struct Jit {
     /// How often compiled code returned to a call without continuation.
     returns: HashMap<usize, u32>,
     penalties: HashMap<usize, Penalty>,
-    area: Option<CodeArea>,
+    area: CodeArea,
+    /// What all traces share, made for the first recording.
+    thunks: Option<Thunks>,
     /// Where code may lie.
     pub(crate) code: Range<u64>,
     /// Dumps.
@@ -219,8 +225,8 @@ pub struct Jit {
     pub at_close: Option<fn(&mut Jit)>,
     /// When the recording began.
     began: Option<Instant>,
-    thunks: Thunks,
     roots: Vec<Value>,
+    chars: Chars,
     seed: u32,
 }
 
@@ -229,49 +235,30 @@ impl Jit {
     ///
     /// # Safety
     /// `g` is a live state.
-    pub unsafe fn new(g: &mut Global, config: &Config, mut outputs: Outputs) -> Option<Box<Jit>> {
+    pub unsafe fn new(g: &mut Global, config: &Config, outputs: Outputs) -> Option<Box<Jit>> {
         let params = config.params;
         if g.hot.resume.is_null() {
             return None;
         }
-        let mut area = CodeArea::new(g.hot.resume as u64).ok()?;
-        let rust = RustEntry {
-            exit: crate::exit::exit as *const () as usize as u64,
-            poll: crate::exit::poll as *const () as usize as u64,
-            barrier: crate::exit::barrier as *const () as usize as u64,
-            alloc: crate::exit::alloc as *const () as usize as u64,
-            charge: crate::exit::charge as *const () as usize as u64,
-            ret: crate::exit::ret as *const () as usize as u64,
-            resume: g.hot.resume as u64,
-            disturbed_offset: DISTURBED,
-            helpers: helper,
-            handlers: handler,
-        };
+        let area = CodeArea::new(g.hot.resume as u64).ok()?;
         let first = area.next_address();
-        let (code, thunks) = lower::emit_thunks::<traceorus_asm::Host>(first, &rust).ok()?;
-        area.install(&code).ok()?;
-        outputs.thunks(first, &code);
-        let symbols = if params.dump & dump::MC != 0 {
-            // SAFETY: as promised.
-            unsafe { Symbols::of_state(&raw const g.hot, &thunks) }
-        } else {
-            Symbols::default()
-        };
+        let code = first..first + lower::area::AREA_BYTES as u64;
         Some(Box::new(Jit {
             params,
             stats: Stats::default(),
             traces: vec![None],
             g,
-            entries: vec![0; 65536],
+            entries: Vec::new(),
             recorder: None,
             by_start: HashMap::new(),
             funcs: HashMap::new(),
             returns: HashMap::new(),
             penalties: HashMap::new(),
-            area: Some(area),
-            code: first..first + lower::area::AREA_BYTES as u64,
+            area,
+            thunks: None,
+            code,
             dump: Dump::new(config, outputs.dump.clone()),
-            symbols,
+            symbols: Symbols::default(),
             outputs,
             lines: config.wants_lines(),
             explain: config.explain,
@@ -280,10 +267,45 @@ impl Jit {
             stats_config: config.stats.clone(),
             at_close: None,
             began: None,
-            thunks,
             roots: Vec::new(),
+            chars: Chars::default(),
             seed: 1,
         }))
+    }
+
+    /// Makes what traces need. Programs without hot code do without its memory.
+    unsafe fn prepare(&mut self) -> Result<(), Abort> {
+        if self.thunks.is_some() {
+            return Ok(());
+        }
+        // SAFETY: [CODE] the state is live, and has no traces that the address of the entries could be in.
+        unsafe {
+            let g = &mut *self.g;
+            let rust = RustEntry {
+                exit: crate::exit::exit as *const () as usize as u64,
+                poll: crate::exit::poll as *const () as usize as u64,
+                barrier: crate::exit::barrier as *const () as usize as u64,
+                alloc: crate::exit::alloc as *const () as usize as u64,
+                charge: crate::exit::charge as *const () as usize as u64,
+                ret: crate::exit::ret as *const () as usize as u64,
+                resume: g.hot.resume as u64,
+                disturbed_offset: DISTURBED,
+                helpers: helper,
+                handlers: handler,
+            };
+            let first = self.area.next_address();
+            let (code, thunks) = lower::emit_thunks::<traceorus_asm::Host>(first, &rust)
+                .map_err(|_| Abort::Assembler)?;
+            self.area.install(&code)?;
+            self.outputs.thunks(first, &code);
+            if self.params.dump & dump::MC != 0 {
+                self.symbols = Symbols::of_state(&raw const g.hot, &thunks);
+            }
+            self.entries = vec![0; MAX_TRACES];
+            g.hot.traces = self.entries.as_ptr();
+            self.thunks = Some(thunks);
+        }
+        Ok(())
     }
 
     /// Hands it over to its state.
@@ -294,8 +316,6 @@ impl Jit {
         // SAFETY: as promised.
         unsafe {
             let g = &mut *self.g;
-            g.hot.traces = self.entries.as_ptr();
-            g.hot.cont_stub = self.thunks.ret as *const u8;
             g.hotloop = self.params.hotloop as u16;
             g.hotcall = self.params.hotcall as u16;
             let data = Box::into_raw(self);
@@ -344,8 +364,14 @@ impl Jit {
     ) -> Result<(), Abort> {
         // SAFETY: [CODE] as the callers.
         unsafe {
+            if let Err(why) = self.prepare() {
+                tracing::warn!(target: "compile", "switched off: {}", why.text());
+                self.params.on = false;
+                return Err(why);
+            }
             let mut r = Recorder::new(l, kind, anchor, pc, self.params);
             r.funcs = &raw const self.funcs;
+            r.chars = &raw mut self.chars;
             let n = self.params.abortrandom;
             if n != 0 && self.rand().is_multiple_of(n) {
                 r.die_at = 1 + self.rand() % 30;
@@ -436,7 +462,10 @@ impl Jit {
 
     /// Has the function with this header recorded at its next call. False: that has failed too often.
     unsafe fn hurry(&mut self, header: *mut Instr) -> bool {
-        let tries = self.penalties.get(&(header as usize)).map_or(0, |p| p.tries);
+        let tries = self
+            .penalties
+            .get(&(header as usize))
+            .map_or(0, |p| p.tries);
         // SAFETY: [CODE] the header is in code that the recording kept alive.
         unsafe {
             if tries > 2 || self.params.hotcall == NEVER || !jithooks_is_counter(header) {
@@ -516,9 +545,13 @@ impl Jit {
                 if let Some(&n) = self.by_start.get(&(pc as usize)) {
                     let t = self.traces[n as usize].as_ref().expect("alive");
                     let (entry, own) = (t.entry, t.anchor == r.anchor);
-                    if !own {
+                    let short = r.kind == Kind::Loop && r.is_short_loop(t.anchor);
+                    // those of coroutines that a loop resumes become parts of it
+                    if !own && !short && !r.elsewhere() {
                         if r.kind != Kind::Loop {
                             let base = r.base();
+                            // the exit may be in front of the loop's own
+                            r.poll(pc)?;
                             r.flush_all(pc)?;
                             return Ok(Step::Stop(Link::Entry {
                                 address: entry,
@@ -558,8 +591,8 @@ impl Jit {
                 Kind::Side { parent, .. } => self.trace(parent).spills,
                 _ => 0,
             };
-            let thunks = &self.thunks;
-            let area = self.area.as_mut().expect("code memory");
+            let (area, thunks) = (&mut self.area, self.thunks.as_ref());
+            let thunks = thunks.expect("made for the recording");
             let r = self.recorder.as_mut().expect("recording");
             r.drop_poll();
             opt::finish(&mut r.opt, &mut r.buf);
@@ -655,9 +688,8 @@ impl Jit {
                     let p = self.trace(parent);
                     p.sides[exit as usize] = number;
                     let stub = p.stubs[exit as usize];
-                    let area = self.area.as_mut().expect("code memory");
                     let jump = traceorus_asm::Host::link_stub(stub, entry);
-                    area.patch(stub, jump.ok_or(Abort::CodeMemory)?)?;
+                    self.area.patch(stub, jump.ok_or(Abort::CodeMemory)?)?;
                 }
                 Kind::Loop => {
                     self.by_start.insert(r.start_pc as usize, number);
@@ -774,7 +806,7 @@ impl Jit {
                     self.funcs.remove(&(t.proto as usize));
                 }
                 Kind::Cont { call } => {
-                    jithooks::set_continuation(call.cast_mut(), (*self.g).hot.cont_stub as u64);
+                    jithooks::set_continuation(call.cast_mut(), 0);
                 }
                 _ => {}
             }
@@ -851,6 +883,9 @@ unsafe fn mark(data: *mut u8, m: &mut Marker<'_>) {
         let jit = &mut *data.cast::<Jit>();
         for e in jit.events.iter().flatten() {
             m.value(e.func);
+        }
+        for &s in jit.chars.strings() {
+            m.value(Value::ptr(s, Tag::STRING));
         }
         if let Some(r) = &jit.recorder {
             for k in &r.buf.konsts {

@@ -9,6 +9,7 @@
 //! [`ir`] defines the intermediate representation; read its page first.
 
 pub mod abort;
+mod chars;
 pub mod config;
 mod control;
 pub mod dump;

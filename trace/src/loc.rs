@@ -153,6 +153,8 @@ pub enum Link {
         /// Address of the loop's head.
         address: u64,
     },
+    /// To the interpreter at this pc, everything being on the Lua stack, as `Entry`.
+    Resume(u64),
     /// Unconditionally through the last snapshot.
     Exit,
 }

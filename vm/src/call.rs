@@ -764,12 +764,14 @@ pub(crate) unsafe fn enter(
         (*g).activation = &mut act;
         (*l).ncalls += 0x1_0001;
         let word = frame::word(kind::ENTRY, &raw mut act as u64, 0);
-        let pc = match enter_fixed(l, func, nargs, word) {
-            Some(pc) => pc,
-            None => precall(l, func, nargs, word),
-        };
-        if !pc.is_null() {
-            dispatch::run((*g).current, pc);
+        match enter_fixed(l, func, nargs, word) {
+            Some((pc, trace)) => dispatch::run_from(l, pc, trace),
+            None => {
+                let pc = precall(l, func, nargs, word);
+                if !pc.is_null() {
+                    dispatch::run((*g).current, pc);
+                }
+            }
         }
         debug_assert!((*g).current == l);
         (*g).activation = act.prev;
@@ -786,14 +788,15 @@ pub(crate) unsafe fn enter(
     }
 }
 
-/// The common case of [`precall`]: a Lua function with as many parameters as there are arguments, and nothing else to do.
+/// The common case of [`precall`]: a Lua function with as many parameters as there are arguments, and nothing else to do. The call
+/// is counted. Gives the first pc and the number of the trace that begins there (0: none).
 #[inline(always)]
 unsafe fn enter_fixed(
     l: *mut Thread,
     func: *mut Value,
     nargs: usize,
     word: u64,
-) -> Option<*const Instr> {
+) -> Option<(*const Instr, u16)> {
     // SAFETY: as `precall`.
     unsafe {
         let cl = (*func).payload as *mut LuaClosure;
@@ -803,7 +806,12 @@ unsafe fn enter_fixed(
         let pc = (*cl).pc;
         let header = *pc.sub(1);
         let base = func.add(1);
-        if bytecode::c(header) as usize != nargs
+        let traced = bytecode::c(header) == bytecode::HEADER_JFUNCF;
+        let takes = match traced {
+            true => (*(*cl).proto).nparams.into(),
+            false => bytecode::c(header) as usize,
+        };
+        if takes != nargs
             || nargs >= bytecode::HEADER_JFUNCF as usize
             || base.add(bytecode::b(header) as usize + 1) > (*l).limit
             || (*l).hook_mask != 0
@@ -814,7 +822,14 @@ unsafe fn enter_fixed(
         set_word(func, word);
         (*l).base = base;
         (*l).pc = pc;
-        Some(pc)
+        let anchor = pc.sub(1).cast_mut();
+        if traced {
+            return Some((pc, jithooks::function_counter(anchor)));
+        }
+        if (*l).dispatch != (*(*l).global).code_active && jithooks::count(anchor) {
+            jithooks::hot(l, anchor, pc);
+        }
+        Some((pc, 0))
     }
 }
 

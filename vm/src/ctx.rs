@@ -129,10 +129,11 @@ impl<'c> Ctx<'c> {
         self.arg(i).is_nil()
     }
     /// Replaces value `i` (from 1, at most the top).
+    #[inline]
     pub fn set(&self, i: usize, v: Value) {
         debug_assert!(i >= 1 && i <= self.top());
         // SAFETY: [NATIVE-FRAME] below the top.
-        unsafe { *self.base().add(i - 1) = v }
+        unsafe { v.store(self.base().add(i - 1)) }
     }
     /// Room for `n` more values (may move the stack; grows up to the hard limit and 200 slots beyond).
     pub fn ensure(&self, n: usize) {
@@ -159,11 +160,12 @@ impl<'c> Ctx<'c> {
             if (*l).top >= (*l).stack.add((*l).stack_slots as usize - 2) {
                 call::ensure_slots(l, 4);
             }
-            *(*l).top = v;
+            v.store((*l).top);
             (*l).top = (*l).top.add(1);
         }
     }
     /// Takes the topmost value off.
+    #[inline]
     pub fn pop(&self) -> Value {
         debug_assert!(self.top() > 0);
         // SAFETY: [NATIVE-FRAME] not empty.
@@ -179,6 +181,7 @@ impl<'c> Ctx<'c> {
         Ok(1)
     }
     /// Pushes the values and says how many.
+    #[inline]
     pub fn ret_all(&self, vs: &[Value]) -> LResult<usize> {
         for &v in vs {
             self.push(v);
@@ -186,21 +189,24 @@ impl<'c> Ctx<'c> {
         Ok(vs.len())
     }
     /// Upvalue `i` (from 1) of the running native closure.
+    #[inline]
     pub fn upvalue(&self, i: usize) -> Value {
         // SAFETY: [NATIVE-FRAME] the function slot holds the running closure.
         unsafe { *self.upvalue_slot(i) }
     }
     /// Replaces upvalue `i`.
+    #[inline]
     pub fn set_upvalue(&self, i: usize, v: Value) {
         // SAFETY: [NATIVE-FRAME] [GC-BARRIER]
         unsafe {
-            *self.upvalue_slot(i) = v;
+            v.store(self.upvalue_slot(i));
             let f = (*self.base().sub(1)).as_ptr::<GcHeader>();
             if (*f).barrier != 0 {
                 self.g().heap.barrier(f, v);
             }
         }
     }
+    #[inline]
     unsafe fn upvalue_slot(&self, i: usize) -> *mut Value {
         // SAFETY: [NATIVE-FRAME] as above; the caller names an existing upvalue.
         unsafe {
@@ -629,6 +635,7 @@ impl<'c> Ctx<'c> {
         self.g().hot.globals
     }
     /// Bytes of a string value. They live while the value is reachable.
+    #[inline]
     pub fn bytes(&self, v: Value) -> &'c [u8] {
         debug_assert!(v.tag == Tag::STRING);
         // SAFETY: [GC-LIVE] the caller keeps it reachable.

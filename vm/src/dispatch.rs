@@ -51,6 +51,9 @@ mod target {
     pub(super) fn back() -> (*const u8, *const u8) {
         (std::ptr::null(), std::ptr::null())
     }
+    pub(super) unsafe fn enter_trace(_: *mut GlobalHot, _: *const Instr, _: u64) {
+        unreachable!("there are no traces")
+    }
     pub(super) unsafe fn enter(g: *mut GlobalHot, mut pc: *const Instr) {
         // SAFETY: [CODE] pc is at an instruction of the current thread's running frame.
         unsafe {
@@ -81,6 +84,7 @@ mod target {
         static traceorus_interp_back: u8;
         static traceorus_interp_back_default: u8;
         fn traceorus_interp_enter(g: *mut GlobalHot, pc: *const Instr);
+        fn traceorus_interp_enter_trace(g: *mut GlobalHot, pc: *const Instr, address: u64);
     }
 
     /// What the low 16 bits of a loaded instruction with this op are.
@@ -119,6 +123,10 @@ mod target {
     pub(super) unsafe fn enter(g: *mut GlobalHot, pc: *const Instr) {
         // SAFETY: [CODE] as the caller.
         unsafe { traceorus_interp_enter(g, pc) }
+    }
+    pub(super) unsafe fn enter_trace(g: *mut GlobalHot, pc: *const Instr, address: u64) {
+        // SAFETY: [CODE] as the caller.
+        unsafe { traceorus_interp_enter_trace(g, pc, address) }
     }
 }
 
@@ -263,7 +271,17 @@ pub unsafe extern "C" fn header_step(
 ///
 /// # Safety
 /// [CODE] `pc` is the next instruction of the current thread.
+#[inline]
 pub unsafe fn run(l: *mut Thread, pc: *const Instr) {
+    // SAFETY: as promised.
+    unsafe { run_from(l, pc, 0) }
+}
+
+/// As [`run`], from trace number `trace` (0: interpreted), which begins at `pc`, if no one watches the thread.
+///
+/// # Safety
+/// As [`run`]; the trace is in `GlobalHot::traces`.
+pub unsafe fn run_from(l: *mut Thread, pc: *const Instr, trace: u16) {
     // SAFETY: as promised.
     unsafe {
         let g = (*l).global;
@@ -272,7 +290,11 @@ pub unsafe fn run(l: *mut Thread, pc: *const Instr) {
         if waits {
             (*l).dispatch = (*g).code_base;
         }
-        target::enter(g, pc);
+        if trace != 0 && (*l).dispatch == (*g).code_base {
+            target::enter_trace(g, pc, *(*g).traces.add(trace.into()));
+        } else {
+            target::enter(g, pc);
+        }
         if waits && (*l).dispatch == (*g).code_base {
             (*l).dispatch = (*g).code_back;
         }

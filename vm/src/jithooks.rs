@@ -62,6 +62,36 @@ pub(crate) unsafe fn hot(l: *mut Thread, anchor: *const Instr, start: *const Ins
     }
 }
 
+/// Place of the counter in the header word of a function with a fixed number of parameters.
+const FUNCTION: usize = match bytecode::Op::FuncF.counter() {
+    Some(n) => n,
+    None => 0,
+};
+
+/// [`counter`] of the header word of a function with a fixed number of parameters.
+///
+/// # Safety
+/// As [`counter`].
+#[inline(always)]
+pub(crate) unsafe fn function_counter(anchor: *const Instr) -> u16 {
+    // SAFETY: as promised: see `counter_at`.
+    unsafe { *anchor.cast::<u16>().add(FUNCTION) }
+}
+
+/// Counts down at `anchor`, a header word of the kind FuncF that enters no trace; true if the counter has run out with that.
+///
+/// # Safety
+/// As [`counter`].
+#[inline(always)]
+pub(crate) unsafe fn count(anchor: *mut Instr) -> bool {
+    // SAFETY: as promised: see `counter_at`.
+    unsafe {
+        let c = anchor.cast::<u16>().add(FUNCTION);
+        *c = (*c).wrapping_sub(1);
+        *c == bytecode::COUNTER_OUT
+    }
+}
+
 /// Whether the counter at `anchor` has run out in a thread that neither a hook nor the recorder watches.
 ///
 /// # Safety
@@ -117,7 +147,7 @@ unsafe fn counter_at(anchor: *mut Instr) -> *mut u16 {
 }
 
 /// The continuation word of the call instruction at `pc`: the address of machine code that goes on after the call;
-/// `GlobalHot::cont_stub`, or what that was when the code was loaded (0 before the trace compiler has set it), if there is none.
+/// 0 if there is none.
 ///
 /// # Safety
 /// [CODE] `pc` is at an instruction of loaded code that has one (`Op::has_continuation`).
@@ -129,7 +159,7 @@ pub unsafe fn continuation(pc: *const Instr) -> u64 {
 /// Sets what [`continuation`] gives.
 ///
 /// # Safety
-/// As [`continuation`]; whoever makes compiled code return to the call sees to it that `address` can be jumped to then.
+/// As [`continuation`]; unless it is 0, whoever makes compiled code return to the call sees to it that `address` can be jumped to then.
 pub unsafe fn set_continuation(pc: *mut Instr, address: u64) {
     // SAFETY: as promised.
     unsafe { *continuation_at(pc) = address }

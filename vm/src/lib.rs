@@ -19,6 +19,7 @@ pub mod hooks;
 pub mod jithooks;
 pub mod load;
 pub mod number;
+pub mod pattern;
 pub mod random;
 pub mod shape;
 pub mod state;

@@ -333,7 +333,6 @@ impl Builder<'_> {
                 Initial {
                     loops: self.g.hotloop,
                     function: self.g.hotcall,
-                    continuation: self.g.hot.cont_stub as u64,
                 },
                 std::slice::from_raw_parts_mut(code, ncode),
             );
@@ -464,12 +463,11 @@ unsafe fn template(g: &mut Global, keys: &[u32], consts: &[Value]) -> *mut Shape
     }
 }
 
-/// What hot counters and continuation words start with.
+/// What hot counters start with.
 #[derive(Clone, Copy)]
 struct Initial {
     loops: u16,
     function: u16,
-    continuation: u64,
 }
 
 /// Writes the executable words. The shapes of templates follow the constants.
@@ -525,7 +523,6 @@ fn encode(
         for (extra, &w) in info.extra.iter().zip(&words[1..]) {
             push(match extra {
                 Extra::Const | Extra::Str => consts[w as usize].payload,
-                Extra::Cache if op.has_continuation() => initial.continuation,
                 Extra::Cache => 0,
                 Extra::Proto => protos[w as usize] as u64,
                 Extra::Template => shapes[w as usize].payload,

@@ -284,7 +284,7 @@ impl crate::loc::Link {
             Link::SelfEntry { base } => format!("-> its own entry, BASE {base:+}"),
             Link::Return(_) => "-> continuation of the caller".into(),
             Link::Body { .. } => "-> body of a loop".into(),
-            Link::Exit => "-> interpreter".into(),
+            Link::Exit | Link::Resume(_) => "-> interpreter".into(),
         }
     }
 }

@@ -78,7 +78,7 @@ const STORE: Effect = Effect::WRITES
     .with(ALLOC);
 
 // Functions that allocate are called by `Call`, so that they are neither repeated nor left out nor moved: what they would
-// have allocated must count. Results that would be longer than `rt::MAX_TEXT` bytes are refused with null, which the recorder guards.
+// have allocated must count. Results that would be longer than `rt::MAX_TEXT` bytes (or take a collection) are refused with null, which the recorder guards.
 // Several results (and values of any type) come back in memory: a `Ptr` to the payload and the tag of one value after the other, 8 bytes
 // each, good until the next call. As the address is a new ref for each call, loads of one call are never taken for another's.
 calls! {
@@ -156,6 +156,15 @@ calls! {
     StrReverse = "strreverse" true (Str) -> Str, ALLOC;
     /// Zero-based position of the text b in a at or after position c <= #a; -1: none
     StrFind = "strfind" false (Str Str Int) -> Int, PURE;
+    /// `string.match` of a, pattern b, from c on: a `Ptr` to the number of results and d of them (missing ones are nil). With
+    /// `rt::pattern::FIND` added to d: `string.find`. Null: refused
+    StrMatch = "strmatch" true (Str Str Int Int) -> Ptr, ALLOC;
+    /// Calls the iterator a of `string.gmatch`, which remembers where it is; b as d above. Null: refused
+    GmatchNext = "gmatchnext" true (Func Int) -> Ptr, ALLOC;
+    /// `string.gsub` of a, pattern b, replacement c, at most d times; answer as above, two results
+    GsubText = "gsubtext" true (Str Str Str Int) -> Ptr, ALLOC;
+    /// The same with replacements from a table without metatable
+    GsubTable = "gsubtable" true (Str Str Tab Int) -> Ptr, ALLOC.with(READ);
     /// `tostring` of an integer
     IntStr = "intstr" true (Int) -> Str, ALLOC;
     /// `tostring` of a float
@@ -182,6 +191,8 @@ calls! {
     BufFmtFloat = "buffmtfloat" false (Ptr Int Float) -> Ptr, PURE;
     /// The same. Not of text with zeros
     BufFmtStr = "buffmtstr" false (Ptr Int Str) -> Ptr, PURE;
+    /// Appends to the buffer a as `%q` shows it
+    BufQuoted = "bufquoted" false (Ptr Str) -> Ptr, PURE;
     /// String of what is in the buffer
     BufEnd = "bufend" true (Ptr) -> Str, ALLOC;
     /// 1 if the text has no zeros and less than 100 bytes
@@ -210,6 +221,10 @@ calls! {
     TabInsert = "tabinsert" true (Tab Int Any Tag) -> Int, STORE;
     /// As `TabPop` of the element at position b, the ones above moving down
     TabRemove = "tabremove" true (Tab Int) -> Ptr, Effect::WRITES.with(Effect::LENGTH);
+    /// The value of a string key of any table, without metamethods: payload and tag
+    TabStr = "tabstr" true (Tab Str) -> Ptr, READ;
+    /// Stores a value under a key (neither nil nor a float) into any table, without metamethods; 0: it should not, nothing has been done
+    TabSet = "tabset" true (Tab Any Tag Any Tag) -> Int, STORE;
     /// Key and value after a key: payload, tag, payload, tag. Both nil at the end; null: no such key
     TabNext = "tabnext" true (Tab Any Tag) -> Ptr, READ;
     /// Prepares for `TabNext`

@@ -386,6 +386,10 @@ impl Machine {
             self.values[r.ins_index()] = f as i64 as u64;
             return Ok(());
         }
+        // other stacks are not modelled
+        if matches!(i.op, IrOp::CoWord | IrOp::CoLeave | IrOp::CoEnter) {
+            return Err(Stop::Broken(r));
+        }
         if i.op.is_guard() {
             if i.op == IrOp::RetF {
                 self.base -= i32::from(i.lit_b());

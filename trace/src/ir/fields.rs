@@ -88,6 +88,8 @@ fields! {
     FuncProto = "fun.proto", LuaClosure, offset_of!(LuaClosure, proto), 8, Ptr, Eternal;
     /// Code of a native closure.
     FuncNative = "fun.native", NativeClosure, offset_of!(NativeClosure, func), 8, Ptr, Eternal;
+    /// Number of what a native closure does (`base::fastfn`).
+    FuncWord = "fun.word", GcHeader, HDR + offset_of!(GcHeader, word), 4, U32, Eternal;
     /// Metatable of a userdata or null.
     UdMeta = "udt.meta", Userdata, offset_of!(Userdata, metatable), 8, Ptr, Structure;
     /// Entries run of a dictionary.
@@ -98,6 +100,22 @@ fields! {
     ThreadStatus = "thr.status", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, status), 4, U32, Memory;
     /// Number of pending to-be-closed variables of a thread.
     ThreadTbc = "thr.tbc", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, tbc_len), 4, U32, Memory;
+    /// Base of the running frame of a thread that does not run.
+    ThreadBase = "thr.base", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, base), 8, Ptr, Memory;
+    /// Saved pc of a thread.
+    ThreadPc = "thr.pc", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, pc), 8, Ptr, Memory;
+    /// First slot of the stack of a thread.
+    ThreadStack = "thr.stack", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, stack), 8, Ptr, Memory;
+    /// Events for which a thread has a hook.
+    ThreadHooks = "thr.hooks", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, hook_mask), 4, U32, Memory;
+    /// C depth of a thread, and how many C calls forbid a yield.
+    ThreadCalls = "thr.ncalls", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, ncalls), 4, U32, Memory;
+    /// Thread that has resumed a thread.
+    ThreadResumer = "thr.resumer", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, resumer), 8, Thread, Memory;
+    /// How a thread was resumed.
+    ThreadKind = "thr.kind", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, resume_kind), 4, U32, Memory;
+    /// Protected calls around the running frame of a thread.
+    ThreadPcalls = "thr.pcalls", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, pcall_depth), 4, U32, Memory;
 }
 
 impl FieldId {

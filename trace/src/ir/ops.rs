@@ -105,6 +105,13 @@ macro_rules! for_each_ir_op {
             RetKind = "RETKIND" (l _) G;
             /// The function of the frame at BASE, whose word is of kind LUA, has been entered by a tail call: the kind becomes TAIL.
             SetTail = "SETTAIL" (_ _) S;
+            // ---- coroutines: see `record::coroutine` ----
+            /// The frame word of the frame at the address `a` (`Thread::base` of a thread that does not run) is the constant `b`.
+            CoWord = "COWORD" (r k) G;
+            /// The running thread `a` is about to be left: its base is the address of slot `b`.
+            CoLeave = "COLEAVE" (r s) S;
+            /// The thread `a` runs, without hooks: BASE is its base less `b` slots. Slots are numbered from the new BASE from here on.
+            CoEnter = "COENTER" (r s) S;
 
             // ---- arithmetic: Int wraps, Float is IEEE double ----
             /// a + b

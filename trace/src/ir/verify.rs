@@ -159,6 +159,15 @@ impl Verifier<'_> {
             }
             RetPc => own(&[Ty::Ptr]),
             RetKind | SetTail | TopEq => Ok(()),
+            CoWord => {
+                values(&[i.a])?;
+                is(i.a, &[Ty::Ptr])?;
+                is(i.b, &[Ty::Word])
+            }
+            CoLeave | CoEnter => {
+                values(&[i.a])?;
+                is(i.a, &[Ty::Thread])
+            }
             // Either side may have been narrowed since.
             Copy => {
                 values(&[i.a])?;

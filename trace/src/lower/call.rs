@@ -15,8 +15,8 @@ use crate::ra::plan;
 pub(super) const CURRENT: i32 = offset_of!(GlobalHot, current) as i32;
 pub(super) const BASE: i32 = offset_of!(Thread, base) as i32;
 const PC: i32 = offset_of!(Thread, pc) as i32;
-const DISPATCH: i32 = offset_of!(Thread, dispatch) as i32;
-const CODE_BASE: i32 = offset_of!(GlobalHot, code_base) as i32;
+pub(super) const DISPATCH: i32 = offset_of!(Thread, dispatch) as i32;
+pub(super) const CODE_BASE: i32 = offset_of!(GlobalHot, code_base) as i32;
 const CODE_BACK: i32 = offset_of!(GlobalHot, code_back) as i32;
 const BACK_DEFAULT: i32 = offset_of!(GlobalHot, back_default) as i32;
 

@@ -287,10 +287,24 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
                 let entry = self.entry;
                 self.m.jump(entry);
             }
+            Link::Resume(pc) => {
+                let m = &mut self.m;
+                m.load(LoadKind::U64, d(M::THREAD), at(M::GLOBAL, call::CURRENT));
+                m.store(B64, at(M::THREAD, call::BASE), M::BASE);
+                m.mov_imm(d(M::RET0), pc as i64);
+                m.jump_abs(self.input.thunks.resume);
+            }
             Link::Return(_) => {
                 let pc = Gpr(self.al.ret.number());
                 self.m.mov(d(M::PC), pc);
-                self.m.jump_mem(at(M::PC, 8));
+                let none = self.m.new_label();
+                self.m.with_scratch(|m, s| {
+                    m.load(LoadKind::U64, d(s), at(M::PC, 8));
+                    m.branch(Cond::Eq, B64, s, 0, none);
+                    m.jump_reg(s);
+                });
+                self.m.bind(none);
+                self.m.jump_abs(self.input.thunks.ret);
             }
             Link::Exit => {
                 let stub = *self.stubs.last().ok_or(Abort::Internal)?;
@@ -339,10 +353,32 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
                     m.branch(Cond::Ne, B64, s, bytes, exit);
                 });
             }
+            CoWord => {
+                let (word, exit) = (self.ir.konst(ins.b).ok_or(Abort::Internal)?, self.stub(r)?);
+                let base = Gpr(al.ops[0].number());
+                self.m
+                    .branch_mem(Cond::Ne, B64, at(base, -8), imm(word), exit);
+            }
+            CoLeave => {
+                let (thread, base) = (Gpr(al.ops[0].number()), 16 * i32::from(ins.lit_b() as i16));
+                self.m.with_scratch(|m, s| {
+                    m.lea(d(s), at(M::BASE, base));
+                    m.store(B64, at(thread, call::BASE), s);
+                });
+            }
+            CoEnter => {
+                let thread = Gpr(al.ops[0].number());
+                self.m.store(B64, at(M::GLOBAL, call::CURRENT), thread);
+                self.m.with_scratch(|m, s| {
+                    m.load(U64, d(s), at(M::GLOBAL, call::CODE_BASE));
+                    m.store(B64, at(thread, call::DISPATCH), s);
+                });
+                self.m.load(U64, d(M::BASE), at(thread, call::BASE));
+                self.add_base(-(ins.lit_b() as i16));
+            }
             SetTail => {
                 let tail = traceorus_base::frame::kind::TAIL as i64;
-                self.m
-                    .alu_to_mem(AluOp::Or, B64, at(M::BASE, -8), tail);
+                self.m.alu_to_mem(AluOp::Or, B64, at(M::BASE, -8), tail);
             }
             STop => {
                 let top = 16 * i32::from(ins.slot());

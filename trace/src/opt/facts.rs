@@ -24,7 +24,7 @@ pub(super) fn decide(cx: &OptCx, buf: &IrBuf, i: Ins) -> Option<bool> {
             let limit = check_limit(buf).max(cx.barrier);
             find(buf, StkChk, limit, |g| g.lit_a() >= i.lit_a()).then_some(true)
         }
-        Poll | RetF | RetKind | TopEq => None,
+        Poll | RetF | RetKind | TopEq | CoWord => None,
         _ => compare(cx, buf, &i),
     }
 }
@@ -33,7 +33,7 @@ pub(super) fn decide(cx: &OptCx, buf: &IrBuf, i: Ins) -> Option<bool> {
 fn check_limit(buf: &IrBuf) -> Ref {
     use IrOp::*;
     let mut limit = Ref::default();
-    for op in [RetF, XOpR, XOp] {
+    for op in [RetF, XOpR, XOp, CoEnter] {
         limit = limit.max(buf.last(op));
     }
     let mut c = buf.last(Call);

@@ -109,6 +109,13 @@ fn walk(cx: &OptCx, buf: &IrBuf, i: &Ins) -> Walk {
     if mem == Mem::Slot {
         limit = youngest(buf, IrOp::RetF, limit, |_| true);
     }
+    // which thread runs is such memory
+    if matches!(mem, Mem::Slot | Mem::Private) {
+        limit = youngest(buf, IrOp::CoEnter, limit, |_| true);
+    }
+    if i.op == IrOp::FLd && alias::field(i.b) == Some(FieldId::ThreadBase) {
+        limit = youngest(buf, IrOp::CoLeave, limit, |_| true);
+    }
     let stores = |op: IrOp, relation: &dyn Fn(&Ins) -> Alias, limit: &mut Ref| {
         let mut value = REF_NONE;
         *limit = youngest(buf, op, *limit, |s| match relation(s) {

@@ -36,7 +36,7 @@ pub(super) fn bounds(
     observe: Observe,
 ) -> Result<Vec<Ref>, Abort> {
     let mut proved = Vec::new();
-    let renamed = [IrOp::XOp, IrOp::XOpR, IrOp::RetF]
+    let renamed = [IrOp::XOp, IrOp::XOpR, IrOp::RetF, IrOp::CoEnter]
         .into_iter()
         .any(|op| buf.last(op) >= start);
     if renamed || !at_boundary(buf) {

@@ -149,7 +149,7 @@ impl Walk<'_> {
                 Link::Return(r) => {
                     self.out.ret = self.allocate(n, r, RegSet::EMPTY, Reg::NONE)?;
                 }
-                Link::Entry { .. } | Link::SelfEntry { .. } => {}
+                Link::Entry { .. } | Link::SelfEntry { .. } | Link::Resume(_) => {}
             }
             self.walk(0, n)?;
         } else if self.job.link != Link::Loop {

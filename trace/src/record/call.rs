@@ -8,7 +8,7 @@ use traceorus_vm::call::word_at;
 
 use super::{Cursor, Frame, Pending, Rec, Recorder, Slot, Step, Tv};
 use crate::abort::Abort;
-use crate::ir::{IrOp, REF_NONE, Ty};
+use crate::ir::{IrOp, REF_NONE, Ref, Ty};
 use crate::loc::Link;
 
 impl Recorder {
@@ -28,6 +28,9 @@ impl Recorder {
             };
             let h = f.as_ptr::<GcHeader>();
             if (*h).kind != ObjKind::LuaClosure as u8 {
+                if let Some(step) = self.switching(i, f, nargs)? {
+                    return Ok(step);
+                }
                 return self.native(i, f, nargs);
             }
             let closure = f.as_ptr::<LuaClosure>();
@@ -51,18 +54,7 @@ impl Recorder {
             let fv = self.guard_observed(i.ra())?;
             let known = self.guard_function(fv, closure)?;
             let func = self.base() + i.ra();
-            let fs = i16::from((*proto).frame_size);
-            let np = i16::from((*proto).nparams);
-            let vararg = (*proto).is_vararg != 0;
-            let room = if vararg {
-                nargs.max(np) + 1 + fs
-            } else {
-                fs.max(nargs)
-            };
-            if i32::from(func) + i32::from(room) > 4000 {
-                return Err(Abort::CallDepth);
-            }
-            self.need_slots(func + 1 + room + 1)?;
+            self.room_for_frame(func, nargs, proto)?;
             self.note_proto(proto);
             // the frame word is a fact of this trace: see `ir`
             let word = self.buf.k(Ty::Word, frame::word(kind::LUA, i.pc as u64, 0));
@@ -82,37 +74,7 @@ impl Recorder {
                     dirty: true,
                 },
             );
-            let nil = self.konst(Value::NIL);
-            for k in nargs..np {
-                self.put_slot(
-                    func + 1 + k,
-                    Slot::Known {
-                        v: nil,
-                        dirty: true,
-                    },
-                );
-            }
-            let mut base = func + 1;
-            let mut nextra = None;
-            if vararg {
-                let delta = nargs.max(np) + 1;
-                let new = base + delta;
-                for k in 0..np {
-                    let v = self.slot_tv(base + k)?;
-                    self.put_slot(new + k, Slot::Known { v, dirty: true });
-                }
-                let word = self.buf.k(Ty::Word, frame::vararg_word(delta as u64));
-                let v = Tv {
-                    val: fval,
-                    tag: word,
-                };
-                self.put_slot(new - 1, Slot::Known { v, dirty: true });
-                self.forget_from(new + np);
-                nextra = Some((delta - 1 - np) as u16);
-                base = new;
-            } else {
-                self.forget_from(base + np);
-            }
+            let (base, nextra) = self.place_arguments(func, fval, nargs, proto)?;
             self.frames.push(Frame {
                 base,
                 func,
@@ -140,6 +102,63 @@ impl Recorder {
         }
     }
 
+    /// Guards that the stack has room for a frame of `proto` with the function slot `func`.
+    unsafe fn room_for_frame(&mut self, func: i16, nargs: i16, proto: *const Proto) -> Rec<()> {
+        // SAFETY: [GC-LIVE] the closure keeps it alive.
+        let (np, fs, vararg) = unsafe {
+            let (np, fs) = ((*proto).nparams, (*proto).frame_size);
+            (i16::from(np), i16::from(fs), (*proto).is_vararg != 0)
+        };
+        let room = if vararg {
+            nargs.max(np) + 1 + fs
+        } else {
+            fs.max(nargs)
+        };
+        if i32::from(func) + i32::from(room) > 4000 {
+            return Err(Abort::CallDepth);
+        }
+        self.need_slots(func + 1 + room + 1)
+    }
+
+    /// The `nargs` arguments above `func` become parameters and extra arguments of `proto`, the function being `fval`: base and
+    /// number of extra arguments of the frame.
+    unsafe fn place_arguments(
+        &mut self,
+        func: i16,
+        fval: Ref,
+        nargs: i16,
+        proto: *const Proto,
+    ) -> Rec<(i16, Option<u16>)> {
+        // SAFETY: [GC-LIVE] the closure keeps it alive.
+        let (np, vararg) = unsafe { (i16::from((*proto).nparams), (*proto).is_vararg != 0) };
+        let nil = self.konst(Value::NIL);
+        let base = func + 1;
+        for k in nargs..np {
+            self.put_slot(
+                base + k,
+                Slot::Known {
+                    v: nil,
+                    dirty: true,
+                },
+            );
+        }
+        if !vararg {
+            self.forget_from(base + np);
+            return Ok((base, None));
+        }
+        let delta = nargs.max(np) + 1;
+        let new = base + delta;
+        for k in 0..np {
+            let v = self.slot_tv(base + k)?;
+            self.put_slot(new + k, Slot::Known { v, dirty: true });
+        }
+        let tag = self.buf.k(Ty::Word, frame::vararg_word(delta as u64));
+        let v = Tv { val: fval, tag };
+        self.put_slot(new - 1, Slot::Known { v, dirty: true });
+        self.forget_from(new + np);
+        Ok((new, Some((delta - 1 - np) as u16)))
+    }
+
     /// A tail call of a Lua function: the running frame becomes its frame.
     unsafe fn tail_call(&mut self, i: Cursor, closure: *mut LuaClosure, nargs: i16) -> Rec<Step> {
         // SAFETY: [GC-LIVE] as `instruction`.
@@ -147,11 +166,9 @@ impl Recorder {
             let proto = (*closure).proto;
             let (base, inlined) = (self.base(), self.frames.len() > 1);
             let word = word_at((*self.l).base.sub(1));
-            let plain = (*proto).is_vararg == 0
-                && self.frame().nextra.is_none()
-                && (*self.frame().proto).is_vararg == 0;
+            let plain = (*proto).is_vararg == 0 && (*self.frame().proto).is_vararg == 0;
             let entered = matches!(frame::kind_of(word), kind::LUA | kind::TAIL);
-            if !plain || !inlined && (self.in_loop || !entered) {
+            if !inlined && (!plain || self.in_loop || !entered) {
                 return self.ret_generic(i);
             }
             let n = self.unrolled.entry(i.pc as usize).or_insert(0);
@@ -163,11 +180,13 @@ impl Recorder {
             let known = self.guard_function(fv, closure)?;
             let np = i16::from((*proto).nparams);
             let mut args = Vec::new();
-            for k in 0..np.min(nargs) {
+            let count = if plain { np.min(nargs) } else { nargs };
+            for k in 0..count {
                 args.push(self.tv(i.ra() + 1 + k)?);
             }
-            let fs = i16::from((*proto).frame_size);
-            self.need_slots(base + fs.max(nargs) + 1)?;
+            // the frame of a vararg function begins below its arguments
+            let func = if inlined { self.frame().func } else { base - 1 };
+            self.room_for_frame(func, nargs, proto)?;
             self.note_proto(proto);
             let val = if known {
                 self.buf.k(Ty::Func, closure as u64)
@@ -178,7 +197,7 @@ impl Recorder {
                 let call_pc = self.frame().call_pc as u64;
                 let tag = self.buf.k(Ty::Word, frame::word(kind::TAIL, call_pc, 0));
                 let v = Tv { val, tag };
-                self.put_slot(base - 1, Slot::Known { v, dirty: true });
+                self.put_slot(func, Slot::Known { v, dirty: true });
             } else {
                 // the frame word is in memory
                 let of = frame::kind_of(word) as u16;
@@ -191,14 +210,13 @@ impl Recorder {
                 let v = Tv { val, tag };
                 self.put_slot(-1, Slot::Known { v, dirty: false });
             }
-            let nil = self.konst(Value::NIL);
-            for k in 0..np {
-                let v = args.get(k as usize).copied().unwrap_or(nil);
-                self.put_slot(base + k, Slot::Known { v, dirty: true });
+            for (k, v) in args.into_iter().enumerate() {
+                self.put_slot(func + 1 + k as i16, Slot::Known { v, dirty: true });
             }
-            self.forget_from(base + np);
+            let (base, nextra) = self.place_arguments(func, val, nargs, proto)?;
             let fr = self.frames.last_mut().expect("the running one");
             (fr.closure, fr.known, fr.proto) = (closure, known, proto);
+            (fr.base, fr.nextra) = (base, nextra);
             let own = self.kind == super::Kind::Func && proto == self.protos[0];
             if !inlined
                 && !own
@@ -221,7 +239,7 @@ impl Recorder {
     }
 
     /// Guards that the function `fv` is `closure`, or at least one of the same prototype. True: it is this one.
-    unsafe fn guard_function(&mut self, fv: Tv, closure: *mut LuaClosure) -> Rec<bool> {
+    pub(super) unsafe fn guard_function(&mut self, fv: Tv, closure: *mut LuaClosure) -> Rec<bool> {
         // SAFETY: [GC-LIVE]
         unsafe {
             if fv.val.is_const() {
@@ -282,10 +300,16 @@ impl Recorder {
                 return Ok(Step::More);
             }
             // the frame in which the trace began
-            if self.kind == super::Kind::Loop {
+            let word = word_at((*self.l).base.sub(1));
+            if frame::kind_of(word) == kind::BASE
+                && let Some(step) = self.ending(i, from, n)?
+            {
+                return Ok(step);
+            }
+            // frames below that of the loop are not the loop's, those of a coroutine that it has resumed are
+            if self.kind == super::Kind::Loop && self.waiting.is_empty() {
                 return self.ret_generic(i);
             }
-            let word = word_at((*self.l).base.sub(1));
             if !self.in_loop {
                 return self.link_return(i, word, from, n);
             }
@@ -306,23 +330,7 @@ impl Recorder {
             let kword = self.buf.k(Ty::Word, word);
             self.guard(IrOp::RetF, Ty::Word, kword, Self::lit(delta as u16))?;
             // numbering from the caller's base
-            self.slots.clear();
-            self.checked = 0;
-            let base = (*self.l).base.sub(delta as usize);
-            let closure = (*base.sub(1)).payload as *mut LuaClosure;
-            self.base0 = base.byte_offset_from((*self.l).stack);
-            self.frames.clear();
-            let proto = (*closure).proto;
-            self.note_proto(proto);
-            self.frames.push(Frame {
-                base: 0,
-                func: -1,
-                closure,
-                known: false,
-                proto,
-                call_pc: std::ptr::null(),
-                nextra: None,
-            });
+            self.begin_at((*self.l).base.sub(delta as usize));
             let nil = self.konst(Value::NIL);
             for k in 0..wanted as i16 {
                 let v = results.get(k as usize).copied().unwrap_or(nil);
@@ -345,9 +353,12 @@ impl Recorder {
             let known = matches!(of, kind::LUA | kind::TAIL);
             let all = known && wanted == MULTI && n <= 8;
             if !all && (wanted == MULTI || wanted > 8) {
-                self.new_snap(i.pc);
-                self.snapshot(i.pc)?;
-                return Ok(Step::Stop(Link::Exit));
+                // the interpreter returns to native code, or whatever it is
+                self.flush(i.pc)?;
+                if let Some(top) = self.multi_top(i.pc) {
+                    self.emit(IrOp::STop, Ty::Void, Self::slot_lit(top), REF_NONE)?;
+                }
+                return Ok(Step::Stop(Link::Resume(i.pc as u64)));
             }
             let mut results = Vec::new();
             let count = if all { n } else { wanted as i16 };
@@ -370,7 +381,7 @@ impl Recorder {
     }
 
     /// The running frame (known by now) must go on at `pc`.
-    fn expect(&mut self, pc: *const Instr) {
+    pub(super) fn expect(&mut self, pc: *const Instr) {
         let base = self.base();
         self.pending = Pending::Expect { pc, base };
     }
@@ -421,7 +432,7 @@ impl Recorder {
 }
 
 /// Where execution goes on after the call at `pc`.
-unsafe fn after(pc: *const Instr) -> *const Instr {
+pub(super) unsafe fn after(pc: *const Instr) -> *const Instr {
     // SAFETY: [CODE] a call instruction of loaded code.
     unsafe { pc.add(traceorus_vm::dispatch::op_at(pc).words()) }
 }

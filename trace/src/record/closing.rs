@@ -72,6 +72,13 @@ impl Recorder {
         }
     }
 
+    /// What waits is served before `pc`. On each way around a loop and into a function there is such a place.
+    pub(crate) fn poll(&mut self, pc: *const Instr) -> Rec<()> {
+        self.new_snap(pc);
+        self.guard(IrOp::Poll, Ty::Void, REF_NONE, REF_NONE)?;
+        Ok(())
+    }
+
     /// What follows a call is recorded from `pc` on: as many results as there are now, if it wanted all.
     pub(crate) unsafe fn continuation(&mut self, call: *const Instr, pc: *const Instr) -> Rec<()> {
         // SAFETY: [CODE] the thread has just returned to the call.
@@ -205,6 +212,7 @@ impl Recorder {
     pub(crate) unsafe fn leaving(&self, pc: *const Instr) -> Rec<()> {
         if self.kind == Kind::Loop
             && self.frames.len() == 1
+            && self.l == self.start_l
             && self.base0 == self.start_base
             && self.frame().proto == self.protos[0]
         {
@@ -249,12 +257,12 @@ impl Recorder {
             self.flush(pc)?;
             return Ok(Some(Step::Stop(Link::SelfEntry { base: 0 })));
         }
-        if self.kind != Kind::Loop {
+        // another coroutine in the same loop is on its way to the one in which this began
+        if self.kind != Kind::Loop || self.l != self.start_l {
             return Ok(None);
         }
         self.iterations += 1;
-        self.new_snap(pc);
-        self.guard(IrOp::Poll, Ty::Void, REF_NONE, REF_NONE)?;
+        self.poll(pc)?;
         let carried = self.carried(pc);
         let header = std::mem::take(&mut self.header);
         match opt::peel(
@@ -304,9 +312,12 @@ impl Recorder {
     /// Types have not settled: the next iteration becomes the model of the loop's body. What slots hold at its beginning gets
     /// names of its own: every slot that is known, since any of them may change in the model.
     fn next_iteration(&mut self, pc: *const Instr) -> Rec<()> {
+        self.unrolled.clear();
         self.header.clear();
         self.changed.clear();
         self.changed_all = false;
+        self.thread = REF_NONE;
+        self.waiting.clear();
         let live = self.base() + Self::live_at(self.frame().proto, pc);
         for slot in -1..self.slots.len() as i16 - 1 {
             let Slot::Known { v, dirty } = self.slot(slot) else {

@@ -3,7 +3,7 @@
 use traceorus_base::bytecode::{self as bc, Op};
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
-use traceorus_vm::{arith, string};
+use traceorus_vm::arith;
 
 use super::{Cursor, Rec, Recorder, Step, Tv};
 use crate::abort::Abort;
@@ -180,16 +180,14 @@ impl Recorder {
                 return Ok(Step::More);
             }
             if ox.tag == Tag::STRING {
-                let short = |v: Value| string::str_is_short(v.as_ptr());
-                let k = |v: Tv, o: Value| v.val.is_const() && short(o);
-                if !(k(x, ox) || k(y, oy)) {
-                    // one of them may be long
+                if !self.guard_same_text(x, y, equal)? {
+                    // both may be long
                     let r = self.call2(IrOp::CallN, CallId::StrEq, x.val, y.val)?;
                     let zero = self.buf.k_int(0);
                     let op = if equal { IrOp::Ne } else { IrOp::Eq };
                     self.guard(op, Ty::Int, r, zero)?;
-                    return Ok(Step::More);
                 }
+                return Ok(Step::More);
             }
             if ox.tag == Tag::TABLE && !equal {
                 let null = self.buf.k_ptr(0);

@@ -52,6 +52,10 @@ impl Recorder {
             let args = self.emit(IrOp::CArg, Ty::Void, kpc, knext)?;
             let from = Self::lit(self.base() as u16);
             if !same {
+                if l != self.l {
+                    self.waiting.clear();
+                    self.thread = REF_NONE;
+                }
                 self.l = l;
                 self.emit(IrOp::XOpR, Ty::Void, args, from)?;
                 self.reset_frames();

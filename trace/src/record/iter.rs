@@ -1,4 +1,4 @@
-//! Generic loops over tables: calls of `next` and of the iterator of `ipairs` by TFORCALL.
+//! Generic loops: calls of `next` and of the iterators of `ipairs` and `string.gmatch` by TFORCALL.
 
 use traceorus_base::bytecode as bc;
 use traceorus_base::objects::*;
@@ -15,11 +15,26 @@ impl Recorder {
         // SAFETY: [CODE] [GC-LIVE] iterator, state and control variable are in slots.
         unsafe {
             let a = i.ra();
+            if let Some(step) = self.switching_loop(i)? {
+                return Ok(step);
+            }
             let (f, t, k) = (
                 self.observed(a - 4),
                 self.observed(a - 3),
                 self.observed(a - 2),
             );
+            let wanted = bc::c(i.w) as i16;
+            if self.is_gmatch(f) {
+                let Some(values) = self.gmatch_next(a - 4, wanted as usize)? else {
+                    return self.generic(i);
+                };
+                for (n, v) in values.into_iter().enumerate() {
+                    self.set(a + n as i16, v);
+                }
+                let top = self.base() + a + wanted;
+                self.forget_from(top);
+                return Ok(Step::More);
+            }
             if f.tag != Tag::FUNCTION || t.tag != Tag::TABLE {
                 return self.generic(i);
             }
@@ -31,7 +46,6 @@ impl Recorder {
                 return self.generic(i);
             }
             let is = (*c).hdr.flags & (flags::NATIVE_NEXT | flags::NATIVE_IPAIRS);
-            let wanted = bc::c(i.w) as i16;
             if is == 0 || is == flags::NATIVE_IPAIRS && k.tag != Tag::INT {
                 return self.generic(i);
             }

@@ -1,12 +1,16 @@
 //! Loop instructions.
 
 use traceorus_base::Tag;
-use traceorus_base::bytecode::Op;
-use traceorus_vm::arith;
+use traceorus_base::bytecode::{self as bc, Op};
+use traceorus_base::objects::Instr;
+use traceorus_vm::{arith, dispatch};
 
-use super::{Cursor, Rec, Recorder, Step};
+use super::{Cursor, Rec, Recorder, Slot, Step};
 use crate::abort::Abort;
 use crate::ir::{IrOp, Ty};
+
+/// Iterations of a compiled inner loop that are rather recorded as part of the outer one, if their number is known.
+const SHORT_LOOP: i128 = 8;
 
 impl Recorder {
     pub(crate) unsafe fn looping(&mut self, i: Cursor) -> Rec<Step> {
@@ -66,6 +70,27 @@ impl Recorder {
             return Err(Abort::InnerLoop);
         }
         Ok(())
+    }
+
+    /// The FORLOOP at `anchor`, whose body begins here, runs a few times more, which is a fact of the trace: the loop is recorded
+    /// as part of the one around it although it is compiled.
+    pub(crate) unsafe fn is_short_loop(&self, anchor: *const Instr) -> bool {
+        // SAFETY: [CODE] the anchor is in live code, that of the running function.
+        let (op, w) = unsafe { (dispatch::op_at(anchor), *anchor) };
+        if !matches!(op, Op::ForLoop | Op::ForLoopV) {
+            return false;
+        }
+        let a = self.base() + (bc::a(w) / 16) as i16;
+        let known = |slot| match self.slot(slot) {
+            Slot::Known { v, .. } if v.val.is_const() => self.buf.int(v.val),
+            _ => None,
+        };
+        let (Some(i), Some(last), Some(step)) = (known(a), known(a + 1), known(a + 2)) else {
+            return false;
+        };
+        // the limit has been made the last value of the index
+        let rest = i128::from(last) - i128::from(i);
+        step != 0 && (0..SHORT_LOOP).contains(&(rest / i128::from(step)))
     }
 
     /// A loop ends; not the one that is recorded, unless it is left for good.

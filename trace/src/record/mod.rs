@@ -20,6 +20,7 @@ mod call;
 mod closing;
 mod compare;
 mod construct;
+mod coroutine;
 mod fastfn;
 mod generic;
 mod inherit;
@@ -160,8 +161,12 @@ pub struct Recorder {
     pub(crate) funcs: *const HashMap<usize, (u64, bool)>,
     /// A POLL is to be emitted as soon as nothing lies above the live slots.
     pub(crate) wants_poll: bool,
+    /// That POLL.
+    first_poll: Ref,
     /// Header of the function that has to be compiled first ([`Abort::CalleeFirst`]).
     pub(crate) callee: *mut Instr,
+    /// Strings of one byte; may be null.
+    pub(crate) chars: *mut crate::chars::Chars,
     /// The function calls itself by its own entry.
     pub(crate) recursive: bool,
     /// Step at which a test wants the recording to be given up; 0: none.
@@ -170,6 +175,10 @@ pub struct Recorder {
     pub(crate) finalizer_runs: u64,
     /// The instruction here takes values up to a top that is known; it comes right after the one that made them.
     multi: Option<Multi>,
+    /// The running thread; none: not loaded yet.
+    thread: Ref,
+    /// Threads that wait, on this trace, for those that they have resumed: the last one for the running thread.
+    waiting: Vec<coroutine::Waiting>,
 }
 
 /// Results of an instruction that are all wanted, and their end.
@@ -227,10 +236,14 @@ impl Recorder {
                 generic_ops: Vec::new(),
                 checked: 0,
                 multi: None,
+                thread: REF_NONE,
+                waiting: Vec::new(),
                 in_loop: kind == Kind::Loop,
                 funcs: std::ptr::null(),
+                first_poll: REF_NONE,
                 wants_poll: kind != Kind::Loop,
                 callee: std::ptr::null_mut(),
+                chars: std::ptr::null_mut(),
                 recursive: false,
                 die_at: 0,
                 finalizer_runs: g.finalizer_runs,
@@ -247,7 +260,14 @@ impl Recorder {
     pub(crate) unsafe fn reset_frames(&mut self) {
         // SAFETY: the running frame is a Lua function's.
         unsafe {
-            let base = (*self.l).base;
+            self.begin_at((*self.l).base);
+        }
+    }
+
+    /// The frame with this base, of a Lua function of the thread `l`, is the only one that is known of, and of its slots nothing.
+    pub(crate) unsafe fn begin_at(&mut self, base: *mut Value) {
+        // SAFETY: as `reset_frames`.
+        unsafe {
             self.base0 = base.byte_offset_from((*self.l).stack);
             self.slots.clear();
             self.frames.clear();
@@ -346,7 +366,7 @@ impl Recorder {
         unsafe {
             if self.wants_poll && self.multi_top(pc).is_none() {
                 self.wants_poll = false;
-                self.guard(IrOp::Poll, Ty::Void, REF_NONE, REF_NONE)?;
+                self.first_poll = self.guard(IrOp::Poll, Ty::Void, REF_NONE, REF_NONE)?;
             }
             let w = *pc;
             let op = dispatch::op_at(pc);
@@ -412,8 +432,7 @@ impl Recorder {
     /// A trace that makes nothing need not see whether the collector waits; an interrupt takes the stack's limit away.
     /// (Traces outside of loops poll where they begin: recursion goes from trace to trace.)
     pub(crate) fn drop_poll(&mut self) {
-        let poll = self.buf.last(IrOp::Poll);
-        if self.in_loop || self.kind == Kind::Loop || poll.is_none() {
+        if self.first_poll.is_none() {
             return;
         }
         let makes = self.buf.ins.iter().any(|i| match i.op {
@@ -422,7 +441,7 @@ impl Recorder {
             op => op.class() == Class::A,
         });
         if !makes {
-            self.buf.kill(poll);
+            self.buf.kill(self.first_poll);
         }
     }
 

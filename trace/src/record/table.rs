@@ -695,6 +695,10 @@ impl Recorder {
                 {
                     self.lookup(t, ok.as_ptr())?
                 }
+                Tag::STRING if (*t.p).hdr.flags & flags::TAB_DICT == 0 => {
+                    let k = self.guard_observed(i.rc())?;
+                    self.get_text(t, k.val, ok)?
+                }
                 Tag::NIL | Tag::FLOAT => None,
                 _ if (*t.p).hdr.flags & flags::TAB_DICT != 0 => {
                     let k = self.guard_observed(i.rc())?;
@@ -710,6 +714,42 @@ impl Recorder {
                 }
                 None => Ok(false),
             }
+        }
+    }
+
+    /// `t[k]` of a computed text, by a call that asks for no shape.
+    unsafe fn get_text(&mut self, t: Tab, k: Ref, ok: Value) -> Rec<Option<Tv>> {
+        // SAFETY: [GC-LIVE]
+        unsafe {
+            let nil = table::table_get(t.p, ok).is_nil();
+            if nil {
+                if !(*t.p).metatable.is_null() {
+                    return Ok(None);
+                }
+                self.guard_no_meta(t.r)?;
+            }
+            let at = self.rt(IrOp::Call, CallId::TabStr, &[t.r, k])?;
+            let v = self.result(at, 0)?;
+            self.guard_nil(v.tag, nil)?;
+            Ok(Some(if nil { self.nil() } else { v }))
+        }
+    }
+
+    /// `t[k] = v` in a table without metatable, by a call that does all that may be needed. `None`: not of such a key.
+    unsafe fn set_any(&mut self, t: Tab, k: Tv, ok: Value, v: Tv) -> Rec<bool> {
+        // SAFETY: [GC-LIVE]
+        unsafe {
+            let plain = !matches!(ok.tag, Tag::NIL | Tag::FLOAT);
+            if !(*t.p).metatable.is_null() || !plain {
+                return Ok(false);
+            }
+            let k = self.guard_tag(k, ok.tag)?;
+            self.guard_no_meta(t.r)?;
+            let (key, val) = (self.bits(k)?, self.bits(v)?);
+            let done = self.rt(IrOp::Call, CallId::TabSet, &[t.r, key, k.tag, val, v.tag])?;
+            let zero = self.buf.k_int(0);
+            self.guard(IrOp::Ne, Ty::Int, done, zero)?;
+            Ok(true)
         }
     }
 
@@ -777,6 +817,22 @@ impl Recorder {
             let Some(t) = self.table_operand(ra)? else {
                 return Ok(false);
             };
+            Ok(self.set_in_line(t, ra, k, ok, v, ov)? || self.set_any(t, k, ok, v)?)
+        }
+    }
+
+    /// The cases of [`Recorder::set_index`] without a call.
+    unsafe fn set_in_line(
+        &mut self,
+        t: Tab,
+        ra: i16,
+        k: Tv,
+        ok: Value,
+        v: Tv,
+        ov: Value,
+    ) -> Rec<bool> {
+        // SAFETY: [GC-LIVE]
+        unsafe {
             let dict = (*t.p).hdr.flags & flags::TAB_DICT != 0;
             if ok.tag != Tag::INT {
                 if dict && matches!(ok.tag, Tag::STRING | Tag::TABLE) {

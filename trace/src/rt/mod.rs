@@ -3,6 +3,7 @@
 //! None of them collects, raises, or runs Lua code.
 
 mod math;
+pub(crate) mod pattern;
 mod string;
 mod table;
 
@@ -56,6 +57,10 @@ pub fn address(id: CallId) -> usize {
         StrLower = string::lower,
         StrReverse = string::reverse,
         StrFind = string::find,
+        StrMatch = pattern::str_match,
+        GmatchNext = pattern::gmatch_next,
+        GsubText = pattern::gsub_text,
+        GsubTable = pattern::gsub_table,
         IntStr = string::int_str,
         FloatStr = string::float_str,
         Concat = string::concat,
@@ -69,6 +74,7 @@ pub fn address(id: CallId) -> usize {
         BufFmtInt = string::buf_fmt_int,
         BufFmtFloat = string::buf_fmt_float,
         BufFmtStr = string::buf_fmt_str,
+        BufQuoted = string::buf_quoted,
         BufEnd = string::buf_end,
         StrPlain = string::plain,
         StrInt = string::str_int,
@@ -82,6 +88,8 @@ pub fn address(id: CallId) -> usize {
         TabPop = table::pop,
         TabInsert = table::insert,
         TabRemove = table::remove,
+        TabStr = table::get_str,
+        TabSet = table::set,
         TabNext = table::next,
         NextPrepare = table::next_prepare,
         SetMeta = table::set_meta,

@@ -1,7 +1,7 @@
 //! Functions of strings and text.
 //!
 //! Strings in arguments are kept by the trace's registers, which no collection comes near [GC-LIVE]. What is made here is
-//! short ([`MAX_TEXT`]), so that it needs no reservation.
+//! short ([`SHORT`]), so that it needs no reservation, or is refused if room for it takes a collection.
 
 use std::cell::UnsafeCell;
 
@@ -13,23 +13,30 @@ use traceorus_vm::state::Global;
 use traceorus_vm::string::{str_bytes, str_data};
 use traceorus_vm::{arith, utf8};
 
-/// Longest text in bytes that compiled code makes without asking for memory first.
-pub const MAX_TEXT: usize = 1024;
+/// Longest text in bytes that compiled code makes.
+pub const MAX_TEXT: usize = 1 << 20;
+/// Longest text in bytes that it makes without asking for memory first.
+const SHORT: usize = 1024;
+
+/// A text of `n` bytes may be made now.
+unsafe fn may_make(g: &mut Global, n: usize) -> bool {
+    n <= SHORT || n <= MAX_TEXT && g.heap.reserve_now(Str::size_for(n))
+}
 
 /// A string of these bytes, or null if they are too many.
 pub(super) unsafe fn make(l: *mut Thread, b: &[u8]) -> *mut Str {
-    if b.len() > MAX_TEXT {
-        return std::ptr::null_mut();
-    }
     // SAFETY: [GC-LIVE] the running thread's state.
-    unsafe { Global::of((*l).global).str_new(b) }
+    unsafe {
+        let g = Global::of((*l).global);
+        if !may_make(g, b.len()) {
+            return std::ptr::null_mut();
+        }
+        g.str_new(b)
+    }
 }
 
 /// A string of `n` bytes that `fill` writes, or null if they are too many.
 unsafe fn build(l: *mut Thread, n: usize, fill: impl FnOnce(&mut [u8])) -> *mut Str {
-    if n > MAX_TEXT {
-        return std::ptr::null_mut();
-    }
     if n <= Str::MAX_SHORT {
         let mut b = [0; Str::MAX_SHORT];
         fill(&mut b[..n]);
@@ -38,7 +45,11 @@ unsafe fn build(l: *mut Thread, n: usize, fill: impl FnOnce(&mut [u8])) -> *mut 
     }
     // SAFETY: [GC-LIVE] the running thread's state; a fresh string has room for its bytes, and is too long to be interned.
     unsafe {
-        let s = Global::of((*l).global).str_alloc_long(n);
+        let g = Global::of((*l).global);
+        if !may_make(g, n) {
+            return std::ptr::null_mut();
+        }
+        let s = g.str_alloc_long(n);
         let data = str_data(s);
         data.write_bytes(0, n);
         fill(std::slice::from_raw_parts_mut(data, n));
@@ -121,10 +132,17 @@ pub(super) unsafe extern "C" fn rep(
         if (unit as u64).saturating_mul(n as u64) > MAX_TEXT as u64 {
             return std::ptr::null_mut();
         }
-        build(l, unit * n as usize - sep.len(), |out| {
-            for (k, o) in out.iter_mut().enumerate() {
-                let k = k % unit;
-                *o = if k < b.len() { b[k] } else { sep[k - b.len()] };
+        let total = unit * n as usize - sep.len();
+        build(l, total, |out| {
+            // the first unit, then what is there doubled until it is long enough
+            for (o, &b) in out.iter_mut().zip(b.iter().chain(sep)) {
+                *o = b;
+            }
+            let mut have = unit.min(total);
+            while have > 0 && have < total {
+                let more = have.min(total - have);
+                out.copy_within(..more, have);
+                have += more;
             }
         })
     }
@@ -194,10 +212,11 @@ pub(super) unsafe extern "C" fn float_str(l: *mut Thread, x: f64) -> *mut Str {
 pub(super) unsafe extern "C" fn concat(l: *mut Thread, a: *mut Str, b: *mut Str) -> *mut Str {
     // SAFETY: [GC-LIVE] as the module says; the sum is small.
     unsafe {
-        if (*a).len.saturating_add((*b).len) > MAX_TEXT as u64 {
+        let g = Global::of((*l).global);
+        if !may_make(g, (*a).len.saturating_add((*b).len) as usize) {
             return std::ptr::null_mut();
         }
-        Global::of((*l).global).str_concat2(a, b)
+        g.str_concat2(a, b)
     }
 }
 pub(super) unsafe extern "C" fn concat_si(l: *mut Thread, a: *mut Str, b: i64) -> *mut Str {
@@ -286,6 +305,11 @@ pub(super) unsafe extern "C" fn buf_fmt_str(
         let t = &t[..spec.precision.map_or(t.len(), |p| p.min(t.len()))];
         convert::text(&mut *b, &spec, t);
     }
+    b
+}
+pub(super) unsafe extern "C" fn buf_quoted(b: *mut Vec<u8>, s: *mut Str) -> *mut Vec<u8> {
+    // SAFETY: as `buf_str`.
+    unsafe { convert::quoted_str(&mut *b, str_bytes(s)) };
     b
 }
 pub(super) unsafe extern "C" fn buf_end(l: *mut Thread, b: *mut Vec<u8>) -> *mut Str {

@@ -74,6 +74,14 @@ unsafe fn results(l: *mut Thread, values: &[Value]) -> *const u64 {
     }
 }
 
+pub(super) unsafe extern "C" fn get_str(l: *mut Thread, t: *mut Table, k: *mut Str) -> *const u64 {
+    // SAFETY: [GC-LIVE] as above.
+    unsafe {
+        let g = Global::of((*l).global);
+        results(l, &[table::table_get_str_cached(g, t, k)])
+    }
+}
+
 // ---- changes ------------------------------------------------------------------------------------------------------------
 
 pub(super) unsafe extern "C" fn append(
@@ -167,6 +175,25 @@ pub(super) unsafe extern "C" fn remove(l: *mut Thread, t: *mut Table, pos: i64) 
         }
         table::table_set_int(g, t, size, Value::NIL);
         results(l, &[v])
+    }
+}
+pub(super) unsafe extern "C" fn set(
+    l: *mut Thread,
+    t: *mut Table,
+    key: u64,
+    key_tag: i32,
+    payload: u64,
+    tag: i32,
+) -> i64 {
+    // SAFETY: [GC-LIVE] as above; what the table may grow by is little, or there.
+    unsafe {
+        let g = Global::of((*l).global);
+        let bytes = table::table_growth_bytes(t);
+        if bytes > MAX_GROWTH && !g.heap.reserve_now(bytes) {
+            return 0;
+        }
+        let (k, v) = (Value::new(key, Tag(key_tag)), Value::new(payload, Tag(tag)));
+        i64::from(table::table_set(g, t, k, v).is_ok())
     }
 }
 pub(super) unsafe extern "C" fn set_meta(l: *mut Thread, t: *mut Table, mt: *mut Table) -> i64 {

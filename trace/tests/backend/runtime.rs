@@ -628,6 +628,61 @@ fn stack_checks_and_frames() {
     }
 }
 
+/// A switch to another thread and back, as coroutines are recorded.
+#[test]
+fn switches_of_the_stack() {
+    const WORD: u64 = 0x7_1234_5678;
+    for (word, goes) in [(WORD, true), (WORD + 8, false), (5, false)] {
+        let mut m = Machine::new();
+        m.g.code_base = 0x4242 as *const u8;
+        let mut other: Box<Thread> = zeroed();
+        let mut stack = vec![Value::NIL; 16];
+        stack[3].tag = Tag(word as i32);
+        stack[3].aux = (word >> 32) as u32;
+        stack[1] = Value::int(77);
+        // SAFETY: inside the stack.
+        other.base = unsafe { stack.as_mut_ptr().add(4) };
+        *m.slot(0) = Value::ptr(&raw mut *other, Tag::THREAD);
+        *m.slot(1) = Value::int(3);
+        let mut t = Build::new();
+        let to = t.slot(Ty::Thread, 0);
+        let at = t.0.k_ptr(&raw const m.g.current as u64);
+        let at = t.lit(XRef, Ty::Ptr, at, 0);
+        let me = t.op(LdV, Ty::Thread, at, REF_NONE);
+        let base = t.lit(FLd, Ty::Ptr, to, FieldId::ThreadBase as u16);
+        let w = t.0.k(Ty::Word, WORD);
+        t.snap(&[]);
+        t.op(CoWord, Ty::Void, base, w);
+        t.lit(CoLeave, Ty::Void, me, 5);
+        t.lit(CoEnter, Ty::Void, to, 2);
+        let theirs = t.slot(Ty::Int, -1);
+        t.lit(CoLeave, Ty::Void, to, 1);
+        t.lit(CoEnter, Ty::Void, me, 5);
+        let ours = t.slot(Ty::Int, 1);
+        t.snap(&[(1, ours), (2, theirs)]);
+        let (code, at) = m.compile(&t.0, Link::Exit, &[], 0).unwrap();
+        let exit = m.run(at);
+        assert_eq!((exit.snap == 1, exit.base), (goes, 0));
+        assert_eq!(m.g.current, &raw mut *m.thread);
+        let base = m.base();
+        if goes {
+            let slots = exit.restore(&code.exits[1]);
+            assert_eq!((slots[&1].0, slots[&2].0), (3, 77));
+            // SAFETY: inside the stacks.
+            unsafe {
+                assert_eq!(m.thread.base, base.add(5));
+                assert_eq!(other.base, stack.as_mut_ptr().add(3));
+            }
+            assert_eq!(
+                (m.thread.dispatch, other.dispatch),
+                (m.g.code_base, m.g.code_base)
+            );
+        } else {
+            assert!(m.thread.dispatch.is_null() && other.dispatch.is_null());
+        }
+    }
+}
+
 const PC: u64 = 0x5_0000_1000;
 
 /// The helper of the tests: checks what the thread says, moves the base by two slots.

@@ -66,6 +66,8 @@ pub struct Interp {
     pub handlers: Vec<u32>,
     /// Offset of the entry from native code.
     pub enter: u32,
+    /// Offset of the entry into a trace from native code.
+    pub enter_trace: u32,
     /// Byte offset of the back region.
     pub back: u32,
     /// Offset of what the back region leads to while no trace waits.
@@ -395,11 +397,29 @@ impl<M: Masm> Gen<M> {
         self.reload_code();
         self.next(0);
         self.m.end_symbol();
+
+        self.m.align(16);
+        self.m.begin_symbol("traceorus_enter_trace_body");
+        let enter_trace = self.m.here();
+        self.m.prologue(2 + JIT_SLOTS);
+        self.m.load(U64, d(M::T7), at(M::ARG0, goff!(back_default)));
+        self.m.store(B64, M::local(BACK_SLOT), M::T7);
+        self.m.parallel_move(&[
+            (M::GLOBAL, M::ARG0.into()),
+            (M::PC, M::ARG1.into()),
+            (M::T0, M::ARG2.into()),
+        ]);
+        self.m
+            .load(U64, d(M::THREAD), at(M::GLOBAL, goff!(current)));
+        self.m.load(U64, d(M::BASE), at(M::THREAD, toff!(base)));
+        self.m.jump_reg(M::T0);
+        self.m.end_symbol();
         Common {
             active,
             back,
             default,
             enter,
+            enter_trace,
         }
     }
 }
@@ -410,6 +430,7 @@ struct Common {
     back: Label,
     default: Label,
     enter: Label,
+    enter_trace: Label,
 }
 
 /// Generates the interpreter for the target of `M`.
@@ -459,6 +480,7 @@ pub fn generate<M: Masm>(raw_jump: RawJump) -> Result<Interp, AsmError> {
         back_default: off(common.default),
         handlers,
         enter: off(common.enter),
+        enter_trace: off(common.enter_trace),
         resume: off(resume),
         symbols,
     })

@@ -249,12 +249,13 @@ impl Recorder {
                 };
                 self.guard(op, ty, a, b)?;
             } else if ox.tag == oy.tag && !x.val.is_none() {
-                let short = |v: Tv, o: Value| v.val.is_const() && str_is_short(o.as_ptr());
-                if ox.tag == Tag::STRING && !short(x, ox) && !short(y, oy) {
-                    let r = self.rt(IrOp::CallN, CallId::StrEq, &[x.val, y.val])?;
-                    let zero = self.buf.k_int(0);
-                    let op = if equal { IrOp::Ne } else { IrOp::Eq };
-                    self.guard(op, Ty::Int, r, zero)?;
+                if ox.tag == Tag::STRING {
+                    if !self.guard_same_text(x, y, equal)? {
+                        let r = self.rt(IrOp::CallN, CallId::StrEq, &[x.val, y.val])?;
+                        let zero = self.buf.k_int(0);
+                        let op = if equal { IrOp::Ne } else { IrOp::Eq };
+                        self.guard(op, Ty::Int, r, zero)?;
+                    }
                 } else {
                     let ty = self.buf.ty(x.val);
                     self.guard(op, ty, x.val, y.val)?;

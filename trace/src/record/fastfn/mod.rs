@@ -5,7 +5,9 @@
 //! before anything with an effect has been emitted. The results take the place of the function slot.
 
 mod base;
+mod chars;
 mod math;
+mod pattern;
 mod string;
 mod table;
 
@@ -45,19 +47,32 @@ impl Recorder {
             if id == FastFn::Other {
                 return self.generic(i);
             }
+            if id == GmatchNext {
+                // one for each loop
+                if c.wanted == MULTI {
+                    return self.generic(i);
+                }
+                return match self.gmatch_next(i.ra(), c.wanted.into())? {
+                    Some(results) => {
+                        self.give(i, c.wanted, &results);
+                        Ok(Step::More)
+                    }
+                    None => self.generic(i),
+                };
+            }
             let fv = self.guard_observed(i.ra())?;
             self.guard_is(fv.val, f.payload)?;
             if c.wanted == MULTI {
                 self.need_slots(self.base() + i.ra() + 4)?;
             }
             let results = match id {
-                Other => Ok(None),
+                Other | GmatchNext => Ok(None),
                 Assert | GetMetatable | Ipairs | Next | Pairs | RawEqual | RawGet | RawLen
                 | RawSet | Select | SetMetatable | ToNumber | ToString | Type => {
                     self.base_function(id, c)
                 }
-                Byte | Char | Find | Format | Len | Lower | Rep | Reverse | Sub | Upper
-                | Utf8Char | Utf8Codepoint | Utf8Len => self.string_function(id, c),
+                Byte | Char | Find | Format | Gsub | Len | Lower | Match | Rep | Reverse | Sub
+                | Upper | Utf8Char | Utf8Codepoint | Utf8Len => self.string_function(id, c),
                 TableConcat | Insert | Remove | Unpack => self.table_function(id, c),
                 _ => self.math_function(id, c),
             };

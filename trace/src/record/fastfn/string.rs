@@ -2,9 +2,10 @@
 
 use traceorus_base::bytecode as bc;
 use traceorus_base::fastfn::FastFn;
+use traceorus_base::objects::Str;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::convert::{
-    FLOAT_FLAGS, Form, HEX_FLAGS, INT_FLAGS, Spec, TEXT_FLAGS, UNSIGNED_FLAGS,
+    self, FLOAT_FLAGS, Form, HEX_FLAGS, INT_FLAGS, Spec, TEXT_FLAGS, UNSIGNED_FLAGS,
 };
 use traceorus_vm::number::{float_to_int, fmt_number};
 use traceorus_vm::string::str_bytes;
@@ -26,6 +27,8 @@ enum Piece {
     Int(Ref),
     /// As `tostring` shows it.
     Float(Ref),
+    /// As `%q` shows it.
+    Quoted(Ref),
     /// A packed specification and the value.
     Formatted(CallId, i64, Ref),
 }
@@ -60,11 +63,16 @@ impl Recorder {
                 Byte => return self.byte(c, s.val, b),
                 Find => return self.find(c, s.val, b),
                 Format => return self.format(c, s.val, o),
+                Gsub => return self.gsub(c, s.val),
+                Match => return self.match_pattern(c, s.val, b, false),
                 Len => {
                     let n = self.str_len(s.val)?;
                     self.typed(n)
                 }
                 Sub => {
+                    if let Some(one) = self.sub_char(c, s.val, b.len())? {
+                        return Ok(Some(one));
+                    }
                     let Some((i, oi)) = self.int_arg(c, 2, 1)? else {
                         return Ok(None);
                     };
@@ -133,11 +141,11 @@ impl Recorder {
         }
     }
 
-    fn str_len(&mut self, s: Ref) -> Rec<Ref> {
+    pub(super) fn str_len(&mut self, s: Ref) -> Rec<Ref> {
         self.emit(IrOp::FLd, Ty::Int, s, Self::lit(FieldId::StrLen as u16))
     }
     /// `i + k`.
-    fn plus(&mut self, i: Ref, k: i64) -> Rec<Ref> {
+    pub(super) fn plus(&mut self, i: Ref, k: i64) -> Rec<Ref> {
         if k == 0 {
             return Ok(i);
         }
@@ -145,7 +153,7 @@ impl Recorder {
         self.emit(IrOp::Add, Ty::Int, i, k)
     }
     /// Byte `at` of `s`, which is in bounds, as integer.
-    fn byte_at(&mut self, s: Ref, at: Ref) -> Rec<Tv> {
+    pub(super) fn byte_at(&mut self, s: Ref, at: Ref) -> Rec<Tv> {
         let b = self.emit(IrOp::StrByte, Ty::U8, s, at)?;
         let b = self.emit(IrOp::Cast, Ty::Int, b, REF_NONE)?;
         Ok(self.typed(b))
@@ -229,13 +237,16 @@ impl Recorder {
                 self.emit(IrOp::Or, Ty::Int, packed, v)?
             };
         }
+        if n == 1 {
+            return Ok(Some(vec![self.char_string(packed)?]));
+        }
         let count = self.buf.k_int(n.into());
         Ok(Some(vec![
             self.rt_string(CallId::StrBytes, &[packed, count])?,
         ]))
     }
 
-    /// A search without special characters.
+    /// A search without special characters, or as `match_pattern`.
     unsafe fn find(&mut self, c: Native, s: Ref, b: &[u8]) -> Results {
         // SAFETY: [GC-LIVE] as `native`.
         unsafe {
@@ -244,18 +255,18 @@ impl Recorder {
                 return Ok(None);
             }
             let pattern = str_bytes(op.as_ptr());
+            let special = |b: &u8| b"^$*+?.([%-".contains(b);
+            if oplain.is_falsy() && pattern.iter().any(special) {
+                return self.match_pattern(c, s, b, true);
+            }
             let Some((init, oinit)) = self.int_arg(c, 3, 1)? else {
                 return Ok(None);
             };
             if oinit < 1 || oinit - 1 > b.len() as i64 {
                 return Ok(None);
             }
-            let special = |b: &u8| b"^$*+?.([%-".contains(b);
             let mut p = self.arg(c, 2)?.val;
             if oplain.is_falsy() {
-                if pattern.iter().any(special) {
-                    return Ok(None);
-                }
                 let plain = self.any_arg(c, 4)?;
                 self.guard_truth(plain, true)?;
                 // what it is made of is a fact of this very string
@@ -316,6 +327,7 @@ impl Recorder {
                 Piece::Str(s) => self.rt(IrOp::Call, CallId::BufStr, &[b, s])?,
                 Piece::Int(i) => self.rt(IrOp::Call, CallId::BufInt, &[b, i])?,
                 Piece::Float(x) => self.rt(IrOp::Call, CallId::BufFloat, &[b, x])?,
+                Piece::Quoted(s) => self.rt(IrOp::Call, CallId::BufQuoted, &[b, s])?,
                 Piece::Formatted(f, spec, v) => {
                     let spec = self.buf.k_int(spec);
                     self.rt(IrOp::Call, f, &[b, spec, v])?
@@ -423,6 +435,7 @@ impl Recorder {
                     b'o' | b'x' | b'X' => (HEX_FLAGS, true),
                     b'a' | b'A' | b'e' | b'E' | b'f' | b'g' | b'G' => (FLOAT_FLAGS, true),
                     b's' => (TEXT_FLAGS, true),
+                    b'q' if form.is_bare() => (TEXT_FLAGS, false),
                     _ => return None,
                 };
                 let spec = form.parse(flags, with_precision)?;
@@ -433,6 +446,7 @@ impl Recorder {
                     }
                     (b's', Tag::INT | Tag::FLOAT) => true,
                     (b's', Tag::NIL | Tag::TRUE | Tag::FALSE) => form.is_bare(),
+                    (b'q', t) => t == Tag::STRING || t == Tag::INT && o.as_int() != i64::MIN,
                     (b's', _) => false,
                     (_, Tag::INT) => true,
                     (_, Tag::FLOAT) => float_to_int(o.as_float()).is_some(),
@@ -443,6 +457,9 @@ impl Recorder {
                 }
                 len += spec.width + spec.precision.unwrap_or(0);
                 len += match o.tag {
+                    Tag::STRING if spec.letter == b'q' => {
+                        convert::quoted_max(str_bytes(o.as_ptr()))
+                    }
                     Tag::STRING => str_bytes(o.as_ptr()).len(),
                     Tag::FLOAT if spec.letter == b'f' && o.as_float().abs() > 1e15 => 310,
                     _ => 32,
@@ -495,6 +512,21 @@ impl Recorder {
                         }
                         t => Piece::Str(self.text(prim_text(t)).val),
                     }
+                }
+                b'q' if o.tag == Tag::STRING => {
+                    match self.buf.konst(v.val).map(|k| k.bits as *mut Str) {
+                        Some(s) => {
+                            let mut text = Vec::new();
+                            convert::quoted_str(&mut text, str_bytes(s));
+                            Piece::Str(self.text(&text).val)
+                        }
+                        None => Piece::Quoted(v.val),
+                    }
+                }
+                b'q' => {
+                    let least = self.buf.k_int(i64::MIN);
+                    self.guard(IrOp::Ne, Ty::Int, v.val, least)?;
+                    Piece::Int(v.val)
                 }
                 b'a' | b'A' | b'e' | b'E' | b'f' | b'g' | b'G' => {
                     let x = self.float_of(v)?;

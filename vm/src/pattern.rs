@@ -16,8 +16,8 @@
 use std::cell::Cell;
 use std::fmt;
 
+use crate::string::same_text;
 use memchr::{memchr, memmem};
-use traceorus_vm::string::same_text;
 
 mod compile;
 mod set;
@@ -378,6 +378,15 @@ pub fn is_plain(pat: &[u8]) -> bool {
         t
     };
     !pat.iter().any(|&c| SPECIAL[c as usize])
+}
+
+/// Splits off the `^`.
+#[inline]
+pub fn anchor(pat: &[u8]) -> (&[u8], bool) {
+    match pat {
+        [b'^', rest @ ..] => (rest, true),
+        _ => (pat, false),
+    }
 }
 
 /// A pattern compiled by [`Matcher::prepare`]. Valid until the next `prepare`.

@@ -1,0 +1,158 @@
+//! Functions of patterns, and the iterator of `string.gmatch`.
+
+use traceorus_base::bytecode::MULTI;
+use traceorus_base::fastfn::FastFn;
+use traceorus_base::objects::*;
+use traceorus_base::{Tag, Value};
+use traceorus_vm::pattern::{anchor, with_matcher};
+use traceorus_vm::string::str_bytes;
+
+use super::{Native, Results};
+use crate::ir::{CallId, FieldId, IrOp, REF_NONE, Ref, Ty};
+use crate::record::{Rec, Recorder, Tv};
+use crate::rt::pattern::{FIND, MAX_PATTERN, MAX_RESULTS};
+
+/// Number of results of `string.match` (`find`: of `string.find`), if it is no error.
+fn count(src: &[u8], pat: &[u8], init: i64, find: bool) -> Option<usize> {
+    let from = usize::try_from(init.checked_sub(1)?).ok()?;
+    if from > src.len() {
+        return Some(1);
+    }
+    let (pat, anchored) = anchor(pat);
+    with_matcher(|m| {
+        let id = m.prepare(pat);
+        Some(match m.search(id, src, from, anchored, None).ok()? {
+            None => 1,
+            Some(_) if find => 2 + m.captures(),
+            Some(_) => m.captures().max(1),
+        })
+    })
+}
+
+impl Recorder {
+    /// Value `n` of those that `rt::pattern` has left at `at`.
+    fn value(&mut self, at: Ref, n: usize) -> Rec<Tv> {
+        let p = self.emit(IrOp::XRef, Ty::Ptr, at, Self::lit(8 + 16 * n as u16))?;
+        let val = self.emit(IrOp::LdV, Ty::Any, p, REF_NONE)?;
+        let p = self.emit(IrOp::XRef, Ty::Ptr, at, Self::lit(16 + 16 * n as u16))?;
+        let tag = self.emit(IrOp::LdV, Ty::Tag, p, REF_NONE)?;
+        self.loaded(val, tag)
+    }
+    fn values(&mut self, at: Ref, n: usize) -> Rec<Vec<Tv>> {
+        (0..n).map(|k| self.value(at, k)).collect()
+    }
+    /// Guards that a call has not refused.
+    fn guard_done(&mut self, at: Ref) -> Rec<()> {
+        let null = self.buf.k_ptr(0);
+        self.guard(IrOp::Ne, Ty::Ptr, at, null)?;
+        Ok(())
+    }
+
+    /// `string.match` or `string.find` of the subject `s`, which is `src` now, with any pattern.
+    pub(super) unsafe fn match_pattern(
+        &mut self,
+        c: Native,
+        s: Ref,
+        src: &[u8],
+        find: bool,
+    ) -> Results {
+        // SAFETY: [GC-LIVE] as `native`.
+        unsafe {
+            let op = self.oarg(c, 2);
+            if op.tag != Tag::STRING {
+                return Ok(None);
+            }
+            let pat = str_bytes(op.as_ptr());
+            let Some((init, oinit)) = self.int_arg(c, 3, 1)? else {
+                return Ok(None);
+            };
+            let mut want = usize::from(c.wanted);
+            if c.wanted == MULTI {
+                match count(src, pat, oinit, find) {
+                    Some(n) => want = n,
+                    None => return Ok(None),
+                }
+                self.need_slots(self.base() + c.i.ra() + want as i16 + 1)?;
+            }
+            if want > MAX_RESULTS || pat.len() > MAX_PATTERN {
+                return Ok(None);
+            }
+            let mut how = want as i64;
+            if find {
+                let plain = self.any_arg(c, 4)?;
+                self.guard_truth(plain, true)?;
+                how += FIND;
+            }
+            let p = self.arg(c, 2)?.val;
+            let how = self.buf.k_int(how);
+            let at = self.rt(IrOp::Call, CallId::StrMatch, &[s, p, init, how])?;
+            self.guard_done(at)?;
+            if c.wanted == MULTI {
+                let at = self.emit(IrOp::XRef, Ty::Ptr, at, Self::lit(0))?;
+                let n = self.emit(IrOp::LdV, Ty::Int, at, REF_NONE)?;
+                let k = self.buf.k_int(want as i64);
+                self.guard(IrOp::Eq, Ty::Int, n, k)?;
+            }
+            self.values(at, want).map(Some)
+        }
+    }
+
+    /// `string.gsub` with a text, or a table that has no metatable.
+    pub(super) unsafe fn gsub(&mut self, c: Native, s: Ref) -> Results {
+        let (op, or) = (self.oarg(c, 2), self.oarg(c, 3));
+        let Some((max, _)) = self.int_arg(c, 4, i64::MAX)? else {
+            return Ok(None);
+        };
+        if op.tag != Tag::STRING {
+            return Ok(None);
+        }
+        let (id, repl) = match or.tag {
+            Tag::STRING => (CallId::GsubText, self.arg(c, 3)?.val),
+            Tag::TABLE => match self.plain_table(c, 3)? {
+                // SAFETY: [GC-LIVE] it is in a slot.
+                Some((r, p)) if unsafe { (*p).hdr.flags } & flags::TAB_WEAK == 0 => {
+                    (CallId::GsubTable, r)
+                }
+                _ => return Ok(None),
+            },
+            _ => return Ok(None),
+        };
+        let p = self.arg(c, 2)?.val;
+        let at = self.rt(IrOp::Call, id, &[s, p, repl, max])?;
+        self.guard_done(at)?;
+        let (text, n) = (self.value(at, 0)?, self.value(at, 1)?);
+        let text = self.assume_tag(text, Tag::STRING)?;
+        let n = self.assume_tag(n, Tag::INT)?;
+        Ok(Some(vec![text, n]))
+    }
+
+    /// The function in register `r` is an iterator of `string.gmatch`.
+    pub(in crate::record) unsafe fn is_gmatch(&self, f: Value) -> bool {
+        // SAFETY: [GC-LIVE] it is in a slot.
+        unsafe {
+            let c = f.as_ptr::<NativeClosure>();
+            f.tag == Tag::FUNCTION
+                && (*c).hdr.kind == ObjKind::NativeClosure as u8
+                && (*c).hdr.word == FastFn::GmatchNext as u32
+        }
+    }
+
+    /// Calls the iterator of `string.gmatch` in register `r`, which has been found to be one, for `want` values.
+    pub(in crate::record) fn gmatch_next(&mut self, r: i16, want: usize) -> Results {
+        if want > MAX_RESULTS {
+            return Ok(None);
+        }
+        let f = self.guard_observed(r)?.val;
+        // closures of Lua and natives have different layouts
+        let kind = self.emit(IrOp::FLd, Ty::U8, f, Self::lit(FieldId::Kind as u16))?;
+        let k = self.buf.k(Ty::U8, ObjKind::NativeClosure as u64);
+        self.guard(IrOp::Eq, Ty::U8, kind, k)?;
+        let word = self.emit(IrOp::FLd, Ty::U32, f, Self::lit(FieldId::FuncWord as u16))?;
+        let k = self.buf.k(Ty::U32, FastFn::GmatchNext as u64);
+        self.guard(IrOp::Eq, Ty::U32, word, k)?;
+        let n = self.buf.k_int(want as i64);
+        let at = self.rt(IrOp::Call, CallId::GmatchNext, &[f, n])?;
+        self.guard_done(at)?;
+        self.values(at, want).map(Some)
+    }
+}
