@@ -388,6 +388,12 @@ impl Heap {
                 for i in 0..cap {
                     let v = run_get((*t).array, i);
                     let kind = (*t).hdr.extra;
+                    // [DENSE]
+                    let one = kind != Tag::ANY.byte() as u8 && kind != Tag::NIL.byte() as u8;
+                    let dense = i != 0 && i <= (*t).arr_len as usize;
+                    if one && kind != v.tag.byte() as u8 && (dense || !v.is_nil()) {
+                        f(Edge::Strong(Value::new(1, Tag::TABLE)));
+                    }
                     if plain_kind(kind) && v.tag.is_collectable() {
                         // an edge that cannot be an object, so that it is reported
                         f(Edge::Strong(Value::new(1, v.tag)));

@@ -18,7 +18,9 @@ use traceorus_vm::ctx::{Ctx, LResult};
 use traceorus_vm::native;
 use traceorus_vm::number::fmt_number;
 use traceorus_vm::string::str_bytes;
-use traceorus_vm::table::{table_get_int, table_len, table_move_elements, table_set_int};
+use traceorus_vm::table::{
+    table_get_int, table_len, table_move_elements, table_set_int, table_settle,
+};
 
 use crate::string::buf::{Buf, append};
 
@@ -344,6 +346,10 @@ fn pack(cx: Ctx) -> LResult<usize> {
     cx.push(Value::ptr(t, Tag::TABLE));
     for i in 1..=n {
         raw_set(cx, t, i as i64, cx.arg(i))?;
+    }
+    if n != 0 && !cx.arg(n).is_nil() {
+        // SAFETY: [GC-LIVE] the table has room for them all.
+        unsafe { table_settle(t, n as u32) };
     }
     cx.raw_set_field(t, "n", Value::int(n as i64));
     Ok(1)

@@ -974,6 +974,9 @@ unsafe fn set_list(i: Ins, n: usize) -> LResult<()> {
         for k in 0..n {
             table::table_set_int(g, t, (start + k + 1) as i64, *i.a().add(1 + k));
         }
+        if n != 0 && last < (*t).arr_cap as usize && !(*i.a().add(n)).is_nil() {
+            table::table_settle(t, last as u32);
+        }
         Ok(())
     }
 }

@@ -118,6 +118,9 @@ pub struct IrBuf {
     pub loop_ref: Ref,
     /// Ids of shapes by address, as far as they are known.
     pub shape_ids: HashMap<u64, u32>,
+    /// By index of instruction: the ADD of a small constant that only addresses of elements use, and which is therefore computed
+    /// by them (`opt::finish`).
+    pub in_addresses: Vec<bool>,
     kmap: HashMap<Konst, Ref>,
     chain: [Ref; IrOp::ALL.len()],
 }
@@ -143,6 +146,7 @@ impl IrBuf {
             loop_ref: REF_NONE,
             shape_ids: HashMap::new(),
             kmap: HashMap::new(),
+            in_addresses: Vec::new(),
             chain: [REF_NONE; IrOp::ALL.len()],
         };
         b.push(Ins::new(IrOp::Base, Ty::Void, REF_NONE, REF_NONE));
@@ -161,6 +165,7 @@ impl IrBuf {
         self.loop_ref = REF_NONE;
         self.shape_ids.clear();
         self.kmap.clear();
+        self.in_addresses.clear();
         self.chain = [REF_NONE; IrOp::ALL.len()];
         self.push(Ins::new(IrOp::Base, Ty::Void, REF_NONE, REF_NONE));
     }

@@ -72,6 +72,8 @@ fields! {
     TabCap = "tab.cap", Table, offset_of!(Table, arr_cap), 4, U32, Structure;
     /// Border hint of the array part.
     TabLen = "tab.len", Table, offset_of!(Table, arr_len), 4, U32, Length;
+    /// The same, as what it proves of an array of one kind: elements up to it are there. Appending does not change that.
+    TabDense = "tab.dense", Table, offset_of!(Table, arr_len), 4, U32, Length;
     /// Fields run or dictionary.
     TabHash = "tab.hash", Table, offset_of!(Table, hash), 8, Ptr, Structure;
     /// Metatable or null.
@@ -98,6 +100,8 @@ fields! {
     DictUsed = "dict.used", Dict, offset_of!(Dict, used), 4, U32, Structure;
     /// Status of a thread.
     ThreadStatus = "thr.status", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, status), 4, U32, Memory;
+    /// Protected calls around the running frame of a thread. Only stores that name it, and helpers, change it.
+    ThreadPcalls = "thr.pcalls", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, pcall_depth), 4, U32, Structure;
     /// Number of pending to-be-closed variables of a thread.
     ThreadTbc = "thr.tbc", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, tbc_len), 4, U32, Memory;
     /// Base of the running frame of a thread that does not run.
@@ -114,8 +118,6 @@ fields! {
     ThreadResumer = "thr.resumer", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, resumer), 8, Thread, Memory;
     /// How a thread was resumed.
     ThreadKind = "thr.kind", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, resume_kind), 4, U32, Memory;
-    /// Protected calls around the running frame of a thread.
-    ThreadPcalls = "thr.pcalls", traceorus_base::objects::Thread, offset_of!(traceorus_base::objects::Thread, pcall_depth), 4, U32, Memory;
 }
 
 impl FieldId {

@@ -96,34 +96,54 @@ pub fn makes(i: &Ins) -> bool {
     e.0 & some.0 != 0
 }
 
-/// An index as base and constant offset: `i + c`; a constant has no base.
-fn split_index(buf: &IrBuf, r: Ref) -> (Ref, i64) {
+/// An index as `base + c`, or (`neg`) as `c - base`, with wrap-around; a constant has no base.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Form {
+    base: Ref,
+    neg: bool,
+    c: i64,
+}
+
+fn form(buf: &IrBuf, r: Ref) -> Form {
+    form_to(buf, r, 4)
+}
+fn form_to(buf: &IrBuf, r: Ref, depth: u32) -> Form {
+    let (base, neg) = (r, false);
     if let Some(c) = buf.int(r) {
-        return (REF_NONE, c);
+        let base = REF_NONE;
+        return Form { base, neg, c };
     }
-    if r.is_ins() {
-        let i = buf.at(r);
-        match i.op {
-            IrOp::Add => {
-                if let Some(c) = buf.int(i.b) {
-                    return (i.a, c);
+    let itself = Form { base, neg, c: 0 };
+    if !r.is_ins() || depth == 0 {
+        return itself;
+    }
+    let i = buf.at(r);
+    let of = |r| form_to(buf, r, depth - 1);
+    // c - f
+    let minus = |c: i64, f: Form| Form {
+        base: f.base,
+        neg: !f.neg && !f.base.is_none(),
+        c: c.wrapping_sub(f.c),
+    };
+    match i.op {
+        IrOp::Add => match buf.int(i.b) {
+            Some(c) => {
+                let f = of(i.a);
+                Form {
+                    c: f.c.wrapping_add(c),
+                    ..f
                 }
             }
-            // ~(i + c), as tag addresses have it: distinct for distinct i + c.
-            IrOp::Not => {
-                let (b, c) = split_index(buf, i.a);
-                return (b, !c);
-            }
-            // c - i: distinct for distinct c.
-            IrOp::Sub => {
-                if let Some(c) = buf.int(i.a) {
-                    return (i.b, c);
-                }
-            }
-            _ => {}
-        }
+            None => itself,
+        },
+        // as tag addresses have it
+        IrOp::Not => minus(-1, of(i.a)),
+        IrOp::Sub => match buf.int(i.a) {
+            Some(c) => minus(c, of(i.b)),
+            None => itself,
+        },
+        _ => itself,
     }
-    (r, 0)
 }
 
 /// `r` without casts and copies that keep the object.
@@ -214,9 +234,8 @@ pub fn addresses(cx: &OptCx, buf: &IrBuf, x: Ref, y: Ref) -> Alias {
     let objects = |x: Ref, y: Ref| fields(cx, buf, x, y);
     match i.op {
         IrOp::ARef | IrOp::ATRef => {
-            let ((b1, c1), (b2, c2)) = (split_index(buf, i.b), split_index(buf, j.b));
-            let same_kind = b1 == b2 && same_form(buf, i.b, j.b);
-            if i.b != j.b && same_kind && c1 != c2 {
+            let (f, g) = (form(buf, i.b), form(buf, j.b));
+            if f.base == g.base && f.neg == g.neg && f.c != g.c {
                 // Different slots, whatever the run.
                 return Alias::No;
             }
@@ -248,26 +267,6 @@ pub fn addresses(cx: &OptCx, buf: &IrBuf, x: Ref, y: Ref) -> Alias {
         }
         _ => objects(i.a, j.a),
     }
-}
-
-/// Both indices are split in the same way, so that offsets may be compared.
-fn same_form(buf: &IrBuf, x: Ref, y: Ref) -> bool {
-    fn form(buf: &IrBuf, r: Ref) -> (bool, bool) {
-        if !r.is_ins() {
-            return (false, false);
-        }
-        let i = buf.at(r);
-        match i.op {
-            IrOp::Not => {
-                let (n, s) = form(buf, i.a);
-                (!n, s)
-            }
-            IrOp::Sub if buf.int(i.a).is_some() => (false, true),
-            _ => (false, false),
-        }
-    }
-    let base = split_index(buf, x).0;
-    base.is_none() || form(buf, x) == form(buf, y)
 }
 
 /// Relation of a field of `x` and the same field of `y`.

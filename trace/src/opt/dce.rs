@@ -5,7 +5,7 @@
 //! instruction any more are removed, except the last one of a trace without loop (it describes the trace's end). A dead allocation becomes a
 //! SUNK that nothing names: its bytes are still charged, as a program may wait for the collector (RULES_RUNTIME 4).
 
-use crate::ir::{Class, Ins, IrBuf, IrOp, Mode, REF_NONE, Ref, SnapNo};
+use crate::ir::{Class, Ins, IrBuf, IrOp, Mode, REF_NONE, Ref, SnapNo, Ty};
 
 use super::{OptCx, Passes, sink};
 
@@ -23,6 +23,42 @@ pub fn finish(cx: &mut OptCx, buf: &mut IrBuf) {
         dead_code(cx, buf);
     }
     charges(buf);
+    in_addresses(buf);
+}
+
+/// Finds the sums that are parts of addresses and nothing else.
+fn in_addresses(buf: &mut IrBuf) {
+    let mut is: Vec<bool> = buf
+        .ins
+        .iter()
+        .map(|i| {
+            let small = |k: i64| (-(1 << 24)..1 << 24).contains(&k);
+            i.op == IrOp::Add && i.ty == Ty::Int && i.a.is_ins() && buf.int(i.b).is_some_and(small)
+        })
+        .collect();
+    let mut other_use = |r: Ref| {
+        if r.is_ins() {
+            is[r.ins_index()] = false;
+        }
+    };
+    for i in &buf.ins {
+        let [ma, mb] = i.op.modes();
+        if ma == Mode::Ref {
+            other_use(i.a);
+        }
+        if mb == Mode::Ref && !matches!(i.op, IrOp::ARef | IrOp::ATRef) {
+            other_use(i.b);
+        }
+    }
+    for e in &buf.entries {
+        other_use(e.val);
+        other_use(e.tag);
+    }
+    for f in &buf.fillings {
+        other_use(f.val);
+        other_use(f.tag);
+    }
+    buf.in_addresses = is;
 }
 
 /// Allocations that were removed are charged once in each part of the trace: at the first one.

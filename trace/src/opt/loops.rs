@@ -92,51 +92,68 @@ pub fn peel_observed(
     carried: &[Carried],
     observe: range::Observe,
 ) -> Result<(), Abort> {
-    let mark = buf.mark();
-    let mut s = std::mem::take(&mut cx.peel);
-    let stats = cx.stats;
-    cx.narrowed = Some(Vec::new());
-    let done = close(cx, buf, &mut s, start, header, carried, observe);
-    cx.carried.clear();
-    cx.barrier = REF_BASE;
-    cx.peel = s;
-    let narrowed = cx.narrowed.take().unwrap_or_default();
-    if done.is_err() {
-        buf.rollback(mark);
-        for (r, t) in narrowed.into_iter().rev() {
-            if r < buf.next() {
-                buf.at_mut(r).ty = t;
+    let mut except = Vec::new();
+    loop {
+        let mark = buf.mark();
+        let mut s = std::mem::take(&mut cx.peel);
+        let stats = cx.stats;
+        cx.narrowed = Some(Vec::new());
+        let known = except.len();
+        let done = close(
+            cx,
+            buf,
+            &mut s,
+            (start, header, carried),
+            observe,
+            &mut except,
+        );
+        cx.carried.clear();
+        cx.barrier = REF_BASE;
+        cx.peel = s;
+        let narrowed = cx.narrowed.take().unwrap_or_default();
+        // Guards before the loop that serve no purpose may leave the trace for nothing.
+        let again = done.is_ok() && except.len() > known;
+        if done.is_err() || again {
+            buf.rollback(mark);
+            for (r, t) in narrowed.into_iter().rev() {
+                if r < buf.next() {
+                    buf.at_mut(r).ty = t;
+                }
             }
+            cx.stats = stats;
         }
-        cx.stats = stats;
+        if again {
+            continue;
+        }
+        return done.map_err(|e| {
+            if e == Abort::GuardFails {
+                Abort::TypeUnstable
+            } else {
+                e
+            }
+        });
     }
-    done.map_err(|e| {
-        if e == Abort::GuardFails {
-            Abort::TypeUnstable
-        } else {
-            e
-        }
-    })
 }
 
+/// Closes the loop; adds to `except` the checks that were taken to be superfluous in the body and are not.
 fn close(
     cx: &mut OptCx,
     buf: &mut IrBuf,
     s: &mut Scratch,
-    start: Ref,
-    header: &[Carried],
-    carried: &[Carried],
+    (start, header, carried): (Ref, &[Carried], &[Carried]),
     observe: range::Observe,
+    except: &mut Vec<Ref>,
 ) -> Result<(), Abort> {
     let recorded = buf.next();
     let bounded = if cx.passes.has(Passes::RANGE) {
-        range::bounds(cx, buf, start, header, carried, observe)?
+        range::bounds(cx, buf, (start, header, carried), observe, except)?
     } else {
         Vec::new()
     };
     let mut p = Peel {
         recorded,
         bounded,
+        except,
         end: buf.next(),
         snaps: buf.snaps.len(),
         disturbed: buf.next(),
@@ -157,8 +174,10 @@ struct Peel<'a> {
     start: Ref,
     /// End of the recorded part; behind it stand guards that hold for the whole loop.
     recorded: Ref,
-    /// Guards of the model that those make superfluous in the body, if the bound is invariant.
-    bounded: Vec<Ref>,
+    /// Guards of the model that those make superfluous in the body, if what they depend on is invariant.
+    bounded: Vec<range::Bounded>,
+    /// Those of which it is not.
+    except: &'a mut Vec<Ref>,
     /// LOOP.
     end: Ref,
     /// Snapshots before LOOP.
@@ -419,9 +438,12 @@ impl Peel<'_> {
         if r >= self.recorded {
             return Ok(REF_NONE);
         }
-        if b == i.b && self.bounded.contains(&r) {
-            self.cx.stats.ranged += 1;
-            return Ok(REF_NONE);
+        if let Some(g) = self.bounded.iter().find(|g| g.guard == r) {
+            if g.fixed.iter().all(|&f| self.image(f) == f) {
+                self.cx.stats.ranged += 1;
+                return Ok(REF_NONE);
+            }
+            self.except.push(r);
         }
         let n = self.snapshot(r)?;
         let guards = self.cx.stats.guards_emitted;

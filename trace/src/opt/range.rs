@@ -1,40 +1,90 @@
-//! Bounds of induction variables: array bound checks that two guards before the loop replace.
+//! Bounds of induction variables: array bound checks that a few guards before the loop replace.
 //!
-//! A numeric `for` tests `NE(i, last)` and adds its step. If the step is 1 and i starts at or below `last`, all values in the loop's body lie in
-//! `[i1, last]`, where i1 is the value at its first entry. So `ULT(i + k, cap)` with an invariant `cap` holds in every iteration if, before the loop,
-//! `ULE(i1 + k, last + k)` and `ULT(last + k, cap)` hold: all `i + k` then lie in between, as unsigned numbers, without wrap-around. A step of -1 is
-//! the mirror image: `ULE(last + k, i1 + k)` and `ULT(i1 + k, cap)`.
+//! **Variables.** A numeric `for` tests `NE(i, last)` and adds its step. If the step is 1, i takes the values from its first one in the body, i1, to `last`,
+//! each once and, taken as numbers without sign modulo 2^64, without a gap. A step of -1 is the mirror image. Of another step s, constant or not, it must be
+//! known that it is positive and meets `last`: `GT(s, 0)` and `EQ(IMOD(last - i1, s), 0)`. A `while` tests `LE(i, n)` or `LT(i, n)`, and may add any small
+//! positive constant: i lies in `[i1, n]` wherever that test stands before.
 //!
-//! The two guards leave through the snapshot of the end of the first iteration. Where they would fail, the original check might never have
+//! **Indices.** An index is `f(i) + k` where f adds and subtracts what does not change in the loop, and k is a constant. The checks `ULT(f(i) + k, cap)`
+//! of one f and one `cap`, with constants from k1 to k2, hold in every iteration if, before the loop,
+//! `ULE(f(i1) + k1, f(last) + k1)`, `ULE(f(last) + k1, f(last) + k2)` and `ULT(f(last) + k2, cap)` hold: all values then lie in between, as unsigned
+//! numbers, without wrap-around. (Of a `while`, i and n are compared with signs: there f must be i itself, and the constants small.)
+//!
+//! The guards leave through the snapshot of the end of the first iteration. Where they would fail, the original check might never have
 //! (a loop left early): so they are made only if they hold for the values seen while recording, which the recorder tells (`Observe`).
+//! What has to be invariant is known for certain only when the body has been emitted: see `Bounded::fixed`.
 
 use crate::abort::Abort;
-use crate::ir::{Class, IrBuf, IrOp, REF_NONE, Ref, Ty};
+use crate::ir::{IrBuf, IrOp, REF_NONE, Ref, Ty};
 
 use super::{Carried, OptCx};
 
-/// Tells the present value of a SLOAD or FLD (as an integer or its bits), if it is known and stays for the loop as far as can be seen.
+/// Tells the value that an instruction (a load; an integer, or its bits) had in the iteration that was recorded, if it is known.
 pub type Observe<'a> = &'a dyn Fn(&IrBuf, Ref) -> Option<i64>;
 
-/// A variable that changes by 1 or -1 in each iteration until it is `last`.
+/// Instructions that an index is made of, at most.
+const MAX_DEPTH: u32 = 6;
+/// Bound of the constants for which a comparison with signs does without overflow checks.
+const SMALL: i64 = 1 << 40;
+
+/// A guard of the model that the body need not repeat, if these refs do not change in the loop.
+#[derive(Clone, Debug)]
+pub(super) struct Bounded {
+    /// The guard.
+    pub guard: Ref,
+    /// Refs that are their own images if it is so.
+    pub fixed: Vec<Ref>,
+}
+
+/// How a variable goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Way {
+    /// By 1 until it is `last`.
+    Up,
+    /// By -1.
+    Down,
+    /// By this ref until it is `last`, which it meets if it is a multiple of the step away.
+    Step(Ref),
+    /// By a small constant, while it is at most `last` + the constant here; tested by this guard.
+    While(i64, Ref),
+}
+
+/// A variable that changes by the same amount in each iteration.
+#[derive(Clone, Copy, Debug)]
 struct Induction {
     /// At the iteration's start.
     at: Ref,
     /// At the end of the first iteration.
     next: Ref,
-    up: bool,
+    way: Way,
     last: Ref,
 }
 
-/// Emits the guards; gives the guards of the model that the body need not repeat, and the refs that must be invariant for that.
+/// An index that is checked.
+struct Check {
+    guard: Ref,
+    /// Index without its constant.
+    base: Ref,
+    k: i64,
+    cap: Ref,
+}
+
+/// What is known of the loop.
+struct Loop<'a> {
+    start: Ref,
+    header: &'a [Carried],
+    carried: &'a [Carried],
+    observe: Observe<'a>,
+}
+
+/// Emits the guards; gives the guards of the model that the body need not repeat. Those in `except` are left alone.
 pub(super) fn bounds(
     cx: &mut OptCx,
     buf: &mut IrBuf,
-    start: Ref,
-    header: &[Carried],
-    carried: &[Carried],
+    (start, header, carried): (Ref, &[Carried], &[Carried]),
     observe: Observe,
-) -> Result<Vec<Ref>, Abort> {
+    except: &[Ref],
+) -> Result<Vec<Bounded>, Abort> {
     let mut proved = Vec::new();
     let renamed = [IrOp::XOp, IrOp::XOpR, IrOp::RetF, IrOp::CoEnter]
         .into_iter()
@@ -42,24 +92,44 @@ pub(super) fn bounds(
     if renamed || !at_boundary(buf) {
         return Ok(proved);
     }
+    let lp = Loop {
+        start,
+        header,
+        carried,
+        observe,
+    };
     let end = buf.next();
     for c in carried {
-        let Some(v) = induction(buf, start, header, carried, c) else {
+        let Some(v) = lp.induction(buf, c) else {
             continue;
         };
+        let mut checks = Vec::new();
         let mut g = buf.last(IrOp::Ult);
         while g >= start {
             let i = buf.at(g);
-            let next = i.prev;
-            if g < end
-                && i.op == IrOp::Ult
-                && i.ty == Ty::Int
-                && let Some(k) = offset(buf, i.a, v.at)
-                && replace(cx, buf, &v, k, i.b, observe)?
-            {
-                proved.push(g);
+            if g < end && i.op == IrOp::Ult && i.ty == Ty::Int && !except.contains(&g) {
+                let (base, k) = split(buf, i.a, v.at);
+                if lp.is_linear(buf, &v, base)
+                    && (lp.is_fixed(buf, i.b) || lp.may_be_fixed(buf, i.b))
+                    && v.covers(g)
+                {
+                    checks.push(Check {
+                        guard: g,
+                        base,
+                        k,
+                        cap: i.b,
+                    });
+                }
             }
-            g = next;
+            g = i.prev;
+        }
+        while let Some(first) = checks.first() {
+            let (base, cap) = (first.base, first.cap);
+            let (same, rest): (Vec<_>, Vec<_>) = checks
+                .into_iter()
+                .partition(|c| c.base == base && c.cap == cap);
+            checks = rest;
+            lp.replace(cx, buf, &v, &same, &mut proved)?;
         }
     }
     Ok(proved)
@@ -67,6 +137,7 @@ pub(super) fn bounds(
 
 /// The last snapshot describes the buffer's end: nothing has been stored since.
 fn at_boundary(buf: &IrBuf) -> bool {
+    use crate::ir::Class;
     let Some(s) = buf.snaps.last() else {
         return false;
     };
@@ -76,136 +147,332 @@ fn at_boundary(buf: &IrBuf) -> bool {
     })
 }
 
-/// `r` is `base + k`.
-fn offset(buf: &IrBuf, r: Ref, base: Ref) -> Option<i64> {
-    if r == base {
-        return Some(0);
-    }
-    if !r.is_ins() || buf.at(r).op != IrOp::Add || buf.at(r).a != base {
-        return None;
-    }
-    buf.int(buf.at(r).b)
-}
-
-fn induction(
-    buf: &IrBuf,
-    start: Ref,
-    header: &[Carried],
-    carried: &[Carried],
-    c: &Carried,
-) -> Option<Induction> {
-    if !c.val.is_ins() || buf.ty(c.val) != Ty::Int {
-        return None;
-    }
-    let add = buf.at(c.val);
-    let step = if add.op == IrOp::Add {
-        buf.int(add.b)?
-    } else {
-        return None;
-    };
-    let at = add.a;
-    let is_slot = header.iter().any(|h| h.slot == c.slot && h.val == at)
-        || (at.is_ins()
-            && at >= start
-            && buf.at(at).op == IrOp::SLoad
-            && buf.at(at).slot() == c.slot);
-    if !is_slot || !matches!(step, 1 | -1) {
-        return None;
-    }
-    // The loop goes on only while it is not `last`.
-    let mut g = buf.last(IrOp::Ne);
-    while g >= start {
-        let i = buf.at(g);
-        let last = if i.a == at {
-            i.b
-        } else if i.b == at {
-            i.a
-        } else {
-            REF_NONE
-        };
-        if i.op == IrOp::Ne
-            && i.ty == Ty::Int
-            && !last.is_none()
-            && is_fixed(buf, start, header, carried, last)
-        {
-            return Some(Induction {
-                at,
-                next: c.val,
-                up: step == 1,
-                last,
-            });
+/// `r` as base and constant; the variable `at` is no sum.
+fn split(buf: &IrBuf, r: Ref, at: Ref) -> (Ref, i64) {
+    if r != at && r.is_ins() && buf.at(r).op == IrOp::Add {
+        let i = buf.at(r);
+        if let Some(k) = buf.int(i.b) {
+            let (base, j) = split(buf, i.a, at);
+            return (base, k.wrapping_add(j));
         }
-        g = i.prev;
     }
-    None
+    (r, 0)
 }
 
-/// A constant, a slot that does not change, or a value from before the model.
-fn is_fixed(buf: &IrBuf, start: Ref, header: &[Carried], carried: &[Carried], r: Ref) -> bool {
-    if !r.is_ins() {
-        return true;
+impl Induction {
+    /// The bounds of the variable hold where the guard `g` stands.
+    fn covers(&self, g: Ref) -> bool {
+        match self.way {
+            Way::While(_, test) => test < g,
+            _ => true,
+        }
     }
-    let i = buf.at(r);
-    if r < start {
-        return !header
-            .iter()
-            .any(|h| h.val == r && carried.iter().any(|c| c.slot == h.slot));
-    }
-    i.op == IrOp::SLoad && !carried.iter().any(|c| c.slot == i.slot())
 }
 
-/// Emits the two guards for `i + k < cap` if they hold now.
-fn replace(
-    cx: &mut OptCx,
-    buf: &mut IrBuf,
-    v: &Induction,
-    k: i64,
-    cap: Ref,
-    observe: Observe,
-) -> Result<bool, Abort> {
-    let (Some(now), Some(last), Some(size)) = (
-        value(buf, v.next, observe),
-        value(buf, v.last, observe),
-        value(buf, cap, observe),
-    ) else {
-        return Ok(false);
-    };
-    let (low, high) = if v.up { (now, last) } else { (last, now) };
-    let (l, h) = (low.wrapping_add(k) as u64, high.wrapping_add(k) as u64);
-    if l > h || h >= size as u64 {
-        return Ok(false);
+impl Loop<'_> {
+    fn induction(&self, buf: &IrBuf, c: &Carried) -> Option<Induction> {
+        if !c.val.is_ins() || buf.ty(c.val) != Ty::Int {
+            return None;
+        }
+        let add = buf.at(c.val);
+        if add.op != IrOp::Add {
+            return None;
+        }
+        let is_var = |at: Ref| {
+            self.header.iter().any(|h| h.slot == c.slot && h.val == at)
+                || (at.is_ins()
+                    && at >= self.start
+                    && buf.at(at).op == IrOp::SLoad
+                    && buf.at(at).slot() == c.slot)
+        };
+        let (at, step) = match (is_var(add.a), is_var(add.b)) {
+            (true, false) => (add.a, add.b),
+            (false, true) => (add.b, add.a),
+            _ => return None,
+        };
+        if !self.is_fixed(buf, step) {
+            return None;
+        }
+        let next = c.val;
+        let constant = buf.int(step);
+        let way = match constant {
+            Some(1) => Way::Up,
+            Some(-1) => Way::Down,
+            Some(2..=SMALL) | None => Way::Step(step),
+            _ => return None,
+        };
+        let found = |way, last| {
+            Some(Induction {
+                at,
+                next,
+                way,
+                last,
+            })
+        };
+        if let Some((_, last)) = self.test(buf, at, IrOp::Ne) {
+            return found(way, last);
+        }
+        if !matches!(constant, Some(1..=SMALL)) {
+            return None;
+        }
+        if let Some((g, n)) = self.test(buf, at, IrOp::Le) {
+            return found(Way::While(0, g), n);
+        }
+        let (g, n) = self.test(buf, at, IrOp::Lt)?;
+        found(Way::While(-1, g), n)
     }
-    let k = buf.k_int(k);
-    let (low, high) = if v.up {
-        (v.next, v.last)
-    } else {
-        (v.last, v.next)
-    };
-    let low = cx.emit(buf, IrOp::Add, Ty::Int, low, k)?;
-    let high = cx.emit(buf, IrOp::Add, Ty::Int, high, k)?;
-    for (op, a, b) in [(IrOp::Ule, low, high), (IrOp::Ult, high, cap)] {
-        match cx.emit(buf, op, Ty::Int, a, b) {
-            Ok(_) => {}
-            Err(Abort::GuardFails) => return Ok(false),
+
+    /// A guard `op` of `at` and something that does not change.
+    fn test(&self, buf: &IrBuf, at: Ref, op: IrOp) -> Option<(Ref, Ref)> {
+        let mirror = super::facts::swapped(op);
+        let mut found = None;
+        for op in [op, mirror] {
+            let mut g = buf.last(op);
+            while g >= self.start {
+                let i = buf.at(g);
+                let last = match (i.a == at, i.b == at) {
+                    (true, false) if op != mirror || op == IrOp::Ne => i.b,
+                    (false, true) if op == mirror => i.a,
+                    _ => REF_NONE,
+                };
+                if i.op == op && i.ty == Ty::Int && !last.is_none() && self.is_fixed(buf, last) {
+                    found = Some((g, last));
+                }
+                g = i.prev;
+            }
+            if found.is_some() {
+                break;
+            }
+        }
+        found
+    }
+
+    /// A constant, a slot that does not change, or a value from before the model.
+    fn is_fixed(&self, buf: &IrBuf, r: Ref) -> bool {
+        if !r.is_ins() {
+            return true;
+        }
+        let i = buf.at(r);
+        if r < self.start {
+            return !self
+                .header
+                .iter()
+                .any(|h| h.val == r && self.carried.iter().any(|c| c.slot == h.slot));
+        }
+        i.op == IrOp::SLoad && !self.carried.iter().any(|c| c.slot == i.slot())
+    }
+    /// A load (perhaps of another width) that may turn out to be invariant.
+    fn may_be_fixed(&self, buf: &IrBuf, r: Ref) -> bool {
+        let i = buf.at(r);
+        match i.op {
+            IrOp::Cast => self.is_fixed(buf, i.a) || self.may_be_fixed(buf, i.a),
+            IrOp::FLd | IrOp::LdV => true,
+            _ => false,
+        }
+    }
+
+    /// `r` is the variable plus or minus what does not change.
+    fn is_linear(&self, buf: &IrBuf, v: &Induction, r: Ref) -> bool {
+        let simple = matches!(v.way, Way::While(..));
+        r == v.at || (!simple && self.terms(buf, v.at, r, MAX_DEPTH) == Some(true))
+    }
+    /// Whether the sum `r` has the variable `at` in it, once; none: it is something else.
+    fn terms(&self, buf: &IrBuf, at: Ref, r: Ref, depth: u32) -> Option<bool> {
+        if r == at {
+            return Some(true);
+        }
+        if self.is_fixed(buf, r) || self.may_be_fixed(buf, r) {
+            return Some(false);
+        }
+        let i = buf.at(r);
+        if depth == 0 || i.ty != Ty::Int || r < self.start {
+            return None;
+        }
+        let of = |r| self.terms(buf, at, r, depth - 1);
+        match i.op {
+            IrOp::Add => match (of(i.a)?, of(i.b)?) {
+                (true, true) => None,
+                (a, b) => Some(a || b),
+            },
+            IrOp::Sub => match (of(i.a)?, of(i.b)?) {
+                (_, true) => None,
+                (a, false) => Some(a),
+            },
+            _ => None,
+        }
+    }
+    /// The leaves of the sum `r` of which it is not known whether they are invariant.
+    fn leaves(&self, buf: &IrBuf, at: Ref, r: Ref, out: &mut Vec<Ref>) {
+        if r == at || self.is_fixed(buf, r) {
+        } else if self.may_be_fixed(buf, r) {
+            out.push(r);
+        } else {
+            let i = buf.at(r);
+            self.leaves(buf, at, i.a, out);
+            self.leaves(buf, at, i.b, out);
+        }
+    }
+    /// The sum `r` with `x` in place of `at`.
+    fn instead(
+        &self,
+        cx: &mut OptCx,
+        buf: &mut IrBuf,
+        (at, x): (Ref, Ref),
+        r: Ref,
+    ) -> Result<Ref, Abort> {
+        if r == at {
+            return Ok(x);
+        }
+        if self.is_fixed(buf, r) || self.may_be_fixed(buf, r) {
+            return Ok(r);
+        }
+        let i = buf.at(r);
+        let a = self.instead(cx, buf, (at, x), i.a)?;
+        let b = self.instead(cx, buf, (at, x), i.b)?;
+        cx.emit(buf, i.op, i.ty, a, b)
+    }
+
+    /// Emits the guards for `checks`, all of one base and bound, if they hold for what was seen.
+    fn replace(
+        &self,
+        cx: &mut OptCx,
+        buf: &mut IrBuf,
+        v: &Induction,
+        checks: &[Check],
+        proved: &mut Vec<Bounded>,
+    ) -> Result<(), Abort> {
+        let (base, cap) = (checks[0].base, checks[0].cap);
+        let k1 = checks.iter().map(|c| c.k).min().unwrap_or(0);
+        let k2 = checks.iter().map(|c| c.k).max().unwrap_or(0);
+        if !(-SMALL..SMALL).contains(&k1) || !(-SMALL..SMALL).contains(&k2) {
+            return Ok(());
+        }
+        let (Some(now), Some(last), Some(size)) = (
+            self.value(buf, v.next),
+            self.value(buf, v.last),
+            self.value(buf, cap),
+        ) else {
+            return Ok(());
+        };
+        let last = match v.way {
+            Way::While(less, _) => last.wrapping_add(less),
+            _ => last,
+        };
+        if let Way::Step(s) = v.way {
+            let Some(s) = self.value(buf, s) else {
+                return Ok(());
+            };
+            if s <= 0 || last.wrapping_sub(now) % s != 0 {
+                return Ok(());
+            }
+        }
+        let (low, high) = if v.way == Way::Down {
+            (last, now)
+        } else {
+            (now, last)
+        };
+        let (Some(low), Some(high)) = (
+            self.value_with(buf, (v.at, low), base),
+            self.value_with(buf, (v.at, high), base),
+        ) else {
+            return Ok(());
+        };
+        let l = low.wrapping_add(k1) as u64;
+        let (m, h) = (high.wrapping_add(k1) as u64, high.wrapping_add(k2) as u64);
+        if l > m || m > h || h >= size as u64 {
+            return Ok(());
+        }
+        let mark = buf.mark();
+        match self.emit(cx, buf, v, (base, k1, k2, cap)) {
+            Ok(()) => {}
+            Err(Abort::GuardFails) => {
+                buf.rollback(mark);
+                return Ok(());
+            }
             Err(e) => return Err(e),
         }
+        let mut fixed = Vec::new();
+        self.leaves(buf, v.at, cap, &mut fixed);
+        self.leaves(buf, v.at, base, &mut fixed);
+        for c in checks {
+            proved.push(Bounded {
+                guard: c.guard,
+                fixed: fixed.clone(),
+            });
+        }
+        Ok(())
     }
-    Ok(true)
-}
 
-/// Present value of an integer.
-fn value(buf: &IrBuf, r: Ref, observe: Observe) -> Option<i64> {
-    if let Some(k) = buf.int(r) {
-        return Some(k);
+    fn emit(
+        &self,
+        cx: &mut OptCx,
+        buf: &mut IrBuf,
+        v: &Induction,
+        (base, k1, k2, cap): (Ref, i64, i64, Ref),
+    ) -> Result<(), Abort> {
+        use IrOp::*;
+        let zero = buf.k_int(0);
+        let mut last = v.last;
+        match v.way {
+            Way::Up | Way::Down => {}
+            Way::Step(s) => {
+                cx.emit(buf, Gt, Ty::Int, s, zero)?;
+                let far = cx.emit(buf, Sub, Ty::Int, last, v.next)?;
+                // as a number without sign: a way of 2^63 or more is not for loops over arrays
+                cx.emit(buf, Ge, Ty::Int, far, zero)?;
+                let rest = cx.emit(buf, IMod, Ty::Int, far, s)?;
+                cx.emit(buf, Eq, Ty::Int, rest, zero)?;
+            }
+            Way::While(less, _) => {
+                // f is the variable: its bounds are those of `last` with its sign
+                let k = buf.k_int(less);
+                let small = buf.k_int(SMALL);
+                cx.emit(buf, Lt, Ty::Int, last, small)?;
+                last = cx.emit(buf, Add, Ty::Int, last, k)?;
+                cx.emit(buf, Le, Ty::Int, v.next, last)?;
+            }
+        }
+        let (low, high) = if v.way == Way::Down {
+            (last, v.next)
+        } else {
+            (v.next, last)
+        };
+        let low = self.instead(cx, buf, (v.at, low), base)?;
+        let high = self.instead(cx, buf, (v.at, high), base)?;
+        let (c1, c2) = (buf.k_int(k1), buf.k_int(k2));
+        let low = cx.emit(buf, Add, Ty::Int, low, c1)?;
+        let mid = cx.emit(buf, Add, Ty::Int, high, c1)?;
+        let high = cx.emit(buf, Add, Ty::Int, high, c2)?;
+        cx.emit(buf, Ule, Ty::Int, low, mid)?;
+        if k1 != k2 {
+            cx.emit(buf, Ule, Ty::Int, mid, high)?;
+        }
+        cx.emit(buf, Ult, Ty::Int, high, cap)?;
+        Ok(())
     }
-    if !r.is_ins() {
-        return None;
+
+    /// The value of an integer in the iteration that was recorded.
+    fn value(&self, buf: &IrBuf, r: Ref) -> Option<i64> {
+        self.value_with(buf, (REF_NONE, 0), r)
     }
-    let i = buf.at(r);
-    match i.op {
-        IrOp::Cast => value(buf, i.a, observe),
-        IrOp::Add => Some(value(buf, i.a, observe)?.wrapping_add(value(buf, i.b, observe)?)),
-        IrOp::Copy => value(buf, i.a, observe),
-        _ => observe(buf, r),
+    /// The same, with a value given for one ref.
+    fn value_with(&self, buf: &IrBuf, known: (Ref, i64), r: Ref) -> Option<i64> {
+        if r == known.0 && !r.is_none() {
+            return Some(known.1);
+        }
+        if let Some(k) = buf.int(r) {
+            return Some(k);
+        }
+        if !r.is_ins() {
+            return None;
+        }
+        let i = buf.at(r);
+        let of = |r| self.value_with(buf, known, r);
+        match i.op {
+            IrOp::Cast | IrOp::Copy => of(i.a),
+            IrOp::Add => Some(of(i.a)?.wrapping_add(of(i.b)?)),
+            IrOp::Sub => Some(of(i.a)?.wrapping_sub(of(i.b)?)),
+            _ => (self.observe)(buf, r),
+        }
     }
 }

@@ -357,7 +357,14 @@ fn run_base(ir: &IrBuf, base: Ref, disp: i32) -> (Ref, i32) {
 }
 
 fn indexed(ir: &IrBuf, base: Ref, index: Ref, scale: Scale, disp: i32) -> Mem {
-    let (base, disp) = run_base(ir, base, disp);
+    let (base, mut disp) = run_base(ir, base, disp);
+    let mut index = index;
+    if index.is_ins() && ir.in_addresses.get(index.ins_index()) == Some(&true) {
+        let add = ir.at(index);
+        // small, or it would not be there
+        disp += (ir.int(add.b).unwrap_or(0) << scale.log2()) as i32;
+        index = add.a;
+    }
     if let Some(c) = ir.int(index)
         && let Some(bytes) = c.checked_mul(1 << scale.log2())
         && let Some(sum) = bytes.checked_add(i64::from(disp))

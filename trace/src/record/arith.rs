@@ -57,7 +57,14 @@ impl Recorder {
                 _ => i.konst_c(),
             };
             if !ob.tag.is_number() || !oc.tag.is_number() {
-                return self.generic(i);
+                let b = (self.tv(i.rb())?, ob);
+                let c = match i.op {
+                    Unm | BNot => b,
+                    _ if three => (self.tv(i.rc())?, oc),
+                    _ => (self.konst(oc), oc),
+                };
+                let (x, y) = if k_left { (c, b) } else { (b, c) };
+                return self.arith_event(i, op, x, y);
             }
             let b = self.guard_observed(i.rb())?;
             let c = match i.op {

@@ -6,26 +6,54 @@ use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::call::word_at;
 
-use super::{Cursor, Frame, Pending, Rec, Recorder, Slot, Step, Tv};
+use super::{Cursor, Frame, How, Pending, Rec, Recorder, Slot, Step, Tv};
 use crate::abort::Abort;
 use crate::ir::{IrOp, REF_NONE, Ref, Ty};
 use crate::loc::Link;
+
+/// A Lua function to be entered by [`Recorder::enter_frame`].
+#[derive(Clone, Copy)]
+pub(super) struct Callee {
+    /// Its function slot.
+    pub func: i16,
+    /// Payload of its value.
+    pub val: Ref,
+    /// The function now.
+    pub closure: *mut LuaClosure,
+    /// Guarded to be this very one.
+    pub known: bool,
+    /// Number of arguments, in the slots above.
+    pub nargs: i16,
+    /// The frame word.
+    pub word: u64,
+    /// The instruction that calls.
+    pub call_pc: *const Instr,
+    /// What becomes of the results.
+    pub how: How,
+}
 
 impl Recorder {
     pub(crate) unsafe fn call(&mut self, i: Cursor) -> Rec<Step> {
         // SAFETY: [GC-LIVE] as `instruction`.
         unsafe {
-            let f = self.observed(i.ra());
-            if f.tag != Tag::FUNCTION {
-                return self.generic(i);
-            }
-            let nargs = match i.op {
+            let mut f = self.observed(i.ra());
+            let mut nargs = match i.op {
                 Op::Call | Op::TailCall => bc::b(i.w) as i16,
                 _ => match self.multi_top(i.pc) {
                     Some(top) => top - (self.base() + i.ra() + 1),
                     None => return self.generic(i),
                 },
             };
+            let mut object = None;
+            if f.tag != Tag::FUNCTION {
+                if matches!(i.op, Op::Call | Op::CallM) {
+                    object = self.callable(i.ra(), nargs)?;
+                }
+                let Some((_, mm)) = object else {
+                    return self.generic(i);
+                };
+                f = mm;
+            }
             let h = f.as_ptr::<GcHeader>();
             if (*h).kind != ObjKind::LuaClosure as u8 {
                 if let Some(step) = self.switching(i, f, nargs)? {
@@ -51,39 +79,33 @@ impl Recorder {
                 self.callee = (*closure).pc.sub(1).cast_mut();
                 return Err(Abort::CalleeFirst);
             }
-            let fv = self.guard_observed(i.ra())?;
+            let fv = match object {
+                Some((f, _)) => f,
+                None => self.guard_observed(i.ra())?,
+            };
             let known = self.guard_function(fv, closure)?;
             let func = self.base() + i.ra();
-            self.room_for_frame(func, nargs, proto)?;
-            self.note_proto(proto);
-            // the frame word is a fact of this trace: see `ir`
-            let word = self.buf.k(Ty::Word, frame::word(kind::LUA, i.pc as u64, 0));
-            let fval = if known {
-                self.buf.k(Ty::Func, closure as u64)
-            } else {
-                fv.val
-            };
-            let fword = Tv {
-                val: fval,
-                tag: word,
-            };
-            self.put_slot(
+            if object.is_some() {
+                // the object becomes the first argument
+                self.need_slots(func + nargs + 3)?;
+                self.make_room_for_callable(i.ra(), nargs)?;
+                nargs += 1;
+            }
+            if !self.room_to_call(func, proto, nargs)? {
+                return Err(Abort::CallDepth);
+            }
+            let callee = Callee {
                 func,
-                Slot::Known {
-                    v: fword,
-                    dirty: true,
-                },
-            );
-            let (base, nextra) = self.place_arguments(func, fval, nargs, proto)?;
-            self.frames.push(Frame {
-                base,
-                func,
+                val: fv.val,
                 closure,
                 known,
-                proto,
+                nargs,
+                word: frame::word(kind::LUA, i.pc as u64, 0),
                 call_pc: i.pc,
-                nextra,
-            });
+                how: How::Call,
+            };
+            self.enter_frame(callee)?;
+            let base = self.base();
             if linked {
                 self.flush((*closure).pc)?;
                 return Ok(Step::Stop(match compiled {
@@ -94,30 +116,67 @@ impl Recorder {
                     }
                 }));
             }
-            self.pending = Pending::Expect {
-                pc: (*closure).pc,
-                base,
-            };
             Ok(Step::More)
         }
     }
 
-    /// Guards that the stack has room for a frame of `proto` with the function slot `func`.
-    unsafe fn room_for_frame(&mut self, func: i16, nargs: i16, proto: *const Proto) -> Rec<()> {
-        // SAFETY: [GC-LIVE] the closure keeps it alive.
-        let (np, fs, vararg) = unsafe {
-            let (np, fs) = ((*proto).nparams, (*proto).frame_size);
-            (i16::from(np), i16::from(fs), (*proto).is_vararg != 0)
-        };
-        let room = if vararg {
-            nargs.max(np) + 1 + fs
-        } else {
-            fs.max(nargs)
-        };
-        if i32::from(func) + i32::from(room) > 4000 {
-            return Err(Abort::CallDepth);
+    /// Guards that a call of a function of `proto` in slot `func` has room; false: it is too far up.
+    pub(super) unsafe fn room_to_call(
+        &mut self,
+        func: i16,
+        proto: *const Proto,
+        nargs: i16,
+    ) -> Rec<bool> {
+        // SAFETY: [GC-LIVE] its closure is in a slot.
+        unsafe {
+            let fs = i16::from((*proto).frame_size);
+            let np = i16::from((*proto).nparams);
+            let room = if (*proto).is_vararg != 0 {
+                nargs.max(np) + 1 + fs
+            } else {
+                fs.max(nargs)
+            };
+            if i32::from(func) + i32::from(room) > 4000 {
+                return Ok(false);
+            }
+            self.need_slots(func + 1 + room + 1)?;
+            Ok(true)
         }
-        self.need_slots(func + 1 + room + 1)
+    }
+
+    /// Pushes the frame of `c`, whose arguments are in the slots above `func`. There is room.
+    pub(super) unsafe fn enter_frame(&mut self, c: Callee) -> Rec<()> {
+        // SAFETY: [GC-LIVE] the closure is in a slot.
+        unsafe {
+            let Callee { func, nargs, .. } = c;
+            let proto = (*c.closure).proto;
+            self.note_proto(proto);
+            // the frame word is a fact of this trace: see `ir`
+            let word = self.buf.k(Ty::Word, c.word);
+            let val = if c.known {
+                self.buf.k(Ty::Func, c.closure as u64)
+            } else {
+                c.val
+            };
+            let v = Tv { val, tag: word };
+            self.put_slot(func, Slot::Known { v, dirty: true });
+            let (base, nextra) = self.place_arguments(func, val, nargs, proto)?;
+            self.frames.push(Frame {
+                base,
+                func,
+                closure: c.closure,
+                known: c.known,
+                proto,
+                call_pc: c.call_pc,
+                how: c.how,
+                nextra,
+            });
+            self.pending = Pending::Expect {
+                pc: (*c.closure).pc,
+                base,
+            };
+            Ok(())
+        }
     }
 
     /// The `nargs` arguments above `func` become parameters and extra arguments of `proto`, the function being `fval`: base and
@@ -186,7 +245,9 @@ impl Recorder {
             }
             // the frame of a vararg function begins below its arguments
             let func = if inlined { self.frame().func } else { base - 1 };
-            self.room_for_frame(func, nargs, proto)?;
+            if !self.room_to_call(func, proto, nargs)? {
+                return Err(Abort::CallDepth);
+            }
             self.note_proto(proto);
             let val = if known {
                 self.buf.k(Ty::Func, closure as u64)
@@ -194,8 +255,11 @@ impl Recorder {
                 fv.val
             };
             if inlined {
-                let call_pc = self.frame().call_pc as u64;
-                let tag = self.buf.k(Ty::Word, frame::word(kind::TAIL, call_pc, 0));
+                let word = match self.frame().how {
+                    How::Call => frame::word(kind::TAIL, self.frame().call_pc as u64, 0),
+                    _ => self.frame_word() | frame::TAIL_BIT,
+                };
+                let tag = self.buf.k(Ty::Word, word);
                 let v = Tv { val, tag };
                 self.put_slot(func, Slot::Known { v, dirty: true });
             } else {
@@ -278,6 +342,11 @@ impl Recorder {
             };
             let from = i.ra();
             if self.frames.len() > 1 {
+                match self.frame().how {
+                    How::Call => {}
+                    How::Meta => return self.end_event(i, from, n),
+                    How::Protected { .. } => return self.end_protected(i, from, n),
+                }
                 let call_pc = self.frame().call_pc;
                 let wanted = bc::c(*call_pc);
                 let all = wanted == MULTI;
@@ -380,13 +449,25 @@ impl Recorder {
         }
     }
 
+    /// The frame word of the running frame, which was inlined.
+    pub(super) fn frame_word(&self) -> u64 {
+        match self.slot(self.frame().func) {
+            Slot::Known { v, .. } => self.buf.konst(v.tag).map_or(0, |k| k.bits),
+            // SAFETY: [STACK-STABLE] what the trace does not know is in memory.
+            Slot::Unknown => unsafe {
+                let stack = (*self.l).stack.byte_offset(self.base0);
+                word_at(stack.offset(self.frame().func as isize))
+            },
+        }
+    }
+
     /// The running frame (known by now) must go on at `pc`.
     pub(super) fn expect(&mut self, pc: *const Instr) {
         let base = self.base();
         self.pending = Pending::Expect { pc, base };
     }
 
-    unsafe fn ret_generic(&mut self, i: Cursor) -> Rec<Step> {
+    pub(super) unsafe fn ret_generic(&mut self, i: Cursor) -> Rec<Step> {
         // SAFETY: as `instruction`.
         unsafe {
             // frames that helpers have pushed lie above the loop's

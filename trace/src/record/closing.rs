@@ -6,7 +6,7 @@ use traceorus_base::objects::*;
 use traceorus_vm::call::word_at;
 use traceorus_vm::dispatch;
 
-use super::{Cursor, Frame, Kind, Rec, Recorder, Slot, Step, Tv};
+use super::{Cursor, Frame, How, Kind, Rec, Recorder, Slot, Step, Tv};
 use crate::abort::Abort;
 use crate::ir::{IrOp, REF_NONE, Ref, Ty};
 use crate::jit::{self, Trace};
@@ -21,6 +21,12 @@ impl Recorder {
             let map = &t.exits[exit as usize];
             let entries = t.ir.snap_entries(crate::ir::SnapNo(exit));
             self.frames_below(map.base);
+            // the exit itself does not change the depth once this trace is linked to it
+            self.pcalls = map.pcalls;
+            let protected = |x: &&Frame| matches!(x.how, How::Protected { .. });
+            if self.frames.iter().any(|x| protected(&x)) {
+                self.depth0 = Some((*self.l).pcall_depth - u32::from(map.pcalls));
+            }
             let mut seen: Vec<(Ref, Ty, Ref)> = Vec::new();
             let mut slots = Vec::new();
             for (i, val, tag) in jit::inherited(t, exit) {
@@ -131,7 +137,7 @@ impl Recorder {
 
     /// Finds the frames between BASE, which is `base` slots below the running frame, and the running frame.
     unsafe fn frames_below(&mut self, base: i16) {
-        // SAFETY: [CODE] frames are in order; those that a trace inlines are of kinds LUA and VARARG.
+        // SAFETY: [CODE] frames are in order; those that a trace inlines are of kinds LUA, TAIL, VARARG, CONT, PCALL.
         unsafe {
             let running = (*self.l).base;
             let zero = running.sub(base as usize);
@@ -150,6 +156,7 @@ impl Recorder {
                     known: false,
                     proto,
                     call_pc: std::ptr::null(),
+                    how: How::Call,
                     nextra: None,
                 };
                 if here > 0 {
@@ -161,8 +168,24 @@ impl Recorder {
                         fr.func = at.offset_from(zero) as i16 - 1;
                         word = word_at(at.sub(1));
                     }
-                    fr.call_pc = frame::addr_of(word) as *const Instr;
-                    at = at.sub((bc::a(*fr.call_pc) / 16) as usize + 1);
+                    let delta = frame::delta_of(word) as usize;
+                    match frame::kind_of(word) {
+                        kind::CONT => {
+                            fr.how = How::Meta;
+                            fr.call_pc = frame::addr_of(word) as *const Instr;
+                            at = at.sub(delta);
+                        }
+                        of => {
+                            if of == kind::PCALL {
+                                let delta = delta as i16;
+                                fr.how = How::Protected { delta };
+                                at = at.sub(delta as usize);
+                                word = word_at(at.sub(1));
+                            }
+                            fr.call_pc = frame::addr_of(word) as *const Instr;
+                            at = at.sub((bc::a(*fr.call_pc) / 16) as usize + 1);
+                        }
+                    }
                 }
                 self.frames.push(fr);
                 if here == 0 {
@@ -265,12 +288,14 @@ impl Recorder {
         self.poll(pc)?;
         let carried = self.carried(pc);
         let header = std::mem::take(&mut self.header);
-        match opt::peel(
+        let seen = &self.seen;
+        match opt::peel_observed(
             &mut self.opt,
             &mut self.buf,
             self.iteration,
             &header,
             &carried,
+            &|_, r| seen.get(&r).copied(),
         ) {
             Ok(()) => Ok(Some(Step::Stop(Link::Loop))),
             Err(Abort::TypeUnstable) if self.iterations < self.params.instunroll => {

@@ -1,7 +1,7 @@
 //! Comparisons and conditional jumps.
 
 use traceorus_base::bytecode::{self as bc, Op};
-use traceorus_base::objects::*;
+use traceorus_base::meta::MetaMethod;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::arith;
 
@@ -89,7 +89,23 @@ impl Recorder {
             };
             let strings = ox.tag == Tag::STRING && oy.tag == Tag::STRING;
             if !(strings || ox.tag.is_number() && oy.tag.is_number()) {
-                return self.generic(i);
+                let x = (self.tv(i.ra())?, ox);
+                let y = match imm {
+                    Some(_) => (self.konst(oy), oy),
+                    None => (self.tv(i.rb())?, oy),
+                };
+                let (x, y) = match order {
+                    Order::Lt | Order::Le => (x, y),
+                    Order::Gt | Order::Ge => (y, x),
+                };
+                let ev = match order {
+                    Order::Lt | Order::Gt => MetaMethod::Lt,
+                    Order::Le | Order::Ge => MetaMethod::Le,
+                };
+                return match self.event(i, ev, x, y)? {
+                    true => Ok(Step::More),
+                    false => self.generic(i),
+                };
             }
             let holds = match order {
                 Order::Lt => arith::lt(ox, oy),
@@ -138,7 +154,7 @@ impl Recorder {
         self.guard(op, ty, a, b)
     }
 
-    /// `x == y` without metamethods being called; the jump itself needs no more.
+    /// `x == y`; without a metamethod the jump itself needs no more.
     unsafe fn equality(&mut self, i: Cursor, x: Tv, y: Tv, ox: Value, oy: Value) -> Rec<Step> {
         // SAFETY: [GC-LIVE] as `instruction`.
         unsafe {
@@ -156,15 +172,9 @@ impl Recorder {
                 self.guard_tag(y, oy.tag)?;
                 return Ok(Step::More);
             }
-            if matches!(ox.tag, Tag::TABLE | Tag::USERDATA) && !equal {
+            if ox.tag == Tag::USERDATA && !equal {
                 // __eq may have to be asked
-                let meta = |v: Value| match v.tag {
-                    Tag::TABLE => (*v.as_ptr::<Table>()).metatable,
-                    _ => (*v.as_ptr::<Userdata>()).metatable,
-                };
-                if ox.tag == Tag::USERDATA || !meta(ox).is_null() || !meta(oy).is_null() {
-                    return self.generic(i);
-                }
+                return self.generic(i);
             }
             let x = self.guard_tag(x, ox.tag)?;
             let y = self.guard_tag(y, oy.tag)?;
@@ -190,12 +200,11 @@ impl Recorder {
                 return Ok(Step::More);
             }
             if ox.tag == Tag::TABLE && !equal {
-                let null = self.buf.k_ptr(0);
-                for v in [x, y] {
-                    let f = Self::lit(crate::ir::FieldId::TabMeta as u16);
-                    let m = self.emit(IrOp::FLd, Ty::Ptr, v.val, f)?;
-                    self.guard(IrOp::Eq, Ty::Ptr, m, null)?;
-                }
+                self.guard(op, Ty::Tab, x.val, y.val)?;
+                return match self.equal_event(i, (x, ox), (y, oy))? {
+                    true => Ok(Step::More),
+                    false => self.generic(i),
+                };
             }
             let ty = self.buf.ty(x.val);
             self.guard(op, ty, x.val, y.val)?;

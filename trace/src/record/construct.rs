@@ -82,8 +82,13 @@ impl Recorder {
             }
             let p = self.observed(i.ra()).as_ptr::<Table>();
             let nil = Tag::NIL.byte() as u8;
-            let room = u64::from(from) + u64::from(n) < u64::from((*p).arr_cap);
-            if !room || (*p).hdr.extra != nil || !(*p).metatable.is_null() {
+            let last = u64::from(from) + u64::from(n);
+            let all = from == 0 && last >= u64::from((*p).arr_len);
+            if !all
+                || last >= u64::from((*p).arr_cap)
+                || (*p).hdr.extra != nil
+                || !(*p).metatable.is_null()
+            {
                 return Ok(false);
             }
             let mut vals = Vec::new();
@@ -93,8 +98,9 @@ impl Recorder {
                 let ov = self.observed(i.ra() + k);
                 vals.push(self.storable(v, ov)?);
                 kind = match ov.tag {
-                    Tag::NIL => kind,
-                    tag if kind == Tag::NIL || kind == tag => tag,
+                    // [DENSE] the whole length has been announced
+                    Tag::NIL => Tag::ANY,
+                    tag if k == 1 || kind == tag => tag,
                     _ => Tag::ANY,
                 };
             }
@@ -103,7 +109,7 @@ impl Recorder {
             self.guard(IrOp::Eq, Ty::U8, was, k)?;
             for (k, v) in vals.into_iter().enumerate() {
                 let k = self.buf.k_int(i64::from(from) + 1 + k as i64);
-                let at = self.element(t.val, k)?;
+                let at = self.element(Tab { r: t.val, p }, k)?;
                 self.barrier(t.val, v)?;
                 self.store(at, v)?;
             }

@@ -39,6 +39,7 @@ pub(crate) struct Waiting {
     frames: Vec<Frame>,
     base0: isize,
     checked: u16,
+    depth0: Option<u32>,
     changed: Vec<bool>,
     changed_all: bool,
     /// Slot of the function `resume`, or of the one that `wrap` made.
@@ -88,7 +89,7 @@ impl Recorder {
     }
 
     /// The running thread.
-    fn running(&mut self) -> Rec<Ref> {
+    pub(super) fn running(&mut self) -> Rec<Ref> {
         if self.thread.is_none() {
             let p = &raw const self.global().hot.current;
             let p = self.buf.k_ptr(p as u64);
@@ -292,6 +293,7 @@ impl Recorder {
                 frames: std::mem::take(&mut self.frames),
                 base0: self.base0,
                 checked: self.checked,
+                depth0: self.depth0,
                 changed: std::mem::take(&mut self.changed),
                 changed_all: self.changed_all,
                 func,
@@ -505,6 +507,7 @@ impl Recorder {
                     self.frames = w.frames;
                     self.base0 = w.base0;
                     self.checked = w.checked;
+                    (self.pcalls, self.depth0) = (0, w.depth0);
                     self.changed = w.changed;
                     self.changed_all = w.changed_all;
                     self.arrive(place, w.func, &values);

@@ -7,7 +7,7 @@ use traceorus_vm::table::{table_get_int, table_next};
 
 use super::table::Tab;
 use super::{Cursor, Rec, Recorder, Step, Tv};
-use crate::ir::{FieldId, IrOp, REF_NONE, Ty};
+use crate::ir::{FieldId, IrOp, Ty};
 
 impl Recorder {
     /// `R[A], .. = R[A-4](R[A-3], R[A-2])`.
@@ -95,10 +95,7 @@ impl Recorder {
             if (*self.l).tbc_len != 0 {
                 return self.generic(i);
             }
-            let p = &raw const self.global().hot.current;
-            let p = self.buf.k_ptr(p as u64);
-            let p = self.emit(IrOp::XRef, Ty::Ptr, p, REF_NONE)?;
-            let l = self.emit(IrOp::LdV, Ty::Ptr, p, REF_NONE)?;
+            let l = self.running()?;
             let n = self.field(l, FieldId::ThreadTbc)?;
             let zero = self.buf.k(Ty::U32, 0);
             self.guard(IrOp::Eq, Ty::U32, n, zero)?;
@@ -147,7 +144,7 @@ impl Recorder {
                 let (one, not) = (self.buf.k_int(1), self.buf.k_int(-1));
                 self.guard(IrOp::Ne, Ty::Int, key, not)?;
                 let key = self.emit(IrOp::Add, Ty::Int, key, one)?;
-                let at = self.element(t.r, key)?;
+                let at = self.element(t, key)?;
                 let v = self.load(at)?;
                 self.guard_nil(v.tag, false)?;
                 return Ok(Some((self.typed(key), v)));

@@ -135,9 +135,17 @@ impl Recorder {
             // what ForPrep has made sure of
             let (limit, step) = (self.tv(a + 1)?, self.tv(a + 2)?);
             let limit = self.assume_tag(limit, oi.tag)?;
-            let step = self.assume_tag(step, oi.tag)?;
+            let mut step = self.assume_tag(step, oi.tag)?;
             let (next, goes_on);
             if oi.tag == Tag::INT {
+                self.saw(limit.val, ol.as_int());
+                self.saw(step.val, os.as_int());
+                if !step.val.is_const() && matches!(os.as_int(), 1 | -1) {
+                    // as good as always it is a constant
+                    let k = self.buf.k_int(os.as_int());
+                    self.guard(IrOp::Eq, Ty::Int, step.val, k)?;
+                    step.val = k;
+                }
                 goes_on = oi.as_int() != ol.as_int();
                 let op = if goes_on { IrOp::Ne } else { IrOp::Eq };
                 self.guard(op, Ty::Int, index.val, limit.val)?;

@@ -26,6 +26,8 @@ mod generic;
 mod inherit;
 mod iter;
 mod loops;
+mod meta;
+mod protect;
 mod slots;
 mod table;
 mod upval;
@@ -70,6 +72,20 @@ pub enum Kind {
     },
 }
 
+/// What an inlined frame was entered by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum How {
+    /// A call instruction (kind LUA or TAIL).
+    Call,
+    /// An instruction that calls a metamethod (kind CONT).
+    Meta,
+    /// A call of pcall (`delta` 1) or xpcall (2), whose own frame lies below it (kind PCALL).
+    Protected {
+        /// Slots from the base of pcall's frame.
+        delta: i16,
+    },
+}
+
 /// A frame of the trace: the entry's, or one that was inlined.
 pub(crate) struct Frame {
     /// First register, as slot number.
@@ -82,8 +98,10 @@ pub(crate) struct Frame {
     pub known: bool,
     /// Its prototype.
     pub proto: *mut Proto,
-    /// The call instruction that entered it (kind LUA), null for the entry's frame.
+    /// The instruction that entered it, null for the entry's frame.
     pub call_pc: *const Instr,
+    /// What becomes of its results.
+    pub how: How,
     /// Number of extra arguments of an inlined vararg function, which are in the slots before the one below `base`.
     pub nextra: Option<u16>,
 }
@@ -149,6 +167,8 @@ pub struct Recorder {
     changed_all: bool,
     start_base: isize,
     start_l: *mut Thread,
+    /// Integers that payloads had when they were looked at, for the optimiser to judge by.
+    pub(crate) seen: HashMap<Ref, i64>,
     /// Iterations recorded.
     pub(crate) iterations: u32,
     /// XOPs emitted by op, for reports.
@@ -169,6 +189,12 @@ pub struct Recorder {
     pub(crate) chars: *mut crate::chars::Chars,
     /// The function calls itself by its own entry.
     pub(crate) recursive: bool,
+    /// Tables that were found in `__newindex` for the running instruction.
+    pub(crate) newindex_depth: u8,
+    /// Frames of pcall that `Thread::pcall_depth` in memory does not count.
+    pub(crate) pcalls: u16,
+    /// `Thread::pcall_depth` as it is in memory, if that is known.
+    pub(crate) depth0: Option<u32>,
     /// Step at which a test wants the recording to be given up; 0: none.
     pub(crate) die_at: u32,
     /// `Global::finalizer_runs` as it was at the last instruction.
@@ -232,6 +258,7 @@ impl Recorder {
                 changed_all: false,
                 start_base: (*l).base.byte_offset_from((*l).stack),
                 start_l: l,
+                seen: HashMap::new(),
                 iterations: 0,
                 generic_ops: Vec::new(),
                 checked: 0,
@@ -245,6 +272,9 @@ impl Recorder {
                 callee: std::ptr::null_mut(),
                 chars: std::ptr::null_mut(),
                 recursive: false,
+                newindex_depth: 0,
+                pcalls: 0,
+                depth0: None,
                 die_at: 0,
                 finalizer_runs: g.finalizer_runs,
             };
@@ -272,6 +302,7 @@ impl Recorder {
             self.slots.clear();
             self.frames.clear();
             self.checked = 0;
+            (self.pcalls, self.depth0) = (0, None);
             self.changed_all = true;
             let closure = (*base.sub(1)).payload as *mut LuaClosure;
             let proto = (*closure).proto;
@@ -283,6 +314,7 @@ impl Recorder {
                 known: false,
                 proto,
                 call_pc: std::ptr::null(),
+                how: How::Call,
                 nextra: None,
             });
         }
@@ -455,11 +487,15 @@ impl Recorder {
     /// Emits a guard, with the snapshot of the running instruction's start.
     pub(crate) fn guard(&mut self, op: IrOp, ty: Ty, a: Ref, b: Ref) -> Rec<Ref> {
         debug_assert!(op.is_guard());
-        if self.need_snap {
-            self.need_snap = false;
+        self.pin_snap()?;
+        self.opt.emit(&mut self.buf, op, ty, a, b)
+    }
+    /// The slots are about to change, but guards of the running instruction may follow: they have the snapshot of now.
+    pub(crate) fn pin_snap(&mut self) -> Rec<()> {
+        if std::mem::take(&mut self.need_snap) {
             self.snapshot(self.snap_pc)?;
         }
-        self.opt.emit(&mut self.buf, op, ty, a, b)
+        Ok(())
     }
     /// From here on guards go back to the instruction at `pc`, with the slots as they are then known.
     pub(crate) fn new_snap(&mut self, pc: *const Instr) {

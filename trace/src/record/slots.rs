@@ -5,7 +5,7 @@ use traceorus_base::{Tag, Value};
 
 use super::{Rec, Recorder};
 use crate::ir::{IrOp, REF_NONE, Ref, Snap, SnapEntry, Ty};
-use crate::opt::facts;
+use crate::opt::{cse, facts};
 
 /// A Lua value in the IR: payload (none for nil, true, false) and tag (a constant if it is known).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -157,7 +157,9 @@ impl Recorder {
             return Ok(val);
         }
         // an inherited value stays in the class of register in which it comes
-        let fixed = !val.is_ins() || self.buf.at(val).op == IrOp::PVal && ty == Ty::Float;
+        let fixed = !val.is_ins()
+            || ty == Ty::Float
+                && (self.buf.at(val).op == IrOp::PVal || cse::is_argument(&self.buf, val));
         if is == Ty::Any && !fixed {
             self.buf.at_mut(val).ty = ty;
             return Ok(val);
@@ -166,8 +168,18 @@ impl Recorder {
     }
     /// Guards the type that register `r` has now; the payload.
     pub(crate) fn guard_observed(&mut self, r: i16) -> Rec<Tv> {
-        let v = self.tv(r)?;
-        self.guard_tag(v, self.observed(r).tag)
+        let (v, o) = (self.tv(r)?, self.observed(r));
+        let v = self.guard_tag(v, o.tag)?;
+        if o.tag == Tag::INT {
+            self.saw(v.val, o.as_int());
+        }
+        Ok(v)
+    }
+    /// Notes what the integer `val` is now.
+    pub(crate) fn saw(&mut self, val: Ref, now: i64) {
+        if val.is_ins() {
+            self.seen.insert(val, now);
+        }
     }
     /// Guards that `v` is falsy (or truthy); gives `falsy` back.
     pub(crate) fn guard_truth(&mut self, v: Tv, falsy: bool) -> Rec<bool> {
@@ -221,7 +233,10 @@ impl Recorder {
                 self.frames[n + 1].func
             };
             if n < last {
-                let live = fr.base + Self::live_at(fr.proto, self.frames[n + 1].call_pc);
+                let mut live = fr.base + Self::live_at(fr.proto, self.frames[n + 1].call_pc);
+                if let Some(receiver) = self.receiver_of(n + 1) {
+                    live = live.max(receiver + 1);
+                }
                 self.each_dirty(from, end.min(live), &mut f);
                 from = end;
             } else {
@@ -229,6 +244,17 @@ impl Recorder {
             }
         }
         end
+    }
+    /// The slot in which the SELFGET that has called frame `n` has put the receiver.
+    fn receiver_of(&self, n: usize) -> Option<i16> {
+        let fr = &self.frames[n];
+        if fr.how != super::How::Meta {
+            return None;
+        }
+        // SAFETY: [CODE] the instruction that called.
+        let (w, op) = unsafe { (*fr.call_pc, traceorus_vm::dispatch::op_at(fr.call_pc)) };
+        let a = (traceorus_base::bytecode::a(w) / 16) as i16;
+        (op == traceorus_base::bytecode::Op::SelfGet).then(|| self.frames[n - 1].base + a + 1)
     }
     fn each_dirty(&self, from: i16, to: i16, f: &mut impl FnMut(i16, Tv)) {
         for slot in from..to {
@@ -271,12 +297,13 @@ impl Recorder {
             base,
             live,
             top: self.multi_top(pc).unwrap_or(Snap::NO_TOP),
-            pcalls: 0,
+            pcalls: self.pcalls,
         });
         Ok(())
     }
     /// Stores every dirty slot that is alive at `pc` to the stack.
     pub(crate) fn flush(&mut self, pc: *const Instr) -> Rec<()> {
+        self.flush_depth()?;
         let mut dirty = Vec::new();
         self.for_dirty(pc, |slot, v| dirty.push((slot, v)));
         for (slot, v) in dirty {

@@ -5,17 +5,17 @@
 //! the values of its constant slots; the own id of a dictionary proves where its entries lie. Ids are never reused.
 
 use traceorus_base::bytecode::{self as bc, Op};
-use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::state::Global;
 use traceorus_vm::{shape, string, table};
 
+use super::meta::{Found, Operand};
 use super::{Cursor, Rec, Recorder, Step, Tv};
 use crate::ir::{CallId, FieldId, IrOp, REF_NONE, Ref, Ty};
 
 /// Longest chain of prototypes that is followed.
-const MAX_CHAIN: usize = 16;
+pub(super) const MAX_CHAIN: usize = 16;
 
 /// A table operand: payload ref and the table that is there now.
 #[derive(Clone, Copy)]
@@ -49,27 +49,25 @@ impl Recorder {
                 Op::SetField => {
                     let key = i.word(2) as *mut Str;
                     let (v, ov) = (self.tv(i.rb())?, self.observed(i.rb()));
-                    self.set_str(i.ra(), key, v, ov)?
+                    match self.table_operand(i.ra())? {
+                        Some(t) => self.set_str(i, t, key, v, ov)?,
+                        None => false,
+                    }
                 }
                 Op::SelfGet => self.self_get(i)?,
                 Op::GetIndex => self.get_index(i)?,
                 Op::SetIndex => {
                     let (k, ok) = (self.tv(i.rb())?, self.observed(i.rb()));
                     let (v, ov) = (self.tv(i.rc())?, self.observed(i.rc()));
-                    self.set_index(i.ra(), k, ok, v, ov)?
+                    self.set_index(i, i.ra(), k, ok, v, ov)?
                 }
                 Op::GetInt => {
                     let n = i64::from(bc::c(i.w) as i16);
                     match self.table_operand(i.rb())? {
                         Some(t) => {
-                            let k = self.buf.k_int(n);
-                            match self.get_int(t, k, n)? {
-                                Some(v) => {
-                                    self.set(i.ra(), v);
-                                    true
-                                }
-                                None => false,
-                            }
+                            let key = self.int_tv(n);
+                            let found = self.find_int(t, key.val, n)?;
+                            self.give_found(i, found, key)?
                         }
                         None => false,
                     }
@@ -78,7 +76,7 @@ impl Recorder {
                     let ok = Value::int(i64::from(bc::b(i.w) as i16));
                     let k = self.konst(ok);
                     let (v, ov) = (self.tv(i.rc())?, self.observed(i.rc()));
-                    self.set_index(i.ra(), k, ok, v, ov)?
+                    self.set_index(i, i.ra(), k, ok, v, ov)?
                 }
                 Op::Len => self.len(i)?,
                 Op::NewRecord => self.new_record(i)?,
@@ -211,18 +209,14 @@ impl Recorder {
             let Some(t) = self.table_operand(rb)? else {
                 return Ok(false);
             };
-            match self.lookup(t, key)? {
-                Some(v) => {
-                    self.set(i.ra(), v);
-                    Ok(true)
-                }
-                None => Ok(false),
-            }
+            let found = self.lookup(t, key)?;
+            let key = self.konst(Value::ptr(key, Tag::STRING));
+            self.give_found(i, found, key)
         }
     }
 
     /// `t[key]` of a short string; `None`: by the helper.
-    pub(super) unsafe fn lookup(&mut self, t: Tab, key: *mut Str) -> Rec<Option<Tv>> {
+    pub(super) unsafe fn lookup(&mut self, t: Tab, key: *mut Str) -> Rec<Option<Found>> {
         // SAFETY: [GC-LIVE] the tables of the chain are reachable from the receiver.
         unsafe {
             let g = self.global();
@@ -242,12 +236,12 @@ impl Recorder {
                     let at = Place::Field(run, n as u16);
                     let v = self.load(at)?;
                     if meta.is_null() && known_meta {
-                        return Ok(Some(v));
+                        return Ok(Some(Found::Value(v)));
                     }
                     let now = run_get((*t.p).hash as *const u64, n as usize);
                     if !now.is_nil() {
                         self.guard_nil(v.tag, false)?;
-                        return Ok(Some(v));
+                        return Ok(Some(Found::Value(v)));
                     }
                     if !known_meta {
                         return Ok(None);
@@ -269,49 +263,12 @@ impl Recorder {
                 }
             }
             if meta.is_null() {
-                return Ok(Some(self.nil()));
+                return Ok(Some(Found::Value(self.nil())));
             }
-            self.inherited_value(g, meta, key)
-        }
-    }
-
-    /// What `__index` of the metatable `mt` says of a missing key.
-    unsafe fn inherited_value(
-        &mut self,
-        g: &mut Global,
-        mut mt: *mut Table,
-        key: *mut Str,
-    ) -> Rec<Option<Tv>> {
-        // SAFETY: [GC-LIVE]
-        unsafe {
-            for _ in 0..MAX_CHAIN {
-                // the metatable: what is its __index?
-                let Some(index) =
-                    self.proto_const(g, mt, g.hot.meta_names[MetaMethod::Index as usize])?
-                else {
-                    return Ok(None);
-                };
-                if index.is_nil() {
-                    return Ok(Some(self.nil()));
-                }
-                if index.tag != Tag::TABLE {
-                    return Ok(None);
-                }
-                let holder = index.as_ptr::<Table>();
-                if !table::table_is_cacheable(holder) {
-                    return Ok(None);
-                }
-                let now = table::table_get_str(holder, key);
-                if !now.is_nil() {
-                    return self.holder_value(g, holder, key, now).map(Some);
-                }
-                self.guard_proto(g, holder)?;
-                mt = (*holder).metatable;
-                if mt.is_null() {
-                    return Ok(Some(self.nil()));
-                }
-            }
-            Ok(None)
+            let o = self.typed(t.r);
+            let k = Value::ptr(key, Tag::STRING);
+            let k = (self.konst(k), k);
+            self.missing(meta, o, k)
         }
     }
 
@@ -350,7 +307,7 @@ impl Recorder {
     }
 
     /// The value, not nil now, of `key` in the prototype `p`.
-    unsafe fn holder_value(
+    pub(super) unsafe fn holder_value(
         &mut self,
         g: &mut Global,
         p: *mut Table,
@@ -378,7 +335,7 @@ impl Recorder {
     }
 
     /// `t[key]` in a dictionary.
-    unsafe fn lookup_dict(&mut self, g: &mut Global, t: Tab, key: *mut Str) -> Rec<Option<Tv>> {
+    unsafe fn lookup_dict(&mut self, g: &mut Global, t: Tab, key: *mut Str) -> Rec<Option<Found>> {
         // SAFETY: [GC-LIVE]
         unsafe {
             let single =
@@ -393,29 +350,38 @@ impl Recorder {
                 let e = self.buf.k_ptr(e as u64);
                 let v = self.load(Place::Entry(e))?;
                 self.guard_nil(v.tag, false)?;
-                return Ok(Some(v));
+                return Ok(Some(Found::Value(v)));
             }
-            let k = self.konst(Value::ptr(key, Tag::STRING));
+            let k = Value::ptr(key, Tag::STRING);
+            let k = (self.konst(k), k);
             self.find_entry(t, k, now)
         }
     }
 
-    /// The value of a key in a dictionary, by a look-up.
-    pub(super) unsafe fn find_entry(&mut self, t: Tab, key: Tv, now: Value) -> Rec<Option<Tv>> {
+    /// The value of a key (of a known type) in a dictionary, by a look-up.
+    pub(super) unsafe fn find_entry(
+        &mut self,
+        t: Tab,
+        key: Operand,
+        now: Value,
+    ) -> Rec<Option<Found>> {
         // SAFETY: [GC-LIVE]
         unsafe {
-            if now.is_nil() && !(*t.p).metatable.is_null() {
-                return Ok(None);
-            }
-            let e = self.dict_find(t, key)?;
+            let e = self.dict_find(t, key.0)?;
+            let meta = (*t.p).metatable;
             if now.is_nil() {
-                self.guard_no_meta(t.r)?;
+                self.guard_which_meta(t)?;
             }
             let v = self.load(Place::Entry(e))?;
+            if now.is_nil() && !meta.is_null() {
+                self.guard_nil(v.tag, true)?;
+                let o = self.typed(t.r);
+                return self.missing(meta, o, key);
+            }
             if !now.is_nil() {
                 self.guard_nil(v.tag, false)?;
             }
-            Ok(Some(v))
+            Ok(Some(Found::Value(v)))
         }
     }
 
@@ -436,13 +402,11 @@ impl Recorder {
         self.rt(IrOp::CallL, id, &[t.r, bits, key.tag])
     }
 
-    /// Register `ra` [key] = v.
-    unsafe fn set_str(&mut self, ra: i16, key: *mut Str, v: Tv, ov: Value) -> Rec<bool> {
+    /// `t[key] = v` of a short string.
+    unsafe fn set_str(&mut self, i: Cursor, t: Tab, key: *mut Str, v: Tv, ov: Value) -> Rec<bool> {
         // SAFETY: [GC-LIVE]
         unsafe {
-            let Some(t) = self.table_operand(ra)? else {
-                return Ok(false);
-            };
+            let k = Value::ptr(key, Tag::STRING);
             let g = self.global();
             let f = (*t.p).hdr.flags;
             let special = flags::TAB_PROTO | flags::TAB_OWN_ID;
@@ -450,9 +414,8 @@ impl Recorder {
                 return Ok(false);
             }
             if f & flags::TAB_DICT != 0 {
-                let k = Value::ptr(key, Tag::STRING);
                 let kv = self.konst(k);
-                return self.store_dict(t, kv, k, v, ov);
+                return self.store_dict(i, t, kv, k, v, ov);
             }
             let meta = (*t.p).metatable;
             let known_meta = (*(*t.p).shape).shape_flags & shape_flags::UNCACHED_META == 0;
@@ -460,13 +423,23 @@ impl Recorder {
             match shape::shape_find(g, (*t.p).shape, key) {
                 Some(n) => {
                     let now = run_get((*t.p).hash as *const u64, n as usize);
-                    if now.is_nil() && !(meta.is_null() && known_meta) {
+                    if now.is_nil() && !known_meta {
                         return Ok(false);
                     }
                     self.guard_shape(t)?;
+                    if now.is_nil() && !meta.is_null() {
+                        let run = self.field(t.r, FieldId::TabHash)?;
+                        let tag = self.load_tag(Place::Field(run, n as u16))?;
+                        self.guard_nil(tag, true)?;
+                        let (o, k) = (self.typed(t.r), (self.konst(k), k));
+                        if let Some(done) = self.store_missing(i, meta, o, k, (v, ov))? {
+                            return Ok(done);
+                        }
+                    }
                     let run = self.field(t.r, FieldId::TabHash)?;
                     let at = Place::Field(run, n as u16);
-                    if !(meta.is_null() && known_meta) {
+                    let plain = meta.is_null() && known_meta;
+                    if !plain && !now.is_nil() {
                         let tag = self.load_tag(at)?;
                         self.guard_nil(tag, false)?;
                     }
@@ -475,15 +448,18 @@ impl Recorder {
                     Ok(true)
                 }
                 None => {
-                    if ov.is_nil() || !known_meta {
+                    if !known_meta {
                         return Ok(false);
                     }
                     if !meta.is_null() {
-                        let name = g.hot.meta_names[MetaMethod::NewIndex as usize];
-                        match self.proto_const(g, meta, name)? {
-                            Some(h) if h.is_nil() => {}
-                            _ => return Ok(false),
+                        self.guard_shape(t)?;
+                        let (o, k) = (self.typed(t.r), (self.konst(k), k));
+                        if let Some(done) = self.store_missing(i, meta, o, k, (v, ov))? {
+                            return Ok(done);
                         }
+                    }
+                    if ov.is_nil() {
+                        return Ok(false);
                     }
                     let before = (*t.p).shape;
                     let n = (*before).nfields;
@@ -541,11 +517,33 @@ impl Recorder {
     }
 
     /// A store into a dictionary, over a value that is not nil.
-    unsafe fn store_dict(&mut self, t: Tab, k: Tv, ok: Value, v: Tv, ov: Value) -> Rec<bool> {
+    unsafe fn store_dict(
+        &mut self,
+        i: Cursor,
+        t: Tab,
+        k: Tv,
+        ok: Value,
+        v: Tv,
+        ov: Value,
+    ) -> Rec<bool> {
         // SAFETY: [GC-LIVE]
         unsafe {
             let special = flags::TAB_PROTO | flags::TAB_OWN_ID;
-            if (*t.p).hdr.flags & special != 0 || table::table_get(t.p, ok).is_nil() {
+            if table::table_get(t.p, ok).is_nil() {
+                let meta = (*t.p).metatable;
+                if meta.is_null() {
+                    return Ok(false);
+                }
+                let k = self.guard_tag(k, ok.tag)?;
+                self.guard_which_meta(t)?;
+                let e = self.dict_find(t, k)?;
+                let tag = self.load_tag(Place::Entry(e))?;
+                self.guard_nil(tag, true)?;
+                let o = self.typed(t.r);
+                let done = self.store_missing(i, meta, o, (k, ok), (v, ov))?;
+                return Ok(done.unwrap_or(false));
+            }
+            if (*t.p).hdr.flags & special != 0 {
                 return Ok(false);
             }
             let k = self.guard_tag(k, ok.tag)?;
@@ -595,13 +593,9 @@ impl Recorder {
             let Some(t) = self.environment((bc::b(i.w) / 8) as usize)? else {
                 return Ok(false);
             };
-            match self.lookup(t, key)? {
-                Some(v) => {
-                    self.set(i.ra(), v);
-                    Ok(true)
-                }
-                None => Ok(false),
-            }
+            let found = self.lookup(t, key)?;
+            let key = self.konst(Value::ptr(key, Tag::STRING));
+            self.give_found(i, found, key)
         }
     }
     unsafe fn set_global(&mut self, i: Cursor) -> Rec<bool> {
@@ -662,15 +656,21 @@ impl Recorder {
                     let m = self.emit(IrOp::LdV, Ty::Ptr, at, REF_NONE)?;
                     let k = self.buf.k_ptr(mt as u64);
                     self.guard(IrOp::Eq, Ty::Ptr, m, k)?;
-                    self.inherited_value(g, mt, key)?
+                    let o = self.tv(i.rb())?;
+                    let k = Value::ptr(key, Tag::STRING);
+                    let k = (self.konst(k), k);
+                    self.missing(mt, o, k)?
                 }
                 _ => None,
             };
-            let Some(v) = found else { return Ok(false) };
+            if found.is_none() {
+                return Ok(false);
+            }
             let recv = self.tv(i.rb())?;
+            self.pin_snap()?;
             self.set(i.ra() + 1, recv);
-            self.set(i.ra(), v);
-            Ok(true)
+            let key = self.konst(Value::ptr(key, Tag::STRING));
+            self.give_found(i, found, key)
         }
     }
 
@@ -686,7 +686,7 @@ impl Recorder {
             let found = match ok.tag {
                 Tag::INT => {
                     let k = self.guard_observed(i.rc())?;
-                    self.get_int(t, k.val, ok.as_int())?
+                    self.find_int(t, k.val, ok.as_int())?
                 }
                 Tag::STRING
                     if (*t.p).hdr.flags & flags::TAB_DICT == 0
@@ -703,35 +703,32 @@ impl Recorder {
                 _ if (*t.p).hdr.flags & flags::TAB_DICT != 0 => {
                     let k = self.guard_observed(i.rc())?;
                     let now = table::table_get(t.p, ok);
-                    self.find_entry(t, k, now)?
+                    self.find_entry(t, (k, ok), now)?
                 }
                 _ => None,
             };
-            match found {
-                Some(v) => {
-                    self.set(i.ra(), v);
-                    Ok(true)
-                }
-                None => Ok(false),
-            }
+            let key = self.tv(i.rc())?;
+            self.give_found(i, found, key)
         }
     }
 
     /// `t[k]` of a computed text, by a call that asks for no shape.
-    unsafe fn get_text(&mut self, t: Tab, k: Ref, ok: Value) -> Rec<Option<Tv>> {
+    unsafe fn get_text(&mut self, t: Tab, k: Ref, ok: Value) -> Rec<Option<Found>> {
         // SAFETY: [GC-LIVE]
         unsafe {
             let nil = table::table_get(t.p, ok).is_nil();
+            let meta = (*t.p).metatable;
             if nil {
-                if !(*t.p).metatable.is_null() {
-                    return Ok(None);
-                }
-                self.guard_no_meta(t.r)?;
+                self.guard_which_meta(t)?;
             }
             let at = self.rt(IrOp::Call, CallId::TabStr, &[t.r, k])?;
             let v = self.result(at, 0)?;
             self.guard_nil(v.tag, nil)?;
-            Ok(Some(if nil { self.nil() } else { v }))
+            if nil && !meta.is_null() {
+                let (o, k) = (self.typed(t.r), self.typed(k));
+                return self.missing(meta, o, (k, ok));
+            }
+            Ok(Some(Found::Value(if nil { self.nil() } else { v })))
         }
     }
 
@@ -754,58 +751,129 @@ impl Recorder {
     }
 
     /// The array element `k`, inside the array part.
-    pub(super) fn element(&mut self, t: Ref, k: Ref) -> Rec<Place> {
-        let cap = self.field(t, FieldId::TabCap)?;
+    pub(super) fn element(&mut self, t: Tab, k: Ref) -> Rec<Place> {
+        let cap = self.field(t.r, FieldId::TabCap)?;
+        // SAFETY: [GC-LIVE] it is an operand of the instruction that is recorded.
+        self.saw(cap, i64::from(unsafe { (*t.p).arr_cap }));
         let cap = self.emit(IrOp::Cast, Ty::Int, cap, REF_NONE)?;
         self.guard(IrOp::Ult, Ty::Int, k, cap)?;
-        let run = self.field(t, FieldId::TabArray)?;
-        let not = self.emit(IrOp::Not, Ty::Int, k, REF_NONE)?;
+        let run = self.field(t.r, FieldId::TabArray)?;
+        let not = self.complement(k)?;
         Ok(Place::Element(run, k, not))
     }
+    /// NOT of an index; constants stay outside, where they become part of addresses.
+    fn complement(&mut self, k: Ref) -> Rec<Ref> {
+        if k.is_ins()
+            && self.buf.at(k).op == IrOp::Add
+            && let Some(c) = self.buf.int(self.buf.at(k).b)
+        {
+            let base = self.buf.at(k).a;
+            let not = self.emit(IrOp::Not, Ty::Int, base, REF_NONE)?;
+            let c = self.buf.k_int(c.wrapping_neg());
+            return self.emit(IrOp::Add, Ty::Int, not, c);
+        }
+        self.emit(IrOp::Not, Ty::Int, k, REF_NONE)
+    }
 
+    /// Guards that element `k` (`ok` now) is one of those that the array's kind tells the type of, if it is: [DENSE]. Its place, and the tag.
+    unsafe fn dense_element(&mut self, t: Tab, k: Ref, ok: i64) -> Rec<Option<(Place, Tag)>> {
+        // SAFETY: [GC-LIVE]
+        unsafe {
+            let tag = Tag(i32::from((*t.p).hdr.extra as i8));
+            let len = (*t.p).arr_len;
+            // of true and false it does not tell much, and changes
+            if matches!(tag, Tag::NIL | Tag::ANY | Tag::TRUE | Tag::FALSE)
+                || !(1..=i64::from(len)).contains(&ok)
+            {
+                return Ok(None);
+            }
+            let kind = self.field(t.r, FieldId::TabKind)?;
+            if self.buf.konst(kind).is_some() {
+                // made here
+                return Ok(None);
+            }
+            let want = self.buf.k(Ty::U8, (*t.p).hdr.extra.into());
+            self.guard(IrOp::Eq, Ty::U8, kind, want)?;
+            let bound = self.field(t.r, FieldId::TabDense)?;
+            self.saw(bound, len.into());
+            let bound = self.emit(IrOp::Cast, Ty::Int, bound, REF_NONE)?;
+            let one = self.buf.k_int(1);
+            let before = self.emit(IrOp::Sub, Ty::Int, k, one)?;
+            self.guard(IrOp::Ult, Ty::Int, before, bound)?;
+            let run = self.field(t.r, FieldId::TabArray)?;
+            Ok(Some((Place::Element(run, k, REF_NONE), tag)))
+        }
+    }
+
+    /// `t[k]`, if no metamethod is called for it.
     pub(super) unsafe fn get_int(&mut self, t: Tab, k: Ref, ok: i64) -> Rec<Option<Tv>> {
         // SAFETY: [GC-LIVE]
         unsafe {
+            match self.find_int(t, k, ok)? {
+                Some(Found::Value(v)) => Ok(Some(v)),
+                _ => Ok(None),
+            }
+        }
+    }
+
+    pub(super) unsafe fn find_int(&mut self, t: Tab, k: Ref, ok: i64) -> Rec<Option<Found>> {
+        // SAFETY: [GC-LIVE]
+        unsafe {
+            if let Some((Place::Element(run, ..), tag)) = self.dense_element(t, k, ok)? {
+                let at = self.emit(IrOp::ARef, Ty::Ptr, run, k)?;
+                let val = self.emit(IrOp::LdV, Ty::of_tag(tag), at, REF_NONE)?;
+                return Ok(Some(Found::Value(self.typed(val))));
+            }
             let meta = (*t.p).metatable;
             let inside = (ok as u64) < u64::from((*t.p).arr_cap);
             if inside {
                 let now = run_get((*t.p).array, ok as usize);
-                if now.is_nil() && !meta.is_null() {
-                    return Ok(None);
-                }
                 self.guard_metatable(t)?;
-                let at = self.element(t.r, k)?;
+                let at = self.element(t, k)?;
                 let v = self.load(at)?;
                 if !meta.is_null() {
-                    self.guard_nil(v.tag, false)?;
+                    self.guard_nil(v.tag, now.is_nil())?;
+                    if now.is_nil() {
+                        return self.int_missing(t, k, ok);
+                    }
                 }
-                return Ok(Some(v));
+                return Ok(Some(Found::Value(v)));
             }
             if (*t.p).hdr.flags & flags::TAB_DICT != 0 {
                 let now = table::table_get_int(t.p, ok);
                 let cap = self.field(t.r, FieldId::TabCap)?;
                 let cap = self.emit(IrOp::Cast, Ty::Int, cap, REF_NONE)?;
                 self.guard(IrOp::Uge, Ty::Int, k, cap)?;
-                let k = self.typed(k);
+                let k = (self.typed(k), Value::int(ok));
                 return self.find_entry(t, k, now);
             }
-            if !meta.is_null() {
-                return Ok(None);
-            }
             // a record has no integer keys outside its array part
-            self.guard_no_meta(t.r)?;
+            self.guard_metatable(t)?;
             let f = self.field(t.r, FieldId::TabFlags)?;
             let bit = self.buf.k(Ty::U8, flags::TAB_DICT.into());
             self.guard(IrOp::BitsZ, Ty::U8, f, bit)?;
             let cap = self.field(t.r, FieldId::TabCap)?;
             let cap = self.emit(IrOp::Cast, Ty::Int, cap, REF_NONE)?;
             self.guard(IrOp::Uge, Ty::Int, k, cap)?;
-            Ok(Some(self.nil()))
+            if !meta.is_null() {
+                return self.int_missing(t, k, ok);
+            }
+            Ok(Some(Found::Value(self.nil())))
+        }
+    }
+    /// `t`, whose metatable is guarded, lacks the integer key `k`.
+    unsafe fn int_missing(&mut self, t: Tab, k: Ref, ok: i64) -> Rec<Option<Found>> {
+        // SAFETY: [GC-LIVE]
+        unsafe {
+            let (o, k) = (self.typed(t.r), self.typed(k));
+            self.missing((*t.p).metatable, o, (k, Value::int(ok)))
         }
     }
 
+    /// Register `ra` [k] = v.
     pub(super) unsafe fn set_index(
         &mut self,
+        i: Cursor,
         ra: i16,
         k: Tv,
         ok: Value,
@@ -817,15 +885,15 @@ impl Recorder {
             let Some(t) = self.table_operand(ra)? else {
                 return Ok(false);
             };
-            Ok(self.set_in_line(t, ra, k, ok, v, ov)? || self.set_any(t, k, ok, v)?)
+            Ok(self.set_in(i, t, k, ok, v, ov)? || self.set_any(t, k, ok, v)?)
         }
     }
 
-    /// The cases of [`Recorder::set_index`] without a call.
-    unsafe fn set_in_line(
+    /// `t[k] = v` where that is possible in line, or by calling a metamethod.
+    pub(super) unsafe fn set_in(
         &mut self,
+        i: Cursor,
         t: Tab,
-        ra: i16,
         k: Tv,
         ok: Value,
         v: Tv,
@@ -836,31 +904,46 @@ impl Recorder {
             let dict = (*t.p).hdr.flags & flags::TAB_DICT != 0;
             if ok.tag != Tag::INT {
                 if dict && matches!(ok.tag, Tag::STRING | Tag::TABLE) {
-                    return self.store_dict(t, k, ok, v, ov);
+                    return self.store_dict(i, t, k, ok, v, ov);
                 }
-                if !dict && ok.tag == Tag::STRING && k.val.is_const() {
-                    return self.set_str(ra, ok.as_ptr(), v, ov);
+                let short = ok.tag == Tag::STRING && string::str_is_short(ok.as_ptr());
+                if !dict && short && k.val.is_const() {
+                    return self.set_str(i, t, ok.as_ptr(), v, ov);
                 }
                 return Ok(false);
             }
             let n = ok.as_int();
             if n as u64 >= u64::from((*t.p).arr_cap) {
-                if !dict {
+                let meta = (*t.p).metatable;
+                if !dict && meta.is_null() {
                     return Ok(false);
                 }
                 let k = self.guard_tag(k, Tag::INT)?;
                 let cap = self.field(t.r, FieldId::TabCap)?;
                 let cap = self.emit(IrOp::Cast, Ty::Int, cap, REF_NONE)?;
-                if table::table_get(t.p, ok).is_nil() {
-                    return Ok(false);
-                }
                 self.guard(IrOp::Uge, Ty::Int, k.val, cap)?;
-                return self.store_dict(t, k, ok, v, ov);
+                if dict {
+                    return self.store_dict(i, t, k, ok, v, ov);
+                }
+                self.guard_metatable(t)?;
+                let f = self.field(t.r, FieldId::TabFlags)?;
+                let bit = self.buf.k(Ty::U8, flags::TAB_DICT.into());
+                self.guard(IrOp::BitsZ, Ty::U8, f, bit)?;
+                let o = self.typed(t.r);
+                let done = self.store_missing(i, meta, o, (k, ok), (v, ov))?;
+                return Ok(done.unwrap_or(false));
             }
             let now = run_get((*t.p).array, n as usize);
             let meta = (*t.p).metatable;
             if now.is_nil() && !meta.is_null() {
-                return Ok(false);
+                let k = self.guard_tag(k, Tag::INT)?;
+                self.guard_metatable(t)?;
+                let at = self.element(t, k.val)?;
+                let tag = self.load_tag(at)?;
+                self.guard_nil(tag, true)?;
+                let o = self.typed(t.r);
+                let done = self.store_missing(i, meta, o, (k, ok), (v, ov))?;
+                return Ok(done.unwrap_or(false));
             }
             let kind = (*t.p).hdr.extra;
             let fits = kind == ov.tag.byte() as u8 || kind == Tag::ANY.byte() as u8;
@@ -869,13 +952,45 @@ impl Recorder {
             }
             let k = self.guard_tag(k, Tag::INT)?;
             let v = self.storable(v, ov)?;
+            if kind == ov.tag.byte() as u8
+                && let Some((Place::Element(run, ..), _)) = self.dense_element(t, k.val, n)?
+            {
+                // over an element of the same type
+                self.barrier(t.r, v)?;
+                let at = self.emit(IrOp::ARef, Ty::Ptr, run, k.val)?;
+                let ty = self.buf.ty(v.val);
+                self.emit(IrOp::StV, ty, at, v.val)?;
+                return Ok(true);
+            }
             self.guard_metatable(t)?;
-            if !ov.is_nil() {
+            // [DENSE] a nil
+            let mut pop = false;
+            if ov.is_nil() {
+                let len = self.field(t.r, FieldId::TabLen)?;
+                let len = self.emit(IrOp::Cast, Ty::Int, len, REF_NONE)?;
+                let one = self.buf.k_int(1);
+                let hint = i64::from((*t.p).arr_len);
+                if kind == Tag::ANY.byte() as u8 {
+                    let f = self.field(t.r, FieldId::TabKind)?;
+                    let want = self.buf.k(Ty::U8, kind.into());
+                    self.guard(IrOp::Eq, Ty::U8, f, want)?;
+                } else if n == hint && n != 0 {
+                    self.guard(IrOp::Eq, Ty::Int, k.val, len)?;
+                    let zero = self.buf.k_int(0);
+                    self.guard(IrOp::Ne, Ty::Int, k.val, zero)?;
+                    pop = true;
+                } else if n == 0 || n > hint {
+                    let before = self.emit(IrOp::Sub, Ty::Int, k.val, one)?;
+                    self.guard(IrOp::Uge, Ty::Int, before, len)?;
+                } else {
+                    return Ok(false);
+                }
+            } else {
                 let f = self.field(t.r, FieldId::TabKind)?;
                 let want = self.buf.k(Ty::U8, kind.into());
                 self.guard(IrOp::Eq, Ty::U8, f, want)?;
             }
-            let at = self.element(t.r, k.val)?;
+            let at = self.element(t, k.val)?;
             if !meta.is_null() {
                 let tag = self.load_tag(at)?;
                 self.guard_nil(tag, false)?;
@@ -893,10 +1008,25 @@ impl Recorder {
             }
             self.barrier(t.r, v)?;
             self.store(at, v)?;
-            if append {
+            if append || pop {
                 let at = self.emit(IrOp::FRef, Ty::Ptr, t.r, Self::lit(FieldId::TabLen as u16))?;
-                let n = self.emit(IrOp::Cast, Ty::U32, k.val, REF_NONE)?;
+                let one = self.buf.k_int(1);
+                let n = if pop {
+                    self.emit(IrOp::Sub, Ty::Int, k.val, one)?
+                } else {
+                    k.val
+                };
+                let n = self.emit(IrOp::Cast, Ty::U32, n, REF_NONE)?;
                 self.emit(IrOp::FSt, Ty::U32, at, n)?;
+                if pop {
+                    let at = self.emit(
+                        IrOp::FRef,
+                        Ty::Ptr,
+                        t.r,
+                        Self::lit(FieldId::TabDense as u16),
+                    )?;
+                    self.emit(IrOp::FSt, Ty::U32, at, n)?;
+                }
             }
             Ok(true)
         }
@@ -913,7 +1043,11 @@ impl Recorder {
                     let v = self.guard_observed(i.rb())?;
                     self.field(v.val, FieldId::StrLen)?
                 }
-                Tag::TABLE if (*o.as_ptr::<Table>()).metatable.is_null() => {
+                Tag::TABLE if !(*o.as_ptr::<Table>()).metatable.is_null() => {
+                    let v = self.tv(i.rb())?;
+                    return self.len_event(i, (v, o));
+                }
+                Tag::TABLE => {
                     let v = self.guard_observed(i.rb())?;
                     self.guard_no_meta(v.val)?;
                     self.emit(

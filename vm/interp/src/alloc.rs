@@ -350,6 +350,14 @@ fn set_list<M: Masm>(g: &mut Gen<M>, op: Op) {
         g.m.jump(fits);
     });
     g.m.branch(Cond::AboveEq, B64, M::T7, M::T0, grow);
+    // [DENSE] all elements that have been announced, or more
+    g.m.branch(Cond::Below, B32, M::T7, at(M::T4, tab!(arr_len)), slow);
+    let later = g.cold(move |g| {
+        let kind = at(M::T4, offset_of!(GcHeader, extra) as i32);
+        g.m.branch_mem(Cond::Eq, B8, kind, NIL, slow);
+        g.m.jump(fits);
+    });
+    g.m.branch(Cond::Ne, B32, M::T5, 0, later);
     g.m.bind(fits);
     g.m.lea(d(M::T3), at_index(M::BASE, M::T1, Scale::S1, 16));
     // payloads go up from T5, tags down from T1; the kind is in T7
@@ -359,15 +367,18 @@ fn set_list<M: Masm>(g: &mut Gen<M>, op: Op) {
     g.m.lea(d(M::T5), at_index(M::T0, M::T5, Scale::S8, 8));
     let kind = at(M::T4, offset_of!(GcHeader, extra) as i32);
     g.m.load(LoadKind::S8To32, d(M::T7), kind);
-    let (again, same) = (g.m.new_label(), g.m.new_label());
-    let other = g.cold(move |g| {
-        g.m.branch(Cond::Eq, B32, M::T0, NIL, same);
-        let first = g.m.new_label();
-        g.m.branch(Cond::Eq, B32, M::T7, NIL, first);
+    let (again, same, known) = (g.m.new_label(), g.m.new_label(), g.m.new_label());
+    // the first element decides; a nil is a hole [DENSE]
+    let fresh = g.cold(move |g| {
+        g.m.load(U32, d(M::T7), at(M::T3, 8));
+        g.m.branch(Cond::Ne, B32, M::T7, NIL, known);
         g.m.mov_imm(d(M::T7), i64::from(Tag::ANY.0));
-        g.m.jump(same);
-        g.m.bind(first);
-        g.m.mov(d(M::T7), M::T0);
+        g.m.jump(known);
+    });
+    g.m.branch(Cond::Eq, B32, M::T7, NIL, fresh);
+    g.m.bind(known);
+    let other = g.cold(move |g| {
+        g.m.mov_imm(d(M::T7), i64::from(Tag::ANY.0));
         g.m.jump(same);
     });
     g.m.bind(again);

@@ -706,7 +706,12 @@ fn set_element<M: Masm>(g: &mut Gen<M>, slow: Label, outside: Label) {
         g.m.jump(same);
     });
     let nil = g.cold(move |g| {
-        let over = g.m.new_label();
+        let (over, clear, last, nothing) = (
+            g.m.new_label(),
+            g.m.new_label(),
+            g.m.new_label(),
+            g.m.new_label(),
+        );
         g.m.branch_mem(
             Cond::Ne,
             B8,
@@ -714,10 +719,23 @@ fn set_element<M: Masm>(g: &mut Gen<M>, slow: Label, outside: Label) {
             NIL,
             over,
         );
-        no_newindex(g, M::T4, over, slow);
+        no_newindex(g, M::T4, nothing, slow);
+        g.m.bind(nothing);
+        g.next(1);
+        // [DENSE]
         g.m.bind(over);
+        g.m.branch_mem(Cond::Eq, B8, at(M::T4, KIND), i64::from(Tag::ANY.0), clear);
+        g.m.branch(Cond::Eq, B32, M::T6, 0, clear);
+        g.m.branch(Cond::Above, B32, M::T6, at(M::T4, LEN), clear);
+        g.m.branch(Cond::Eq, B32, M::T6, at(M::T4, LEN), last);
+        g.m.store_imm(B8, at(M::T4, KIND), Tag::ANY.0);
+        g.m.bind(clear);
         g.m.store(B8, at_index(M::T5, M::T2, Scale::S1, 0), M::T7);
         g.next(1);
+        g.m.bind(last);
+        g.m.alu(AluOp::Sub, B32, d(M::T0), M::T6, 1);
+        g.m.store(B32, at(M::T4, LEN), M::T0);
+        g.m.jump(clear);
     });
     g.m.branch(Cond::Eq, B32, M::T7, NIL, nil);
     g.m.branch_mem(

@@ -102,15 +102,23 @@ impl Census {
     }
 }
 
-/// Kind of slots `0..cap`.
-pub(super) unsafe fn array_kind(p: *mut u64, cap: u32) -> u8 {
+/// Kind of slots `0..cap` if the border hint is `len`.
+pub(super) unsafe fn array_kind(p: *mut u64, cap: u32, len: u32) -> u8 {
     // SAFETY: the caller promises that the slots exist.
     let tags =
         unsafe { core::slice::from_raw_parts((p as *const u8).sub(cap as usize), cap as usize) };
     let nil = Tag::NIL.0 as u8;
+    // [DENSE] tags go down
+    let (above, rest) = tags.split_at((cap - 1).saturating_sub(len) as usize);
+    let (dense, zero) = rest.split_at(rest.len() - 1);
     match tags.iter().copied().find(|&b| b != nil) {
         None => nil,
-        Some(first) if tags.iter().all(|&b| b == first || b == nil) => first,
+        Some(first)
+            if dense.iter().all(|&b| b == first)
+                && above.iter().chain(zero).all(|&b| b == first || b == nil) =>
+        {
+            first
+        }
         Some(_) => Tag::ANY.0 as u8,
     }
 }
@@ -163,7 +171,7 @@ pub(super) unsafe fn array_resize(g: &mut Global, t: *mut Table, cap: u32, room:
             }
             (*t).array = new;
             if (*t).hdr.extra == Tag::ANY.0 as u8 {
-                (*t).hdr.extra = array_kind(new, cap);
+                (*t).hdr.extra = array_kind(new, cap, (*t).arr_len);
             }
         }
         (*t).arr_cap = cap;
@@ -212,7 +220,7 @@ pub(super) unsafe fn array_grow(g: &mut Global, t: *mut Table, cap: u32) -> bool
         }
         (*t).array = new;
         if (*t).hdr.extra == Tag::ANY.0 as u8 {
-            (*t).hdr.extra = array_kind(new, cap);
+            (*t).hdr.extra = array_kind(new, cap, (*t).arr_len);
         }
         (*t).arr_cap = cap;
         touch(g, t);
@@ -273,7 +281,10 @@ pub unsafe fn table_resize(
         let cap = if narr == 0 { 0 } else { narr as u32 + 1 };
         if cap != (*t).arr_cap {
             array_resize(g, t, cap, 0);
-            (*t).arr_len = narr as u32;
+            // [DENSE]
+            if matches!((*t).hdr.extra, k if k == Tag::ANY.0 as u8 || k == Tag::NIL.0 as u8) {
+                (*t).arr_len = narr as u32;
+            }
         }
         if is_dict(t) {
             let d = (*t).hash as *mut Dict;

@@ -9,6 +9,8 @@
 //!   use (index 0 counts as used), integer keys of the dictionary included, which then move over. Shrinks by
 //!   the same rule, only when a new key finds the dictionary full. `arr_len` is a hint for the border.
 //! * **Array kind** (`hdr.extra`): `NIL`, one tag, or `ANY`; widened by stores, narrowed when the array moves.
+//! * **[DENSE]** If the kind is one tag, elements `1..=arr_len` have that tag; all others have it or are nil. So a nil stored below `arr_len` makes
+//!   the kind `ANY`, one stored at `arr_len` lowers that, and nothing raises `arr_len` that does not know what it passes.
 //! * **Order of `next`:** array from index 0, fields or dictionary entries in insertion order.
 //! * **Metamethod cache:** inserting a key, or giving a value to a key that has none, clears `meta_absent`.
 //!   Array elements do not count.

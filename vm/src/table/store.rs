@@ -591,15 +591,44 @@ pub(super) unsafe fn array_store(g: &mut Global, t: *mut Table, i: usize, v: Val
     unsafe {
         let kind = (*t).hdr.extra;
         let tag = v.tag.byte() as u8;
-        if kind != tag && !v.is_nil() {
-            (*t).hdr.extra = if kind == Tag::NIL.0 as u8 {
-                tag
-            } else {
-                Tag::ANY.0 as u8
+        let len = (*t).arr_len;
+        const NONE: u8 = Tag::NIL.0 as u8;
+        const ANY: u8 = Tag::ANY.0 as u8;
+        if v.is_nil() {
+            // [DENSE]
+            if kind != ANY && i != 0 && i <= len as usize {
+                if i == len as usize {
+                    (*t).arr_len = len - 1;
+                } else if kind != NONE {
+                    (*t).hdr.extra = ANY;
+                }
+            }
+        } else {
+            let now = match kind {
+                _ if kind == tag => tag,
+                // otherwise what was announced is not there yet
+                NONE if len == 0 => tag,
+                _ => ANY,
             };
+            (*t).hdr.extra = now;
+            if now != ANY && i == len as usize + 1 {
+                (*t).arr_len = i as u32;
+            }
         }
         run_set((*t).array, i, v);
         barrier(g, t, v);
+    }
+}
+
+/// Says that an array part has been filled, one by one, up to `len`: the border hint, and the kind if there are no holes.
+///
+/// # Safety
+/// [GC-LIVE] the table is alive, `len` is below its capacity and element `len` is there.
+pub unsafe fn table_settle(t: *mut Table, len: u32) {
+    // SAFETY: [GC-LIVE]; the slots exist.
+    unsafe {
+        (*t).hdr.extra = array_kind((*t).array, (*t).arr_cap, len);
+        (*t).arr_len = len;
     }
 }
 

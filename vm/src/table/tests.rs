@@ -142,6 +142,10 @@ unsafe fn check(g: &mut Global, t: *mut Table) {
                 tag == Tag::NIL || kind == Tag::ANY || tag == kind,
                 "{kind:?} {tag:?}"
             );
+            // [DENSE]
+            let dense = i != 0 && i <= (*t).arr_len as usize;
+            let one = kind != Tag::ANY && kind != Tag::NIL;
+            assert!(!one || !dense || tag == kind, "{i}: {kind:?} {tag:?}");
         }
         assert!((*t).arr_len < (*t).arr_cap.max(1));
         if (*t).hdr.flags & flags::TAB_DICT != 0 {
@@ -885,7 +889,7 @@ fn ids_run_out() {
 #[test]
 fn array_kinds() {
     let mut g = State::new();
-    let t = g.table(8, 0);
+    let t = g.table(0, 0);
     let kind = |t: *mut Table| unsafe { Tag(i32::from((*t).hdr.extra as i8)) };
     assert_eq!(kind(t), Tag::NIL);
     g.seti(t, 1, Value::NIL);
@@ -893,18 +897,51 @@ fn array_kinds() {
     g.seti(t, 1, Value::int(1));
     g.seti(t, 2, Value::int(2));
     assert_eq!(kind(t), Tag::INT);
-    g.seti(t, 1, Value::NIL);
-    assert_eq!(kind(t), Tag::INT);
+    // The last element goes, or one behind it.
+    let len = |t: *mut Table| unsafe { (*t).arr_len };
+    g.seti(t, 2, Value::NIL);
+    g.seti(t, 5, Value::int(5));
+    g.seti(t, 5, Value::NIL);
+    assert_eq!((kind(t), len(t)), (Tag::INT, 1));
+    g.seti(t, 2, Value::int(2));
+    g.seti(t, 3, Value::int(3));
+    assert_eq!((kind(t), len(t)), (Tag::INT, 3));
+    // A hole.
+    g.seti(t, 2, Value::NIL);
+    assert_eq!(kind(t), Tag::ANY);
     g.seti(t, 3, Value::float(0.5));
     assert_eq!(kind(t), Tag::ANY);
     // Homogeneous again by the time the array moves.
-    for i in 1..=8 {
+    for i in 1..=9 {
         g.seti(t, i, Value::float(0.0));
     }
-    g.seti(t, 9, Value::float(0.0));
     assert_eq!(kind(t), Tag::FLOAT);
     unsafe { table_array_store_slow(&mut g, t, 10, Value::TRUE) };
     assert_eq!(kind(t), Tag::ANY);
+    // What a constructor announced, and something else first.
+    let t = g.table(8, 0);
+    g.seti(t, 3, Value::int(1));
+    assert_eq!(kind(t), Tag::ANY);
+    for i in 1..=8 {
+        g.seti(t, i, Value::int(i));
+    }
+    unsafe { table_settle(t, 8) };
+    assert_eq!((kind(t), len(t)), (Tag::INT, 8));
+    g.seti(t, 7, Value::NIL);
+    unsafe { table_settle(t, 8) };
+    assert_eq!((kind(t), len(t)), (Tag::ANY, 8));
+    // Elements behind the hint are found one by one.
+    let t = g.table(0, 0);
+    for i in (1..=30).rev() {
+        g.seti(t, i, Value::int(i));
+    }
+    unsafe { table_resize(&mut g, t, 40, 0).unwrap() };
+    if kind(t) == Tag::INT {
+        for i in 1..=i64::from(len(t)) {
+            assert!(unsafe { !table_get_int(t, i).is_nil() });
+        }
+    }
+    unsafe { assert_eq!(table_len(t), 30) };
 }
 
 #[test]

@@ -37,7 +37,18 @@ pub unsafe fn table_len(t: *mut Table) -> u64 {
                 return u64::from(n);
             }
             // The hint is 0 or present.
-            if hint < last {
+            let kind = (*t).hdr.extra;
+            if kind != Tag::ANY.0 as u8 && kind != Tag::NIL.0 as u8 {
+                // [DENSE] nothing may be skipped
+                let mut n = hint;
+                while n < last && !nil(n + 1) {
+                    n += 1;
+                }
+                (*t).arr_len = n;
+                if n < last {
+                    return u64::from(n);
+                }
+            } else if hint < last {
                 if nil(hint + 1) {
                     return u64::from(hint);
                 }

@@ -15,6 +15,7 @@ use traceorus_base::bytecode::{self as bc, MULTI};
 use traceorus_base::fastfn::FastFn;
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
+use traceorus_vm::call::{native_pcall, native_xpcall};
 
 use super::{Cursor, Rec, Recorder, Step, Tv};
 use crate::ir::{CallId, IrOp, REF_NONE, Ref, Ty};
@@ -43,6 +44,15 @@ impl Recorder {
                 nargs,
                 wanted: bc::c(i.w),
             };
+            let code = (*c.f).func as usize;
+            let delta = match code {
+                x if x == native_pcall as *const () as usize => 1,
+                x if x == native_xpcall as *const () as usize => 2,
+                _ => 0,
+            };
+            if delta != 0 && self.protected_call(i, f, nargs, delta)? {
+                return Ok(Step::More);
+            }
             let id = FastFn::from_u32((*c.f).hdr.word);
             if id == FastFn::Other {
                 return self.generic(i);

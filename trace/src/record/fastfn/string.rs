@@ -348,7 +348,7 @@ impl Recorder {
                 len += match o.tag {
                     Tag::STRING => str_bytes(o.as_ptr()).len(),
                     Tag::INT | Tag::FLOAT => fmt_number(o).as_bytes().len(),
-                    _ => return self.generic(i),
+                    _ => return self.concat_event(i),
                 };
             }
             if len > MAX_TEXT {
@@ -374,6 +374,31 @@ impl Recorder {
             };
             self.set(i.ra(), v);
             Ok(Step::More)
+        }
+    }
+
+    /// Strings and numbers together, for [`Recorder::concat_event`]; `None`: their text is too long.
+    pub(in crate::record) unsafe fn join_values(&mut self, ops: &[(Tv, Value)]) -> Rec<Option<Tv>> {
+        // SAFETY: [GC-LIVE] operands are in slots.
+        unsafe {
+            let mut len = 0;
+            let mut pieces = Vec::new();
+            for &(v, o) in ops {
+                len += match o.tag {
+                    Tag::STRING => str_bytes(o.as_ptr()).len(),
+                    _ => fmt_number(o).as_bytes().len(),
+                };
+                let v = self.guard_tag(v, o.tag)?;
+                pieces.push(match self.buf.ty(v.val) {
+                    Ty::Int => Piece::Int(v.val),
+                    Ty::Float => Piece::Float(v.val),
+                    _ => Piece::Str(v.val),
+                });
+            }
+            if len > MAX_TEXT {
+                return Ok(None);
+            }
+            self.join(&pieces).map(Some)
         }
     }
 

@@ -1,0 +1,538 @@
+//! Calls of metamethods that are Lua functions: inlined, in a frame of kind CONT above the running one, as `vm::call::call_meta` and
+//! the interpreter make it. The instruction goes on when that frame ends ([`Recorder::end_event`]).
+//!
+//! What an operand's metatable has for an event is a fact of its shape and of the id of the metatable, or of the metatable of its
+//! basic type. What cannot be had that way, and metamethods that are native functions, is left to the instruction's helper.
+
+use traceorus_base::bytecode::{self as bc, Op};
+use traceorus_base::frame::{self, kind};
+use traceorus_base::meta::MetaMethod;
+use traceorus_base::objects::*;
+use traceorus_base::{Tag, Value};
+use traceorus_vm::arith::ArithOp;
+use traceorus_vm::{dispatch, table};
+
+use super::call::Callee;
+use super::table::Tab;
+use super::{Cursor, How, Rec, Recorder, Slot, Step, Tv};
+use crate::ir::{FieldId, IrOp, Ty};
+
+/// Frames of one function on a trace, if metamethods begin them.
+const MAX_DEPTH: usize = 3;
+
+/// What there is for an event.
+pub(super) enum Handler {
+    /// Nothing.
+    None,
+    /// This value, a table for instance.
+    Value(Value),
+    /// This function; its value now.
+    Call(Tv, Value),
+}
+
+/// What becomes of an access to a table.
+pub(super) enum Found {
+    /// The value.
+    Value(Tv),
+    /// This function (its value now) is called with this object and the key.
+    Call(Tv, Value, Tv),
+}
+
+/// An operand: in the trace, and now.
+pub(super) type Operand = (Tv, Value);
+
+impl Recorder {
+    /// Guards which metatable `t` has (null: none).
+    pub(super) unsafe fn guard_which_meta(&mut self, t: Tab) -> Rec<*mut Table> {
+        // SAFETY: [GC-LIVE] as `instruction`.
+        unsafe {
+            let mt = (*t.p).metatable;
+            if mt.is_null() {
+                self.guard_no_meta(t.r)?;
+                return Ok(mt);
+            }
+            let by_shape = (*t.p).hdr.flags & flags::TAB_DICT == 0
+                && (*(*t.p).shape).shape_flags & shape_flags::UNCACHED_META == 0;
+            if by_shape {
+                self.guard_shape(t)?;
+            } else {
+                let m = self.field(t.r, FieldId::TabMeta)?;
+                let k = self.buf.k_ptr(mt as u64);
+                self.guard(IrOp::Eq, Ty::Ptr, m, k)?;
+            }
+            self.keep.push(Value::ptr(mt, Tag::TABLE));
+            Ok(mt)
+        }
+    }
+
+    /// What the metatable `mt` (null: none), which is guarded, has for an event; `None`: that may change.
+    pub(super) unsafe fn handler_in(
+        &mut self,
+        mt: *mut Table,
+        ev: MetaMethod,
+    ) -> Rec<Option<Handler>> {
+        // SAFETY: [GC-LIVE] the caller has it from a live value.
+        unsafe {
+            if mt.is_null() {
+                return Ok(Some(Handler::None));
+            }
+            let g = self.global();
+            let name = g.hot.meta_names[ev as usize];
+            if !table::table_is_cacheable(mt) {
+                return Ok(None);
+            }
+            let now = table::table_get_str(mt, name);
+            if now.is_nil() || now.tag != Tag::FUNCTION {
+                return Ok(self.proto_const(g, mt, name)?.map(|v| match v.is_nil() {
+                    true => Handler::None,
+                    false => Handler::Value(v),
+                }));
+            }
+            let v = self.holder_value(g, mt, name, now)?;
+            let v = self.guard_tag(v, Tag::FUNCTION)?;
+            Ok(Some(Handler::Call(v, now)))
+        }
+    }
+
+    /// What an operand has for an event.
+    pub(super) unsafe fn handler(&mut self, v: Operand, ev: MetaMethod) -> Rec<Option<Handler>> {
+        // SAFETY: [GC-LIVE] as `instruction`.
+        unsafe {
+            let (v, o) = v;
+            let mt = match o.tag {
+                Tag::TABLE => {
+                    let r = self.guard_tag(v, o.tag)?.val;
+                    self.guard_which_meta(Tab { r, p: o.as_ptr() })?
+                }
+                Tag::INT | Tag::FLOAT | Tag::STRING | Tag::NIL | Tag::TRUE | Tag::FALSE => {
+                    self.guard_tag(v, o.tag)?;
+                    self.guard_type_meta(o.tag)?
+                }
+                _ => return Ok(None),
+            };
+            self.handler_in(mt, ev)
+        }
+    }
+
+    /// The handler of the first operand that has one.
+    unsafe fn handler_of(
+        &mut self,
+        x: Operand,
+        y: Option<Operand>,
+        ev: MetaMethod,
+    ) -> Rec<Option<Handler>> {
+        // SAFETY: as `handler`.
+        unsafe {
+            match (self.handler(x, ev)?, y) {
+                (Some(Handler::None), Some(y)) => self.handler(y, ev),
+                (h, _) => Ok(h),
+            }
+        }
+    }
+
+    /// Inlines the call of `f` (now `of`) for the instruction at `i`, with its function slot at register `at` (`None`: above the
+    /// frame). False: by the helper; nothing has been emitted that has an effect.
+    pub(super) unsafe fn call_event(
+        &mut self,
+        i: Cursor,
+        f: Tv,
+        of: Value,
+        args: &[Tv],
+        at: Option<i16>,
+    ) -> Rec<bool> {
+        // SAFETY: [GC-LIVE] the metatable keeps the function alive.
+        unsafe {
+            let closure = of.as_ptr::<LuaClosure>();
+            if of.tag != Tag::FUNCTION || (*closure).hdr.kind != ObjKind::LuaClosure as u8 {
+                return Ok(false);
+            }
+            let proto = (*closure).proto;
+            let same = self.frames.iter().filter(|x| x.proto == proto).count();
+            let deep = self.frames.len() as u32 > self.params.maxdepth;
+            if same >= MAX_DEPTH || deep {
+                return Ok(false);
+            }
+            let known = self.guard_function(f, closure)?;
+            let caller = self.frame();
+            let at = at.unwrap_or(i16::from((*caller.proto).frame_size));
+            let func = caller.base + at;
+            let nargs = args.len() as i16;
+            if !self.room_to_call(func, proto, nargs)? {
+                return Ok(false);
+            }
+            for (k, &v) in args.iter().enumerate() {
+                self.put_slot(func + 1 + k as i16, Slot::Known { v, dirty: true });
+            }
+            self.enter_frame(Callee {
+                func,
+                val: f.val,
+                closure,
+                known,
+                nargs,
+                word: frame::word(kind::CONT, i.pc as u64, at as u64 + 1),
+                call_pc: i.pc,
+                how: How::Meta,
+            })?;
+            Ok(true)
+        }
+    }
+
+    /// An instruction whose operands are not what it works on by itself: the metamethod of one of them.
+    pub(super) unsafe fn event(
+        &mut self,
+        i: Cursor,
+        ev: MetaMethod,
+        x: Operand,
+        y: Operand,
+    ) -> Rec<bool> {
+        // SAFETY: as `handler`.
+        unsafe {
+            match self.handler_of(x, Some(y), ev)? {
+                Some(Handler::Call(f, of)) => self.call_event(i, f, of, &[x.0, y.0], None),
+                _ => Ok(false),
+            }
+        }
+    }
+
+    /// Arithmetic of operands that are not both numbers.
+    pub(super) unsafe fn arith_event(
+        &mut self,
+        i: Cursor,
+        op: ArithOp,
+        x: Operand,
+        y: Operand,
+    ) -> Rec<Step> {
+        // SAFETY: as `handler`.
+        unsafe {
+            // strings may be numerals
+            let object = x.1.tag == Tag::TABLE || y.1.tag == Tag::TABLE;
+            if object && self.event(i, op.event(), x, y)? {
+                return Ok(Step::More);
+            }
+            self.generic(i)
+        }
+    }
+
+    /// `#t` of a table with a metatable.
+    pub(super) unsafe fn len_event(&mut self, i: Cursor, x: Operand) -> Rec<bool> {
+        // SAFETY: as `handler`.
+        unsafe {
+            match self.handler(x, MetaMethod::Len)? {
+                Some(Handler::Call(f, of)) => self.call_event(i, f, of, &[x.0, x.0], None),
+                Some(Handler::None) => {
+                    let t = self.guard_tag(x.0, Tag::TABLE)?.val;
+                    let id = crate::ir::CallId::TabLen;
+                    let n = self.emit(IrOp::CallL, Ty::Int, t, Self::lit(id as u16))?;
+                    let v = self.typed(n);
+                    self.set(i.ra(), v);
+                    Ok(true)
+                }
+                _ => Ok(false),
+            }
+        }
+    }
+
+    /// `x == y` of two tables that are not the same. False: by the helper.
+    pub(super) unsafe fn equal_event(&mut self, i: Cursor, x: Operand, y: Operand) -> Rec<bool> {
+        // SAFETY: as `handler`.
+        unsafe {
+            match self.handler_of(x, Some(y), MetaMethod::Eq)? {
+                Some(Handler::Call(f, of)) => self.call_event(i, f, of, &[x.0, y.0], None),
+                Some(Handler::None) => Ok(true),
+                _ => Ok(false),
+            }
+        }
+    }
+
+    /// What `__index` of the metatable `mt` of `o` says of the key `k`, which `o` lacks; `o` is what the function would get.
+    pub(super) unsafe fn missing(
+        &mut self,
+        mut mt: *mut Table,
+        mut o: Tv,
+        k: Operand,
+    ) -> Rec<Option<Found>> {
+        // SAFETY: [GC-LIVE] the tables of the chain are reachable from the receiver.
+        unsafe {
+            for _ in 0..super::table::MAX_CHAIN {
+                let holder = match self.handler_in(mt, MetaMethod::Index)? {
+                    Some(Handler::None) => return Ok(Some(Found::Value(self.nil()))),
+                    Some(Handler::Call(f, of)) => return Ok(Some(Found::Call(f, of, o))),
+                    Some(Handler::Value(v)) if v.tag == Tag::TABLE => v,
+                    _ => return Ok(None),
+                };
+                o = self.konst(holder);
+                let t = Tab {
+                    r: o.val,
+                    p: holder.as_ptr(),
+                };
+                if (*t.p).hdr.flags & flags::TAB_WEAK != 0 {
+                    return Ok(None);
+                }
+                match k.1.tag {
+                    Tag::STRING if k.0.val.is_const() => {
+                        let key = k.1.as_ptr::<Str>();
+                        if !table::table_is_cacheable(t.p) {
+                            return Ok(None);
+                        }
+                        let g = self.global();
+                        let now = table::table_get_str(t.p, key);
+                        if !now.is_nil() {
+                            return Ok(Some(Found::Value(self.holder_value(g, t.p, key, now)?)));
+                        }
+                        self.guard_proto(g, t.p)?;
+                        mt = (*t.p).metatable;
+                        if mt.is_null() {
+                            return Ok(Some(Found::Value(self.nil())));
+                        }
+                    }
+                    Tag::INT => return self.find_int(t, k.0.val, k.1.as_int()),
+                    _ => return Ok(None),
+                }
+            }
+            Ok(None)
+        }
+    }
+
+    /// Register A of `i` becomes what was found for `key`. False: by the helper.
+    pub(super) unsafe fn give_found(
+        &mut self,
+        i: Cursor,
+        found: Option<Found>,
+        key: Tv,
+    ) -> Rec<bool> {
+        // SAFETY: as `call_event`.
+        unsafe {
+            match found {
+                Some(Found::Value(v)) => {
+                    self.set(i.ra(), v);
+                    Ok(true)
+                }
+                Some(Found::Call(f, of, o)) => self.call_event(i, f, of, &[o, key], None),
+                None => Ok(false),
+            }
+        }
+    }
+
+    /// `o[k] = v` where `o` lacks the key, and has the metatable `mt`. `None`: what is stored is the raw table's matter.
+    pub(super) unsafe fn store_missing(
+        &mut self,
+        i: Cursor,
+        mt: *mut Table,
+        o: Tv,
+        k: Operand,
+        v: Operand,
+    ) -> Rec<Option<bool>> {
+        // SAFETY: [GC-LIVE] as `missing`.
+        unsafe {
+            Ok(match self.handler_in(mt, MetaMethod::NewIndex)? {
+                Some(Handler::None) => None,
+                Some(Handler::Call(f, of)) => {
+                    Some(self.call_event(i, f, of, &[o, k.0, v.0], None)?)
+                }
+                Some(Handler::Value(t)) if t.tag == Tag::TABLE => {
+                    let t = Tab {
+                        r: self.konst(t).val,
+                        p: t.as_ptr(),
+                    };
+                    let deep = self.newindex_depth >= 4;
+                    if deep || (*t.p).hdr.flags & flags::TAB_WEAK != 0 {
+                        return Ok(Some(false));
+                    }
+                    self.newindex_depth += 1;
+                    let done = self.set_in(i, t, k.0, k.1, v.0, v.1);
+                    self.newindex_depth -= 1;
+                    Some(done?)
+                }
+                _ => Some(false),
+            })
+        }
+    }
+
+    /// The object in register A of a call has a Lua function in `__call`, which gets it as its first argument: the function and its
+    /// value now. The guards of the instruction are complete but for those of the function.
+    pub(super) unsafe fn callable(&mut self, r: i16, nargs: i16) -> Rec<Option<Operand>> {
+        // SAFETY: as `handler`.
+        unsafe {
+            let o = self.observed(r);
+            if o.tag != Tag::TABLE {
+                return Ok(None);
+            }
+            let v = self.tv(r)?;
+            let Some(Handler::Call(f, of)) = self.handler((v, o), MetaMethod::Call)? else {
+                return Ok(None);
+            };
+            let closure = of.as_ptr::<LuaClosure>();
+            if (*closure).hdr.kind != ObjKind::LuaClosure as u8 {
+                return Ok(None);
+            }
+            let func = self.base() + r;
+            // its arguments are loaded before any of them moves
+            for k in 0..=nargs {
+                self.slot_tv(func + k)?;
+            }
+            Ok(Some((f, of)))
+        }
+    }
+
+    /// Moves what is called at register `r` and its arguments up by one.
+    pub(super) fn make_room_for_callable(&mut self, r: i16, nargs: i16) -> Rec<()> {
+        self.pin_snap()?;
+        let func = self.base() + r;
+        for k in (0..=nargs).rev() {
+            let v = self.slot_tv(func + k)?;
+            self.put_slot(func + k + 1, Slot::Known { v, dirty: true });
+        }
+        Ok(())
+    }
+
+    /// The metamethod in the running frame ends with `n` results from register `from` on: its instruction goes on.
+    pub(super) unsafe fn end_event(&mut self, i: Cursor, from: i16, n: i16) -> Rec<Step> {
+        use Op::*;
+        // SAFETY: [CODE] the instruction waits in the frame below.
+        unsafe {
+            let pc = self.frame().call_pc;
+            let (w, op) = (*pc, dispatch::op_at(pc));
+            let at = Cursor { pc, w, op };
+            let sense = match op {
+                JLt | JLe | JLtI | JLeI | JGtI | JGeI | JEq => Some(true),
+                JNLt | JNLe | JNLtI | JNLeI | JNGtI | JNGeI | JNe => Some(false),
+                _ => None,
+            };
+            let plain = op.info().modes[0] == bc::Mode::W || op == SelfGet;
+            let store = matches!(op, SetGlobal | SetField | SetIndex | SetInt);
+            if sense.is_none() && !plain && !store {
+                return self.ret_generic(i);
+            }
+            let v = match n {
+                0 => self.nil(),
+                _ => self.tv(from)?,
+            };
+            if op == Concat && bc::c(w) != 2 {
+                return self.go_on_concat(i, at, v, (n != 0).then(|| self.observed(from)));
+            }
+            let mut next = at.next();
+            if let Some(sense) = sense {
+                let falsy = n == 0 || self.observed(from).is_falsy();
+                self.guard_truth(v, falsy)?;
+                if sense != falsy {
+                    next = next.wrapping_offset(bc::jump16(w) as isize);
+                }
+            }
+            self.leave_event();
+            if sense.is_none() && !store {
+                self.set(at.ra(), v);
+            }
+            self.expect(next);
+            Ok(Step::More)
+        }
+    }
+
+    /// Pops the frame of a metamethod.
+    pub(super) fn leave_event(&mut self) {
+        let fr = self.frames.pop().expect("inlined");
+        self.forget_from(fr.func);
+    }
+
+    // ---- concatenation ------------------------------------------------------------------------------------------------
+
+    /// A concatenation with operands that are neither strings nor numbers.
+    pub(super) unsafe fn concat_event(&mut self, i: Cursor) -> Rec<Step> {
+        // SAFETY: [GC-LIVE] operands are in slots.
+        unsafe {
+            let mut ops = Vec::new();
+            for k in 0..bc::c(i.w) as i16 {
+                let r = i.rb() + k;
+                ops.push((self.tv(r)?, self.observed(r)));
+            }
+            match self.concat_rest(i, ops)? {
+                true => Ok(Step::More),
+                false => self.generic(i),
+            }
+        }
+    }
+
+    /// The metamethod of the concatenation `at` has ended with `v` (its value now, if there is one), which takes the place of
+    /// the two operands.
+    unsafe fn go_on_concat(
+        &mut self,
+        i: Cursor,
+        at: Cursor,
+        v: Tv,
+        ov: Option<Value>,
+    ) -> Rec<Step> {
+        // SAFETY: [STACK-STABLE] [GC-LIVE] the operands that are left are in the frame below.
+        unsafe {
+            if ov.is_some_and(|o| o.tag.is_number()) {
+                // its length is not known once the frame is gone
+                return self.ret_generic(i);
+            }
+            let fr = self.frame().func;
+            let caller = self.frames[self.frames.len() - 2].base;
+            let first = caller + at.rb();
+            let below = (*self.l).stack.byte_offset(self.base0);
+            let mut ops = Vec::new();
+            for slot in first..fr - 2 {
+                ops.push((self.slot_tv(slot)?, *below.offset(slot as isize)));
+            }
+            let ov = ov.unwrap_or(Value::NIL);
+            let v = self.guard_tag(v, ov.tag)?;
+            ops.push((v, ov));
+            self.pin_snap()?;
+            self.leave_event();
+            let n = ops.len();
+            self.put_slot(first + n as i16 - 1, Slot::Known { v, dirty: true });
+            if n == 1 {
+                self.set(at.ra(), v);
+                self.expect(at.next());
+                return Ok(Step::More);
+            }
+            let depth = self.frames.len();
+            if !self.concat_rest(at, ops)? {
+                return Err(crate::abort::Abort::Nyi);
+            }
+            if self.frames.len() == depth {
+                self.expect(at.next());
+            }
+            Ok(Step::More)
+        }
+    }
+
+    /// Concatenates operands as `vm::helpers::concat` does: strings and numbers from the right; a metamethod is called for the rest.
+    unsafe fn concat_rest(&mut self, i: Cursor, mut ops: Vec<Operand>) -> Rec<bool> {
+        // SAFETY: [GC-LIVE] as the callers.
+        unsafe {
+            let text = |o: &Operand| o.1.tag == Tag::STRING || o.1.tag.is_number();
+            let mut joined = None;
+            while ops.len() > 1 {
+                let n = ops.len();
+                let (x, y) = (ops[n - 2], ops[n - 1]);
+                if text(&x) && text(&y) {
+                    let k = ops.iter().rev().take_while(|o| text(o)).count();
+                    let Some(v) = self.join_values(&ops[n - k..])? else {
+                        return Ok(false);
+                    };
+                    ops.truncate(n - k);
+                    // what it is: nobody looks at the text
+                    let any = self.global().str_new(b"");
+                    ops.push((v, Value::ptr(any, Tag::STRING)));
+                    joined = Some(v);
+                    continue;
+                }
+                let Some(Handler::Call(f, of)) = self.handler_of(x, Some(y), MetaMethod::Concat)?
+                else {
+                    return Ok(false);
+                };
+                self.pin_snap()?;
+                let first = self.base() + i.rb();
+                if joined.is_some() {
+                    let v = ops[n - 1].0;
+                    self.put_slot(first + n as i16 - 1, Slot::Known { v, dirty: true });
+                }
+                let at = i.rb() + n as i16;
+                return self.call_event(i, f, of, &[x.0, y.0], Some(at));
+            }
+            self.set(i.ra(), ops[0].0);
+            Ok(true)
+        }
+    }
+}

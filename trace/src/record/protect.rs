@@ -1,0 +1,185 @@
+//! Calls of pcall and xpcall, inlined: pcall's own frame and, above it, that of what it calls (kind PCALL).
+//!
+//! The frame word of the latter holds `Thread::pcall_depth`, so that is guarded. Memory learns of the new depth only when the state is
+//! written back: by exits (`Snap::pcalls`), or before a helper runs.
+
+use traceorus_base::Value;
+use traceorus_base::bytecode::{self as bc, MULTI};
+use traceorus_base::frame::{self, kind};
+use traceorus_base::objects::*;
+
+use super::call::{Callee, after};
+use super::{Cursor, How, Rec, Recorder, Slot, Step, Tv};
+use crate::ir::{FieldId, IrOp, Ty};
+
+/// ORDER: `vm::call::MAX_CCALLS`.
+const MAX_DEPTH: u32 = 200;
+
+impl Recorder {
+    /// `Thread::pcall_depth` as the program sees it now, guarded.
+    unsafe fn pcall_depth(&mut self) -> Rec<u32> {
+        // SAFETY: the thread is live.
+        unsafe {
+            if let Some(d) = self.depth0 {
+                return Ok(d + u32::from(self.pcalls));
+            }
+            debug_assert_eq!(self.pcalls, 0);
+            let now = (*self.l).pcall_depth;
+            let l = self.running()?;
+            let d = self.field(l, FieldId::ThreadPcalls)?;
+            let k = self.buf.k(Ty::U32, now.into());
+            self.guard(IrOp::Eq, Ty::U32, d, k)?;
+            self.depth0 = Some(now);
+            Ok(now)
+        }
+    }
+
+    /// Writes the depth to memory, if that does not have it.
+    pub(super) fn flush_depth(&mut self) -> Rec<()> {
+        if let (Some(d), 1..) = (self.depth0, self.pcalls) {
+            self.store_depth(d + u32::from(self.pcalls))?;
+            self.pcalls = 0;
+        }
+        Ok(())
+    }
+    fn store_depth(&mut self, d: u32) -> Rec<()> {
+        let l = self.running()?;
+        let f = Self::lit(FieldId::ThreadPcalls as u16);
+        let at = self.emit(IrOp::FRef, Ty::Ptr, l, f)?;
+        let k = self.buf.k(Ty::U32, d.into());
+        self.emit(IrOp::FSt, Ty::U32, at, k)?;
+        self.depth0 = Some(d);
+        Ok(())
+    }
+
+    /// A call of pcall (`delta` 1) or xpcall (2), the native function `f`, with `nargs` arguments. False: by the helper.
+    pub(super) unsafe fn protected_call(
+        &mut self,
+        i: Cursor,
+        f: Value,
+        nargs: i16,
+        delta: i16,
+    ) -> Rec<bool> {
+        // SAFETY: [GC-LIVE] as `native`.
+        unsafe {
+            if nargs < delta {
+                return Ok(false);
+            }
+            let r = i.ra();
+            for k in 1..=delta {
+                if self.observed(r + k).tag != traceorus_base::Tag::FUNCTION {
+                    return Ok(false);
+                }
+            }
+            let closure = self.observed(r + 1).as_ptr::<LuaClosure>();
+            let proto = (*closure).proto;
+            if (*closure).hdr.kind != ObjKind::LuaClosure as u8 {
+                return Ok(false);
+            }
+            let deep = self.frames.len() as u32 > self.params.maxdepth;
+            if deep || self.frames.iter().any(|x| x.proto == proto) {
+                return Ok(false);
+            }
+            let fv = self.guard_observed(r)?;
+            let own = self.guard_is(fv.val, f.payload)?;
+            let callee = self.guard_observed(r + 1)?;
+            let known = self.guard_function(callee, closure)?;
+            let handler = self.guard_observed(r + delta)?;
+            let depth = self.pcall_depth()?;
+            if depth >= MAX_DEPTH {
+                return Ok(false);
+            }
+            let at = self.base() + r;
+            let func = at + delta;
+            if !self.room_to_call(func, proto, nargs - delta)? {
+                return Ok(false);
+            }
+            let word = self.buf.k(Ty::Word, frame::word(kind::LUA, i.pc as u64, 0));
+            let v = Tv {
+                val: own,
+                tag: word,
+            };
+            for k in 1..=nargs {
+                // all of them are in the trace before anything changes
+                self.slot_tv(at + k)?;
+            }
+            self.put_slot(at, Slot::Known { v, dirty: true });
+            if delta == 2 {
+                self.put_slot(
+                    at + 1,
+                    Slot::Known {
+                        v: handler,
+                        dirty: true,
+                    },
+                );
+            }
+            self.pcalls += 1;
+            self.enter_frame(Callee {
+                func,
+                val: callee.val,
+                closure,
+                known,
+                nargs: nargs - delta,
+                word: frame::word(kind::PCALL, u64::from(depth) << 3, delta as u64),
+                call_pc: i.pc,
+                how: How::Protected { delta },
+            })?;
+            Ok(true)
+        }
+    }
+
+    /// The function that pcall has called ends with `n` results from register `from` on.
+    pub(super) unsafe fn end_protected(&mut self, _i: Cursor, from: i16, n: i16) -> Rec<Step> {
+        // SAFETY: [CODE] pcall was called by a call instruction.
+        unsafe {
+            let mut results = vec![self.konst(Value::TRUE)];
+            for k in 0..n {
+                results.push(self.tv(from + k)?);
+            }
+            self.leave_protected(results)
+        }
+    }
+
+    /// Ends pcall in the running frame with these results.
+    pub(super) unsafe fn leave_protected(&mut self, results: Vec<Tv>) -> Rec<Step> {
+        // SAFETY: as `end_protected`.
+        unsafe {
+            let How::Protected { delta } = self.frame().how else {
+                return Err(crate::abort::Abort::Internal);
+            };
+            let call_pc = self.frame().call_pc;
+            let wanted = bc::c(*call_pc);
+            let all = wanted == MULTI;
+            let wanted = if all {
+                results.len() as i16
+            } else {
+                wanted as i16
+            };
+            let before = frame::addr_of(self.frame_word()) >> 3;
+            if all {
+                let at = self.frame().func - delta;
+                self.need_slots(at + wanted + 1)?;
+            }
+            self.pin_snap()?;
+            let fr = self.frames.pop().expect("inlined");
+            let at = fr.func - delta;
+            let nil = self.konst(Value::NIL);
+            for k in 0..wanted {
+                let v = results.get(k as usize).copied().unwrap_or(nil);
+                self.put_slot(at + k, Slot::Known { v, dirty: true });
+            }
+            self.forget_from(at + wanted);
+            if self.pcalls > 0 {
+                self.pcalls -= 1;
+            } else {
+                self.store_depth(before as u32)?;
+            }
+            let next = after(call_pc);
+            if all {
+                self.set_multi(next, at + wanted);
+            }
+            self.expect(next);
+            Ok(Step::More)
+        }
+    }
+}
