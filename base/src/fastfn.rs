@@ -83,6 +83,11 @@ fast_functions! {
     Insert = "table" "insert";
     Remove = "table" "remove";
     Unpack = "table" "unpack";
+    CoCreate = "coroutine" "create";
+    IsYieldable = "coroutine" "isyieldable";
+    Running = "coroutine" "running";
+    Status = "coroutine" "status";
+    CoWrap = "coroutine" "wrap";
     Utf8Char = "utf8" "char";
     Utf8Codepoint = "utf8" "codepoint";
     Utf8Len = "utf8" "len";

@@ -171,19 +171,24 @@ pub unsafe extern "C" fn exit(g: *mut GlobalHot, save: *mut u64, id: u64) -> *co
         let l = restore(g, save, map, Some(&objects));
         let pc = map.pc as *const Instr;
         (*g).jit_scratch[3] = 0;
+        let full = t.checks.iter().any(|&(s, n)| {
+            let base = saved(save, Loc::Gpr(<Host as Masm>::BASE.0));
+            s.0 == e && (((*l).limit as u64).wrapping_sub(base) as i64) < 16 * i64::from(n)
+        });
         let is_poll = (*g).poll != 0 && t.polls.iter().any(|p| p.0 == e);
         if jit.dump.wants(dump::EXIT) {
             let base = (*l).base.offset(-(map.base as isize));
             jit.dump.exit(t, e, base);
         }
         jit.stats.exits += 1;
-        // a check of the stack fails until there is room: the instruction itself may need less
-        let from = (*l).base.offset(-(map.base as isize));
-        let room = t.checks.iter().filter(|c| c.0.0 == e).map(|c| c.1).max();
-        let plain = map.top == Snap::NO_TOP;
-        let moved = plain && room.is_some_and(|n| call::make_room(l, from, n.into()));
-        if !is_poll && !moved {
-            jit.exited(l, n, e, pc);
+        // it may be that the instruction itself needs less room
+        if full && map.top == Snap::NO_TOP {
+            let room = t.checks.iter().filter(|c| c.0.0 == e).map(|c| c.1).max();
+            let from = (*l).base.offset(-(map.base as isize));
+            call::make_room(l, from, room.unwrap_or(0).into());
+        }
+        if !is_poll {
+            jit.exited(l, n, e, pc, full);
         }
         // the instruction would only enter the trace again
         let h = bytecode::op_field(*pc);

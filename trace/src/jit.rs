@@ -64,7 +64,7 @@ pub struct Trace {
     pub stubs: Vec<u64>,
     /// Snapshots of POLLs.
     pub polls: Vec<SnapNo>,
-    /// Snapshots of STKCHKs, with the slots above the trace's BASE that they ask for.
+    /// Snapshots of STKCHKs, and how many slots above BASE each asks for.
     pub checks: Vec<(SnapNo, u16)>,
     /// Spill slots used, those of ancestors included.
     pub spills: u16,
@@ -149,11 +149,12 @@ fn polls(ir: &IrBuf) -> Vec<SnapNo> {
         .collect()
 }
 
-/// Snapshots and slots of the STKCHKs of a trace.
+/// Snapshots of the STKCHKs of a trace.
 fn checks(ir: &IrBuf) -> Vec<(SnapNo, u16)> {
+    let at = |i: usize| (ir.snap_of(Ref::from_ins(i)), ir.ins[i].lit_a());
     (0..ir.len())
         .filter(|&i| ir.ins[i].op == IrOp::StkChk)
-        .filter_map(|i| Some((ir.snap_of(Ref::from_ins(i))?, ir.ins[i].lit_a())))
+        .filter_map(|i| at(i).0.map(|s| (s, at(i).1)))
         .collect()
 }
 
@@ -382,6 +383,7 @@ impl Jit {
                     let root = self.traces[t.root as usize].as_ref().expect("alive");
                     r.in_loop = root.kind == Kind::Loop;
                     r.wants_poll = !r.in_loop;
+                    r.sides = root.nsides;
                     r.inherit(t, exit)?;
                 }
                 Kind::Cont { call } => r.continuation(call, pc)?,
@@ -708,8 +710,15 @@ impl Jit {
         }
     }
 
-    /// An exit has been taken and the interpreter restored: count it, perhaps record what follows.
-    pub(crate) unsafe fn exited(&mut self, l: *mut Thread, n: u16, exit: u16, pc: *const Instr) {
+    /// An exit has been taken and the interpreter restored: count it, perhaps record what follows. `full`: it was for want of room on the stack.
+    pub(crate) unsafe fn exited(
+        &mut self,
+        l: *mut Thread,
+        n: u16,
+        exit: u16,
+        pc: *const Instr,
+        full: bool,
+    ) {
         // SAFETY: [CODE] `l` goes on at `pc`.
         unsafe {
             let hotexit = self.params.hotexit;
@@ -719,6 +728,9 @@ impl Jit {
             // what follows is for the interpreter: a trace would end there at once
             let end = t.link == Link::Exit && exit as usize + 1 == t.exits.len();
             t.taken[exit as usize] = t.taken[exit as usize].saturating_add(1);
+            if full {
+                return;
+            }
             let c = &mut t.counts[exit as usize];
             *c = c.saturating_add(1);
             if u32::from(*c) < hotexit || end || !on || (*l).hook_mask != 0 {

@@ -185,6 +185,8 @@ pub struct Recorder {
     first_poll: Ref,
     /// Header of the function that has to be compiled first ([`Abort::CalleeFirst`]).
     pub(crate) callee: *mut Instr,
+    /// Side traces that the tree has.
+    pub(crate) sides: u32,
     /// Strings of one byte; may be null.
     pub(crate) chars: *mut crate::chars::Chars,
     /// The function calls itself by its own entry.
@@ -270,6 +272,7 @@ impl Recorder {
                 first_poll: REF_NONE,
                 wants_poll: kind != Kind::Loop,
                 callee: std::ptr::null_mut(),
+                sides: 0,
                 chars: std::ptr::null_mut(),
                 recursive: false,
                 newindex_depth: 0,

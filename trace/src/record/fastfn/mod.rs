@@ -6,6 +6,7 @@
 
 mod base;
 mod chars;
+mod coroutine;
 mod math;
 mod pattern;
 mod string;
@@ -84,6 +85,9 @@ impl Recorder {
                 Byte | Char | Find | Format | Gsub | Len | Lower | Match | Rep | Reverse | Sub
                 | Upper | Utf8Char | Utf8Codepoint | Utf8Len => self.string_function(id, c),
                 TableConcat | Insert | Remove | Unpack => self.table_function(id, c),
+                CoCreate | CoWrap | IsYieldable | Running | Status => {
+                    self.coroutine_function(id, c)
+                }
                 _ => self.math_function(id, c),
             };
             match results? {
