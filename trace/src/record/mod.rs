@@ -41,9 +41,9 @@ use traceorus_vm::dispatch;
 use traceorus_vm::state::Global;
 
 use crate::abort::Abort;
-use crate::ir::{IrBuf, IrOp, REF_NONE, Ref, Ty};
+use crate::ir::{Class, IrBuf, IrOp, REF_NONE, Ref, Ty};
 use crate::loc::{Inherited, Link};
-use crate::opt::OptCx;
+use crate::opt::{OptCx, alias};
 use crate::params::Params;
 
 pub(crate) use slots::{Slot, Tv};
@@ -166,6 +166,8 @@ pub struct Recorder {
     changed: Vec<bool>,
     changed_all: bool,
     start_base: isize,
+    /// BASE of the trace's first frame (of side traces: of the parent's), as `base0`.
+    entry_base: isize,
     start_l: *mut Thread,
     /// Integers that payloads had when they were looked at, for the optimiser to judge by.
     pub(crate) seen: HashMap<Ref, i64>,
@@ -179,12 +181,20 @@ pub struct Recorder {
     pub(crate) in_loop: bool,
     /// Compiled functions by prototype: address of the entry, and whether it calls itself.
     pub(crate) funcs: *const HashMap<usize, (u64, bool)>,
+    /// A POLL is to be emitted as soon as nothing lies above the live slots.
+    pub(crate) wants_poll: bool,
+    /// That POLL.
+    first_poll: Ref,
+    /// Header of the function that has to be compiled first ([`Abort::CalleeFirst`]).
+    pub(crate) callee: *mut Instr,
     /// Side traces that the tree has.
     pub(crate) sides: u32,
     /// Strings of one byte; may be null.
     pub(crate) chars: *mut crate::chars::Chars,
     /// The function calls itself by its own entry.
     pub(crate) recursive: bool,
+    /// The running instruction raises an error, which has been recorded.
+    pub(crate) raising: bool,
     /// Tables that were found in `__newindex` for the running instruction.
     pub(crate) newindex_depth: u8,
     /// Frames of pcall that `Thread::pcall_depth` in memory does not count.
@@ -253,6 +263,7 @@ impl Recorder {
                 changed: Vec::new(),
                 changed_all: false,
                 start_base: (*l).base.byte_offset_from((*l).stack),
+                entry_base: (*l).base.byte_offset_from((*l).stack),
                 start_l: l,
                 seen: HashMap::new(),
                 iterations: 0,
@@ -263,9 +274,13 @@ impl Recorder {
                 waiting: Vec::new(),
                 in_loop: kind == Kind::Loop,
                 funcs: std::ptr::null(),
+                first_poll: REF_NONE,
+                wants_poll: kind != Kind::Loop,
+                callee: std::ptr::null_mut(),
                 sides: 0,
                 chars: std::ptr::null_mut(),
                 recursive: false,
+                raising: false,
                 newindex_depth: 0,
                 pcalls: 0,
                 depth0: None,
@@ -359,6 +374,7 @@ impl Recorder {
             if self.nbc > self.params.maxrecord {
                 return Err(Abort::RecordLimit);
             }
+            self.raising = false;
             self.need_snap = true;
             self.snap_pc = pc;
             Ok(Step::More)
@@ -390,6 +406,10 @@ impl Recorder {
         use Op::*;
         // SAFETY: as promised.
         unsafe {
+            if self.wants_poll && self.multi_top(pc).is_none() {
+                self.wants_poll = false;
+                self.first_poll = self.guard(IrOp::Poll, Ty::Void, REF_NONE, REF_NONE)?;
+            }
             let w = *pc;
             let op = dispatch::op_at(pc);
             let i = Cursor { pc, w, op };
@@ -448,6 +468,22 @@ impl Recorder {
                 _ => return self.generic(i),
             }
             Ok(Step::More)
+        }
+    }
+
+    /// A trace that makes nothing need not see whether the collector waits; an interrupt takes the stack's limit away.
+    /// (Traces outside of loops poll where they begin: recursion goes from trace to trace.)
+    pub(crate) fn drop_poll(&mut self) {
+        if self.first_poll.is_none() {
+            return;
+        }
+        let makes = self.buf.ins.iter().any(|i| match i.op {
+            IrOp::XOp | IrOp::XOpR | IrOp::Sunk => true,
+            IrOp::Call | IrOp::CallN | IrOp::CallL => alias::makes(i),
+            op => op.class() == Class::A,
+        });
+        if !makes {
+            self.buf.kill(self.first_poll);
         }
     }
 
