@@ -171,13 +171,16 @@ pub unsafe extern "C" fn exit(g: *mut GlobalHot, save: *mut u64, id: u64) -> *co
         let l = restore(g, save, map, Some(&objects));
         let pc = map.pc as *const Instr;
         (*g).jit_scratch[3] = 0;
+        let unneeded = (*g).exit_left == 0 && jit.params.exitrandom != 0;
         let is_poll = (*g).poll != 0 && t.polls.iter().any(|p| p.0 == e);
         if jit.dump.wants(dump::EXIT) {
             let base = (*l).base.offset(-(map.base as isize));
             jit.dump.exit(t, e, base);
         }
         jit.stats.exits += 1;
-        if !is_poll {
+        if unneeded {
+            jit.roll();
+        } else if !is_poll {
             jit.exited(l, n, e, pc);
         }
         // the instruction would only enter the trace again
