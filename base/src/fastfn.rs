@@ -27,6 +27,7 @@ macro_rules! fast_functions {
 
 fast_functions! {
     Assert = "_G" "assert";
+    Error = "_G" "error";
     GetMetatable = "_G" "getmetatable";
     Ipairs = "_G" "ipairs";
     Next = "_G" "next";
@@ -83,6 +84,11 @@ fast_functions! {
     Insert = "table" "insert";
     Remove = "table" "remove";
     Unpack = "table" "unpack";
+    CoCreate = "coroutine" "create";
+    IsYieldable = "coroutine" "isyieldable";
+    Running = "coroutine" "running";
+    Status = "coroutine" "status";
+    CoWrap = "coroutine" "wrap";
     Utf8Char = "utf8" "char";
     Utf8Codepoint = "utf8" "codepoint";
     Utf8Len = "utf8" "len";

@@ -308,7 +308,7 @@ fn concat(cx: Ctx) -> LResult<usize> {
                 }
             }
             Tag::INT => {
-                let room = out.room(cx, sep.len() + 24)?;
+                let room = out.room(cx, sep.len() + 32)?;
                 append(room, sep);
                 plain_int(room, v.as_int());
             }
@@ -508,11 +508,7 @@ impl Sort<'_> {
                 None => cx.less_than(a, b),
             };
         }
-        cx.push(self.f);
-        cx.push(a);
-        cx.push(b);
-        cx.call(2, 1)?;
-        Ok(!cx.pop().is_falsy())
+        cx.test(self.f, a, b)
     }
 
     fn sort(&self, mut lo: u32, mut up: u32, mut random: u32) -> LResult<()> {

@@ -172,6 +172,11 @@ pub unsafe extern "C" fn exit(g: *mut GlobalHot, save: *mut u64, id: u64) -> *co
         let pc = map.pc as *const Instr;
         (*g).jit_scratch[3] = 0;
         let unneeded = (*g).exit_left == 0 && jit.params.exitrandom != 0;
+        // what grows the stack is the interpreter's; there will be room the next time
+        let full = t.checks.iter().any(|&(s, n)| {
+            let base = saved(save, Loc::Gpr(<Host as Masm>::BASE.0));
+            s.0 == e && (((*l).limit as u64).wrapping_sub(base) as i64) < 16 * i64::from(n)
+        });
         let is_poll = (*g).poll != 0 && t.polls.iter().any(|p| p.0 == e);
         if jit.dump.wants(dump::EXIT) {
             let base = (*l).base.offset(-(map.base as isize));
@@ -181,7 +186,7 @@ pub unsafe extern "C" fn exit(g: *mut GlobalHot, save: *mut u64, id: u64) -> *co
         if unneeded {
             jit.roll();
         } else if !is_poll {
-            jit.exited(l, n, e, pc);
+            jit.exited(l, n, e, pc, full);
         }
         // the instruction would only enter the trace again
         let h = bytecode::op_field(*pc);

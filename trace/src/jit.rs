@@ -64,6 +64,8 @@ pub struct Trace {
     pub stubs: Vec<u64>,
     /// Snapshots of POLLs.
     pub polls: Vec<SnapNo>,
+    /// Snapshots of STKCHKs, and how many slots above BASE each asks for.
+    pub checks: Vec<(SnapNo, u16)>,
     /// Spill slots used, those of ancestors included.
     pub spills: u16,
     /// Side traces of its tree (roots only).
@@ -107,6 +109,7 @@ impl Trace {
             entry: address,
             stubs: Vec::new(),
             polls: Vec::new(),
+            checks: Vec::new(),
             spills: 0,
             nsides: 0,
             keep: Vec::new(),
@@ -143,6 +146,15 @@ fn polls(ir: &IrBuf) -> Vec<SnapNo> {
     (0..ir.len())
         .filter(|&i| ir.ins[i].op == IrOp::Poll)
         .filter_map(|i| ir.snap_of(Ref::from_ins(i)))
+        .collect()
+}
+
+/// Snapshots of the STKCHKs of a trace.
+fn checks(ir: &IrBuf) -> Vec<(SnapNo, u16)> {
+    let at = |i: usize| (ir.snap_of(Ref::from_ins(i)), ir.ins[i].lit_a());
+    (0..ir.len())
+        .filter(|&i| ir.ins[i].op == IrOp::StkChk)
+        .filter_map(|i| at(i).0.map(|s| (s, at(i).1)))
         .collect()
 }
 
@@ -364,6 +376,7 @@ impl Jit {
                     let t = self.traces[parent as usize].as_ref().expect("alive");
                     let root = self.traces[t.root as usize].as_ref().expect("alive");
                     r.in_loop = root.kind == Kind::Loop;
+                    r.sides = root.nsides;
                     r.inherit(t, exit)?;
                 }
                 Kind::Func => r.function_entry(pc)?,
@@ -614,6 +627,7 @@ impl Jit {
                 entry: address + u64::from(out.entry),
                 stubs: out.stubs.iter().map(|&s| address + u64::from(s)).collect(),
                 polls: polls(&r.buf),
+                checks: checks(&r.buf),
                 spills: out.spills,
                 nsides: 0,
                 keep,
@@ -671,8 +685,15 @@ impl Jit {
         }
     }
 
-    /// An exit has been taken and the interpreter restored: count it, perhaps record what follows.
-    pub(crate) unsafe fn exited(&mut self, l: *mut Thread, n: u16, exit: u16, pc: *const Instr) {
+    /// An exit has been taken and the interpreter restored: count it, perhaps record what follows. `full`: it was for want of room on the stack.
+    pub(crate) unsafe fn exited(
+        &mut self,
+        l: *mut Thread,
+        n: u16,
+        exit: u16,
+        pc: *const Instr,
+        full: bool,
+    ) {
         // SAFETY: [CODE] `l` goes on at `pc`.
         unsafe {
             let hotexit = self.params.hotexit;
@@ -682,6 +703,9 @@ impl Jit {
             // what follows is for the interpreter: a trace would end there at once
             let end = t.link == Link::Exit && exit as usize + 1 == t.exits.len();
             t.taken[exit as usize] = t.taken[exit as usize].saturating_add(1);
+            if full {
+                return;
+            }
             let c = &mut t.counts[exit as usize];
             *c = c.saturating_add(1);
             if u32::from(*c) < hotexit || end || !on || (*l).hook_mask != 0 {
@@ -834,7 +858,7 @@ unsafe fn raising(data: *mut u8, l: *mut Thread) {
         };
         let g = &*jit.g;
         // errors in callbacks that are caught there do not concern us; others unwind to our frames, where the pc tells
-        if g.hot.activation == r.activation && l == g.hot.current {
+        if g.hot.activation == r.activation && l == g.hot.current && !r.is_caught(l) {
             jit.abort(Abort::ErrorRaised);
         }
     }

@@ -4,6 +4,8 @@
 //! integers: a double is `m * 2^e`, so `round(x * 10^p)` is one multiplication, one shift and a look at the bits shifted
 //! out. Everything else, and all of `%a`, goes to the C library's `snprintf`.
 
+use crate::number::digits;
+
 /// Flags of a conversion, in C's order.
 pub const FLOAT_FLAGS: &[u8] = b"-+#0 ";
 /// For `o`, `x`, `X`.
@@ -197,13 +199,16 @@ fn decimal(buf: &mut [u8], mut n: u64) -> usize {
 /// `%d` without anything.
 #[inline]
 pub fn plain_int(out: &mut Vec<u8>, n: i64) {
-    let mut buf = [0; 21];
-    let mut at = decimal(&mut buf, n.unsigned_abs());
     if n < 0 {
-        at -= 1;
-        buf[at] = b'-';
+        out.push(b'-');
     }
-    append(out, &buf[at..]);
+    out.reserve(digits::ROOM);
+    // SAFETY: there is room; as many bytes are written as the length grows by.
+    unsafe {
+        let len = out.len();
+        let more = digits::write(out.as_mut_ptr().add(len), n.unsigned_abs());
+        out.set_len(len + more);
+    }
 }
 
 /// `d i u o x X`.

@@ -38,33 +38,51 @@ fn check_thread(cx: Ctx<'_>, i: usize) -> LResult<*mut Thread> {
     }
 }
 
-fn create(cx: Ctx<'_>) -> LResult<*mut Thread> {
-    let f = cx.check_function(1)?;
-    // SAFETY: [GC-LIVE] the thread is returned (and stored) before the next safepoint.
+/// A new coroutine of the function `f`, as `coroutine.create` makes them.
+///
+/// # Safety
+/// [GC-LIVE] `l` and `f` are live; the caller makes the result reachable before the next safepoint.
+pub unsafe fn new(l: *mut Thread, f: Value) -> *mut Thread {
+    // SAFETY: as promised.
     unsafe {
-        let co = state::new_thread(cx.g());
+        let co = state::new_thread(Global::of((*l).global));
         *(*co).stack = f;
         if f.tag == Tag::FUNCTION {
             set_word((*co).stack, frame::word(kind::BASE, 0, 0));
         }
-        (*co).hook = (*cx.l).hook;
-        (*co).hook_mask = (*cx.l).hook_mask;
-        (*co).hook_count = (*cx.l).hook_count;
-        (*co).hook_left = (*cx.l).hook_count;
-        (*co).hook_value = (*cx.l).hook_value;
+        (*co).hook = (*l).hook;
+        (*co).hook_mask = (*l).hook_mask;
+        (*co).hook_count = (*l).hook_count;
+        (*co).hook_left = (*l).hook_count;
+        (*co).hook_value = (*l).hook_value;
         (*co).dispatch = dispatch::wanted_dispatch(co);
-        Ok(co)
+        co
+    }
+}
+
+/// The same as the function that `coroutine.wrap` makes of it.
+///
+/// # Safety
+/// As [`new`].
+pub unsafe fn wrapped(l: *mut Thread, f: Value) -> Value {
+    // SAFETY: as promised.
+    unsafe {
+        let co = new(l, f);
+        let g = Global::of((*l).global);
+        call::native_closure(g, "wrap", native_wrapped, &[Value::ptr(co, Tag::THREAD)])
     }
 }
 
 fn create_fn(cx: Ctx<'_>) -> LResult<usize> {
-    let co = create(cx)?;
-    cx.ret(Value::ptr(co, Tag::THREAD))
+    let f = cx.check_function(1)?;
+    // SAFETY: [GC-LIVE] an argument; the thread is returned before the next safepoint.
+    cx.ret(Value::ptr(unsafe { new(cx.l, f) }, Tag::THREAD))
 }
 
 fn wrap_fn(cx: Ctx<'_>) -> LResult<usize> {
-    let co = create(cx)?;
-    cx.ret(cx.new_native("wrap", native_wrapped, &[Value::ptr(co, Tag::THREAD)]))
+    let f = cx.check_function(1)?;
+    // SAFETY: as above.
+    cx.ret(unsafe { wrapped(cx.l, f) })
 }
 
 fn status_fn(cx: Ctx<'_>) -> LResult<usize> {

@@ -281,6 +281,7 @@ pub unsafe fn run(l: *mut Thread, pc: *const Instr) {
 ///
 /// # Safety
 /// As [`run`]; the trace is in `GlobalHot::traces`.
+#[inline]
 pub unsafe fn run_from(l: *mut Thread, pc: *const Instr, trace: u16) {
     // SAFETY: as promised.
     unsafe {

@@ -8,6 +8,8 @@ use traceorus_base::value::{Tag, Value};
 
 use crate::string::str_bytes;
 
+pub mod digits;
+
 /// Text of a number: no heap, at most 32 bytes.
 #[derive(Clone, Copy)]
 pub struct NumBuf {
@@ -81,27 +83,16 @@ static PAIRS: [u8; 200] = {
     t
 };
 
-fn fmt_u64(mut u: u64, neg: bool) -> NumBuf {
-    let mut digits = [0u8; 20];
-    let mut at = digits.len();
-    while u >= 100 {
-        let pair = (u % 100) as usize * 2;
-        u /= 100;
-        at -= 2;
-        digits[at..at + 2].copy_from_slice(&PAIRS[pair..pair + 2]);
-    }
-    if u >= 10 {
-        at -= 2;
-        digits[at..at + 2].copy_from_slice(&PAIRS[u as usize * 2..u as usize * 2 + 2]);
-    } else {
-        at -= 1;
-        digits[at] = b'0' + u as u8;
-    }
+#[inline]
+fn fmt_u64(u: u64, neg: bool) -> NumBuf {
     let mut out = NumBuf::new();
     if neg {
         out.push(b'-');
     }
-    out.extend(&digits[at..]);
+    const { assert!(digits::ROOM < 32) };
+    // SAFETY: there is room behind the sign.
+    let n = unsafe { digits::write(out.bytes.as_mut_ptr().add(out.len.into()), u) };
+    out.len += n as u8;
     out
 }
 

@@ -212,6 +212,12 @@ calls! {
     /// Number of characters; -1 if it is not valid
     Utf8Len = "utf8len" false (Str) -> Int, PURE;
 
+    // ---- coroutines ----
+    /// `coroutine.create`
+    CoCreate = "cocreate" true (Func) -> Thread, ALLOC;
+    /// `coroutine.wrap`
+    CoWrap = "cowrap" true (Func) -> Func, ALLOC;
+
     // ---- tables ----
     /// Appends a value (not nil) to a table without metatable; 0: it should not, nothing has been done
     TabAppend = "tabappend" true (Tab Any Tag) -> Int, STORE;

@@ -387,7 +387,10 @@ impl Machine {
             return Ok(());
         }
         // other stacks are not modelled
-        if matches!(i.op, IrOp::CoWord | IrOp::CoLeave | IrOp::CoEnter) {
+        if matches!(
+            i.op,
+            IrOp::CoWord | IrOp::CoPc | IrOp::CoLeave | IrOp::CoEnter
+        ) {
             return Err(Stop::Broken(r));
         }
         if i.op.is_guard() {

@@ -164,6 +164,11 @@ impl Verifier<'_> {
                 is(i.a, &[Ty::Ptr])?;
                 is(i.b, &[Ty::Word])
             }
+            CoPc => {
+                own(&[Ty::Ptr])?;
+                values(&[i.a])?;
+                is(i.a, &[Ty::Ptr])
+            }
             CoLeave | CoEnter => {
                 values(&[i.a])?;
                 is(i.a, &[Ty::Thread])

@@ -384,6 +384,17 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
                 self.m
                     .branch_mem(Cond::Ne, B64, at(base, -8), imm(word), exit);
             }
+            CoPc => {
+                let (pc, exit) = (Gpr(al.dst.number()), self.stub(r)?);
+                let word = at(Gpr(al.ops[0].number()), -8);
+                let kinds = traceorus_base::frame::kind::MASK as i64;
+                self.m
+                    .branch_bits_mem(BitCond::NonZero, Size::B8, word, kinds, exit);
+                self.m.load(U64, d(pc), word);
+                let wanted = i64::from(ins.lit_b());
+                self.m
+                    .branch_mem(Cond::Ne, Size::B16, at(pc, 6), wanted, exit);
+            }
             CoLeave => {
                 let (thread, base) = (Gpr(al.ops[0].number()), 16 * i32::from(ins.lit_b() as i16));
                 self.m.with_scratch(|m, s| {

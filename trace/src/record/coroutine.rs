@@ -23,11 +23,16 @@ use traceorus_vm::dispatch;
 use super::call::after;
 use super::{Cursor, Frame, Rec, Recorder, Slot, Step, Tv};
 use crate::ir::{FieldId, IrOp, REF_NONE, Ref, Ty};
+use crate::loc::Link;
 
 /// Resumes that may be nested, less one (ORDER: `vm::call::MAX_CCALLS`).
 const MAX_DEPTH: u32 = 199;
 /// The part of `Thread::ncalls` that counts them.
 const DEPTH: u32 = 0xffff;
+/// Values that a thread may get without a check for room (there are `call::EXTRA` slots more).
+const MOST_VALUES: usize = 8;
+/// Side traces of a tree that may go on in the thread that has resumed the running one; others go to what is compiled there.
+const MOST_SIDES: u32 = 8;
 /// Slots above the base of a new coroutine (ORDER: `vm::state::CO_STACK`, less `call::EXTRA` and the function slot).
 const NEW_ROOM: u8 = 15;
 
@@ -44,6 +49,14 @@ pub(crate) struct Waiting {
     changed_all: bool,
     /// Slot of the function `resume`, or of the one that `wrap` made.
     func: i16,
+}
+
+/// A guarded way back to the thread that has resumed the running one.
+#[derive(Clone, Copy)]
+struct Back {
+    to: Ref,
+    /// Pc of the call that waits, if the trace ends by going to its continuation.
+    link: Ref,
 }
 
 /// Where results of a switch go.
@@ -100,7 +113,7 @@ impl Recorder {
     }
 
     /// Guards that a field of a thread is `bits`.
-    fn guard_field(&mut self, thread: Ref, f: FieldId, bits: u64) -> Rec<()> {
+    pub(super) fn guard_field(&mut self, thread: Ref, f: FieldId, bits: u64) -> Rec<()> {
         let v = self.field(thread, f)?;
         let ty = f.info().ty;
         let k = self.buf.k(ty, bits);
@@ -363,8 +376,7 @@ impl Recorder {
             let to = self.guard_resumer(me)?;
             let func = self.base() + i.ra();
             self.leave(i, me, func, 0, thread_status::SUSPENDED)?;
-            self.go_back(me, to, args)?;
-            Ok(Some(Step::More))
+            self.go_back(me, to, args).map(Some)
         }
     }
 
@@ -404,8 +416,7 @@ impl Recorder {
             self.set_field_k(me, FieldId::ThreadStatus, thread_status::DEAD.into())?;
             self.emit(IrOp::CoLeave, Ty::Void, me, Self::slot_lit(0))?;
             self.emit(IrOp::STop, Ty::Void, Self::slot_lit(0), REF_NONE)?;
-            self.go_back(me, to, results)?;
-            Ok(Some(Step::More))
+            self.go_back(me, to, results).map(Some)
         }
     }
 
@@ -419,35 +430,42 @@ impl Recorder {
                 && (*l).ncalls & !DEPTH == 0
                 && !r.is_null()
                 && (*l).resume_kind <= 1
+                && n <= MOST_VALUES
                 && waits(r, n + 1).is_some()
         }
     }
 
-    /// The thread that has resumed the running one, `me`, guarded to wait where it waits now.
-    unsafe fn guard_resumer(&mut self, me: Ref) -> Rec<Ref> {
+    /// The thread that has resumed the running one, `me`, guarded to wait where it waits now, or at least for as many values.
+    unsafe fn guard_resumer(&mut self, me: Ref) -> Rec<Back> {
         // SAFETY: [GC-LIVE] `returnable`.
         unsafe {
             if let Some(w) = self.waiting.last() {
-                let r = w.thread;
+                let to = w.thread;
                 debug_assert_eq!(w.l, (*self.l).resumer);
-                self.guard_field(r, FieldId::ThreadHooks, 0)?;
-                return Ok(r);
+                self.guard_field(to, FieldId::ThreadHooks, 0)?;
+                return Ok(Back { to, link: REF_NONE });
             }
-            let r = self.field(me, FieldId::ThreadResumer)?;
+            let to = self.field(me, FieldId::ThreadResumer)?;
             // the main thread has none
             let null = self.buf.k(Ty::Thread, 0);
-            self.guard(IrOp::Ne, Ty::Thread, r, null)?;
+            self.guard(IrOp::Ne, Ty::Thread, to, null)?;
             let depth = self.field(me, FieldId::ThreadCalls)?;
             let most = self.buf.k(Ty::U32, 0x1_0000);
             self.guard(IrOp::Ult, Ty::U32, depth, most)?;
             let how = (*self.l).resume_kind;
             self.guard_field(me, FieldId::ThreadKind, how.into())?;
-            self.guard_field(r, FieldId::ThreadHooks, 0)?;
-            let base = self.field(r, FieldId::ThreadBase)?;
+            self.guard_field(to, FieldId::ThreadHooks, 0)?;
+            let base = self.field(to, FieldId::ThreadBase)?;
             let word = word_at((*(*self.l).resumer).base.sub(1));
-            let kword = self.buf.k(Ty::Word, word);
-            self.guard(IrOp::CoWord, Ty::Void, base, kword)?;
-            Ok(r)
+            let link = if self.sides < MOST_SIDES {
+                let kword = self.buf.k(Ty::Word, word);
+                self.guard(IrOp::CoWord, Ty::Void, base, kword)?;
+                REF_NONE
+            } else {
+                let wanted = bc::c(*(word as *const Instr));
+                self.guard(IrOp::CoPc, Ty::Ptr, base, Self::lit(wanted))?
+            };
+            Ok(Back { to, link })
         }
     }
 
@@ -484,8 +502,8 @@ impl Recorder {
         Ok(())
     }
 
-    /// The thread `to` goes on, with these values from the running one, `me`.
-    unsafe fn go_back(&mut self, me: Ref, to: Ref, mut values: Vec<Tv>) -> Rec<()> {
+    /// The thread that has resumed the running one, `me`, goes on with these values.
+    unsafe fn go_back(&mut self, me: Ref, back: Back, mut values: Vec<Tv>) -> Rec<Step> {
         // SAFETY: [GC-LIVE] `returnable`.
         unsafe {
             let (l, r) = (self.l, (*self.l).resumer);
@@ -498,9 +516,12 @@ impl Recorder {
                 return Err(crate::abort::Abort::Internal);
             };
             self.set_field_k(me, FieldId::ThreadResumer, 0)?;
+            if !back.link.is_none() {
+                return self.go_back_linked(back, place, &values);
+            }
             match self.waiting.pop() {
                 Some(w) => {
-                    self.enter(to, w.func + 1)?;
+                    self.enter(back.to, w.func + 1)?;
                     self.l = w.l;
                     self.thread = w.thread;
                     self.slots = w.slots;
@@ -513,15 +534,35 @@ impl Recorder {
                     self.arrive(place, w.func, &values);
                 }
                 None => {
-                    self.enter(to, place.a + 1)?;
+                    self.enter(back.to, place.a + 1)?;
                     self.l = r;
-                    self.thread = to;
+                    self.thread = back.to;
                     self.begin_at((*r).base.sub(place.a as usize + 1));
                     self.arrive(place, place.a, &values);
                 }
             }
-            Ok(())
+            Ok(Step::More)
         }
+    }
+
+    /// The same by what has been compiled for what follows the call that waits.
+    unsafe fn go_back_linked(&mut self, back: Back, place: Place, values: &[Tv]) -> Rec<Step> {
+        self.enter(back.to, 0)?;
+        let all = place.wanted == MULTI;
+        let n = if all {
+            values.len() as i16
+        } else {
+            place.wanted as i16
+        };
+        let nil = self.konst(Value::NIL);
+        for k in 0..n {
+            let v = values.get(k as usize).copied().unwrap_or(nil);
+            self.store_slot(k - 1, v)?;
+        }
+        if all {
+            self.emit(IrOp::STop, Ty::Void, Self::slot_lit(n - 1), REF_NONE)?;
+        }
+        Ok(Step::Stop(Link::Return(back.link)))
     }
 
     /// The call that waited at `p`, with its function in slot `func`, has these results.

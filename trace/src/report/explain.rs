@@ -41,7 +41,7 @@ fn guard_in_words(guards: &str) -> String {
             "STKCHK" => "the stack has to grow",
             "TOPEQ" => "a function returns another number of results than when the trace was recorded",
             "POLL" => "a finalizer, hook or signal waits",
-            "COWORD" => "a coroutine waits elsewhere, or was resumed from elsewhere, than when the trace was recorded",
+            "COWORD" | "COPC" => "a coroutine waits elsewhere, or was resumed from elsewhere, than when the trace was recorded",
             "RETF" | "RETPC" | "RETKIND" => "a function returns to another caller than when the trace was recorded",
             _ => "a check fails",
         });

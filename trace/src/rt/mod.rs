@@ -2,6 +2,7 @@
 //!
 //! None of them collects, raises, or runs Lua code.
 
+mod coroutine;
 mod math;
 pub(crate) mod pattern;
 mod string;
@@ -22,6 +23,8 @@ macro_rules! addresses {
 /// Address of the function.
 pub fn address(id: CallId) -> usize {
     addresses! { id;
+        CoCreate = coroutine::create,
+        CoWrap = coroutine::wrap,
         FMod = math::fmod,
         Pow = math::pow,
         StrCmp = string::str_cmp,

@@ -28,21 +28,40 @@ thread_local! {
     static VALUES: Values = const { UnsafeCell::new([0; 1 + 2 * MAX_RESULTS]) };
 }
 
-/// Leaves the values, and nil for those of the `want` that are missing, where the trace loads them.
-fn results(values: &[Value], want: usize) -> *const u64 {
-    VALUES.with(|to| {
-        // SAFETY: nothing else uses it before the trace has loaded them.
+/// Values for the trace, which loads them next.
+struct Out {
+    to: *mut u64,
+    n: usize,
+}
+
+impl Out {
+    fn new() -> Out {
+        let to = VALUES.with(UnsafeCell::get).cast();
+        Out { to, n: 0 }
+    }
+    fn push(&mut self, v: Value) {
+        debug_assert!(self.n < MAX_RESULTS);
+        // SAFETY: there is room; nothing else uses it before the trace has loaded the values.
         unsafe {
-            let to = to.get().cast::<u64>();
-            *to = values.len() as u64;
-            for k in 0..want.min(MAX_RESULTS) {
-                let v = values.get(k).copied().unwrap_or(Value::NIL);
-                *to.add(1 + 2 * k) = v.payload;
-                *to.add(2 + 2 * k) = v.tag.0 as i64 as u64;
-            }
-            to
+            *self.to.add(1 + 2 * self.n) = v.payload;
+            *self.to.add(2 + 2 * self.n) = v.tag.0 as i64 as u64;
         }
-    })
+        self.n += 1;
+    }
+    /// Their address, and that there are `n` of them; nil for those of the `want` that are missing.
+    fn end(mut self, n: usize, want: usize) -> *const u64 {
+        while self.n < want.min(MAX_RESULTS) {
+            self.push(Value::NIL);
+        }
+        // SAFETY: as above.
+        unsafe { *self.to = n as u64 };
+        self.to
+    }
+}
+
+/// One nil: no match.
+fn nothing(want: usize) -> *const u64 {
+    Out::new().end(1, want)
 }
 
 /// Capture `i` of the last match as a value.
@@ -72,11 +91,11 @@ unsafe fn matched(
     find: bool,
     want: usize,
 ) -> Option<*const u64> {
-    let mut values = [Value::NIL; MAX_RESULTS];
+    let mut out = Out::new();
     let mut n = 0;
     if find {
-        values[0] = Value::int(whole.0 as i64 + 1);
-        values[1] = Value::int(whole.1 as i64);
+        out.push(Value::int(whole.0 as i64 + 1));
+        out.push(Value::int(whole.1 as i64));
         n = 2;
     }
     let captures = match m.captures() {
@@ -89,14 +108,14 @@ unsafe fn matched(
     for i in 0..captures {
         if n < want {
             // SAFETY: as the callers.
-            values[n] = unsafe { capture(l, m, src, i, whole)? };
+            out.push(unsafe { capture(l, m, src, i, whole)? });
         } else {
             // an error all the same
             m.capture(i, whole).ok()?;
         }
         n += 1;
     }
-    Some(results(&values[..n], want))
+    Some(out.end(n, want))
 }
 
 /// Start of a search, from 0; negative positions count from the end.
@@ -124,7 +143,7 @@ pub(super) unsafe extern "C" fn str_match(
         let (find, want) = (how & FIND != 0, (how & (FIND - 1)) as usize);
         let at = start(init, src.len());
         if at > src.len() {
-            return results(&[Value::NIL], want);
+            return nothing(want);
         }
         if pat.len() > MAX_PATTERN {
             return std::ptr::null();
@@ -133,7 +152,7 @@ pub(super) unsafe extern "C" fn str_match(
         with_matcher(|m| {
             let id = m.prepare(pat);
             match m.search(id, src, at, anchored, None) {
-                Ok(None) => results(&[Value::NIL], want),
+                Ok(None) => nothing(want),
                 Ok(Some(whole)) => {
                     matched(l, m, src, whole, find, want).unwrap_or(std::ptr::null())
                 }
@@ -167,7 +186,7 @@ pub(super) unsafe extern "C" fn gmatch_next(
             let id = m.prepare(pat);
             let (from, refuse) = (pos.as_int() as usize, Some(last.as_int() as usize));
             match m.search(id, src, from, false, refuse) {
-                Ok(None) => results(&[], want),
+                Ok(None) => nothing(want),
                 Ok(Some(whole)) => {
                     let Some(r) = matched(l, m, src, whole, false, want) else {
                         return std::ptr::null();
@@ -255,8 +274,13 @@ unsafe fn gsub(
             convert::append(out, &src[copied..]);
             make(l, out)
         };
-        let values = [Value::ptr(s, Tag::STRING), Value::int(count)];
-        (!s.is_null()).then(|| results(&values, 2))
+        if s.is_null() {
+            return None;
+        }
+        let mut values = Out::new();
+        values.push(Value::ptr(s, Tag::STRING));
+        values.push(Value::int(count));
+        Some(values.end(2, 2))
     }
 }
 pub(super) unsafe extern "C" fn gsub_text(
