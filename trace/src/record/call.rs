@@ -282,8 +282,11 @@ impl Recorder {
             (fr.closure, fr.known, fr.proto) = (closure, known, proto);
             (fr.base, fr.nextra) = (base, nextra);
             let own = self.kind == super::Kind::Func && proto == self.protos[0];
+            // a few in a row become one trace: what is passed on need not go through memory
+            let often = self.unrolled[&(i.pc as usize)] > self.params.recunroll;
             if !inlined
                 && !own
+                && often
                 && let Some((address, _)) = self.compiled_function(proto)
             {
                 self.flush((*closure).pc)?;
