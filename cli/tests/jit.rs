@@ -334,3 +334,21 @@ fn library() {
     let r = run(&["--dump=trace", &file]);
     assert!(!r.err.contains("---- TRACE 1 "), "{}", r.err);
 }
+
+#[test]
+fn strings_are_not_left_to_helpers() {
+    if !compiles() {
+        return;
+    }
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/jit/strings.lua");
+    let off = run(&["-joff", file]);
+    let r = run(&["--stats", file]);
+    assert_eq!((r.status, &r.out), (Some(0), &off.out));
+    let compiled = r.err.lines().find(|l| l.starts_with("traces"));
+    assert!(
+        compiled.is_some_and(|l| l.contains(" 2 of loops")),
+        "{}",
+        r.err
+    );
+    assert!(!r.err.contains("by calling their helpers"), "{}", r.err);
+}

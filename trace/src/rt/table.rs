@@ -29,24 +29,36 @@ struct Shared(DictEntry);
 // SAFETY: never written.
 unsafe impl Sync for Shared {}
 
+#[inline(always)]
+fn found(e: *mut DictEntry) -> *const DictEntry {
+    if e.is_null() {
+        &raw const NO_ENTRY.0
+    } else {
+        e
+    }
+}
+#[inline(never)]
 unsafe fn dict_find(t: *mut Table, key: Value) -> *const DictEntry {
     // SAFETY: [GC-LIVE] as above; the recorder has guarded that it is a dictionary.
-    unsafe {
-        let e = dict::dict_find((*t).hash as *mut Dict, key);
-        if e.is_null() {
-            &raw const NO_ENTRY.0
-        } else {
-            e
-        }
-    }
+    unsafe { found(dict::dict_find((*t).hash as *mut Dict, key)) }
 }
 pub(super) unsafe extern "C" fn dict_int(t: *mut Table, k: i64) -> *const DictEntry {
     // SAFETY: as `dict_find`.
-    unsafe { dict_find(t, Value::int(k)) }
+    unsafe {
+        match dict::dict_home_int((*t).hash as *mut Dict, k) {
+            Some(e) => found(e),
+            None => dict_find(t, Value::int(k)),
+        }
+    }
 }
 pub(super) unsafe extern "C" fn dict_str(t: *mut Table, k: *mut Str) -> *const DictEntry {
     // SAFETY: as `dict_find`.
-    unsafe { dict_find(t, Value::ptr(k, Tag::STRING)) }
+    unsafe {
+        match dict::dict_home_str((*t).hash as *mut Dict, k) {
+            Some(e) => found(e),
+            None => dict_find(t, Value::ptr(k, Tag::STRING)),
+        }
+    }
 }
 pub(super) unsafe extern "C" fn dict_any(
     t: *mut Table,
