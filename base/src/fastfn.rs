@@ -27,6 +27,7 @@ macro_rules! fast_functions {
 
 fast_functions! {
     Assert = "_G" "assert";
+    Error = "_G" "error";
     GetMetatable = "_G" "getmetatable";
     Ipairs = "_G" "ipairs";
     Next = "_G" "next";

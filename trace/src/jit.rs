@@ -845,7 +845,7 @@ unsafe fn raising(data: *mut u8, l: *mut Thread) {
         };
         let g = &*jit.g;
         // errors in callbacks that are caught there do not concern us; others unwind to our frames, where the pc tells
-        if g.hot.activation == r.activation && l == g.hot.current {
+        if g.hot.activation == r.activation && l == g.hot.current && !r.is_caught(l) {
             jit.abort(Abort::ErrorRaised);
         }
     }

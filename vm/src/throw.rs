@@ -150,6 +150,25 @@ unsafe fn find_handler(l: *mut Thread) -> Option<Value> {
     }
 }
 
+/// The base of the native frame of the pcall that catches errors of the running function of `l`; `None`: native code, or whoever has
+/// resumed the coroutine, gets them.
+///
+/// # Safety
+/// [STACK-STABLE] the frames of the live thread `l` are in order.
+pub unsafe fn catcher(l: *mut Thread) -> Option<*mut Value> {
+    // SAFETY: as promised.
+    unsafe {
+        let mut base = (*l).base;
+        loop {
+            match below(base) {
+                Below::Frame(b) => base = b,
+                Below::Pcall(pb, _, _) | Below::Closing(pb) => return Some(pb),
+                Below::Entry(_) | Below::Bottom => return None,
+            }
+        }
+    }
+}
+
 /// Runs the message handler in force for the registered error, unless that was done.
 ///
 /// # Safety

@@ -138,6 +138,7 @@ impl Recorder {
             let running = (*self.l).base;
             let zero = running.sub(base as usize);
             self.base0 = zero.byte_offset_from((*self.l).stack);
+            self.entry_base = self.base0;
             self.frames.clear();
             let mut at = running;
             loop {

@@ -166,6 +166,8 @@ pub struct Recorder {
     changed: Vec<bool>,
     changed_all: bool,
     start_base: isize,
+    /// BASE of the trace's first frame (of side traces: of the parent's), as `base0`.
+    entry_base: isize,
     start_l: *mut Thread,
     /// Integers that payloads had when they were looked at, for the optimiser to judge by.
     pub(crate) seen: HashMap<Ref, i64>,
@@ -185,6 +187,8 @@ pub struct Recorder {
     pub(crate) chars: *mut crate::chars::Chars,
     /// The function calls itself by its own entry.
     pub(crate) recursive: bool,
+    /// The running instruction raises an error, which has been recorded.
+    pub(crate) raising: bool,
     /// Tables that were found in `__newindex` for the running instruction.
     pub(crate) newindex_depth: u8,
     /// Frames of pcall that `Thread::pcall_depth` in memory does not count.
@@ -253,6 +257,7 @@ impl Recorder {
                 changed: Vec::new(),
                 changed_all: false,
                 start_base: (*l).base.byte_offset_from((*l).stack),
+                entry_base: (*l).base.byte_offset_from((*l).stack),
                 start_l: l,
                 seen: HashMap::new(),
                 iterations: 0,
@@ -266,6 +271,7 @@ impl Recorder {
                 sides: 0,
                 chars: std::ptr::null_mut(),
                 recursive: false,
+                raising: false,
                 newindex_depth: 0,
                 pcalls: 0,
                 depth0: None,
@@ -359,6 +365,7 @@ impl Recorder {
             if self.nbc > self.params.maxrecord {
                 return Err(Abort::RecordLimit);
             }
+            self.raising = false;
             self.need_snap = true;
             self.snap_pc = pc;
             Ok(Step::More)

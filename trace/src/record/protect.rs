@@ -7,6 +7,7 @@ use traceorus_base::Value;
 use traceorus_base::bytecode::{self as bc, MULTI};
 use traceorus_base::frame::{self, kind};
 use traceorus_base::objects::*;
+use traceorus_vm::debuginfo;
 
 use super::call::{Callee, after};
 use super::{Cursor, How, Rec, Recorder, Slot, Step, Tv};
@@ -32,6 +33,12 @@ impl Recorder {
             self.depth0 = Some(now);
             Ok(now)
         }
+    }
+
+    /// There may be one more protected call, guarded.
+    pub(super) unsafe fn may_protect(&mut self) -> Rec<bool> {
+        // SAFETY: as `pcall_depth`.
+        unsafe { Ok(self.pcall_depth()? < MAX_DEPTH) }
     }
 
     /// Writes the depth to memory, if that does not have it.
@@ -85,10 +92,10 @@ impl Recorder {
             let callee = self.guard_observed(r + 1)?;
             let known = self.guard_function(callee, closure)?;
             let handler = self.guard_observed(r + delta)?;
-            let depth = self.pcall_depth()?;
-            if depth >= MAX_DEPTH {
+            if !self.may_protect()? {
                 return Ok(false);
             }
+            let depth = self.pcall_depth()?;
             let at = self.base() + r;
             let func = at + delta;
             if !self.room_to_call(func, proto, nargs - delta)? {
@@ -180,6 +187,105 @@ impl Recorder {
             }
             self.expect(next);
             Ok(Step::More)
+        }
+    }
+
+    // ---- errors -------------------------------------------------------------------------------------------------------
+
+    /// The error that is being raised in `l` while the running instruction is performed is caught in the frame in which the recording
+    /// began, or above: the recording goes on there.
+    pub(crate) unsafe fn is_caught(&self, l: *mut Thread) -> bool {
+        // SAFETY: [STACK-STABLE] frames are in order.
+        unsafe {
+            if std::ptr::eq(l, self.start_l) && l == self.l {
+                let here = match self.pending {
+                    super::Pending::Generic { .. } => true,
+                    super::Pending::Expect { .. } => self.raising,
+                    super::Pending::None => false,
+                };
+                let stack = (*l).stack;
+                return here
+                    && traceorus_vm::throw::catcher(l)
+                        .is_some_and(|pb| pb.byte_offset_from(stack) > self.entry_base);
+            }
+            false
+        }
+    }
+
+    /// A call of the function `error`, which is `f`.
+    pub(super) unsafe fn raise_error(&mut self, i: Cursor, f: Value, nargs: i16) -> Rec<Step> {
+        // SAFETY: [GC-LIVE] as `native`.
+        unsafe {
+            let protected = |x: &super::Frame| matches!(x.how, How::Protected { .. });
+            let Some(m) = self.frames.iter().rposition(protected) else {
+                return self.generic(i);
+            };
+            // a message handler sees the stack as it is
+            if self.frames[m].how != (How::Protected { delta: 1 }) || (*self.l).tbc_len != 0 {
+                return self.generic(i);
+            }
+            let r = i.ra();
+            let nothing = Value::NIL;
+            let o = if nargs < 1 {
+                nothing
+            } else {
+                self.observed(r + 1)
+            };
+            let level = match nargs {
+                ..2 => Value::int(1),
+                _ => self.observed(r + 2),
+            };
+            let n = match level.tag {
+                traceorus_base::Tag::NIL => 1,
+                traceorus_base::Tag::INT => level.as_int(),
+                _ => return self.generic(i),
+            };
+            let text = o.tag == traceorus_base::Tag::STRING && n > 0;
+            let mut place = Vec::new();
+            if text {
+                let last = self.frames.len() - 1;
+                match n {
+                    1 => place = debuginfo::where_at(self.frame().proto, i.pc),
+                    // pcall has called the function
+                    2 if last == m => {}
+                    2 => {
+                        place =
+                            debuginfo::where_at(self.frames[last - 1].proto, self.frame().call_pc)
+                    }
+                    _ => return self.generic(i),
+                }
+            }
+            let fv = self.guard_observed(r)?;
+            self.guard_is(fv.val, f.payload)?;
+            if nargs >= 2 {
+                let v = self.guard_observed(r + 2)?;
+                if level.tag == traceorus_base::Tag::INT {
+                    let k = self.buf.k_int(n);
+                    if v.val != k {
+                        self.guard(IrOp::Eq, Ty::Int, v.val, k)?;
+                    }
+                }
+            }
+            let mut v = match nargs {
+                ..1 => self.nil(),
+                _ => self.tv(r + 1)?,
+            };
+            if self.known_tag(v).is_none() {
+                v = self.guard_tag(v, o.tag)?;
+            }
+            let l = self.running()?;
+            let pending = self.field(l, FieldId::ThreadTbc)?;
+            let zero = self.buf.k(Ty::U32, 0);
+            self.guard(IrOp::Eq, Ty::U32, pending, zero)?;
+            if !place.is_empty() {
+                let at = self.text(&place);
+                v = self.rt_string(crate::ir::CallId::Concat, &[at.val, v.val])?;
+            }
+            self.pin_snap()?;
+            self.frames.truncate(m + 1);
+            let no = self.konst(Value::FALSE);
+            self.raising = true;
+            self.leave_protected(vec![no, v])
         }
     }
 }

@@ -141,6 +141,20 @@ pub unsafe fn position(l: *mut Thread) -> Vec<u8> {
     }
 }
 
+/// What [`where_`] gives for a frame that runs the Lua function `p` at `pc`.
+///
+/// # Safety
+/// [CODE] `pc` is in the code of `p`, which is live.
+pub unsafe fn where_at(p: *const Proto, pc: *const Instr) -> Vec<u8> {
+    // SAFETY: as promised.
+    unsafe {
+        if line_at(p, pc) <= 0 {
+            return Vec::new();
+        }
+        place(p, pc)
+    }
+}
+
 unsafe fn place(p: *const Proto, pc: *const Instr) -> Vec<u8> {
     // SAFETY: [GC-LIVE] the caller's prototype is live.
     unsafe {

@@ -21,11 +21,12 @@ use traceorus_vm::call::{native_pcall, native_xpcall};
 use super::{Cursor, Rec, Recorder, Step, Tv};
 use crate::ir::{CallId, IrOp, REF_NONE, Ref, Ty};
 
-/// A call of a native function: the instruction, the closure, arguments, results wanted ([`MULTI`]: all).
+/// A call of a native function: the instruction, the closure, register below the arguments, their number, results wanted ([`MULTI`]: all).
 #[derive(Clone, Copy)]
 struct Native {
     i: Cursor,
     f: *mut NativeClosure,
+    at: i16,
     nargs: i16,
     wanted: u16,
 }
@@ -42,6 +43,7 @@ impl Recorder {
             let c = Native {
                 i,
                 f: f.as_ptr(),
+                at: i.ra(),
                 nargs,
                 wanted: bc::c(i.w),
             };
@@ -51,8 +53,17 @@ impl Recorder {
                 x if x == native_xpcall as *const () as usize => 2,
                 _ => 0,
             };
-            if delta != 0 && self.protected_call(i, f, nargs, delta)? {
-                return Ok(Step::More);
+            if delta != 0 {
+                if self.protected_call(i, f, nargs, delta)? {
+                    return Ok(Step::More);
+                }
+                return match self.protected_native(c, f, delta)? {
+                    Some(results) => {
+                        self.give(i, c.wanted, &results);
+                        Ok(Step::More)
+                    }
+                    None => self.generic(i),
+                };
             }
             let id = FastFn::from_u32((*c.f).hdr.word);
             if id == FastFn::Other {
@@ -71,13 +82,30 @@ impl Recorder {
                     None => self.generic(i),
                 };
             }
+            if id == Error {
+                return self.raise_error(i, f, nargs);
+            }
             let fv = self.guard_observed(i.ra())?;
             self.guard_is(fv.val, f.payload)?;
             if c.wanted == MULTI {
                 self.need_slots(self.base() + i.ra() + 4)?;
             }
-            let results = match id {
-                Other | GmatchNext => Ok(None),
+            match self.function(id, c)? {
+                Some(results) => {
+                    self.give(i, c.wanted, &results);
+                    Ok(Step::More)
+                }
+                None => self.generic(i),
+            }
+        }
+    }
+
+    unsafe fn function(&mut self, id: FastFn, c: Native) -> Results {
+        use FastFn::*;
+        // SAFETY: as `native`.
+        unsafe {
+            match id {
+                Other | GmatchNext | Error => Ok(None),
                 Assert | GetMetatable | Ipairs | Next | Pairs | RawEqual | RawGet | RawLen
                 | RawSet | Select | SetMetatable | ToNumber | ToString | Type => {
                     self.base_function(id, c)
@@ -89,14 +117,58 @@ impl Recorder {
                     self.coroutine_function(id, c)
                 }
                 _ => self.math_function(id, c),
-            };
-            match results? {
-                Some(results) => {
-                    self.give(i, c.wanted, &results);
-                    Ok(Step::More)
-                }
-                None => self.generic(i),
             }
+        }
+    }
+
+    /// pcall (`delta` 1) or xpcall (2), which is `f`, of a native function that can be recorded, which then does not fail.
+    unsafe fn protected_native(&mut self, c: Native, f: Value, delta: i16) -> Results {
+        // SAFETY: as `native`.
+        unsafe {
+            let inner = self.oarg(c, 1);
+            let plain = (1..=delta).all(|k| self.oarg(c, k).tag == Tag::FUNCTION);
+            if c.nargs < delta || !plain {
+                return Ok(None);
+            }
+            let closure = inner.as_ptr::<NativeClosure>();
+            if (*closure).hdr.kind != ObjKind::NativeClosure as u8 {
+                return Ok(None);
+            }
+            let id = FastFn::from_u32((*closure).hdr.word);
+            if matches!(id, FastFn::Other | FastFn::GmatchNext | FastFn::Error) {
+                return Ok(None);
+            }
+            let r = c.i.ra();
+            let fv = self.guard_observed(r)?;
+            self.guard_is(fv.val, f.payload)?;
+            let iv = self.guard_observed(r + 1)?;
+            self.guard_is(iv.val, inner.payload)?;
+            self.guard_observed(r + delta)?;
+            if !self.may_protect()? {
+                return Ok(None);
+            }
+            if c.wanted == MULTI {
+                self.need_slots(self.base() + r + 5)?;
+            }
+            let c = Native {
+                i: c.i,
+                f: closure,
+                at: r + delta,
+                nargs: c.nargs - delta,
+                wanted: match c.wanted {
+                    MULTI => MULTI,
+                    n => n.saturating_sub(1),
+                },
+            };
+            let Some(mut results) = self.function(id, c)? else {
+                return Ok(None);
+            };
+            if c.wanted == MULTI {
+                let n = results.len() as i16;
+                self.need_slots(self.base() + r + n + 2)?;
+            }
+            results.insert(0, self.konst(Value::TRUE));
+            Ok(Some(results))
         }
     }
 
@@ -125,21 +197,21 @@ impl Recorder {
         if n > c.nargs {
             return Value::NIL;
         }
-        self.observed(c.i.ra() + n)
+        self.observed(c.at + n)
     }
     /// Argument `n` with its type guarded.
     fn arg(&mut self, c: Native, n: i16) -> Rec<Tv> {
         if n > c.nargs {
             return Ok(self.konst(Value::NIL));
         }
-        self.guard_observed(c.i.ra() + n)
+        self.guard_observed(c.at + n)
     }
     /// Argument `n`, of any type.
     fn any_arg(&mut self, c: Native, n: i16) -> Rec<Tv> {
         if n > c.nargs {
             return Ok(self.konst(Value::NIL));
         }
-        self.tv(c.i.ra() + n)
+        self.tv(c.at + n)
     }
     /// The integer argument `n`, or `default` if it is missing or nil; `None` if it is something else.
     fn int_arg(&mut self, c: Native, n: i16, default: i64) -> Rec<Option<(Ref, i64)>> {

@@ -72,7 +72,7 @@ impl Recorder {
                     Some(n) => want = n,
                     None => return Ok(None),
                 }
-                self.need_slots(self.base() + c.i.ra() + want as i16 + 1)?;
+                self.need_slots(self.base() + c.at + want as i16 + 1)?;
             }
             if want > MAX_RESULTS || pat.len() > MAX_PATTERN {
                 return Ok(None);

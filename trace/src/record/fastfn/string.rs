@@ -208,7 +208,7 @@ impl Recorder {
         }
         let count = oj - oi + 1;
         if c.wanted == bc::MULTI {
-            self.need_slots(self.base() + c.i.ra() + count as i16 + 1)?;
+            self.need_slots(self.base() + c.at + count as i16 + 1)?;
         }
         let mut out = Vec::new();
         for k in 0..count.min(c.wanted.into()) {

@@ -72,7 +72,7 @@ impl Recorder {
                 let one = self.buf.k_int(1);
                 let k = self.emit(IrOp::Add, Ty::Int, len, one)?;
                 let k = self.typed(k);
-                if self.set_index(c.i, c.i.ra() + 1, k, Value::int(at), v, ov)? {
+                if self.set_index(c.i, c.at + 1, k, Value::int(at), v, ov)? {
                     return Ok(Some(Vec::new()));
                 }
             }
@@ -133,7 +133,7 @@ impl Recorder {
             self.guard_is(j, oj as u64)?;
             let count = oj - oi + 1;
             if c.wanted == MULTI {
-                self.need_slots(self.base() + c.i.ra() + count as i16 + 1)?;
+                self.need_slots(self.base() + c.at + count as i16 + 1)?;
             }
             let mut out = Vec::new();
             for k in oi..oi + count.min(c.wanted.into()) {
