@@ -171,7 +171,6 @@ pub unsafe extern "C" fn exit(g: *mut GlobalHot, save: *mut u64, id: u64) -> *co
         let l = restore(g, save, map, Some(&objects));
         let pc = map.pc as *const Instr;
         (*g).jit_scratch[3] = 0;
-        // what grows the stack is the interpreter's; there will be room the next time
         let full = t.checks.iter().any(|&(s, n)| {
             let base = saved(save, Loc::Gpr(<Host as Masm>::BASE.0));
             s.0 == e && (((*l).limit as u64).wrapping_sub(base) as i64) < 16 * i64::from(n)
@@ -182,6 +181,12 @@ pub unsafe extern "C" fn exit(g: *mut GlobalHot, save: *mut u64, id: u64) -> *co
             jit.dump.exit(t, e, base);
         }
         jit.stats.exits += 1;
+        // it may be that the instruction itself needs less room
+        if full && map.top == Snap::NO_TOP {
+            let room = t.checks.iter().filter(|c| c.0.0 == e).map(|c| c.1).max();
+            let from = (*l).base.offset(-(map.base as isize));
+            call::make_room(l, from, room.unwrap_or(0).into());
+        }
         if !is_poll {
             jit.exited(l, n, e, pc, full);
         }

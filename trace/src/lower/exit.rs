@@ -16,7 +16,7 @@
 //! **Native stack.** Thunks that traces call (poll, barrier, alloc) return by the return address; the exit thunk is jumped
 //! to. In a trace the native stack is as in the interpreter's handlers: aligned for calls.
 
-use traceorus_asm::{Addr, AsmError, Cond, Fpr, Gpr, LoadKind, Masm, Size, at, d};
+use traceorus_asm::{Addr, AluOp, AsmError, Cond, Fpr, Gpr, LoadKind, Masm, Size, at, d};
 
 use super::arch::TraceRegs;
 use super::call::{BASE, CURRENT};
@@ -161,6 +161,9 @@ pub fn emit_thunks<M: TraceRegs>(
 
     m.align(16);
     let ret = m.here();
+    m.load(LoadKind::U16, d(M::T0), at(M::PC, 2));
+    m.alu(AluOp::Sub, Size::B64, d(M::BASE), M::BASE, M::T0);
+    m.alu(AluOp::Sub, Size::B64, d(M::BASE), M::BASE, 16);
     m.load(LoadKind::U64, d(M::THREAD), at(M::GLOBAL, CURRENT));
     m.store(Size::B64, at(M::THREAD, BASE), M::BASE);
     m.move_args(&[M::GLOBAL.into(), M::PC.into()]);

@@ -63,6 +63,8 @@ pub struct CodeInput<'a> {
     pub parent_spills: u16,
     /// Number of the trace.
     pub trace: u16,
+    /// Slots that BASE goes down by at the entry: continuations find it where the function that returned had it.
+    pub down: i16,
     /// Where the code will be, a multiple of 16.
     pub address: u64,
     /// The state's thunks.
@@ -240,6 +242,7 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
 
     fn run(&mut self) -> Result<(), Abort> {
         let al = self.al;
+        self.add_base(-self.input.down);
         self.parallel(&al.head);
         for i in 0..self.ir.len() {
             self.emit_gap(2 * i as u32);
@@ -293,11 +296,6 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
             }
             Link::Return(_) => {
                 let pc = Gpr(self.al.ret.number());
-                self.m.with_scratch(|m, s| {
-                    m.load(LoadKind::U16, d(s), at(pc, 2));
-                    m.alu(AluOp::Sub, B64, d(M::BASE), M::BASE, s);
-                });
-                self.add_base(-1);
                 self.m.mov(d(M::PC), pc);
                 let none = self.m.new_label();
                 self.m.with_scratch(|m, s| {
@@ -391,8 +389,7 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
             }
             SetTail => {
                 let tail = traceorus_base::frame::kind::TAIL as i64;
-                self.m
-                    .alu_to_mem(AluOp::Or, Size::B8, at(M::BASE, -8), tail);
+                self.m.alu_to_mem(AluOp::Or, B64, at(M::BASE, -8), tail);
             }
             STop => {
                 let top = 16 * i32::from(ins.slot());

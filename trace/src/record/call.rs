@@ -68,18 +68,16 @@ impl Recorder {
             }
             let depth = self.frames.iter().filter(|x| x.proto == proto).count() as u32;
             let compiled = self.compiled_function(proto);
-            let linked = match compiled {
-                Some((_, recursive)) => depth > 0 || recursive,
-                None => depth > 0,
-            };
+            let again = !self.in_loop && depth != 0 && depth <= self.params.recunroll;
+            let linked = !again && (depth != 0 || compiled.is_some_and(|c| c.1));
             if linked && (*proto).is_vararg != 0 || self.frames.len() as u32 > self.params.maxdepth
             {
                 return Err(Abort::CallDepth);
             }
             let own = self.kind == super::Kind::Func && proto == self.protos[0];
             if linked && compiled.is_none() && !own {
-                // it will be compiled by itself
-                return Err(Abort::CallDepth);
+                self.callee = (*closure).pc.sub(1).cast_mut();
+                return Err(Abort::CalleeFirst);
             }
             let fv = match object {
                 Some((f, _)) => f,

@@ -5,6 +5,7 @@ use traceorus_base::{Tag, Value};
 
 use super::{Rec, Recorder};
 use crate::ir::{IrOp, REF_NONE, Ref, Snap, SnapEntry, Ty};
+use crate::opt::{cse, facts};
 
 /// A Lua value in the IR: payload (none for nil, true, false) and tag (a constant if it is known).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -156,7 +157,9 @@ impl Recorder {
             return Ok(val);
         }
         // an inherited value stays in the class of register in which it comes
-        let fixed = !val.is_ins() || self.buf.at(val).op == IrOp::PVal && ty == Ty::Float;
+        let fixed = !val.is_ins()
+            || ty == Ty::Float
+                && (self.buf.at(val).op == IrOp::PVal || cse::is_argument(&self.buf, val));
         if is == Ty::Any && !fixed {
             self.buf.at_mut(val).ty = ty;
             return Ok(val);
@@ -328,6 +331,9 @@ impl Recorder {
         let n = n as u16;
         if n > self.checked {
             self.checked = n;
+            if facts::raise_check(&mut self.buf, self.iteration, n) {
+                return Ok(());
+            }
             self.guard(IrOp::StkChk, Ty::Void, Self::lit(n), REF_NONE)?;
         }
         Ok(())

@@ -289,6 +289,7 @@ impl Machine {
             inherited,
             parent_spills,
             trace: self.traces,
+            down: 0,
             address: self.area.next_address(),
             thunks: &self.thunks,
         };
