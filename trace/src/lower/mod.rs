@@ -398,6 +398,7 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
                 self.m.with_scratch(|m, s| {
                     m.lea(d(s), at(M::BASE, base));
                     m.store(B64, at(thread, call::BASE), s);
+                    m.store(B64, at(thread, offset_of!(Thread, top) as i32), s);
                 });
             }
             CoEnter => {
@@ -415,13 +416,13 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
                 self.m.alu_to_mem(AluOp::Or, B64, at(M::BASE, -8), tail);
             }
             STop => {
-                let top = 16 * i32::from(ins.slot());
                 let (current, field) = (call::CURRENT, offset_of!(Thread, top) as i32);
+                self.add_base(ins.slot());
                 self.m.with_scratch(|m, s| {
                     m.load(U64, d(s), at(M::GLOBAL, current));
                     m.store(B64, at(s, field), M::BASE);
-                    m.alu_to_mem(AluOp::Add, B64, at(s, field), top);
                 });
+                self.add_base(-ins.slot());
             }
             RetPc => {
                 let (pc, exit) = (Gpr(al.dst.number()), self.stub(r)?);
