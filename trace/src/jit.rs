@@ -291,6 +291,8 @@ impl Jit {
                 ret: crate::exit::ret as *const () as usize as u64,
                 resume: g.hot.resume as u64,
                 disturbed_offset: DISTURBED,
+                exit_left_offset: (self.params.exitrandom != 0)
+                    .then_some(std::mem::offset_of!(GlobalHot, exit_left) as i32),
                 helpers: helper,
                 handlers: handler,
             };
@@ -305,8 +307,19 @@ impl Jit {
             self.entries = vec![0; MAX_TRACES];
             g.hot.traces = self.entries.as_ptr();
             self.thunks = Some(thunks);
+            self.roll();
         }
         Ok(())
+    }
+
+    /// Chooses the guard at which compiled code is left without need next.
+    pub(crate) unsafe fn roll(&mut self) {
+        let most = self.params.exitrandom.saturating_mul(2);
+        if most != 0 {
+            let n = 1 + self.rand() % most;
+            // SAFETY: the state is live.
+            unsafe { (*self.g).hot.exit_left = n }
+        }
     }
 
     /// Hands it over to its state.

@@ -48,6 +48,8 @@ pub struct RustEntry {
     pub resume: u64,
     /// Offset from GLOBAL of a 32-bit word that is not 0 when something disturbed a frame during a call.
     pub disturbed_offset: i32,
+    /// Offset from GLOBAL of a 32-bit word that each guard counts down; at 0 it leaves the trace. For tests.
+    pub exit_left_offset: Option<i32>,
     /// Address of the helper of the instruction at a pc.
     pub helpers: fn(pc: u64) -> u64,
     /// Address of the handler of the instruction at a pc, if a trace may perform it by that.
@@ -73,6 +75,8 @@ pub struct Thunks {
     pub resume: u64,
     /// As in [`RustEntry`].
     pub disturbed_offset: i32,
+    /// As in [`RustEntry`].
+    pub exit_left_offset: Option<i32>,
     /// As in [`RustEntry`].
     pub helpers: fn(pc: u64) -> u64,
     /// As in [`RustEntry`].
@@ -196,6 +200,7 @@ pub fn emit_thunks<M: TraceRegs>(
         ret: place(ret),
         resume: rust.resume,
         disturbed_offset: rust.disturbed_offset,
+        exit_left_offset: rust.exit_left_offset,
         helpers: rust.helpers,
         handlers: rust.handlers,
     };

@@ -68,7 +68,9 @@ impl Recorder {
             }
             let depth = self.frames.iter().filter(|x| x.proto == proto).count() as u32;
             let compiled = self.compiled_function(proto);
-            let again = !self.in_loop && depth != 0 && depth <= self.params.recunroll;
+            // a tree that is wide already does not become wider by that
+            let narrow = self.sides < self.params.maxside / 4;
+            let again = !self.in_loop && narrow && depth != 0 && depth <= self.params.recunroll;
             let linked = !again && (depth != 0 || compiled.is_some_and(|c| c.1));
             if linked && (*proto).is_vararg != 0 || self.frames.len() as u32 > self.params.maxdepth
             {
@@ -282,8 +284,11 @@ impl Recorder {
             (fr.closure, fr.known, fr.proto) = (closure, known, proto);
             (fr.base, fr.nextra) = (base, nextra);
             let own = self.kind == super::Kind::Func && proto == self.protos[0];
+            // a few in a row become one trace: what is passed on need not go through memory
+            let often = self.unrolled[&(i.pc as usize)] > self.params.recunroll;
             if !inlined
                 && !own
+                && often
                 && let Some((address, _)) = self.compiled_function(proto)
             {
                 self.flush((*closure).pc)?;

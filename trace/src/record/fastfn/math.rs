@@ -147,10 +147,9 @@ impl Recorder {
             return None;
         }
         let i = self.buf.at(x);
-        let k = self.buf.float(i.b)?;
         let k = match i.op {
-            IrOp::Div => k,
-            IrOp::Mul if k > 0.0 => 1.0 / k,
+            IrOp::Div => self.buf.float(i.b)?,
+            IrOp::Mul => 1.0 / self.buf.float(i.b).filter(|&k| k > 0.0)?,
             _ => return None,
         };
         let power = k.to_bits() << 12 == 0;
