@@ -122,6 +122,14 @@ fn scripts_run_compiled() {
 }
 
 #[test]
+fn scripts_run_compiled_and_leave_at_random_guards() {
+    for setting in ["exitrandom=2", "exitrandom=20"] {
+        let jit = format!("{},{setting}", HOT.1);
+        run_all(setting, &[(HOT.0, &jit)], TIMEOUT, |_| true);
+    }
+}
+
+#[test]
 fn scripts_run_compiled_without_single_passes() {
     let areas = ["arith/", "functions/", "jit/", "tables/", "meta/"];
     for pass in [

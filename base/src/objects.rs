@@ -658,6 +658,8 @@ pub struct GlobalHot {
     /// Bytes of allocations removed from traces that may be counted down until they have to be charged
     /// (`Heap::charge_removed`); it wraps then.
     pub sunk_left: u32,
+    /// Guards until compiled code is left without need; only code compiled with the parameter `exitrandom` counts it down.
+    pub exit_left: u32,
     /// The trace compiler's own, not kept across anything that may run another trace.
     pub jit_scratch: [u64; 4],
     /// Start of the back region: the next instruction that is dispatched there goes to the address in the native frame's

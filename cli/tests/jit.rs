@@ -334,3 +334,59 @@ fn library() {
     let r = run(&["--dump=trace", &file]);
     assert!(!r.err.contains("---- TRACE 1 "), "{}", r.err);
 }
+
+/// What the traces of a function that calls itself are, if it is inlined into itself so often.
+fn recursion(unroll: u32) -> String {
+    let text = "local function fib(k)\n  if k < 2 then return k end\n  return fib(k - 1) + fib(k - 2)\nend\nprint(fib(24))\n";
+    let file = script(&format!("recursion{unroll}.lua"), text);
+    let set = format!("-jrecunroll={unroll}");
+    let r = run(&["--dump=ir,exit", &set, &file]);
+    assert_eq!(
+        (r.status, r.out.as_str()),
+        (Some(0), "46368\n"),
+        "{}",
+        r.err
+    );
+    r.err
+}
+
+#[test]
+fn recursion_is_compiled() {
+    if !compiles() {
+        return;
+    }
+    let (plain, inlined) = (recursion(0), recursion(2));
+    for heads in [&plain, &inlined] {
+        assert!(heads.contains("function "), "{heads}");
+        assert!(heads.contains("continuation "), "{heads}");
+        assert!(heads.contains("-> continuation of the caller"), "{heads}");
+        // nearly all calls and returns stay in compiled code
+        assert!(heads.matches(" exit ").count() < 400, "{heads}");
+    }
+    // a call with two frames between, and never more than that
+    assert!(
+        plain.contains("BASE +2") && !plain.contains("BASE +4"),
+        "{plain}"
+    );
+    assert!(
+        inlined.contains("BASE +6") && !inlined.contains("BASE +8"),
+        "{inlined}"
+    );
+    // nothing is made, so nothing is polled for; one check of the stack for all frames
+    assert!(!inlined.contains("POLL"), "{inlined}");
+    let checks = inlined.split(" IR\n").map(|t| t.matches("STKCHK").count());
+    assert_eq!(checks.max(), Some(1), "{inlined}");
+}
+
+#[test]
+fn recursion_that_makes_objects_polls() {
+    if !compiles() {
+        return;
+    }
+    let text = "local function tree(d)\n  if d == 0 then return {} end\n  return {tree(d - 1), tree(d - 1)}\nend\n\
+                for i = 1, 20 do tree(8) end\nprint(#tree(3))\n";
+    let file = script("recursion_objects.lua", text);
+    let r = run(&["--dump=ir", &file]);
+    assert_eq!((r.status, r.out.as_str()), (Some(0), "2\n"), "{}", r.err);
+    assert!(r.err.contains("POLL"), "{}", r.err);
+}

@@ -32,6 +32,8 @@ aborts! {
     InnerLoop = "an inner loop has to be compiled first";
     /// The call depth was exceeded.
     CallDepth = "calls are nested too deep";
+    /// A recursive function is called that is not compiled yet.
+    CalleeFirst = "the function that is called has to be compiled first";
     /// Returned to a frame below the trace's first.
     ReturnBelow = "returned from the frame in which the trace began";
     /// An error was raised.

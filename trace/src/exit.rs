@@ -171,7 +171,7 @@ pub unsafe extern "C" fn exit(g: *mut GlobalHot, save: *mut u64, id: u64) -> *co
         let l = restore(g, save, map, Some(&objects));
         let pc = map.pc as *const Instr;
         (*g).jit_scratch[3] = 0;
-        // what grows the stack is the interpreter's; there will be room the next time
+        let unneeded = (*g).exit_left == 0 && jit.params.exitrandom != 0;
         let full = t.checks.iter().any(|&(s, n)| {
             let base = saved(save, Loc::Gpr(<Host as Masm>::BASE.0));
             s.0 == e && (((*l).limit as u64).wrapping_sub(base) as i64) < 16 * i64::from(n)
@@ -182,7 +182,15 @@ pub unsafe extern "C" fn exit(g: *mut GlobalHot, save: *mut u64, id: u64) -> *co
             jit.dump.exit(t, e, base);
         }
         jit.stats.exits += 1;
-        if !is_poll {
+        // it may be that the instruction itself needs less room
+        if full && map.top == Snap::NO_TOP {
+            let room = t.checks.iter().filter(|c| c.0.0 == e).map(|c| c.1).max();
+            let from = (*l).base.offset(-(map.base as isize));
+            call::make_room(l, from, room.unwrap_or(0).into());
+        }
+        if unneeded {
+            jit.roll();
+        } else if !is_poll {
             jit.exited(l, n, e, pc, full);
         }
         // the instruction would only enter the trace again

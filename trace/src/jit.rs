@@ -162,8 +162,27 @@ fn checks(ir: &IrBuf) -> Vec<(SnapNo, u16)> {
 #[derive(Clone, Copy, Default)]
 struct Penalty {
     tries: u32,
+    /// Times that something else had to be compiled first.
+    waits: u32,
     counter: u16,
 }
+
+/// So often a place waits for others; then each time counts as a failure.
+const MAX_WAITS: u32 = 40;
+
+impl Penalty {
+    /// A recording has failed; `wait`: until something else is compiled, which is in hand.
+    fn count(&mut self, wait: bool) {
+        if wait && self.waits < MAX_WAITS {
+            self.waits += 1;
+        } else {
+            self.tries += 1;
+        }
+    }
+}
+
+/// The parameter `hotcall` that means that functions are not compiled by themselves.
+const NEVER: u32 = 65534;
 
 /// The trace compiler of one state.
 pub struct Jit {
@@ -272,6 +291,8 @@ impl Jit {
                 ret: crate::exit::ret as *const () as usize as u64,
                 resume: g.hot.resume as u64,
                 disturbed_offset: DISTURBED,
+                exit_left_offset: (self.params.exitrandom != 0)
+                    .then_some(std::mem::offset_of!(GlobalHot, exit_left) as i32),
                 helpers: helper,
                 handlers: handler,
             };
@@ -286,8 +307,19 @@ impl Jit {
             self.entries = vec![0; MAX_TRACES];
             g.hot.traces = self.entries.as_ptr();
             self.thunks = Some(thunks);
+            self.roll();
         }
         Ok(())
+    }
+
+    /// Chooses the guard at which compiled code is left without need next.
+    pub(crate) unsafe fn roll(&mut self) {
+        let most = self.params.exitrandom.saturating_mul(2);
+        if most != 0 {
+            let n = 1 + self.rand() % most;
+            // SAFETY: the state is live.
+            unsafe { (*self.g).hot.exit_left = n }
+        }
     }
 
     /// Hands it over to its state.
@@ -363,10 +395,10 @@ impl Jit {
                     let t = self.traces[parent as usize].as_ref().expect("alive");
                     let root = self.traces[t.root as usize].as_ref().expect("alive");
                     r.in_loop = root.kind == Kind::Loop;
+                    r.wants_poll = !r.in_loop;
                     r.sides = root.nsides;
                     r.inherit(t, exit)?;
                 }
-                Kind::Func => r.function_entry(pc)?,
                 Kind::Cont { call } => r.continuation(call, pc)?,
                 _ => {}
             }
@@ -413,22 +445,23 @@ impl Jit {
         // SAFETY: [CODE] the anchor is in code that the running frame or its callers keep alive.
         unsafe {
             let random = (self.rand() & 15) as u16;
+            let wait = why == Abort::CalleeFirst && self.hurry(r.callee);
             match r.kind {
                 Kind::Side { parent, exit } => {
                     let t = self.trace(parent);
                     // try again much later
                     t.counts[exit as usize] = 0;
                     let key = t.stubs[exit as usize] as usize;
-                    let p = self.penalties.entry(key).or_default();
-                    p.tries += 1;
+                    self.penalties.entry(key).or_default().count(wait);
                 }
                 Kind::Cont { call } => {
-                    self.penalties.entry(call as usize).or_default().tries += 1;
+                    let p = self.penalties.entry(call as usize).or_default();
+                    p.count(wait);
                 }
                 _ => {
                     let p = self.penalties.entry(r.anchor as usize).or_insert(Penalty {
-                        tries: 0,
                         counter: 32,
+                        ..Penalty::default()
                     });
                     p.tries += 1;
                     if why != Abort::InnerLoop || p.tries > 8 {
@@ -440,6 +473,22 @@ impl Jit {
                 }
             }
         }
+    }
+
+    /// Has the function with this header recorded at its next call. False: that has failed too often.
+    unsafe fn hurry(&mut self, header: *mut Instr) -> bool {
+        let tries = self
+            .penalties
+            .get(&(header as usize))
+            .map_or(0, |p| p.tries);
+        // SAFETY: [CODE] the header is in code that the recording kept alive.
+        unsafe {
+            if tries > 2 || self.params.hotcall == NEVER || !jithooks_is_counter(header) {
+                return false;
+            }
+            jithooks::set_counter(header, 1);
+        }
+        true
     }
 
     /// One step of the recording; see `JitHooks::record`.
@@ -560,6 +609,7 @@ impl Jit {
             let (area, thunks) = (&mut self.area, self.thunks.as_ref());
             let thunks = thunks.expect("made for the recording");
             let r = self.recorder.as_mut().expect("recording");
+            r.drop_poll();
             opt::finish(&mut r.opt, &mut r.buf);
             self.dump.ir(number, r);
             let address = area.next_address();
@@ -569,6 +619,7 @@ impl Jit {
                 inherited: &r.inherited,
                 parent_spills,
                 trace: number,
+                down: r.down(),
                 address,
                 thunks,
             };
@@ -809,7 +860,7 @@ unsafe fn hot(data: *mut u8, l: *mut Thread, anchor: *mut Instr, start: *const I
             false => jit.params.hotloop,
         };
         jithooks::set_counter(anchor, n as u16);
-        let never = func && jit.params.hotcall == 65534;
+        let never = func && jit.params.hotcall == NEVER;
         if !jit.params.on || never || (*jit.g).recording {
             return;
         }

@@ -143,9 +143,10 @@ pub enum Link {
         /// Slots that BASE rises by.
         base: i16,
     },
-    /// To the continuation of the call whose pc (a RETPC) is given: results are in the slots from -1 upwards. BASE goes down to
-    /// the caller's base (by the call's operand A and one slot more), register PC gets the call's pc, and the code jumps
-    /// to the address in the call's continuation word (8 bytes behind its first word).
+    /// To the continuation of the call whose pc (a RETPC) is given: results are in the slots from -1 upwards. BASE stays, register
+    /// PC gets the call's pc, and the code jumps to the address in the call's continuation word (8 bytes behind its first word).
+    /// There BASE goes down to the caller's base: by the call's operand A and one slot more, a constant of the trace. (A load of
+    /// A by whoever returns would make each return wait for memory.)
     Return(Ref),
     /// Into a loop's body at its head, with everything where the loop's contract wants it.
     Body {

@@ -68,7 +68,16 @@ fn reference(buf: &IrBuf, m: &mut Machine, most: u32) -> (u64, Observed) {
 #[test]
 fn as_the_plain_loop() {
     let (mut moved, mut left_early, mut cases) = (0, 0, 0);
-    for (k, step) in [(0, 1), (1, 1), (-2, 1), (0, -1), (2, -1), (-1, -1)] {
+    for (k, step) in [
+        (0, 1),
+        (1, 1),
+        (-2, 1),
+        (0, -1),
+        (2, -1),
+        (-1, -1),
+        (0, 2),
+        (-1, 5),
+    ] {
         let source = plain(k, step);
         let mut buf = source.clone();
         let mut cx = OptCx::new(Passes::ALL);
@@ -117,7 +126,7 @@ fn as_the_plain_loop() {
         }
     }
     assert!(
-        moved == 6 && left_early > 100 && cases > left_early * 2,
+        moved == 8 && left_early > 100 && cases > left_early * 2,
         "{moved} {left_early} {cases}"
     );
 }

@@ -173,6 +173,20 @@ unsafe fn need_slow(l: *mut Thread, at: *mut Value, n: usize, roots: &[Value]) -
     }
 }
 
+/// Makes room for `n` slots above `at` if that can be done without an error.
+///
+/// # Safety
+/// As [`need`], with nothing that is not in a frame; nothing collects.
+pub unsafe fn make_room(l: *mut Thread, at: *mut Value, n: usize) {
+    // SAFETY: as promised. An interrupt that was asked for (no limit) is left alone.
+    unsafe {
+        let (top, limit) = (at.wrapping_add(n), (*l).limit);
+        if !limit.is_null() && top > limit {
+            grow_to(l, top, MAX_STACK);
+        }
+    }
+}
+
 unsafe fn grow(l: *mut Thread, top: *mut Value) -> LResult<()> {
     // SAFETY: as promised by `need`.
     unsafe {

@@ -16,7 +16,7 @@
 //! **Native stack.** Thunks that traces call (poll, barrier, alloc) return by the return address; the exit thunk is jumped
 //! to. In a trace the native stack is as in the interpreter's handlers: aligned for calls.
 
-use traceorus_asm::{Addr, AsmError, Cond, Fpr, Gpr, LoadKind, Masm, Size, at, d};
+use traceorus_asm::{Addr, AluOp, AsmError, Cond, Fpr, Gpr, LoadKind, Masm, Size, at, d};
 
 use super::arch::TraceRegs;
 use super::call::{BASE, CURRENT};
@@ -48,6 +48,8 @@ pub struct RustEntry {
     pub resume: u64,
     /// Offset from GLOBAL of a 32-bit word that is not 0 when something disturbed a frame during a call.
     pub disturbed_offset: i32,
+    /// Offset from GLOBAL of a 32-bit word that each guard counts down; at 0 it leaves the trace. For tests.
+    pub exit_left_offset: Option<i32>,
     /// Address of the helper of the instruction at a pc.
     pub helpers: fn(pc: u64) -> u64,
     /// Address of the handler of the instruction at a pc, if a trace may perform it by that.
@@ -73,6 +75,8 @@ pub struct Thunks {
     pub resume: u64,
     /// As in [`RustEntry`].
     pub disturbed_offset: i32,
+    /// As in [`RustEntry`].
+    pub exit_left_offset: Option<i32>,
     /// As in [`RustEntry`].
     pub helpers: fn(pc: u64) -> u64,
     /// As in [`RustEntry`].
@@ -161,6 +165,9 @@ pub fn emit_thunks<M: TraceRegs>(
 
     m.align(16);
     let ret = m.here();
+    m.load(LoadKind::U16, d(M::T0), at(M::PC, 2));
+    m.alu(AluOp::Sub, Size::B64, d(M::BASE), M::BASE, M::T0);
+    m.alu(AluOp::Sub, Size::B64, d(M::BASE), M::BASE, 16);
     m.load(LoadKind::U64, d(M::THREAD), at(M::GLOBAL, CURRENT));
     m.store(Size::B64, at(M::THREAD, BASE), M::BASE);
     m.move_args(&[M::GLOBAL.into(), M::PC.into()]);
@@ -193,6 +200,7 @@ pub fn emit_thunks<M: TraceRegs>(
         ret: place(ret),
         resume: rust.resume,
         disturbed_offset: rust.disturbed_offset,
+        exit_left_offset: rust.exit_left_offset,
         helpers: rust.helpers,
         handlers: rust.handlers,
     };

@@ -87,6 +87,15 @@ pub fn effect_of(i: &Ins) -> Effect {
     CallId::from_u16(i.b.0).map_or(Effect::RUNS_LUA, |c| c.info().effect)
 }
 
+/// The call `i` may allocate.
+pub fn makes(i: &Ins) -> bool {
+    let e = effect_of(i);
+    let some = Effect::ALLOCATES
+        .with(Effect::RESHAPES)
+        .with(Effect::RUNS_LUA);
+    e.0 & some.0 != 0
+}
+
 /// An index as `base + c`, or (`neg`) as `c - base`, with wrap-around; a constant has no base.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Form {

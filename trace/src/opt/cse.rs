@@ -60,7 +60,8 @@ pub(super) fn typed(cx: &mut OptCx, buf: &mut IrBuf, r: Ref, ty: Ty) -> Option<T
         return Some(Typed::Same);
     }
     if have == Ty::Any {
-        if r.is_ins() && matches!(buf.at(r).op, IrOp::SLoad | IrOp::LdV) {
+        let load = r.is_ins() && matches!(buf.at(r).op, IrOp::SLoad | IrOp::LdV);
+        if load && !(ty.is_float() && is_argument(buf, r)) {
             cx.narrow(buf, r, ty);
             return Some(Typed::Same);
         }
@@ -70,6 +71,23 @@ pub(super) fn typed(cx: &mut OptCx, buf: &mut IrBuf, r: Ref, ty: Ty) -> Option<T
         return Some(Typed::Cast);
     }
     None
+}
+
+/// A call takes `r` as argument: where it is passed depends on its type, which must stay in the same class of registers.
+pub(crate) fn is_argument(buf: &IrBuf, r: Ref) -> bool {
+    [IrOp::CArg, IrOp::Call, IrOp::CallN, IrOp::CallL]
+        .into_iter()
+        .any(|op| {
+            let mut c = buf.last(op);
+            while c > r {
+                let i = buf.at(c);
+                if i.op == op && (i.a == r || op == IrOp::CArg && i.b == r) {
+                    return true;
+                }
+                c = i.prev;
+            }
+            false
+        })
 }
 
 /// Answer of [`typed`].

@@ -21,23 +21,42 @@ pub(super) fn decide(cx: &OptCx, buf: &IrBuf, i: Ins) -> Option<bool> {
         TEq | TNe | TFalsy | TTruthy => tag_guard(buf, &i, cx.barrier),
         BitsZ | BitsNz => bits_guard(buf, &i, cx.barrier),
         StkChk => {
-            let mut limit = cx.barrier;
-            for op in [RetF, XOpR, XOp, CoEnter] {
-                limit = limit.max(buf.last(op));
-            }
-            let mut c = buf.last(Call);
-            while c > limit {
-                let k = buf.at(c);
-                if alias::kills(alias::effect_of(&k), alias::Mem::Slot) {
-                    limit = c;
-                }
-                c = k.prev;
-            }
+            let limit = check_limit(buf).max(cx.barrier);
             find(buf, StkChk, limit, |g| g.lit_a() >= i.lit_a()).then_some(true)
         }
         Poll | RetF | RetKind | TopEq | CoWord => None,
         _ => compare(cx, buf, &i),
     }
+}
+
+/// The last instruction after which the room on the stack has to be checked anew.
+fn check_limit(buf: &IrBuf) -> Ref {
+    use IrOp::*;
+    let mut limit = Ref::default();
+    for op in [RetF, XOpR, XOp, CoEnter] {
+        limit = limit.max(buf.last(op));
+    }
+    let mut c = buf.last(Call);
+    while c > limit {
+        let k = buf.at(c);
+        if alias::kills(alias::effect_of(&k), alias::Mem::Slot) {
+            limit = c;
+        }
+        c = k.prev;
+    }
+    limit
+}
+
+/// Makes an earlier STKCHK, not older than `start`, ask for the room that is needed here: one check serves many frames. False: there is none.
+/// The trace may be left earlier than it must then; whoever handles the exit makes room.
+pub(crate) fn raise_check(buf: &mut IrBuf, start: Ref, slots: u16) -> bool {
+    let r = buf.last(IrOp::StkChk);
+    if r.is_none() || r < start || r <= check_limit(buf) {
+        return false;
+    }
+    let g = buf.at_mut(r);
+    g.a = Ref(g.lit_a().max(slots));
+    true
 }
 
 fn find(buf: &IrBuf, op: IrOp, limit: Ref, mut f: impl FnMut(&Ins) -> bool) -> bool {

@@ -11,7 +11,7 @@
 //! was loaded without knowing its type is `Any`; asking for the same load with a type narrows it in place.
 
 pub mod alias;
-mod cse;
+pub(crate) mod cse;
 pub mod dce;
 pub mod facts;
 mod fold;

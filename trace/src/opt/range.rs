@@ -2,13 +2,15 @@
 //!
 //! **Variables.** A numeric `for` tests `NE(i, last)` and adds its step. If the step is 1, i takes the values from its first one in the body, i1, to `last`,
 //! each once and, taken as numbers without sign modulo 2^64, without a gap. A step of -1 is the mirror image. Of another step s, constant or not, it must be
-//! known that it is positive and meets `last`: `GT(s, 0)` and `EQ(IMOD(last - i1, s), 0)`. A `while` tests `LE(i, n)` or `LT(i, n)`, and may add any small
-//! positive constant: i lies in `[i1, n]` wherever that test stands before.
+//! known that it is positive and meets `last`: `GT(s, 0)` and `EQ(IMOD(last - i1, s), 0)`.
 //!
 //! **Indices.** An index is `f(i) + k` where f adds and subtracts what does not change in the loop, and k is a constant. The checks `ULT(f(i) + k, cap)`
 //! of one f and one `cap`, with constants from k1 to k2, hold in every iteration if, before the loop,
 //! `ULE(f(i1) + k1, f(last) + k1)`, `ULE(f(last) + k1, f(last) + k2)` and `ULT(f(last) + k2, cap)` hold: all values then lie in between, as unsigned
-//! numbers, without wrap-around. (Of a `while`, i and n are compared with signs: there f must be i itself, and the constants small.)
+//! numbers, without wrap-around.
+//!
+//! **Facts.** As all guards before LOOP, these are facts that the body relies on, of the carried values too. So each must hold of every value that i takes in
+//! the body, and does. (Of a `while`, which goes on while `i <= n`, the body begins once with a greater i: it would take guards that are no facts.)
 //!
 //! The guards leave through the snapshot of the end of the first iteration. Where they would fail, the original check might never have
 //! (a loop left early): so they are made only if they hold for the values seen while recording, which the recorder tells (`Observe`).
@@ -24,7 +26,7 @@ pub type Observe<'a> = &'a dyn Fn(&IrBuf, Ref) -> Option<i64>;
 
 /// Instructions that an index is made of, at most.
 const MAX_DEPTH: u32 = 6;
-/// Bound of the constants for which a comparison with signs does without overflow checks.
+/// Bound of the constants.
 const SMALL: i64 = 1 << 40;
 
 /// A guard of the model that the body need not repeat, if these refs do not change in the loop.
@@ -45,8 +47,6 @@ enum Way {
     Down,
     /// By this ref until it is `last`, which it meets if it is a multiple of the step away.
     Step(Ref),
-    /// By a small constant, while it is at most `last` + the constant here; tested by this guard.
-    While(i64, Ref),
 }
 
 /// A variable that changes by the same amount in each iteration.
@@ -111,7 +111,6 @@ pub(super) fn bounds(
                 let (base, k) = split(buf, i.a, v.at);
                 if lp.is_linear(buf, &v, base)
                     && (lp.is_fixed(buf, i.b) || lp.may_be_fixed(buf, i.b))
-                    && v.covers(g)
                 {
                     checks.push(Check {
                         guard: g,
@@ -159,16 +158,6 @@ fn split(buf: &IrBuf, r: Ref, at: Ref) -> (Ref, i64) {
     (r, 0)
 }
 
-impl Induction {
-    /// The bounds of the variable hold where the guard `g` stands.
-    fn covers(&self, g: Ref) -> bool {
-        match self.way {
-            Way::While(_, test) => test < g,
-            _ => true,
-        }
-    }
-}
-
 impl Loop<'_> {
     fn induction(&self, buf: &IrBuf, c: &Carried) -> Option<Induction> {
         if !c.val.is_ins() || buf.ty(c.val) != Ty::Int {
@@ -201,50 +190,31 @@ impl Loop<'_> {
             Some(2..=SMALL) | None => Way::Step(step),
             _ => return None,
         };
-        let found = |way, last| {
-            Some(Induction {
-                at,
-                next,
-                way,
-                last,
-            })
-        };
-        if let Some((_, last)) = self.test(buf, at, IrOp::Ne) {
-            return found(way, last);
-        }
-        if !matches!(constant, Some(1..=SMALL)) {
-            return None;
-        }
-        if let Some((g, n)) = self.test(buf, at, IrOp::Le) {
-            return found(Way::While(0, g), n);
-        }
-        let (g, n) = self.test(buf, at, IrOp::Lt)?;
-        found(Way::While(-1, g), n)
+        let last = self.end(buf, at)?;
+        Some(Induction {
+            at,
+            next,
+            way,
+            last,
+        })
     }
 
-    /// A guard `op` of `at` and something that does not change.
-    fn test(&self, buf: &IrBuf, at: Ref, op: IrOp) -> Option<(Ref, Ref)> {
-        let mirror = super::facts::swapped(op);
-        let mut found = None;
-        for op in [op, mirror] {
-            let mut g = buf.last(op);
-            while g >= self.start {
-                let i = buf.at(g);
-                let last = match (i.a == at, i.b == at) {
-                    (true, false) if op != mirror || op == IrOp::Ne => i.b,
-                    (false, true) if op == mirror => i.a,
-                    _ => REF_NONE,
-                };
-                if i.op == op && i.ty == Ty::Int && !last.is_none() && self.is_fixed(buf, last) {
-                    found = Some((g, last));
-                }
-                g = i.prev;
+    /// What does not change and `at` is not: the loop goes on only while it is not that.
+    fn end(&self, buf: &IrBuf, at: Ref) -> Option<Ref> {
+        let mut g = buf.last(IrOp::Ne);
+        while g >= self.start {
+            let i = buf.at(g);
+            let last = match (i.a == at, i.b == at) {
+                (true, false) => i.b,
+                (false, true) => i.a,
+                _ => REF_NONE,
+            };
+            if i.op == IrOp::Ne && i.ty == Ty::Int && !last.is_none() && self.is_fixed(buf, last) {
+                return Some(last);
             }
-            if found.is_some() {
-                break;
-            }
+            g = i.prev;
         }
-        found
+        None
     }
 
     /// A constant, a slot that does not change, or a value from before the model.
@@ -273,8 +243,7 @@ impl Loop<'_> {
 
     /// `r` is the variable plus or minus what does not change.
     fn is_linear(&self, buf: &IrBuf, v: &Induction, r: Ref) -> bool {
-        let simple = matches!(v.way, Way::While(..));
-        r == v.at || (!simple && self.terms(buf, v.at, r, MAX_DEPTH) == Some(true))
+        self.terms(buf, v.at, r, MAX_DEPTH) == Some(true)
     }
     /// Whether the sum `r` has the variable `at` in it, once; none: it is something else.
     fn terms(&self, buf: &IrBuf, at: Ref, r: Ref, depth: u32) -> Option<bool> {
@@ -354,10 +323,6 @@ impl Loop<'_> {
         ) else {
             return Ok(());
         };
-        let last = match v.way {
-            Way::While(less, _) => last.wrapping_add(less),
-            _ => last,
-        };
         if let Way::Step(s) = v.way {
             let Some(s) = self.value(buf, s) else {
                 return Ok(());
@@ -412,7 +377,7 @@ impl Loop<'_> {
     ) -> Result<(), Abort> {
         use IrOp::*;
         let zero = buf.k_int(0);
-        let mut last = v.last;
+        let last = v.last;
         match v.way {
             Way::Up | Way::Down => {}
             Way::Step(s) => {
@@ -422,14 +387,6 @@ impl Loop<'_> {
                 cx.emit(buf, Ge, Ty::Int, far, zero)?;
                 let rest = cx.emit(buf, IMod, Ty::Int, far, s)?;
                 cx.emit(buf, Eq, Ty::Int, rest, zero)?;
-            }
-            Way::While(less, _) => {
-                // f is the variable: its bounds are those of `last` with its sign
-                let k = buf.k_int(less);
-                let small = buf.k_int(SMALL);
-                cx.emit(buf, Lt, Ty::Int, last, small)?;
-                last = cx.emit(buf, Add, Ty::Int, last, k)?;
-                cx.emit(buf, Le, Ty::Int, v.next, last)?;
             }
         }
         let (low, high) = if v.way == Way::Down {

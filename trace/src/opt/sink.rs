@@ -392,7 +392,7 @@ impl Sink<'_> {
             let sunk = |s: &Self, r: Ref| s.owner(r).is_some_and(|o| s.objects[o].ok);
             let dead = match i.op {
                 IrOp::StV | IrOp::StB | IrOp::StW | IrOp::FSt | IrOp::Phi => sunk(self, i.a),
-                // for a store that was overwritten, if it is the value that is sunk
+                // the store behind it may have been a dead one
                 IrOp::Bar => sunk(self, i.a) || sunk(self, i.b),
                 IrOp::TNew | IrOp::TArr | IrOp::CNew | IrOp::FNew => false,
                 _ => sunk(self, r),

@@ -68,18 +68,18 @@ impl Recorder {
             }
             let depth = self.frames.iter().filter(|x| x.proto == proto).count() as u32;
             let compiled = self.compiled_function(proto);
-            let linked = match compiled {
-                Some((_, recursive)) => depth > 0 || recursive,
-                None => depth > 0,
-            };
+            // a tree that is wide already does not become wider by that
+            let narrow = self.sides < self.params.maxside / 4;
+            let again = !self.in_loop && narrow && depth != 0 && depth <= self.params.recunroll;
+            let linked = !again && (depth != 0 || compiled.is_some_and(|c| c.1));
             if linked && (*proto).is_vararg != 0 || self.frames.len() as u32 > self.params.maxdepth
             {
                 return Err(Abort::CallDepth);
             }
             let own = self.kind == super::Kind::Func && proto == self.protos[0];
             if linked && compiled.is_none() && !own {
-                // it will be compiled by itself
-                return Err(Abort::CallDepth);
+                self.callee = (*closure).pc.sub(1).cast_mut();
+                return Err(Abort::CalleeFirst);
             }
             let fv = match object {
                 Some((f, _)) => f,
@@ -284,8 +284,11 @@ impl Recorder {
             (fr.closure, fr.known, fr.proto) = (closure, known, proto);
             (fr.base, fr.nextra) = (base, nextra);
             let own = self.kind == super::Kind::Func && proto == self.protos[0];
+            // a few in a row become one trace: what is passed on need not go through memory
+            let often = self.unrolled[&(i.pc as usize)] > self.params.recunroll;
             if !inlined
                 && !own
+                && often
                 && let Some((address, _)) = self.compiled_function(proto)
             {
                 self.flush((*closure).pc)?;

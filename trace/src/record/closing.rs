@@ -78,11 +78,6 @@ impl Recorder {
         }
     }
 
-    /// A function is entered: something may wait.
-    pub(crate) fn function_entry(&mut self, pc: *const Instr) -> Rec<()> {
-        self.poll(pc)
-    }
-
     /// What waits is served before `pc`. On each way around a loop and into a function there is such a place.
     pub(crate) fn poll(&mut self, pc: *const Instr) -> Rec<()> {
         self.new_snap(pc);
@@ -102,6 +97,15 @@ impl Recorder {
                 self.set_multi(pc, top);
             }
             Ok(())
+        }
+    }
+
+    /// Slots that BASE goes down by where the trace is entered; see [`Link::Return`].
+    pub(crate) fn down(&self) -> i16 {
+        match self.kind {
+            // SAFETY: [CODE] the call is in live code.
+            Kind::Cont { call } => unsafe { (bc::a(*call) / 16) as i16 + 1 },
+            _ => 0,
         }
     }
 
@@ -373,6 +377,7 @@ impl Recorder {
             });
         }
         self.changed.clear();
+        self.checked = 0;
         self.iteration = self.opt.begin_iteration(&self.buf);
         self.new_snap(pc);
         Ok(())

@@ -286,13 +286,7 @@ impl Recorder {
             };
             // the thread is left
             let func = self.base() + i.ra();
-            self.leave(
-                i,
-                me,
-                func,
-                if how == 0 { 1 } else { 0 },
-                thread_status::NORMAL,
-            )?;
+            self.leave(i, me, func, thread_status::NORMAL)?;
             let one = self.buf.k(Ty::U32, 1);
             let depth = self.emit(IrOp::Add, Ty::U32, depth, one)?;
             self.set_field(thread, FieldId::ThreadResumer, me)?;
@@ -375,7 +369,7 @@ impl Recorder {
             let me = self.running()?;
             let to = self.guard_resumer(me)?;
             let func = self.base() + i.ra();
-            self.leave(i, me, func, 0, thread_status::SUSPENDED)?;
+            self.leave(i, me, func, thread_status::SUSPENDED)?;
             self.go_back(me, to, args).map(Some)
         }
     }
@@ -415,7 +409,6 @@ impl Recorder {
             self.set_field_k(me, FieldId::ThreadPcalls, 0)?;
             self.set_field_k(me, FieldId::ThreadStatus, thread_status::DEAD.into())?;
             self.emit(IrOp::CoLeave, Ty::Void, me, Self::slot_lit(0))?;
-            self.emit(IrOp::STop, Ty::Void, Self::slot_lit(0), REF_NONE)?;
             self.go_back(me, to, results).map(Some)
         }
     }
@@ -469,21 +462,18 @@ impl Recorder {
         }
     }
 
-    /// Stores what is known of the running thread `me`, which waits in the native function in slot `func`, called by `i`, from then on. The first `keep`
-    /// arguments stay on its stack.
-    unsafe fn leave(&mut self, i: Cursor, me: Ref, func: i16, keep: i16, status: u32) -> Rec<()> {
-        self.flush(i.pc)?;
+    /// Stores what is known of the running thread `me`, which waits in the native function in slot `func`, called by `i`, from then on. The
+    /// arguments do not stay on its stack.
+    unsafe fn leave(&mut self, i: Cursor, me: Ref, func: i16, status: u32) -> Rec<()> {
+        self.flush_below(i.pc, func)?;
         if let Slot::Known { v, dirty: true } = self.slot(func) {
-            // the copy of a loop's iterator
-            self.store_slot(func, v)?;
+            self.emit(IrOp::SSt, Ty::Func, Self::slot_lit(func), v.val)?;
         }
         let word = self.buf.k(Ty::Word, frame::word(kind::LUA, i.pc as u64, 0));
         self.emit(IrOp::SStW, Ty::Word, Self::slot_lit(func), word)?;
         self.set_field_k(me, FieldId::ThreadPc, i.pc as u64)?;
         self.set_field_k(me, FieldId::ThreadStatus, status.into())?;
         self.emit(IrOp::CoLeave, Ty::Void, me, Self::slot_lit(func + 1))?;
-        let top = Self::slot_lit(func + 1 + keep);
-        self.emit(IrOp::STop, Ty::Void, top, REF_NONE)?;
         Ok(())
     }
 

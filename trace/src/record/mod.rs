@@ -41,9 +41,9 @@ use traceorus_vm::dispatch;
 use traceorus_vm::state::Global;
 
 use crate::abort::Abort;
-use crate::ir::{IrBuf, IrOp, REF_NONE, Ref, Ty};
+use crate::ir::{Class, IrBuf, IrOp, REF_NONE, Ref, Ty};
 use crate::loc::{Inherited, Link};
-use crate::opt::OptCx;
+use crate::opt::{OptCx, alias};
 use crate::params::Params;
 
 pub(crate) use slots::{Slot, Tv};
@@ -181,6 +181,12 @@ pub struct Recorder {
     pub(crate) in_loop: bool,
     /// Compiled functions by prototype: address of the entry, and whether it calls itself.
     pub(crate) funcs: *const HashMap<usize, (u64, bool)>,
+    /// A POLL is to be emitted as soon as nothing lies above the live slots.
+    pub(crate) wants_poll: bool,
+    /// That POLL.
+    first_poll: Ref,
+    /// Header of the function that has to be compiled first ([`Abort::CalleeFirst`]).
+    pub(crate) callee: *mut Instr,
     /// Side traces that the tree has.
     pub(crate) sides: u32,
     /// Strings of one byte; may be null.
@@ -268,6 +274,9 @@ impl Recorder {
                 waiting: Vec::new(),
                 in_loop: kind == Kind::Loop,
                 funcs: std::ptr::null(),
+                first_poll: REF_NONE,
+                wants_poll: kind != Kind::Loop,
+                callee: std::ptr::null_mut(),
                 sides: 0,
                 chars: std::ptr::null_mut(),
                 recursive: false,
@@ -397,6 +406,10 @@ impl Recorder {
         use Op::*;
         // SAFETY: as promised.
         unsafe {
+            if self.wants_poll && self.multi_top(pc).is_none() {
+                self.wants_poll = false;
+                self.first_poll = self.guard(IrOp::Poll, Ty::Void, REF_NONE, REF_NONE)?;
+            }
             let w = *pc;
             let op = dispatch::op_at(pc);
             let i = Cursor { pc, w, op };
@@ -455,6 +468,22 @@ impl Recorder {
                 _ => return self.generic(i),
             }
             Ok(Step::More)
+        }
+    }
+
+    /// A trace that makes nothing need not see whether the collector waits; an interrupt takes the stack's limit away.
+    /// (Traces outside of loops poll where they begin: recursion goes from trace to trace.)
+    pub(crate) fn drop_poll(&mut self) {
+        if self.first_poll.is_none() {
+            return;
+        }
+        let makes = self.buf.ins.iter().any(|i| match i.op {
+            IrOp::XOp | IrOp::XOpR | IrOp::Sunk => true,
+            IrOp::Call | IrOp::CallN | IrOp::CallL => alias::makes(i),
+            op => op.class() == Class::A,
+        });
+        if !makes {
+            self.buf.kill(self.first_poll);
         }
     }
 

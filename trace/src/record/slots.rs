@@ -5,6 +5,7 @@ use traceorus_base::{Tag, Value};
 
 use super::{Rec, Recorder};
 use crate::ir::{IrOp, REF_NONE, Ref, Snap, SnapEntry, Ty};
+use crate::opt::{cse, facts};
 
 /// A Lua value in the IR: payload (none for nil, true, false) and tag (a constant if it is known).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -156,7 +157,9 @@ impl Recorder {
             return Ok(val);
         }
         // an inherited value stays in the class of register in which it comes
-        let fixed = !val.is_ins() || self.buf.at(val).op == IrOp::PVal && ty == Ty::Float;
+        let fixed = !val.is_ins()
+            || ty == Ty::Float
+                && (self.buf.at(val).op == IrOp::PVal || cse::is_argument(&self.buf, val));
         if is == Ty::Any && !fixed {
             self.buf.at_mut(val).ty = ty;
             return Ok(val);
@@ -300,9 +303,14 @@ impl Recorder {
     }
     /// Stores every dirty slot that is alive at `pc` to the stack.
     pub(crate) fn flush(&mut self, pc: *const Instr) -> Rec<()> {
+        self.flush_below(pc, i16::MAX)
+    }
+    /// The same of the slots below `end`.
+    pub(crate) fn flush_below(&mut self, pc: *const Instr, end: i16) -> Rec<()> {
         self.flush_depth()?;
         let mut dirty = Vec::new();
         self.for_dirty(pc, |slot, v| dirty.push((slot, v)));
+        dirty.retain(|d| d.0 < end);
         for (slot, v) in dirty {
             self.store_slot(slot, v)?;
             self.put_slot(slot, Slot::Known { v, dirty: false });
@@ -328,6 +336,9 @@ impl Recorder {
         let n = n as u16;
         if n > self.checked {
             self.checked = n;
+            if facts::raise_check(&mut self.buf, self.iteration, n) {
+                return Ok(());
+            }
             self.guard(IrOp::StkChk, Ty::Void, Self::lit(n), REF_NONE)?;
         }
         Ok(())

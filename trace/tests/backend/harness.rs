@@ -233,6 +233,7 @@ impl Machine {
             charge: on_charge as *const () as u64,
             ret: on_alloc as *const () as u64,
             resume,
+            exit_left_offset: None,
             disturbed_offset: std::mem::offset_of!(GlobalHot, error_handled) as i32,
             helpers,
             handlers: |_| None,
@@ -289,6 +290,7 @@ impl Machine {
             inherited,
             parent_spills,
             trace: self.traces,
+            down: 0,
             address: self.area.next_address(),
             thunks: &self.thunks,
         };

@@ -601,6 +601,7 @@ fn times() {
                 inherited: &[],
                 parent_spills: 0,
                 trace: 1,
+                down: 0,
                 address: m.area.next_address(),
                 thunks: &m.thunks,
             };

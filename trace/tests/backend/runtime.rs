@@ -670,7 +670,7 @@ fn switches_of_the_stack() {
             assert_eq!((slots[&1].0, slots[&2].0), (3, 77));
             // SAFETY: inside the stacks.
             unsafe {
-                assert_eq!(m.thread.base, base.add(5));
+                assert_eq!((m.thread.base, m.thread.top), (base.add(5), base.add(5)));
                 assert_eq!(other.base, stack.as_mut_ptr().add(3));
             }
             assert_eq!(

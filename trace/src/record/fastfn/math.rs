@@ -16,6 +16,9 @@ const FLOOR: u16 = 1;
 const CEIL: u16 = 2;
 const TRUNC: u16 = 3;
 
+/// Integers up to this size are exact as floats.
+const EXACT: i64 = 1 << 53;
+
 impl Recorder {
     pub(super) unsafe fn math_function(&mut self, id: FastFn, c: Native) -> Results {
         use FastFn::*;
@@ -125,8 +128,41 @@ impl Recorder {
         if self.buf.ty(x) == Ty::Int {
             return Ok(x);
         }
+        if mode == FLOOR
+            && let Some((n, k)) = self.quotient(x)
+        {
+            // where the division rounds it does not get as far as the next integer
+            let (most, twice) = (self.buf.k_int(EXACT), self.buf.k_int(2 * EXACT));
+            let up = self.emit(IrOp::Add, Ty::Int, n, most)?;
+            self.guard(IrOp::Ule, Ty::Int, up, twice)?;
+            let k = self.buf.k_int(k);
+            return self.emit(IrOp::IDiv, Ty::Int, n, k);
+        }
         let r = self.emit(IrOp::Round, Ty::Float, x, Self::lit(mode))?;
         self.guard(IrOp::FtoI, Ty::Int, r, REF_NONE)
+    }
+    /// The float `x` is the quotient of an integer, which is exact as a float now, and a positive constant.
+    fn quotient(&self, x: Ref) -> Option<(Ref, i64)> {
+        if !x.is_ins() {
+            return None;
+        }
+        let i = self.buf.at(x);
+        let k = match i.op {
+            IrOp::Div => self.buf.float(i.b)?,
+            IrOp::Mul => 1.0 / self.buf.float(i.b).filter(|&k| k > 0.0)?,
+            _ => return None,
+        };
+        let power = k.to_bits() << 12 == 0;
+        if (i.op == IrOp::Mul && !power)
+            || k.fract() != 0.0
+            || !(1.0..=f64::from(i32::MAX)).contains(&k)
+        {
+            return None;
+        }
+        let n = i.a.is_ins().then(|| self.buf.at(i.a))?;
+        let seen = self.seen.get(&n.a)?;
+        let exact = (-EXACT..=EXACT).contains(seen);
+        (n.op == IrOp::ItoF && exact).then_some((n.a, k as i64))
     }
 
     fn log(&mut self, c: Native) -> Results {
