@@ -243,9 +243,6 @@ impl Recorder {
                         self.guard_nil(v.tag, false)?;
                         return Ok(Some(Found::Value(v)));
                     }
-                    if !known_meta {
-                        return Ok(None);
-                    }
                     self.guard_nil(v.tag, true)?;
                 }
                 None => {
@@ -423,10 +420,10 @@ impl Recorder {
             match shape::shape_find(g, (*t.p).shape, key) {
                 Some(n) => {
                     let now = run_get((*t.p).hash as *const u64, n as usize);
-                    if now.is_nil() && !known_meta {
-                        return Ok(false);
-                    }
                     self.guard_shape(t)?;
+                    if now.is_nil() && !known_meta {
+                        self.guard_metatable(t)?;
+                    }
                     if now.is_nil() && !meta.is_null() {
                         let run = self.field(t.r, FieldId::TabHash)?;
                         let tag = self.load_tag(Place::Field(run, n as u16))?;
@@ -448,17 +445,17 @@ impl Recorder {
                     Ok(true)
                 }
                 None => {
-                    if !known_meta {
-                        return Ok(false);
-                    }
                     if !meta.is_null() {
                         self.guard_shape(t)?;
+                        if !known_meta {
+                            self.guard_metatable(t)?;
+                        }
                         let (o, k) = (self.typed(t.r), (self.konst(k), k));
                         if let Some(done) = self.store_missing(i, meta, o, k, (v, ov))? {
                             return Ok(done);
                         }
                     }
-                    if ov.is_nil() {
+                    if ov.is_nil() || !known_meta {
                         return Ok(false);
                     }
                     let before = (*t.p).shape;
@@ -733,7 +730,7 @@ impl Recorder {
     }
 
     /// `t[k] = v` in a table without metatable, by a call that does all that may be needed. `None`: not of such a key.
-    unsafe fn set_any(&mut self, t: Tab, k: Tv, ok: Value, v: Tv) -> Rec<bool> {
+    pub(super) unsafe fn set_any(&mut self, t: Tab, k: Tv, ok: Value, v: Tv) -> Rec<bool> {
         // SAFETY: [GC-LIVE]
         unsafe {
             let plain = !matches!(ok.tag, Tag::NIL | Tag::FLOAT);
