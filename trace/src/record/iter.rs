@@ -190,9 +190,15 @@ impl Recorder {
                 let (one, not) = (self.buf.k_int(1), self.buf.k_int(-1));
                 self.guard(IrOp::Ne, Ty::Int, key, not)?;
                 let key = self.emit(IrOp::Add, Ty::Int, key, one)?;
-                let at = self.element(t, key)?;
-                let v = self.load(at)?;
-                self.guard_nil(v.tag, false)?;
+                let v = match self.dense_value(t, key, k.as_int())? {
+                    Some(v) => v,
+                    None => {
+                        let at = self.element(t, key)?;
+                        let v = self.load(at)?;
+                        self.guard_nil(v.tag, false)?;
+                        v
+                    }
+                };
                 return Ok(Some((self.typed(key), v)));
             }
             let k = self.tv(control)?;
