@@ -611,6 +611,11 @@ impl Jit {
             let r = self.recorder.as_mut().expect("recording");
             r.drop_poll();
             opt::finish(&mut r.opt, &mut r.buf);
+            #[cfg(debug_assertions)]
+            if let Err(what) = crate::ir::verify::verify(&r.buf) {
+                let ir = crate::ir::print::print(&r.buf, Default::default());
+                panic!("trace {number}: {what}\n{ir}");
+            }
             self.dump.ir(number, r);
             let address = area.next_address();
             let input = CodeInput {

@@ -79,7 +79,7 @@ unsafe fn waits(l: *mut Thread, n: usize) -> Option<(Place, u64)> {
             return None;
         }
         let pc = word as *const Instr;
-        if !matches!(dispatch::op_at(pc), Op::Call | Op::CallM | Op::TForCall) {
+        if !dispatch::op_at(pc).has_continuation() {
             return None;
         }
         let (a, wanted) = ((bc::a(*pc) / 16) as i16, bc::c(*pc));
@@ -137,11 +137,8 @@ impl Recorder {
     ) -> Rec<Option<Step>> {
         // SAFETY: [GC-LIVE] as `instruction`: function and arguments are in slots.
         unsafe {
-            if !matches!(i.op, Op::Call | Op::CallM) {
-                return Ok(None);
-            }
-            let op = header(f.as_ptr());
-            match op {
+            // a tail call leaves its frame below a native function, whose results the next instruction returns
+            match header(f.as_ptr()) {
                 Op::FfYield => self.yielding(i, f, nargs),
                 Op::FfResume => {
                     let o = self.observed(i.ra() + 1);
