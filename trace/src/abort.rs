@@ -1,11 +1,11 @@
 //! Why a recording or compilation was given up. Expected, counted, never seen by programs.
 
 macro_rules! aborts {
-    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+    ($($(#[doc = $doc:literal])* $name:ident = $text:literal;)*) => {
         /// Reason of an abort.
         #[repr(u16)]
         #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-        pub enum Abort { $($(#[$doc])* $name,)* }
+        pub enum Abort { $($(#[doc = $doc])* $name,)* }
         impl Abort {
             /// All reasons in numeric order.
             pub const ALL: &'static [Abort] = &[$(Abort::$name,)*];
@@ -13,6 +13,11 @@ macro_rules! aborts {
             pub fn text(self) -> &'static str {
                 const TEXTS: &[&str] = &[$($text,)*];
                 TEXTS[self as usize]
+            }
+            /// What is behind it, for the documentation.
+            pub fn about(self) -> &'static str {
+                const ABOUT: &[&str] = &[$(concat!($($doc),*),)*];
+                ABOUT[self as usize].trim()
             }
         }
     };
@@ -66,4 +71,34 @@ aborts! {
     Assembler = "the assembler reported an error";
     /// Broken invariant.
     Internal = "internal error";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// docs/NYI.md between its marks is made from the table.
+    #[test]
+    fn documented() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/NYI.md");
+        let text = std::fs::read_to_string(path).expect("docs/NYI.md");
+        let (from, to) = ("<!-- aborts -->\n", "<!-- end -->");
+        let (start, end) = (
+            text.find(from).expect(from) + from.len(),
+            text.find(to).expect(to),
+        );
+        let mut table = String::from("| In `--stats` | Meaning |\n|---|---|\n");
+        for a in Abort::ALL {
+            table += &format!("| {} | {} |\n", a.text(), a.about());
+        }
+        if std::env::var_os("TRACEORUS_BLESS").is_some() {
+            let new = format!("{}{table}{}", &text[..start], &text[end..]);
+            std::fs::write(path, new).expect("docs/NYI.md can be written");
+        } else {
+            assert!(
+                text[start..end] == table,
+                "TRACEORUS_BLESS=1 rewrites docs/NYI.md"
+            );
+        }
+    }
 }

@@ -757,14 +757,13 @@ impl Jit {
             }
             *c = 0;
             let stub = t.stubs[exit as usize] as usize;
-            let root = t.root;
+            let (root, taken) = (t.root, t.taken[exit as usize]);
             if self.trace(root).nsides >= maxside || (*self.g).recording {
                 return;
             }
-            if self
-                .penalties
-                .get(&stub)
-                .is_some_and(|p| p.tries >= maxtries)
+            let tries = self.penalties.get(&stub).map_or(0, |p| p.tries);
+            // with each further failure it takes twice as many exits to try again
+            if tries >= maxtries && taken < hotexit.saturating_mul(64) << (tries - maxtries).min(8)
             {
                 return;
             }
