@@ -207,6 +207,8 @@ unsafe fn proto_freed(data: *mut u8, p: *mut Proto) {
     }
 }
 
+unsafe fn disturbed(_: *mut u8, _: bool) {}
+
 unsafe fn close(data: *mut u8) {
     // SAFETY: as the hook's description says.
     unsafe { fake(data).closed = true }
@@ -261,6 +263,7 @@ impl State {
                 raising,
                 mark,
                 proto_freed,
+                disturbed,
                 close,
             });
             Some(s)

@@ -335,6 +335,24 @@ fn library() {
     assert!(!r.err.contains("---- TRACE 1 "), "{}", r.err);
 }
 
+#[test]
+fn strings_are_not_left_to_helpers() {
+    if !compiles() {
+        return;
+    }
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/jit/strings.lua");
+    let off = run(&["-joff", file]);
+    let r = run(&["--stats", file]);
+    assert_eq!((r.status, &r.out), (Some(0), &off.out));
+    let compiled = r.err.lines().find(|l| l.starts_with("traces"));
+    assert!(
+        compiled.is_some_and(|l| l.contains(" 2 of loops")),
+        "{}",
+        r.err
+    );
+    assert!(!r.err.contains("by calling their helpers"), "{}", r.err);
+}
+
 /// What the traces of a function that calls itself are, if it is inlined into itself so often.
 fn recursion(unroll: u32) -> String {
     let text = "local function fib(k)\n  if k < 2 then return k end\n  return fib(k - 1) + fib(k - 2)\nend\nprint(fib(24))\n";

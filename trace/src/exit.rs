@@ -170,7 +170,10 @@ pub unsafe extern "C" fn exit(g: *mut GlobalHot, save: *mut u64, id: u64) -> *co
         let objects = make_objects(g, save, map);
         let l = restore(g, save, map, Some(&objects));
         let pc = map.pc as *const Instr;
-        (*g).jit_scratch[3] = 0;
+        // traces of enclosing activations have to see it as well
+        if (*(*g).activation).prev.is_null() {
+            (*g).jit_scratch[3] = 0;
+        }
         let unneeded = (*g).exit_left == 0 && jit.params.exitrandom != 0;
         let full = t.checks.iter().any(|&(s, n)| {
             let base = saved(save, Loc::Gpr(<Host as Masm>::BASE.0));

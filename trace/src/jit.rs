@@ -340,6 +340,7 @@ impl Jit {
                 raising,
                 mark,
                 proto_freed,
+                disturbed,
                 close,
             });
             data
@@ -611,6 +612,11 @@ impl Jit {
             let r = self.recorder.as_mut().expect("recording");
             r.drop_poll();
             opt::finish(&mut r.opt, &mut r.buf);
+            #[cfg(debug_assertions)]
+            if let Err(what) = crate::ir::verify::verify(&r.buf) {
+                let ir = crate::ir::print::print(&r.buf, Default::default());
+                panic!("trace {number}: {what}\n{ir}");
+            }
             self.dump.ir(number, r);
             let address = area.next_address();
             let input = CodeInput {
@@ -789,10 +795,10 @@ impl Jit {
         }
     }
 
-    /// Removes every trace. Code memory is used again only when no activation may be inside.
+    /// Removes every trace; those that wait for a call to return are left then. Code memory is not used again.
     ///
     /// # Safety
-    /// No trace runs below the caller (or their code is left as it is).
+    /// The state is live.
     pub unsafe fn flush(&mut self) {
         // SAFETY: [CODE] anchors are in live code.
         unsafe {
@@ -802,8 +808,15 @@ impl Jit {
             for n in 1..self.traces.len() {
                 self.unlink(n as u16);
             }
+            self.disturb();
             self.tell(What::Flush);
         }
+    }
+
+    /// Traces that wait for a call to return are left then: what they know of frames and constants may be wrong.
+    unsafe fn disturb(&mut self) {
+        // SAFETY: the state is live.
+        unsafe { (*self.g).hot.jit_scratch[3] = 1 }
     }
 
     /// No instruction enters the trace any more.
@@ -937,6 +950,17 @@ unsafe fn mark(data: *mut u8, m: &mut Marker<'_>) {
             for &p in &t.protos {
                 m.value(Value::ptr(p, Tag::PROTO));
             }
+        }
+    }
+}
+
+unsafe fn disturbed(data: *mut u8, constant: bool) {
+    // SAFETY: as the hook promises.
+    unsafe {
+        let jit = &mut *data.cast::<Jit>();
+        jit.disturb();
+        if constant {
+            jit.flush();
         }
     }
 }

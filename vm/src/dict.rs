@@ -378,6 +378,58 @@ pub unsafe fn dict_find_int(d: *mut Dict, key: i64) -> *mut DictEntry {
     }
 }
 
+/// What the home of a key says, without a call: its entry, null if there is none; `None`: it may be elsewhere.
+#[inline(always)]
+unsafe fn at_home(d: *mut Dict, spot: Spot, key: Value) -> Option<*mut DictEntry> {
+    // SAFETY: [GC-LIVE] as the callers; the home is masked, a word that is not 0 names an entry.
+    unsafe {
+        let same = |e: *mut DictEntry| (*e).key_payload == key.payload && (*e).key_tag == key.tag;
+        let (index, mask) = ((*d).index, (*d).index_mask);
+        if index.is_null() {
+            // a few entries, all there are
+            let mut e = (*d).entries;
+            for _ in 0..(*d).used {
+                if same(e) {
+                    return Some(e);
+                }
+                e = e.add(1);
+            }
+            return Some(null_mut());
+        }
+        let word = *index.add((spot.home & mask) as usize);
+        if word == 0 {
+            return Some(null_mut());
+        }
+        let e = (*d).entries.add((word & mask) as usize - 1);
+        same(e).then_some(e)
+    }
+}
+
+/// [`dict_find_int`] without a call: what the integer's home says (null: there is none); `None`: it may be elsewhere.
+///
+/// # Safety
+/// [GC-LIVE] the dictionary is alive.
+#[inline(always)]
+pub unsafe fn dict_home_int(d: *mut Dict, key: i64) -> Option<*mut DictEntry> {
+    // SAFETY: as promised.
+    unsafe { at_home(d, spot_int(key as u64), Value::int(key)) }
+}
+
+/// The same of a string; a long one is always elsewhere.
+///
+/// # Safety
+/// [GC-LIVE] dictionary and key are alive.
+#[inline(always)]
+pub unsafe fn dict_home_str(d: *mut Dict, key: *mut Str) -> Option<*mut DictEntry> {
+    // SAFETY: as promised.
+    unsafe {
+        if !str_is_short(key) {
+            return None;
+        }
+        at_home(d, spot_object(key as u64), Value::ptr(key, Tag::STRING))
+    }
+}
+
 /// Number of the entry of a key for `next`: as [`dict_find`], and dead keys match by payload.
 ///
 /// # Safety

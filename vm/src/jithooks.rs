@@ -41,6 +41,9 @@ pub struct JitHooks {
     /// A prototype whose `jit` is not 0 was found dead and is about to be freed, its code with it: forget its counters and traces.
     /// Called in the atomic phase; `p` and its code are intact, what they refer to may be dead. Must not allocate in the heap.
     pub proto_freed: unsafe fn(data: *mut u8, p: *mut Proto),
+    /// The debug library has changed a variable or what variable an upvalue is, behind the back of the code that uses it.
+    /// `constant`: of functions of which it was taken for constant. Must not allocate in the heap.
+    pub disturbed: unsafe fn(data: *mut u8, constant: bool),
     /// The state ends. Nothing is called after that.
     pub close: unsafe fn(data: *mut u8),
 }
@@ -58,6 +61,19 @@ pub(crate) unsafe fn hot(l: *mut Thread, anchor: *const Instr, start: *const Ins
         match Global::of((*l).global).jit {
             Some(jit) => (jit.hot)(jit.data, l, anchor.cast_mut(), start),
             None => set_counter(anchor.cast_mut(), bytecode::COUNTER_OUT - 1),
+        }
+    }
+}
+
+/// Tells the trace compiler; see [`JitHooks::disturbed`].
+///
+/// # Safety
+/// `l` is live.
+pub unsafe fn disturbed(l: *mut Thread, constant: bool) {
+    // SAFETY: as promised; whoever installed the hooks vouches for them.
+    unsafe {
+        if let Some(jit) = Global::of((*l).global).jit {
+            (jit.disturbed)(jit.data, constant);
         }
     }
 }

@@ -110,7 +110,7 @@ macro_rules! for_each_ir_op {
             CoWord = "COWORD" (r k) G;
             /// The frame word of the frame at the address `a` is of kind LUA, and the call there wants `b` results: the pc of that call (Ptr).
             CoPc = "COPC" (r l) C;
-            /// The running thread `a` is about to be left: its base is the address of slot `b`.
+            /// The running thread `a` is about to be left: its base and top are the address of slot `b`.
             CoLeave = "COLEAVE" (r s) S;
             /// The thread `a` runs, without hooks: BASE is its base less `b` slots. Slots are numbered from the new BASE from here on.
             CoEnter = "COENTER" (r s) S;

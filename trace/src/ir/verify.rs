@@ -368,7 +368,9 @@ impl Verifier<'_> {
         })?;
         for (&o, &t) in given.iter().zip(wanted) {
             let have = self.buf.ty(o);
-            need(self.is_value(o) && (have == t || t == Ty::Any), || {
+            // passed in a register of the general class
+            let fits = have == t || t == Ty::Any && have != Ty::Float;
+            need(self.is_value(o) && fits, || {
                 format!("argument {} is {}", self.name(o), have.name().trim_end())
             })?;
         }

@@ -9,6 +9,7 @@ use traceorus_base::objects::{GlobalHot, Thread};
 use super::{B32, B64, Cold, Lower, TraceRegs, U64, Val, imm};
 use crate::abort::Abort;
 use crate::ir::{Ins, IrOp, Ref, Ty};
+use crate::loc::Link;
 use crate::ra::InsAlloc;
 
 impl<M: TraceRegs> Lower<'_, M> {
@@ -52,8 +53,15 @@ impl<M: TraceRegs> Lower<'_, M> {
             }
             Poll => {
                 let snap = self.ir.snap_of(r).ok_or(Abort::Internal)?;
-                let from = self.m.new_label();
                 let word = at(M::GLOBAL, offset_of!(GlobalHot, poll) as i32);
+                if let Some(head) = self.ends_loop(r) {
+                    // the branch back is this one; the jump behind is for what comes back from the thunk
+                    self.m.branch_mem(Cond::Eq, B32, word, 0, head);
+                    self.exit_number(snap);
+                    self.m.call_abs(self.input.thunks.poll);
+                    return Ok(());
+                }
+                let from = self.m.new_label();
                 self.m.branch_mem(Cond::Ne, B32, word, 0, from);
                 let back = self.m.here();
                 self.cold.push(Cold::Poll { from, back, snap });
@@ -68,6 +76,16 @@ impl<M: TraceRegs> Lower<'_, M> {
             _ => self.compare_guard(ins, al, exit)?,
         }
         Ok(())
+    }
+
+    /// The loop's head, if nothing is left to be done between `r` and the jump there.
+    fn ends_loop(&self, r: Ref) -> Option<Label> {
+        let rest = &self.al.ins[r.ins_index() + 1..];
+        let last = self.input.link == Link::Loop
+            && self.al.back_edge.is_empty()
+            && self.moves_left == 0
+            && rest.iter().all(|i| i.skip);
+        self.loop_head.filter(|_| last)
     }
 
     /// Branches if the tag, operand a, compares so with a constant.

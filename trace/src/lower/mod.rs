@@ -398,6 +398,7 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
                 self.m.with_scratch(|m, s| {
                     m.lea(d(s), at(M::BASE, base));
                     m.store(B64, at(thread, call::BASE), s);
+                    m.store(B64, at(thread, offset_of!(Thread, top) as i32), s);
                 });
             }
             CoEnter => {

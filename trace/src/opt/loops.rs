@@ -383,6 +383,15 @@ impl Peel<'_> {
         }
     }
 
+    /// The image of the argument `was`, in the same class of registers.
+    fn argument(&mut self, was: Ref, is: Ref) -> Result<Ref, Abort> {
+        let is_a = |p: &Self, r: Ref, ty| !r.is_none() && p.buf.ty(r) == ty;
+        if is_a(self, is, Ty::Float) && is_a(self, was, Ty::Any) {
+            return self.cx.emit(self.buf, IrOp::Cast, Ty::Any, is, REF_NONE);
+        }
+        Ok(is)
+    }
+
     fn image(&self, r: Ref) -> Ref {
         if r.is_ins() {
             self.s.subst[r.ins_index()]
@@ -422,16 +431,24 @@ impl Peel<'_> {
         if (ma == Mode::Ref && self.is_stale(i.a)) || (mb == Mode::Ref && self.is_stale(i.b)) {
             return Err(Abort::TypeUnstable);
         }
-        let a = if ma == Mode::Ref {
+        let mut a = if ma == Mode::Ref {
             self.image(i.a)
         } else {
             i.a
         };
-        let b = if mb == Mode::Ref {
+        let mut b = if mb == Mode::Ref {
             self.image(i.b)
         } else {
             i.b
         };
+        if matches!(i.op, CArg | Call | CallN | CallL) {
+            if ma == Mode::Ref {
+                a = self.argument(i.a, a)?;
+            }
+            if mb == Mode::Ref {
+                b = self.argument(i.b, b)?;
+            }
+        }
         if !i.op.is_guard() {
             return self.cx.emit(self.buf, i.op, i.ty, a, b);
         }

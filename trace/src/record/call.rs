@@ -319,17 +319,23 @@ impl Recorder {
                 self.guard_is(fv.val, closure as u64)?;
                 return Ok(true);
             }
-            // closures of Lua and natives have different layouts
-            let f = Self::lit(crate::ir::FieldId::Kind as u16);
-            let k = self.emit(IrOp::FLd, Ty::U8, fv.val, f)?;
-            let want = self.buf.k(Ty::U8, ObjKind::LuaClosure as u64);
-            self.guard(IrOp::Eq, Ty::U8, k, want)?;
-            let f = Self::lit(crate::ir::FieldId::FuncProto as u16);
-            let p = self.emit(IrOp::FLd, Ty::Ptr, fv.val, f)?;
-            let want = self.buf.k_ptr(proto as u64);
-            self.guard(IrOp::Eq, Ty::Ptr, p, want)?;
+            self.guard_prototype(fv, proto)?;
             Ok(false)
         }
+    }
+
+    /// Guards that the function `fv` is a closure of `proto`.
+    pub(super) fn guard_prototype(&mut self, fv: Tv, proto: *mut Proto) -> Rec<()> {
+        // closures of Lua and natives have different layouts
+        let f = Self::lit(crate::ir::FieldId::Kind as u16);
+        let k = self.emit(IrOp::FLd, Ty::U8, fv.val, f)?;
+        let want = self.buf.k(Ty::U8, ObjKind::LuaClosure as u64);
+        self.guard(IrOp::Eq, Ty::U8, k, want)?;
+        let f = Self::lit(crate::ir::FieldId::FuncProto as u16);
+        let p = self.emit(IrOp::FLd, Ty::Ptr, fv.val, f)?;
+        let want = self.buf.k_ptr(proto as u64);
+        self.guard(IrOp::Eq, Ty::Ptr, p, want)?;
+        Ok(())
     }
 
     pub(crate) unsafe fn ret(&mut self, i: Cursor) -> Rec<Step> {
@@ -392,7 +398,7 @@ impl Recorder {
             }
             let call_pc = frame::addr_of(word) as *const Instr;
             let wanted = bc::c(*call_pc);
-            if wanted == MULTI || traceorus_vm::dispatch::op_at(call_pc) == Op::TForCall {
+            if wanted == MULTI {
                 return self.ret_generic(i);
             }
             let mut results = Vec::new();

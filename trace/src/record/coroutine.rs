@@ -79,7 +79,7 @@ unsafe fn waits(l: *mut Thread, n: usize) -> Option<(Place, u64)> {
             return None;
         }
         let pc = word as *const Instr;
-        if !matches!(dispatch::op_at(pc), Op::Call | Op::CallM | Op::TForCall) {
+        if !dispatch::op_at(pc).has_continuation() {
             return None;
         }
         let (a, wanted) = ((bc::a(*pc) / 16) as i16, bc::c(*pc));
@@ -137,11 +137,8 @@ impl Recorder {
     ) -> Rec<Option<Step>> {
         // SAFETY: [GC-LIVE] as `instruction`: function and arguments are in slots.
         unsafe {
-            if !matches!(i.op, Op::Call | Op::CallM) {
-                return Ok(None);
-            }
-            let op = header(f.as_ptr());
-            match op {
+            // a tail call leaves its frame below a native function, whose results the next instruction returns
+            match header(f.as_ptr()) {
                 Op::FfYield => self.yielding(i, f, nargs),
                 Op::FfResume => {
                     let o = self.observed(i.ra() + 1);
@@ -286,13 +283,7 @@ impl Recorder {
             };
             // the thread is left
             let func = self.base() + i.ra();
-            self.leave(
-                i,
-                me,
-                func,
-                if how == 0 { 1 } else { 0 },
-                thread_status::NORMAL,
-            )?;
+            self.leave(i, me, func, thread_status::NORMAL)?;
             let one = self.buf.k(Ty::U32, 1);
             let depth = self.emit(IrOp::Add, Ty::U32, depth, one)?;
             self.set_field(thread, FieldId::ThreadResumer, me)?;
@@ -375,7 +366,7 @@ impl Recorder {
             let me = self.running()?;
             let to = self.guard_resumer(me)?;
             let func = self.base() + i.ra();
-            self.leave(i, me, func, 0, thread_status::SUSPENDED)?;
+            self.leave(i, me, func, thread_status::SUSPENDED)?;
             self.go_back(me, to, args).map(Some)
         }
     }
@@ -415,7 +406,6 @@ impl Recorder {
             self.set_field_k(me, FieldId::ThreadPcalls, 0)?;
             self.set_field_k(me, FieldId::ThreadStatus, thread_status::DEAD.into())?;
             self.emit(IrOp::CoLeave, Ty::Void, me, Self::slot_lit(0))?;
-            self.emit(IrOp::STop, Ty::Void, Self::slot_lit(0), REF_NONE)?;
             self.go_back(me, to, results).map(Some)
         }
     }
@@ -469,21 +459,18 @@ impl Recorder {
         }
     }
 
-    /// Stores what is known of the running thread `me`, which waits in the native function in slot `func`, called by `i`, from then on. The first `keep`
-    /// arguments stay on its stack.
-    unsafe fn leave(&mut self, i: Cursor, me: Ref, func: i16, keep: i16, status: u32) -> Rec<()> {
-        self.flush(i.pc)?;
+    /// Stores what is known of the running thread `me`, which waits in the native function in slot `func`, called by `i`, from then on. The
+    /// arguments do not stay on its stack.
+    unsafe fn leave(&mut self, i: Cursor, me: Ref, func: i16, status: u32) -> Rec<()> {
+        self.flush_below(i.pc, func)?;
         if let Slot::Known { v, dirty: true } = self.slot(func) {
-            // the copy of a loop's iterator
-            self.store_slot(func, v)?;
+            self.emit(IrOp::SSt, Ty::Func, Self::slot_lit(func), v.val)?;
         }
         let word = self.buf.k(Ty::Word, frame::word(kind::LUA, i.pc as u64, 0));
         self.emit(IrOp::SStW, Ty::Word, Self::slot_lit(func), word)?;
         self.set_field_k(me, FieldId::ThreadPc, i.pc as u64)?;
         self.set_field_k(me, FieldId::ThreadStatus, status.into())?;
         self.emit(IrOp::CoLeave, Ty::Void, me, Self::slot_lit(func + 1))?;
-        let top = Self::slot_lit(func + 1 + keep);
-        self.emit(IrOp::STop, Ty::Void, top, REF_NONE)?;
         Ok(())
     }
 

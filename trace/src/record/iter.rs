@@ -1,12 +1,14 @@
-//! Generic loops: calls of `next` and of the iterators of `ipairs` and `string.gmatch` by TFORCALL.
+//! Generic loops: calls of `next`, of the iterators of `ipairs` and `string.gmatch`, and of Lua functions by TFORCALL.
 
 use traceorus_base::bytecode as bc;
+use traceorus_base::frame::{self, kind};
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::table::{table_get_int, table_next};
 
+use super::call::Callee;
 use super::table::Tab;
-use super::{Cursor, Rec, Recorder, Step, Tv};
+use super::{Cursor, How, Rec, Recorder, Step, Tv};
 use crate::ir::{FieldId, IrOp, Ty};
 
 impl Recorder {
@@ -35,7 +37,13 @@ impl Recorder {
                 self.forget_from(top);
                 return Ok(Step::More);
             }
-            if f.tag != Tag::FUNCTION || t.tag != Tag::TABLE {
+            if f.tag != Tag::FUNCTION {
+                return self.generic(i);
+            }
+            if (*f.as_ptr::<GcHeader>()).kind == ObjKind::LuaClosure as u8 {
+                return self.call_iterator(i, f.as_ptr());
+            }
+            if t.tag != Tag::TABLE {
                 return self.generic(i);
             }
             if (*t.as_ptr::<GcHeader>()).flags & flags::TAB_WEAK != 0 {
@@ -72,6 +80,44 @@ impl Recorder {
             }
             let top = self.base() + a + wanted;
             self.forget_from(top);
+            Ok(Step::More)
+        }
+    }
+
+    /// A Lua function as iterator: its call becomes part of the trace, with a frame as the interpreter makes it.
+    unsafe fn call_iterator(&mut self, i: Cursor, closure: *mut LuaClosure) -> Rec<Step> {
+        // SAFETY: [CODE] [GC-LIVE] iterator, state and control variable are in slots.
+        unsafe {
+            let a = i.ra();
+            let proto = (*closure).proto;
+            let inside = self.frames.iter().any(|fr| fr.proto == proto);
+            if inside || self.frames.len() as u32 > self.params.maxdepth {
+                return self.generic(i);
+            }
+            let fv = self.guard_observed(a - 4)?;
+            // most are made for one loop
+            let known = fv.val.is_const();
+            if !known {
+                self.guard_prototype(fv, proto)?;
+            }
+            let func = self.base() + a;
+            if !self.room_to_call(func, proto, 2)? {
+                return self.generic(i);
+            }
+            for k in 1..3 {
+                let v = self.tv(a - 4 + k)?;
+                self.set(a + k, v);
+            }
+            self.enter_frame(Callee {
+                func,
+                val: fv.val,
+                closure,
+                known,
+                nargs: 2,
+                word: frame::word(kind::LUA, i.pc as u64, 0),
+                call_pc: i.pc,
+                how: How::Call,
+            })?;
             Ok(Step::More)
         }
     }
@@ -144,9 +190,15 @@ impl Recorder {
                 let (one, not) = (self.buf.k_int(1), self.buf.k_int(-1));
                 self.guard(IrOp::Ne, Ty::Int, key, not)?;
                 let key = self.emit(IrOp::Add, Ty::Int, key, one)?;
-                let at = self.element(t, key)?;
-                let v = self.load(at)?;
-                self.guard_nil(v.tag, false)?;
+                let v = match self.dense_value(t, key, k.as_int())? {
+                    Some(v) => v,
+                    None => {
+                        let at = self.element(t, key)?;
+                        let v = self.load(at)?;
+                        self.guard_nil(v.tag, false)?;
+                        v
+                    }
+                };
                 return Ok(Some((self.typed(key), v)));
             }
             let k = self.tv(control)?;

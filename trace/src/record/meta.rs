@@ -341,7 +341,7 @@ impl Recorder {
                     self.newindex_depth += 1;
                     let done = self.set_in(i, t, k.0, k.1, v.0, v.1);
                     self.newindex_depth -= 1;
-                    Some(done?)
+                    Some(done? || self.set_any(t, k.0, k.1, v.0)?)
                 }
                 _ => Some(false),
             })

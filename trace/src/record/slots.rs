@@ -303,9 +303,14 @@ impl Recorder {
     }
     /// Stores every dirty slot that is alive at `pc` to the stack.
     pub(crate) fn flush(&mut self, pc: *const Instr) -> Rec<()> {
+        self.flush_below(pc, i16::MAX)
+    }
+    /// The same of the slots below `end`.
+    pub(crate) fn flush_below(&mut self, pc: *const Instr, end: i16) -> Rec<()> {
         self.flush_depth()?;
         let mut dirty = Vec::new();
         self.for_dirty(pc, |slot, v| dirty.push((slot, v)));
+        dirty.retain(|d| d.0 < end);
         for (slot, v) in dirty {
             self.store_slot(slot, v)?;
             self.put_slot(slot, Slot::Known { v, dirty: false });

@@ -243,9 +243,6 @@ impl Recorder {
                         self.guard_nil(v.tag, false)?;
                         return Ok(Some(Found::Value(v)));
                     }
-                    if !known_meta {
-                        return Ok(None);
-                    }
                     self.guard_nil(v.tag, true)?;
                 }
                 None => {
@@ -423,10 +420,10 @@ impl Recorder {
             match shape::shape_find(g, (*t.p).shape, key) {
                 Some(n) => {
                     let now = run_get((*t.p).hash as *const u64, n as usize);
-                    if now.is_nil() && !known_meta {
-                        return Ok(false);
-                    }
                     self.guard_shape(t)?;
+                    if now.is_nil() && !known_meta {
+                        self.guard_metatable(t)?;
+                    }
                     if now.is_nil() && !meta.is_null() {
                         let run = self.field(t.r, FieldId::TabHash)?;
                         let tag = self.load_tag(Place::Field(run, n as u16))?;
@@ -448,17 +445,17 @@ impl Recorder {
                     Ok(true)
                 }
                 None => {
-                    if !known_meta {
-                        return Ok(false);
-                    }
                     if !meta.is_null() {
                         self.guard_shape(t)?;
+                        if !known_meta {
+                            self.guard_metatable(t)?;
+                        }
                         let (o, k) = (self.typed(t.r), (self.konst(k), k));
                         if let Some(done) = self.store_missing(i, meta, o, k, (v, ov))? {
                             return Ok(done);
                         }
                     }
-                    if ov.is_nil() {
+                    if ov.is_nil() || !known_meta {
                         return Ok(false);
                     }
                     let before = (*t.p).shape;
@@ -733,7 +730,7 @@ impl Recorder {
     }
 
     /// `t[k] = v` in a table without metatable, by a call that does all that may be needed. `None`: not of such a key.
-    unsafe fn set_any(&mut self, t: Tab, k: Tv, ok: Value, v: Tv) -> Rec<bool> {
+    pub(super) unsafe fn set_any(&mut self, t: Tab, k: Tv, ok: Value, v: Tv) -> Rec<bool> {
         // SAFETY: [GC-LIVE]
         unsafe {
             let plain = !matches!(ok.tag, Tag::NIL | Tag::FLOAT);
@@ -775,8 +772,17 @@ impl Recorder {
         self.emit(IrOp::Not, Ty::Int, k, REF_NONE)
     }
 
-    /// Guards that element `k` (`ok` now) is one of those that the array's kind tells the type of, if it is: [DENSE]. Its place, and the tag.
-    unsafe fn dense_element(&mut self, t: Tab, k: Ref, ok: i64) -> Rec<Option<(Place, Tag)>> {
+    /// The element `k` (`ok` now), if it is one of those that the array's kind tells the type of.
+    pub(super) unsafe fn dense_value(&mut self, t: Tab, k: Ref, ok: i64) -> Rec<Option<Tv>> {
+        // SAFETY: [GC-LIVE]
+        let Some((at, tag)) = (unsafe { self.dense_element(t, k, ok)? }) else {
+            return Ok(None);
+        };
+        let val = self.emit(IrOp::LdV, Ty::of_tag(tag), at, REF_NONE)?;
+        Ok(Some(self.typed(val)))
+    }
+    /// Guards that element `k` (`ok` now) is one of those that the array's kind tells the type of, if it is: [DENSE]. Its address, and the tag.
+    unsafe fn dense_element(&mut self, t: Tab, k: Ref, ok: i64) -> Rec<Option<(Ref, Tag)>> {
         // SAFETY: [GC-LIVE]
         unsafe {
             let tag = Tag(i32::from((*t.p).hdr.extra as i8));
@@ -801,7 +807,8 @@ impl Recorder {
             let before = self.emit(IrOp::Sub, Ty::Int, k, one)?;
             self.guard(IrOp::Ult, Ty::Int, before, bound)?;
             let run = self.field(t.r, FieldId::TabArray)?;
-            Ok(Some((Place::Element(run, k, REF_NONE), tag)))
+            let at = self.emit(IrOp::ARef, Ty::Ptr, run, k)?;
+            Ok(Some((at, tag)))
         }
     }
 
@@ -819,10 +826,8 @@ impl Recorder {
     pub(super) unsafe fn find_int(&mut self, t: Tab, k: Ref, ok: i64) -> Rec<Option<Found>> {
         // SAFETY: [GC-LIVE]
         unsafe {
-            if let Some((Place::Element(run, ..), tag)) = self.dense_element(t, k, ok)? {
-                let at = self.emit(IrOp::ARef, Ty::Ptr, run, k)?;
-                let val = self.emit(IrOp::LdV, Ty::of_tag(tag), at, REF_NONE)?;
-                return Ok(Some(Found::Value(self.typed(val))));
+            if let Some(v) = self.dense_value(t, k, ok)? {
+                return Ok(Some(Found::Value(v)));
             }
             let meta = (*t.p).metatable;
             let inside = (ok as u64) < u64::from((*t.p).arr_cap);
@@ -953,11 +958,10 @@ impl Recorder {
             let k = self.guard_tag(k, Tag::INT)?;
             let v = self.storable(v, ov)?;
             if kind == ov.tag.byte() as u8
-                && let Some((Place::Element(run, ..), _)) = self.dense_element(t, k.val, n)?
+                && let Some((at, _)) = self.dense_element(t, k.val, n)?
             {
                 // over an element of the same type
                 self.barrier(t.r, v)?;
-                let at = self.emit(IrOp::ARef, Ty::Ptr, run, k.val)?;
                 let ty = self.buf.ty(v.val);
                 self.emit(IrOp::StV, ty, at, v.val)?;
                 return Ok(true);

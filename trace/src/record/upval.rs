@@ -145,7 +145,10 @@ impl Recorder {
                     let n = (bc::b(i.w) / 8) as usize;
                     let (cell, k) = self.upvalue_cell(n)?;
                     let desc = *(*self.frame().proto).upvals.add(n);
-                    let v = if !k.is_null() && desc.readonly != 0 {
+                    let v = if !k.is_null()
+                        && desc.readonly != 0
+                        && (*k).hdr.flags & flags::CELL_READONLY != 0
+                    {
                         self.konst((*k).value)
                     } else {
                         self.load_cell(cell)?

@@ -4,10 +4,12 @@
 
 mod coroutine;
 mod math;
+mod out;
 pub(crate) mod pattern;
 mod string;
 mod table;
 
+pub(crate) use out::MAX_RESULTS;
 pub(crate) use table::concat_len;
 
 pub(crate) use string::{MAX_TEXT, find_text, is_plain_text, pack_spec, sub_range};

@@ -3,8 +3,6 @@
 //! What raises an error in the library (a malformed pattern, captures that are not finished, replacements of other types) is
 //! refused with null before anything has changed, and so is what would make long texts: the interpreter does it again.
 
-use std::cell::UnsafeCell;
-
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::convert;
@@ -13,51 +11,13 @@ use traceorus_vm::pattern::{Capture, Matcher, anchor, with_matcher};
 use traceorus_vm::string::str_bytes;
 use traceorus_vm::table;
 
+use super::out::{MAX_RESULTS, Out};
 use super::string::{MAX_TEXT, buf_new, make};
 
-/// Most values that one match gives to compiled code.
-pub const MAX_RESULTS: usize = 12;
 /// Added to the number of wanted results: those of `find`, positions before the captures.
 pub const FIND: i64 = 0x100;
 /// Longest pattern in bytes; others ask for memory before they are compiled.
 pub const MAX_PATTERN: usize = 4096;
-
-/// The number of values, then payload and tag of each.
-type Values = UnsafeCell<[u64; 1 + 2 * MAX_RESULTS]>;
-thread_local! {
-    static VALUES: Values = const { UnsafeCell::new([0; 1 + 2 * MAX_RESULTS]) };
-}
-
-/// Values for the trace, which loads them next.
-struct Out {
-    to: *mut u64,
-    n: usize,
-}
-
-impl Out {
-    fn new() -> Out {
-        let to = VALUES.with(UnsafeCell::get).cast();
-        Out { to, n: 0 }
-    }
-    fn push(&mut self, v: Value) {
-        debug_assert!(self.n < MAX_RESULTS);
-        // SAFETY: there is room; nothing else uses it before the trace has loaded the values.
-        unsafe {
-            *self.to.add(1 + 2 * self.n) = v.payload;
-            *self.to.add(2 + 2 * self.n) = v.tag.0 as i64 as u64;
-        }
-        self.n += 1;
-    }
-    /// Their address, and that there are `n` of them; nil for those of the `want` that are missing.
-    fn end(mut self, n: usize, want: usize) -> *const u64 {
-        while self.n < want.min(MAX_RESULTS) {
-            self.push(Value::NIL);
-        }
-        // SAFETY: as above.
-        unsafe { *self.to = n as u64 };
-        self.to
-    }
-}
 
 /// One nil: no match.
 fn nothing(want: usize) -> *const u64 {

@@ -8,6 +8,7 @@ use traceorus_vm::state::Global;
 use traceorus_vm::string::str_bytes;
 use traceorus_vm::{convert, dict, exec, number, table};
 
+use super::out::Out;
 use super::string::{MAX_TEXT, buf_new, make};
 
 /// Bytes that a table may grow by without asking for memory first.
@@ -29,24 +30,36 @@ struct Shared(DictEntry);
 // SAFETY: never written.
 unsafe impl Sync for Shared {}
 
+#[inline(always)]
+fn found(e: *mut DictEntry) -> *const DictEntry {
+    if e.is_null() {
+        &raw const NO_ENTRY.0
+    } else {
+        e
+    }
+}
+#[inline(never)]
 unsafe fn dict_find(t: *mut Table, key: Value) -> *const DictEntry {
     // SAFETY: [GC-LIVE] as above; the recorder has guarded that it is a dictionary.
-    unsafe {
-        let e = dict::dict_find((*t).hash as *mut Dict, key);
-        if e.is_null() {
-            &raw const NO_ENTRY.0
-        } else {
-            e
-        }
-    }
+    unsafe { found(dict::dict_find((*t).hash as *mut Dict, key)) }
 }
 pub(super) unsafe extern "C" fn dict_int(t: *mut Table, k: i64) -> *const DictEntry {
     // SAFETY: as `dict_find`.
-    unsafe { dict_find(t, Value::int(k)) }
+    unsafe {
+        match dict::dict_home_int((*t).hash as *mut Dict, k) {
+            Some(e) => found(e),
+            None => dict_find(t, Value::int(k)),
+        }
+    }
 }
 pub(super) unsafe extern "C" fn dict_str(t: *mut Table, k: *mut Str) -> *const DictEntry {
     // SAFETY: as `dict_find`.
-    unsafe { dict_find(t, Value::ptr(k, Tag::STRING)) }
+    unsafe {
+        match dict::dict_home_str((*t).hash as *mut Dict, k) {
+            Some(e) => found(e),
+            None => dict_find(t, Value::ptr(k, Tag::STRING)),
+        }
+    }
 }
 pub(super) unsafe extern "C" fn dict_any(
     t: *mut Table,
@@ -59,26 +72,21 @@ pub(super) unsafe extern "C" fn dict_any(
 
 // ---- results in memory ------------------------------------------------------------------------------------------------
 
-/// Leaves values where the trace loads them: payload and tag of each, two at most.
+/// Leaves values where the trace loads them: payload and tag of each.
 #[inline(always)]
-unsafe fn results(l: *mut Thread, values: &[Value]) -> *const u64 {
-    // SAFETY: the state's scratch memory; nothing that uses it runs before the trace has loaded them.
-    unsafe {
-        let hot: *mut GlobalHot = (*l).global;
-        let to = &raw mut (*hot).jit_scratch as *mut u64;
-        for (i, v) in values.iter().enumerate() {
-            *to.add(2 * i) = v.payload;
-            *to.add(2 * i + 1) = v.tag.0 as i64 as u64;
-        }
-        to
+fn results(values: &[Value]) -> *const u64 {
+    let mut out = Out::new();
+    for &v in values {
+        out.push(v);
     }
+    out.first()
 }
 
 pub(super) unsafe extern "C" fn get_str(l: *mut Thread, t: *mut Table, k: *mut Str) -> *const u64 {
     // SAFETY: [GC-LIVE] as above.
     unsafe {
         let g = Global::of((*l).global);
-        results(l, &[table::table_get_str_cached(g, t, k)])
+        results(&[table::table_get_str_cached(g, t, k)])
     }
 }
 
@@ -110,7 +118,7 @@ pub(super) unsafe extern "C" fn pop(l: *mut Thread, t: *mut Table) -> *const u64
         }
         let v = run_get((*t).array, at as usize);
         table::table_set_int(Global::of((*l).global), t, at as i64, Value::NIL);
-        results(l, &[v])
+        results(&[v])
     }
 }
 /// Elements may be moved within the array part without a barrier for each: the collector has not looked at the table, or will again.
@@ -174,7 +182,7 @@ pub(super) unsafe extern "C" fn remove(l: *mut Thread, t: *mut Table, pos: i64) 
             }
         }
         table::table_set_int(g, t, size, Value::NIL);
-        results(l, &[v])
+        results(&[v])
     }
 }
 pub(super) unsafe extern "C" fn set(
@@ -258,7 +266,7 @@ unsafe fn step(t: *mut Table, n: u32, payload: u64, tag: i32) -> Option<u32> {
     }
 }
 pub(super) unsafe extern "C" fn next(
-    l: *mut Thread,
+    _: *mut Thread,
     t: *mut Table,
     payload: u64,
     tag: i32,
@@ -270,7 +278,7 @@ pub(super) unsafe extern "C" fn next(
         // SAFETY: [GC-LIVE] as above. A hint that does not fit costs a look-up.
         unsafe {
             match step(t, n, payload, tag) {
-                Some(0) => return results(l, &[Value::NIL, Value::NIL]),
+                Some(0) => return results(&[Value::NIL, Value::NIL]),
                 Some(n) => {
                     hint.set((t as usize, n));
                     let i = n as usize - 1;
@@ -284,16 +292,16 @@ pub(super) unsafe extern "C" fn next(
                         let k = *(*(*t).shape).keys.add(i);
                         (Value::ptr(k, Tag::STRING), run_get((*t).hash.cast(), i))
                     };
-                    return results(l, &[k, v]);
+                    return results(&[k, v]);
                 }
                 None => {}
             }
             match table::table_next(t, Value::new(payload, Tag(tag)), n) {
                 Ok(Some((k, v, n))) => {
                     hint.set((t as usize, n));
-                    results(l, &[k, v])
+                    results(&[k, v])
                 }
-                Ok(None) => results(l, &[Value::NIL, Value::NIL]),
+                Ok(None) => results(&[Value::NIL, Value::NIL]),
                 Err(_) => std::ptr::null(),
             }
         }

@@ -670,7 +670,7 @@ fn switches_of_the_stack() {
             assert_eq!((slots[&1].0, slots[&2].0), (3, 77));
             // SAFETY: inside the stacks.
             unsafe {
-                assert_eq!(m.thread.base, base.add(5));
+                assert_eq!((m.thread.base, m.thread.top), (base.add(5), base.add(5)));
                 assert_eq!(other.base, stack.as_mut_ptr().add(3));
             }
             assert_eq!(
@@ -679,6 +679,30 @@ fn switches_of_the_stack() {
             );
         } else {
             assert!(m.thread.dispatch.is_null() && other.dispatch.is_null());
+        }
+    }
+}
+
+/// The call by which a thread waits: its kind of frame and the results that it wants are checked.
+#[test]
+fn calls_that_wait() {
+    // operand C of an instruction is its number of results
+    let call = [3u64 << 48];
+    let pc = call.as_ptr() as u64;
+    for (word, wanted, goes) in [(pc, 3, true), (pc, 2, false), (pc + 1, 3, false)] {
+        let mut m = Machine::new();
+        let mut stack = [Value::NIL, Value::new(0, Tag(word as i32)), Value::NIL];
+        stack[1].aux = (word >> 32) as u32;
+        let mut t = Build::new();
+        let base = t.ptr(&raw const stack[2]);
+        t.snap(&[]);
+        let found = t.lit(CoPc, Ty::Ptr, base, wanted);
+        let found = t.op(Cast, Ty::Int, found, REF_NONE);
+        t.snap(&[(0, found)]);
+        let (snap, slots) = m.go(&t.0, Link::Exit);
+        assert_eq!(snap == 1, goes);
+        if goes {
+            assert_eq!(slots[&0].0, pc);
         }
     }
 }

@@ -8,6 +8,7 @@ use traceorus_base::{Tag, Value};
 use super::names;
 use super::walk::{Frame, proto_of, word_index};
 use crate::call::word_at;
+use crate::jithooks;
 use crate::state::Global;
 use crate::string::str_bytes;
 use crate::verify;
@@ -119,6 +120,7 @@ pub unsafe fn write_local(l: *mut Thread, f: &Frame, slot: *mut Value, v: Value)
             }
             *slot = v;
             barrier(l, l as *mut GcHeader, v);
+            jithooks::disturbed(l, false);
         }
         true
     }
@@ -151,8 +153,10 @@ unsafe fn store_cell(l: *mut Thread, c: *mut Cell, v: Value) {
     // SAFETY: [GC-LIVE] the cell is reachable; [GC-BARRIER] taken here.
     unsafe {
         (*c).value = v;
+        let constant = (*c).hdr.flags & flags::CELL_READONLY != 0;
         (*c).hdr.flags &= !flags::CELL_READONLY;
         barrier(l, c as *mut GcHeader, v);
+        jithooks::disturbed(l, constant);
     }
 }
 
@@ -276,6 +280,8 @@ pub unsafe fn upvalue_join(l: *mut Thread, f1: Value, n1: i64, f2: Value, n2: i6
         // What was constant for one function may be assigned through the other.
         (**from).hdr.flags &= !flags::CELL_READONLY;
         barrier(l, f1.as_ptr(), Value::ptr(*from, Tag::CELL));
+        // the cell itself is taken for constant, too
+        jithooks::disturbed(l, true);
         true
     }
 }

@@ -10,7 +10,8 @@ use traceorus_vm::string::str_bytes;
 use super::{Native, Results};
 use crate::ir::{CallId, FieldId, IrOp, REF_NONE, Ref, Ty};
 use crate::record::{Rec, Recorder, Tv};
-use crate::rt::pattern::{FIND, MAX_PATTERN, MAX_RESULTS};
+use crate::rt::MAX_RESULTS;
+use crate::rt::pattern::{FIND, MAX_PATTERN};
 
 /// Number of results of `string.match` (`find`: of `string.find`), if it is no error.
 fn count(src: &[u8], pat: &[u8], init: i64, find: bool) -> Option<usize> {

@@ -1,0 +1,209 @@
+//! Metamethods and protected calls are part of the traces that reach them: what the statistics of a program say of that.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+/// What a program printed, and the statistics of its traces.
+struct Ran {
+    out: String,
+    stats: serde_json::Value,
+}
+
+impl Ran {
+    fn exits(&self) -> u64 {
+        self.stats["exits"]["total"].as_u64().expect("a number")
+    }
+    /// Names of the instructions that traces leave to helpers.
+    fn helpers(&self) -> Vec<String> {
+        let all = self.stats["helpers"].as_object().expect("an object");
+        all.keys().cloned().collect()
+    }
+    fn loops(&self) -> u64 {
+        self.stats["traces"]["loops"].as_u64().expect("a number")
+    }
+    fn sunk(&self) -> u64 {
+        self.stats["allocations"]["sunk"]
+            .as_u64()
+            .expect("a number")
+    }
+}
+
+/// Runs `text` with the compiler as it is by default. `None`: no traces can be made here.
+fn run(name: &str, text: &str) -> Option<Ran> {
+    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let (file, to) = (
+        dir.join(format!("inline_{name}.lua")),
+        dir.join(format!("inline_{name}.json")),
+    );
+    std::fs::write(&file, text).expect("writable");
+    let mut c = Command::new(env!("CARGO_BIN_EXE_traceorus"));
+    for (name, _) in std::env::vars() {
+        if name.starts_with("TRACEORUS_") || name.starts_with("LUA_") {
+            c.env_remove(name);
+        }
+    }
+    c.env("TRACEORUS_STATS", format!("json:{}", to.display()));
+    let o = c.arg(&file).output().expect("it starts");
+    assert!(
+        o.status.success(),
+        "{name}: {}",
+        String::from_utf8_lossy(&o.stderr)
+    );
+    let stats = std::fs::read(&to).expect("statistics");
+    let stats: serde_json::Value = serde_json::from_slice(&stats).expect("JSON");
+    if stats["on"] != true || stats["traces"]["loops"] == 0 {
+        assert!(
+            std::env::var_os("TRACEORUS_NO_SKIP").is_none(),
+            "no traces can be made"
+        );
+        return None;
+    }
+    Some(Ran {
+        out: String::from_utf8_lossy(&o.stdout).into_owned(),
+        stats,
+    })
+}
+
+/// The loop of `body`, run 3000 times after `head`, is one trace that leaves nothing to helpers and hardly ever exits.
+fn inlined(name: &str, head: &str, body: &str, out: &str) -> Option<Ran> {
+    let text = format!("{head}\nlocal s = 0\nfor i = 1, 3000 do\n  {body}\nend\nprint(s)\n");
+    let r = run(name, &text)?;
+    assert_eq!(r.out, format!("{out}\n"), "{name}");
+    assert_eq!(r.helpers(), [""; 0], "{name}");
+    assert!(r.exits() < 60, "{name}: {} exits", r.exits());
+    assert!(r.loops() >= 1, "{name}");
+    Some(r)
+}
+
+#[test]
+fn metamethods() {
+    let number = "local M = {} M.__index = M\n\
+        local function new(n) return setmetatable({n = n}, M) end\n\
+        M.__add = function(a, b) return new(a.n + b.n) end\n\
+        M.__unm = function(a) return new(-a.n) end\n\
+        M.__len = function(a) return a.n end\n\
+        M.__concat = function(a, b) return a.n + b.n end\n\
+        M.__eq = function(a, b) return a.n == b.n end\n\
+        M.__lt = function(a, b) return a.n < b.n end\n\
+        M.__le = function(a, b) return a.n <= b.n end\n\
+        M.__call = function(self, x) return self.n + x end\n\
+        local two = new(2)";
+    if let Some(r) = inlined("add", number, "s = s + (new(i) + two).n", "4507500") {
+        assert!(r.sunk() >= 2, "the operands are not made");
+    }
+    if let Some(r) = inlined("unm", number, "s = s - (-new(i)).n", "4501500") {
+        assert!(r.sunk() >= 2, "neither operand nor result is made");
+    }
+    inlined("len", number, "s = s + #new(i)", "4501500");
+    inlined("concat", number, "s = s + (new(i) .. two)", "4507500");
+    inlined("eq", number, "if new(i) ~= two then s = s + 1 end", "2999");
+    inlined("lt", number, "if two < new(i) then s = s + 1 end", "2998");
+    inlined("le", number, "if two <= new(i) then s = s + 1 end", "2999");
+    inlined("call", number, "s = s + two(i)", "4507500");
+}
+
+#[test]
+fn accesses() {
+    let head = "local sq = setmetatable({}, {__index = function(t, k) return k * k end})\n\
+        local o = setmetatable({}, {__index = sq})\n\
+        local seen = 0\n\
+        local log = setmetatable({}, {__newindex = function(t, k, v) seen = seen + v end})\n\
+        local through = setmetatable({}, {__newindex = log})\n\
+        local named = setmetatable({}, {__index = function(t, k) return k end})";
+    inlined("index", head, "s = s + sq[i]", "9004500500");
+    inlined("index_chain", head, "s = s + o[i]", "9004500500");
+    inlined(
+        "index_field",
+        head,
+        "if named.x == 'x' then s = s + 1 end",
+        "3000",
+    );
+    inlined("newindex", head, "log[i] = i s = seen", "4501500");
+    inlined("newindex_chain", head, "through.x = i s = seen", "4501500");
+    let proxy = "local store = {a = 0, n = 0}\n\
+        local p = setmetatable({}, {__index = store, __newindex = store})";
+    inlined("proxy", proxy, "p.n = p.n + i s = p.n", "4501500");
+    let class = "local A = {} A.__index = A function A:get() return self.n end\n\
+        local B = setmetatable({}, A) B.__index = B\n\
+        local C = setmetatable({}, {__index = B}) C.__index = C\n\
+        local o = setmetatable({n = 1}, C)";
+    inlined("deep_chain", class, "s = s + o:get()", "3000");
+}
+
+#[test]
+fn protected_calls() {
+    let head = "local function work(a, b) return a + b, a - b end\n\
+        local function handler(e) return e end";
+    inlined(
+        "pcall",
+        head,
+        "local ok, x = pcall(work, i, 1) s = s + x",
+        "4504500",
+    );
+    inlined(
+        "xpcall",
+        head,
+        "local ok, x, y = xpcall(work, handler, i, 1) s = s + y",
+        "4498500",
+    );
+    inlined(
+        "pcall_all",
+        head,
+        "s = s + select('#', pcall(work, i, 1))",
+        "9000",
+    );
+    inlined(
+        "pcall_native",
+        head,
+        "local ok, x = pcall(math.max, i, 7) s = s + x",
+        "4501521",
+    );
+    inlined(
+        "pcall_nested",
+        "local function inner(a) return a end local function outer(a) local ok, x = pcall(inner, a) return x end",
+        "local ok, x = pcall(outer, i) s = s + x",
+        "4501500",
+    );
+    // an error whose protected call is on the trace is a jump
+    inlined(
+        "error",
+        "local function fail(i) error({n = i}) end",
+        "local ok, e = pcall(fail, i) s = s + e.n",
+        "4501500",
+    );
+    inlined(
+        "error_text",
+        "local function fail(i) error('text') end",
+        "local ok, e = pcall(fail, i) if e:find(':1: text') then s = s + 1 end",
+        "3000",
+    );
+}
+
+/// What must not be part of a trace is not, and comes out right.
+#[test]
+fn left_to_helpers() {
+    let cases = [
+        (
+            "native_index",
+            "local t = setmetatable({}, {__index = rawlen})",
+            "s = s + t[i]",
+        ),
+        (
+            "native_add",
+            "local t = setmetatable({}, {__add = select})",
+            "s = s + (pcall(function() return t + 1 end) and 0 or 1)",
+        ),
+        (
+            "close",
+            "local C = setmetatable({}, {__close = function() end})",
+            "do local c <close> = C s = s + 1 end",
+        ),
+    ];
+    let want = ["0\n", "3000\n", "3000\n"];
+    for ((name, head, body), want) in cases.into_iter().zip(want) {
+        let text = format!("{head}\nlocal s = 0\nfor i = 1, 3000 do\n  {body}\nend\nprint(s)\n");
+        let Some(r) = run(name, &text) else { return };
+        assert_eq!(r.out, want, "{name}");
+        assert!(!r.helpers().is_empty(), "{name}");
+    }
+}
