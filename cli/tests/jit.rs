@@ -396,6 +396,30 @@ fn recursion_is_compiled() {
     assert_eq!(checks.max(), Some(1), "{inlined}");
 }
 
+/// A root trace would not know how many arguments there are.
+#[test]
+fn vararg_functions_are_inlined_only() {
+    if !compiles() {
+        return;
+    }
+    let text = "local function sum(a, ...)\n  if not a then return 0 end\n  return a + sum(...)\nend\n\
+                local s = 0\nfor i = 1, 500 do s = s + sum(i, 2, 3) end\n\
+                local function two(...) return ... end\nfor i = 1, 500 do s = s + two(i, 1) end\nprint(s)\n";
+    let file = script("vararg_functions.lua", text);
+    let r = run(&["--dump=trace,sym", &file]);
+    assert_eq!(
+        (r.status, r.out.as_str()),
+        (Some(0), "253000\n"),
+        "{}",
+        r.err
+    );
+    assert!(
+        r.err.contains(" loop ") && !r.err.contains(" function "),
+        "{}",
+        r.err
+    );
+}
+
 #[test]
 fn recursion_that_makes_objects_polls() {
     if !compiles() {

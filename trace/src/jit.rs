@@ -872,7 +872,9 @@ unsafe fn hot(data: *mut u8, l: *mut Thread, anchor: *mut Instr, start: *const I
             false => jit.params.hotloop,
         };
         jithooks::set_counter(anchor, n as u16);
-        let never = func && jit.params.hotcall == NEVER;
+        // a function trace does not know how many arguments `...` has: helpers would do what handlers do faster
+        let vararg = dispatch::op_at(anchor) == Op::FuncV;
+        let never = func && (vararg || jit.params.hotcall == NEVER);
         if !jit.params.on || never || (*jit.g).recording {
             return;
         }

@@ -275,8 +275,19 @@ impl Recorder {
             self.guard(IrOp::Ult, Ty::U32, depth, most)?;
             let base = self.field(thread, FieldId::ThreadBase)?;
             let word = to.map_or(kind::BASE, |t| t.1);
-            let kword = self.buf.k(Ty::Word, word);
-            self.guard(IrOp::CoWord, Ty::Void, base, kword)?;
+            // many coroutines are resumed here: wherever it waits
+            let side = matches!(self.kind, super::Kind::Side { .. });
+            let wide = side && self.sides >= MOST_SIDES && args.len() <= MOST_VALUES;
+            let link = match to {
+                Some((p, _)) if wide => {
+                    self.guard(IrOp::CoPc, Ty::Ptr, base, Self::lit(p.wanted))?
+                }
+                _ => {
+                    let kword = self.buf.k(Ty::Word, word);
+                    self.guard(IrOp::CoWord, Ty::Void, base, kword)?;
+                    REF_NONE
+                }
+            };
             let closure = match to {
                 Some(_) => None,
                 None => Some(self.guard_body(thread, (*(*co).stack).payload as *mut LuaClosure)?),
@@ -289,6 +300,11 @@ impl Recorder {
             self.set_field(thread, FieldId::ThreadResumer, me)?;
             self.set_field_k(thread, FieldId::ThreadKind, how)?;
             self.set_field(thread, FieldId::ThreadCalls, depth)?;
+            if let Some((p, _)) = to
+                && !link.is_none()
+            {
+                return self.go_linked(thread, link, p, args).map(Some);
+            }
             self.enter(thread, to.map_or(0, |t| t.0.a + 1))?;
             self.waiting.push(Waiting {
                 l: self.l,
@@ -504,7 +520,7 @@ impl Recorder {
             };
             self.set_field_k(me, FieldId::ThreadResumer, 0)?;
             if !back.link.is_none() {
-                return self.go_back_linked(back, place, &values);
+                return self.go_linked(back.to, back.link, place, &values);
             }
             match self.waiting.pop() {
                 Some(w) => {
@@ -532,9 +548,10 @@ impl Recorder {
         }
     }
 
-    /// The same by what has been compiled for what follows the call that waits.
-    unsafe fn go_back_linked(&mut self, back: Back, place: Place, values: &[Tv]) -> Rec<Step> {
-        self.enter(back.to, 0)?;
+    /// The thread `to` goes on with these values by what has been compiled for what follows the call that waits there, whose pc is `link` and which
+    /// wants as many results as the one at `place`.
+    fn go_linked(&mut self, to: Ref, link: Ref, place: Place, values: &[Tv]) -> Rec<Step> {
+        self.enter(to, 0)?;
         let all = place.wanted == MULTI;
         let n = if all {
             values.len() as i16
@@ -549,7 +566,7 @@ impl Recorder {
         if all {
             self.emit(IrOp::STop, Ty::Void, Self::slot_lit(n - 1), REF_NONE)?;
         }
-        Ok(Step::Stop(Link::Return(back.link)))
+        Ok(Step::Stop(Link::Return(link)))
     }
 
     /// The call that waited at `p`, with its function in slot `func`, has these results.
