@@ -22,7 +22,7 @@ pub enum Metric {
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Args {
-    /// A peer as NAME=COMMAND, or the NAME of a default peer (traceorus, luajit-joff, lua5.4, luajit); may be repeated.
+    /// A peer as NAME=COMMAND, or the NAME of a default peer (traceorus, luajit-joff, lua5.4, luajit) or of a twin (c, python3); may be repeated.
     #[arg(long, value_name = "NAME[=COMMAND]")]
     pub peer: Vec<String>,
 
@@ -31,9 +31,14 @@ pub struct Args {
     #[arg(long = "ref", value_name = "NAME")]
     pub reference: Vec<String>,
 
-    /// Only programs whose SET/GROUP/NAME contains this text; may be repeated, any of them selects.
+    /// Only programs whose SET/GROUP/NAME contains this text; may be repeated, any of them selects. The set `cliffs` takes part only if the
+    /// text names it.
     #[arg(long, value_name = "TEXT")]
     pub filter: Vec<String>,
+
+    /// Only programs that have a twin in C or Python.
+    #[arg(long)]
+    pub twins: bool,
 
     /// Number of rounds.
     #[arg(long, short = 'n', default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]

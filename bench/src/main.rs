@@ -1,6 +1,6 @@
 //! Runs the benchmark programs under several Lua implementations and compares them.
 //!
-//! The flow is: find the programs (`program`), find the peers (`peer`), run everything in interleaved rounds (`measure`, which starts and
+//! The flow is: find the programs (`program`, `twin`), find the peers (`peer`), run everything in interleaved rounds (`measure`, which starts and
 //! times one process through `child`), condense the samples into a `report::Report`, and render that as text, Markdown, HTML and JSON
 //! (`render`). Ratios are always formed from minima: interference from other processes only ever adds time.
 
@@ -11,6 +11,7 @@ mod peer;
 mod program;
 mod render;
 mod report;
+mod twin;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,7 +45,10 @@ fn run(args: &Args) -> Result<bool, String> {
         Some(file) => read_report(file)?,
         None => {
             let root = args.programs_dir()?;
-            let programs = program::find(&root, &args.filter)?;
+            let mut programs = program::find(&root, &args.filter)?;
+            if args.twins {
+                programs.retain(program::Program::has_twin);
+            }
             if programs.is_empty() {
                 return Err(format!(
                     "no program in {} matches the filter",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -13,6 +13,7 @@ use crate::child;
 use crate::peer::{self, Peer};
 use crate::program::Program;
 use crate::report::{Cell, Machine, PeerInfo, ProgramReport, Report};
+use crate::twin::{Language, Scratch};
 
 /// Runs shorter than this are repeated within a round, since start-up noise is large against them.
 const SHORT: Duration = Duration::from_millis(20);
@@ -24,6 +25,37 @@ const SHORT_REPEATS: u32 = 10;
 struct Slot {
     cell: Cell,
     stdout: Option<Vec<u8>>,
+}
+
+/// How a peer starts a program: a command, and the file that is its first argument unless the command is the built program itself.
+struct Start {
+    command: Vec<String>,
+    file: Option<PathBuf>,
+}
+
+impl Start {
+    /// Finds out, and builds what must be built. `Err` says why the program cannot be run.
+    fn new(peer: &Peer, program: &Program, scratch: &mut Option<Scratch>) -> Result<Self, String> {
+        let command = peer.command.clone();
+        let Some(language) = peer.language else {
+            let file = Some(program.path.clone());
+            return Ok(Start { command, file });
+        };
+        let twin = language.file(program).ok_or("has no twin")?;
+        if language == Language::Python {
+            let file = Some(twin);
+            return Ok(Start { command, file });
+        }
+        let scratch = match scratch {
+            Some(scratch) => scratch,
+            None => scratch.insert(Scratch::new().map_err(|e| format!("no place to build: {e}"))?),
+        };
+        let built = scratch.build(&command, &twin)?;
+        Ok(Start {
+            command: vec![built.to_string_lossy().into_owned()],
+            file: None,
+        })
+    }
 }
 
 /// Measures `programs` under the peers that `args` names. `Err` if no peer answers.
@@ -56,6 +88,17 @@ pub fn run(args: &Args, root: &Path, programs: &[Program]) -> Result<Report, Str
         .filter(|(_, able): &(usize, Vec<usize>)| !able.is_empty())
         .collect();
     let mut slots: BTreeMap<(usize, usize), Slot> = BTreeMap::new();
+    // the folder lives until the last round is over
+    let mut scratch = None;
+    let mut starts: BTreeMap<(usize, usize), Start> = BTreeMap::new();
+    for (i, able) in &work {
+        for &k in able {
+            match Start::new(&peers[k], &programs[*i], &mut scratch) {
+                Ok(start) => drop(starts.insert((*i, k), start)),
+                Err(why) => slots.entry((*i, k)).or_default().cell.problem = Some(why),
+            }
+        }
+    }
     let runs = work.iter().map(|(_, able)| able.len() as u64).sum::<u64>() * u64::from(args.rounds);
     let bar = progress(runs);
     for round in 0..args.rounds {
@@ -64,12 +107,9 @@ pub fn run(args: &Args, root: &Path, programs: &[Program]) -> Result<Report, Str
             for step in 0..able.len() {
                 let k = able[(step + round as usize) % able.len()];
                 bar.set_message(format!("{} under {}", programs[*i].name, peers[k].name));
-                visit(
-                    &mut *slots.entry((*i, k)).or_default(),
-                    &peers[k],
-                    &programs[*i],
-                    args,
-                );
+                if let Some(start) = starts.get(&(*i, k)) {
+                    visit(&mut *slots.entry((*i, k)).or_default(), start, args);
+                }
                 bar.inc(1);
             }
         }
@@ -97,15 +137,16 @@ fn progress(runs: u64) -> ProgressBar {
 }
 
 /// Runs one program under one peer once, or a few times if it is short. Once it has failed, it is not tried again.
-fn visit(slot: &mut Slot, peer: &Peer, program: &Program, args: &Args) {
+fn visit(slot: &mut Slot, start: &Start, args: &Args) {
     let scale = args.scale.map(|s| s.to_string());
-    let mut arguments = vec![program.path.as_os_str()];
+    let mut arguments: Vec<&OsStr> = Vec::new();
+    arguments.extend(start.file.as_deref().map(Path::as_os_str));
     arguments.extend(scale.as_deref().map(OsStr::new));
     for _ in 0..SHORT_REPEATS {
         if slot.cell.problem.is_some() {
             return;
         }
-        let outcome = match child::run(&peer.command, &arguments, args.timeout()) {
+        let outcome = match child::run(&start.command, &arguments, args.timeout()) {
             Ok(outcome) => outcome,
             Err(e) => {
                 slot.cell.problem = Some(format!("cannot be started: {e}"));
@@ -272,6 +313,7 @@ mod tests {
                 name: (*n).into(),
                 command: vec![],
                 dialect: "Lua 5.4".into(),
+                language: None,
                 version: String::new(),
             })
             .collect()

@@ -3,13 +3,18 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::twin::Language;
+
 /// Name of the folder, and so of the set, whose programs every peer can run.
 pub const COMMON: &str = "common";
+/// Name of the set of programs that are hard for a trace compiler. Every peer can run it, but it takes part only if a filter names it, so that
+/// figures over all programs keep their meaning.
+pub const CLIFFS: &str = "cliffs";
 
 /// One benchmark program.
 #[derive(Clone, Debug)]
 pub struct Program {
-    /// The folder it lies in: `common` runs everywhere, any other set only under peers of that dialect.
+    /// The folder it lies in: `common` and `cliffs` run everywhere, any other set only under peers of that dialect.
     pub set: String,
     /// What the header line `-- group: NAME` says.
     pub group: String,
@@ -26,9 +31,22 @@ impl Program {
     pub fn id(&self) -> String {
         format!("{}/{}/{}", self.set, self.group, self.name)
     }
+
+    /// Whether it is written in another language too.
+    pub fn has_twin(&self) -> bool {
+        Language::ALL.iter().any(|l| l.file(self).is_some())
+    }
+
+    /// Whether `filters` select it: any that its name contains, or none at all. `cliffs` must be named.
+    fn selected(&self, filters: &[String]) -> bool {
+        let (id, hidden) = (self.id(), self.set == CLIFFS);
+        let hit = |f: &String| id.contains(f.as_str()) && (!hidden || f.contains(CLIFFS));
+        filters.is_empty() && !hidden || filters.iter().any(hit)
+    }
 }
 
-/// Finds the programs below `root` (one folder per set) that match any of `filters`, or all if there are none. Sorted by set, group and name.
+/// Finds the programs below `root` (one folder per set) that match any of `filters`, or all but `cliffs` if there are none. Sorted by set,
+/// group and name.
 pub fn find(root: &Path, filters: &[String]) -> Result<Vec<Program>, String> {
     let mut found = Vec::new();
     for set in entries(root)?.into_iter().filter(|p| p.is_dir()) {
@@ -46,8 +64,7 @@ pub fn find(root: &Path, filters: &[String]) -> Result<Vec<Program>, String> {
                 about,
                 path,
             };
-            let id = program.id();
-            if filters.is_empty() || filters.iter().any(|f| id.contains(f.as_str())) {
+            if program.selected(filters) {
                 found.push(program);
             }
         }
@@ -106,7 +123,8 @@ mod tests {
 
     #[test]
     fn every_program_of_the_repository_has_a_header() {
-        let all = find(Path::new("programs"), &[]).expect("the folder is readable");
+        let sets = ["common/", "lua54/", "cliffs/"].map(str::to_owned);
+        let all = find(Path::new("programs"), &sets).expect("the folder is readable");
         assert!(
             all.iter().filter(|p| p.set == COMMON).count() >= 32,
             "{}",
@@ -116,5 +134,20 @@ mod tests {
         for p in &all {
             assert_ne!(p.group, "other", "{}", p.path.display());
         }
+    }
+
+    #[test]
+    fn cliffs_must_be_named() {
+        let sets = |filters: &[&str]| -> Vec<String> {
+            let filters: Vec<String> = filters.iter().map(|f| (*f).to_owned()).collect();
+            let found = find(Path::new("programs"), &filters).expect("the folder is readable");
+            let mut sets: Vec<String> = found.into_iter().map(|p| p.set).collect();
+            sets.dedup();
+            sets
+        };
+        assert_eq!(sets(&[]), ["common", "lua54"]);
+        assert_eq!(sets(&["coroutines/"]), ["common"]);
+        assert_eq!(sets(&["cliffs/"]), ["cliffs"]);
+        assert_eq!(sets(&["coroutines/", "cliffs/coroutines"]), ["cliffs", "common"]);
     }
 }
