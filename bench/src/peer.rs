@@ -75,7 +75,11 @@ pub fn parse(specs: &[String]) -> Result<Vec<(String, Vec<String>)>, String> {
                 None if let Some(language) = Language::of_peer(spec) => {
                     (language.peer(), language.command().to_owned())
                 }
-                None => return Err(format!("'{spec}' is no peer known by name; write NAME=COMMAND")),
+                None => {
+                    return Err(format!(
+                        "'{spec}' is no peer known by name; write NAME=COMMAND"
+                    ));
+                }
             },
         };
         let words = shlex::split(&command)
@@ -132,7 +136,8 @@ pub fn probe(name: String, command: Vec<String>) -> Result<Peer, String> {
         (problem, ..) => Err(format!(
             "{name} ({}): {}",
             command.join(" "),
-            problem.unwrap_or_else(|| format!("does not answer {}", arguments[0].to_string_lossy()))
+            problem
+                .unwrap_or_else(|| format!("does not answer {}", arguments[0].to_string_lossy()))
         )),
     }
 }

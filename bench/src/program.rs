@@ -148,6 +148,9 @@ mod tests {
         assert_eq!(sets(&[]), ["common", "lua54"]);
         assert_eq!(sets(&["coroutines/"]), ["common"]);
         assert_eq!(sets(&["cliffs/"]), ["cliffs"]);
-        assert_eq!(sets(&["coroutines/", "cliffs/coroutines"]), ["cliffs", "common"]);
+        assert_eq!(
+            sets(&["coroutines/", "cliffs/coroutines"]),
+            ["cliffs", "common"]
+        );
     }
 }

@@ -95,7 +95,9 @@ impl Scratch {
 
     /// Compiles `source` with the command `compiler`. `Err` says in one line why that failed.
     pub fn build(&self, compiler: &[String], source: &Path) -> Result<PathBuf, String> {
-        let target = self.0.join(source.file_stem().unwrap_or(OsStr::new("twin")));
+        let target = self
+            .0
+            .join(source.file_stem().unwrap_or(OsStr::new("twin")));
         let arguments = [
             source.as_os_str(),
             "-o".as_ref(),
@@ -153,7 +155,11 @@ mod tests {
     fn a_failed_build_says_why_and_the_folder_goes() {
         let scratch = Scratch::new().expect("a folder can be made");
         let dir = scratch.0.clone();
-        let fail = ["sh".to_owned(), "-c".to_owned(), "echo no >&2; exit 1".to_owned()];
+        let fail = [
+            "sh".to_owned(),
+            "-c".to_owned(),
+            "echo no >&2; exit 1".to_owned(),
+        ];
         assert_eq!(
             scratch.build(&fail, Path::new("x.c")),
             Err("cannot be compiled: exit status 1: no".into())

@@ -1,7 +1,7 @@
 -- group: calls
 -- One call site that meets 48 functions in random order: closures of one body, different bodies, library functions.
 local scale = tonumber(arg and arg[1]) or 1
-local rounds = math.floor(1800000 * scale)
+local rounds = math.floor(4000000 * scale)
 local floor = math.floor
 
 local list = {}

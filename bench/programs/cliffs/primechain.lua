@@ -1,7 +1,7 @@
 -- group: coroutines
 -- A chain of filters, each a coroutine that resumes the one before it: every number passes through many of them.
 local scale = tonumber(arg and arg[1]) or 1
-local rounds = math.max(1, math.floor(10 * scale))
+local rounds = math.max(1, math.floor(250 * scale))
 local wrap, yield = coroutine.wrap, coroutine.yield
 
 local function count()
