@@ -1,4 +1,4 @@
--- group: compile
+-- group: traces
 -- Four hundred generated functions with a loop each: all of them warm, none of them hot for long.
 local scale = tonumber(arg and arg[1]) or 1
 local rounds = math.floor(110 * scale)
