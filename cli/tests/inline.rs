@@ -1,4 +1,5 @@
-//! Metamethods and protected calls are part of the traces that reach them: what the statistics of a program say of that.
+//! Metamethods and protected calls are part of the traces that reach them, and loops whose types never settle are compiled: what the
+//! statistics of a program say of that.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -206,4 +207,21 @@ fn left_to_helpers() {
         assert_eq!(r.out, want, "{name}");
         assert!(!r.helpers().is_empty(), "{name}");
     }
+}
+
+#[test]
+fn types_that_never_settle() {
+    let text = "local seed, last, n = 7, 0, 0
+local kinds = {1, 2.5, '3', true}
+for i = 1, 20000 do
+  if type(last) == 'number' then n = n + 1 end
+  seed = seed * 16807 % 2147483647
+  last = kinds[seed % 4 + 1]
+end
+print(n)";
+    let Some(r) = run("types", text) else { return };
+    assert_eq!(r.out.trim().parse::<u32>().map(|n| n > 9000), Ok(true));
+    assert!(r.loops() >= 1);
+    // each way is left ten times at most, until it is compiled, too
+    assert!(r.exits() < 500, "{} exits", r.exits());
 }

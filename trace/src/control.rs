@@ -172,6 +172,7 @@ impl Trace {
     pub fn link_type(&self) -> &'static str {
         match self.link {
             Link::Loop => "loop",
+            Link::SelfEntry { base: 0 } if self.kind == Kind::Loop => "loop",
             Link::Entry { .. } | Link::Body { .. } => "root",
             Link::SelfEntry { .. } => "up-recursion",
             Link::Return(_) => "return",

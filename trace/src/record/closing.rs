@@ -303,6 +303,11 @@ impl Recorder {
                 self.next_iteration(pc)?;
                 Ok(None)
             }
+            Err(Abort::TypeUnstable) => {
+                // by way of memory: the entry looks at the types again, and side traces take the others
+                self.flush(pc)?;
+                Ok(Some(Step::Stop(Link::SelfEntry { base: 0 })))
+            }
             Err(e) => Err(e),
         }
     }
