@@ -33,7 +33,7 @@ macro_rules! for_each_param {
             /// Abort each n-th recording at random (tests; 0: none)
             abortrandom = 0, 0, 1000000;
             /// Leave compiled code at a random guard, which did not fail, after about so many (tests; 0: never)
-            exitrandom = 0, 0, 1000000000;
+            exitrandom = 0, 0, 1000000;
             /// Times that a recording may start at one place before it is left alone for long
             maxtries = 6, 1, 1000;
         }

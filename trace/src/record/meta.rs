@@ -339,9 +339,9 @@ impl Recorder {
                         return Ok(Some(false));
                     }
                     self.newindex_depth += 1;
-                    let done = self.set_in(i, t, k.0, k.1, v.0, v.1);
+                    let done = self.set_in(i, t, k, v);
                     self.newindex_depth -= 1;
-                    Some(done? || self.set_any(t, k.0, k.1, v.0)?)
+                    Some(done? || self.set_any(t, k, v.0)?)
                 }
                 _ => Some(false),
             })

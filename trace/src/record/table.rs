@@ -57,9 +57,9 @@ impl Recorder {
                 Op::SelfGet => self.self_get(i)?,
                 Op::GetIndex => self.get_index(i)?,
                 Op::SetIndex => {
-                    let (k, ok) = (self.tv(i.rb())?, self.observed(i.rb()));
-                    let (v, ov) = (self.tv(i.rc())?, self.observed(i.rc()));
-                    self.set_index(i, i.ra(), k, ok, v, ov)?
+                    let k = (self.tv(i.rb())?, self.observed(i.rb()));
+                    let v = (self.tv(i.rc())?, self.observed(i.rc()));
+                    self.set_index(i, i.ra(), k, v)?
                 }
                 Op::GetInt => {
                     let n = i64::from(bc::c(i.w) as i16);
@@ -74,9 +74,9 @@ impl Recorder {
                 }
                 Op::SetInt => {
                     let ok = Value::int(i64::from(bc::b(i.w) as i16));
-                    let k = self.konst(ok);
-                    let (v, ov) = (self.tv(i.rc())?, self.observed(i.rc()));
-                    self.set_index(i, i.ra(), k, ok, v, ov)?
+                    let k = (self.konst(ok), ok);
+                    let v = (self.tv(i.rc())?, self.observed(i.rc()));
+                    self.set_index(i, i.ra(), k, v)?
                 }
                 Op::Len => self.len(i)?,
                 Op::NewRecord => self.new_record(i)?,
@@ -412,7 +412,7 @@ impl Recorder {
             }
             if f & flags::TAB_DICT != 0 {
                 let kv = self.konst(k);
-                return self.store_dict(i, t, kv, k, v, ov);
+                return self.store_dict(i, t, (kv, k), (v, ov));
             }
             let meta = (*t.p).metatable;
             let known_meta = (*(*t.p).shape).shape_flags & shape_flags::UNCACHED_META == 0;
@@ -514,15 +514,8 @@ impl Recorder {
     }
 
     /// A store into a dictionary, over a value that is not nil.
-    unsafe fn store_dict(
-        &mut self,
-        i: Cursor,
-        t: Tab,
-        k: Tv,
-        ok: Value,
-        v: Tv,
-        ov: Value,
-    ) -> Rec<bool> {
+    unsafe fn store_dict(&mut self, i: Cursor, t: Tab, k: Operand, v: Operand) -> Rec<bool> {
+        let ((k, ok), (v, ov)) = (k, v);
         // SAFETY: [GC-LIVE]
         unsafe {
             let special = flags::TAB_PROTO | flags::TAB_OWN_ID;
@@ -730,7 +723,8 @@ impl Recorder {
     }
 
     /// `t[k] = v` in a table without metatable, by a call that does all that may be needed. `None`: not of such a key.
-    pub(super) unsafe fn set_any(&mut self, t: Tab, k: Tv, ok: Value, v: Tv) -> Rec<bool> {
+    pub(super) unsafe fn set_any(&mut self, t: Tab, k: Operand, v: Tv) -> Rec<bool> {
+        let (k, ok) = k;
         // SAFETY: [GC-LIVE]
         unsafe {
             let plain = !matches!(ok.tag, Tag::NIL | Tag::FLOAT);
@@ -880,36 +874,27 @@ impl Recorder {
         &mut self,
         i: Cursor,
         ra: i16,
-        k: Tv,
-        ok: Value,
-        v: Tv,
-        ov: Value,
+        k: Operand,
+        v: Operand,
     ) -> Rec<bool> {
         // SAFETY: [GC-LIVE]
         unsafe {
             let Some(t) = self.table_operand(ra)? else {
                 return Ok(false);
             };
-            Ok(self.set_in(i, t, k, ok, v, ov)? || self.set_any(t, k, ok, v)?)
+            Ok(self.set_in(i, t, k, v)? || self.set_any(t, k, v.0)?)
         }
     }
 
     /// `t[k] = v` where that is possible in line, or by calling a metamethod.
-    pub(super) unsafe fn set_in(
-        &mut self,
-        i: Cursor,
-        t: Tab,
-        k: Tv,
-        ok: Value,
-        v: Tv,
-        ov: Value,
-    ) -> Rec<bool> {
+    pub(super) unsafe fn set_in(&mut self, i: Cursor, t: Tab, k: Operand, v: Operand) -> Rec<bool> {
+        let ((k, ok), (v, ov)) = (k, v);
         // SAFETY: [GC-LIVE]
         unsafe {
             let dict = (*t.p).hdr.flags & flags::TAB_DICT != 0;
             if ok.tag != Tag::INT {
                 if dict && matches!(ok.tag, Tag::STRING | Tag::TABLE) {
-                    return self.store_dict(i, t, k, ok, v, ov);
+                    return self.store_dict(i, t, (k, ok), (v, ov));
                 }
                 let short = ok.tag == Tag::STRING && string::str_is_short(ok.as_ptr());
                 if !dict && short && k.val.is_const() {
@@ -928,7 +913,7 @@ impl Recorder {
                 let cap = self.emit(IrOp::Cast, Ty::Int, cap, REF_NONE)?;
                 self.guard(IrOp::Uge, Ty::Int, k.val, cap)?;
                 if dict {
-                    return self.store_dict(i, t, k, ok, v, ov);
+                    return self.store_dict(i, t, (k, ok), (v, ov));
                 }
                 self.guard_metatable(t)?;
                 let f = self.field(t.r, FieldId::TabFlags)?;

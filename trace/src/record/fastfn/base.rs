@@ -93,7 +93,7 @@ impl Recorder {
                     let (k, ok) = (self.any_arg(c, 2)?, self.oarg(c, 2));
                     let (v, ov) = (self.any_arg(c, 3)?, self.oarg(c, 3));
                     let t = self.any_arg(c, 1)?;
-                    if !self.set_index(c.i, c.at + 1, k, ok, v, ov)? {
+                    if !self.set_index(c.i, c.at + 1, (k, ok), (v, ov))? {
                         return Ok(None);
                     }
                     t

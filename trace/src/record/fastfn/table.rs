@@ -72,7 +72,7 @@ impl Recorder {
                 let one = self.buf.k_int(1);
                 let k = self.emit(IrOp::Add, Ty::Int, len, one)?;
                 let k = self.typed(k);
-                if self.set_index(c.i, c.at + 1, k, Value::int(at), v, ov)? {
+                if self.set_index(c.i, c.at + 1, (k, Value::int(at)), (v, ov))? {
                     return Ok(Some(Vec::new()));
                 }
             }
