@@ -31,6 +31,24 @@ pub type CFunction = unsafe extern "C" fn(*mut CState) -> c_int;
 /// `lua_KFunction`.
 pub type KFunction = unsafe extern "C" fn(*mut CState, c_int, isize) -> c_int;
 
+/// Wraps a [`crate::ctx::RustFn`] as `lua_CFunction`, which [`call_c`] may call.
+#[macro_export]
+macro_rules! c_function {
+    ($f:path) => {{
+        unsafe extern "C" fn entry(s: *mut $crate::cfunc::CState) -> std::ffi::c_int {
+            // SAFETY: [NATIVE-FRAME] called for the running thread; nothing is to be dropped when the error is raised.
+            unsafe {
+                let l = $crate::cfunc::thread_of(s);
+                match $f($crate::ctx::Ctx::new(l)) {
+                    Ok(n) => n as std::ffi::c_int,
+                    Err($crate::ctx::Throw) => $crate::cfunc::raise(l),
+                }
+            }
+        }
+        entry as $crate::cfunc::CFunction
+    }};
+}
+
 /// The `lua_State *` of a thread. The word before it is its extra space.
 ///
 /// # Safety
