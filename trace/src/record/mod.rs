@@ -416,7 +416,9 @@ impl Recorder {
         use Op::*;
         // SAFETY: as promised.
         unsafe {
-            if self.wants_poll && self.multi_top(pc).is_none() {
+            // values that wait for this instruction lie above what the poll's snapshot knows of
+            let waits = matches!(dispatch::op_at(pc), CallM | TailCallM | RetM | SetListM);
+            if self.wants_poll && !waits {
                 self.wants_poll = false;
                 self.first_poll = self.guard(IrOp::Poll, Ty::Void, REF_NONE, REF_NONE)?;
             }
