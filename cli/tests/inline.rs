@@ -273,3 +273,22 @@ fn library_functions_called_quietly() {
         assert!(r.helpers().contains(&"CALL".into()), "{name}");
     }
 }
+
+#[test]
+fn recursion_through_pcall() {
+    // calls are linked, returns go to the continuation of the call of pcall: nothing is left to helpers, and hardly any exits
+    let text = "local function level(n)\n\
+        if n == 0 then return 1 end\n\
+        local ok, v = pcall(level, n - 1)\n\
+        return v + 1\n\
+        end\n\
+        local s = 0\n\
+        for i = 1, 2000 do s = s + level(i % 20) end\n\
+        print(s)";
+    let Some(r) = run("pcallrec", text) else {
+        return;
+    };
+    assert_eq!(r.out, "21000\n");
+    assert_eq!(r.helpers(), [""; 0]);
+    assert!(r.exits() < 200, "{} exits", r.exits());
+}
