@@ -703,6 +703,9 @@ pub struct GlobalHot {
     pub code_back: *const u8,
     /// What that slot holds while no trace waits: the thread goes on in its own region.
     pub back_default: *const u8,
+    /// Not 0: Lua code or an embedder's function has run at a safepoint (or in `collectgarbage`) since this was last set to 0, which
+    /// traces do.
+    pub ran_aside: u32,
     /// Innermost call of a C function (`vm::cfunc::Boundary`) or null.
     pub boundary: *mut u8,
 }

@@ -23,6 +23,7 @@ pub mod load;
 pub mod number;
 pub mod pattern;
 pub mod random;
+pub mod repeat;
 pub mod shape;
 pub mod state;
 pub mod string;
