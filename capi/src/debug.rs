@@ -261,8 +261,11 @@ unsafe fn c_hook(l: *mut Thread, event: Event, line: i64) -> LResult<()> {
     let mut ar: lua_Debug = std::mem::zeroed();
     ar.event = event as c_int;
     ar.currentline = line as c_int;
-    ar.i_ci = (*l).base.byte_offset_from((*l).stack) as usize;
-    match cfunc::call_c(l, f, [state_of(l) as usize, &raw mut ar as usize, 0]) {
+    let ended = hooks::in_frame(l, |base| {
+        ar.i_ci = base;
+        cfunc::call_c(l, f, [state_of(l) as usize, &raw mut ar as usize, 0])
+    });
+    match ended {
         Ended::Returned(_) => Ok(()),
         _ => Err(Throw),
     }
