@@ -225,3 +225,22 @@ print(n)";
     // each way is left ten times at most, until it is compiled, too
     assert!(r.exits() < 500, "{} exits", r.exits());
 }
+
+#[test]
+fn recursion_through_pcall() {
+    // calls are linked, returns go to the continuation of the call of pcall: nothing is left to helpers, and hardly any exits
+    let text = "local function level(n)\n\
+        if n == 0 then return 1 end\n\
+        local ok, v = pcall(level, n - 1)\n\
+        return v + 1\n\
+        end\n\
+        local s = 0\n\
+        for i = 1, 2000 do s = s + level(i % 20) end\n\
+        print(s)";
+    let Some(r) = run("pcallrec", text) else {
+        return;
+    };
+    assert_eq!(r.out, "21000\n");
+    assert_eq!(r.helpers(), [""; 0]);
+    assert!(r.exits() < 200, "{} exits", r.exits());
+}

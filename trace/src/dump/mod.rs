@@ -282,9 +282,9 @@ impl crate::loc::Link {
             Link::Entry { base: 0, .. } => "-> entry of a trace".into(),
             Link::Entry { base, .. } => format!("-> entry of a trace, BASE {base:+}"),
             Link::SelfEntry { base } => format!("-> its own entry, BASE {base:+}"),
-            Link::Return(_) => "-> continuation of the caller".into(),
+            Link::Return { .. } => "-> continuation of the caller".into(),
             Link::Body { .. } => "-> body of a loop".into(),
-            Link::Exit | Link::Resume(_) => "-> interpreter".into(),
+            Link::Exit | Link::Resume { .. } => "-> interpreter".into(),
         }
     }
 }

@@ -134,7 +134,7 @@ impl Plan {
         let ins = ir.at(r);
         let mut n = Inputs::new();
         match ins.op {
-            SSt | SStT => n.push(ins.b, Kind::RegOrConst),
+            SSt | SStT | SStW => n.push(ins.b, Kind::RegOrConst),
             FSt | StV | StB | StW => {
                 n.push(ins.b, Kind::RegOrConst);
                 n.mem = 1;
@@ -185,9 +185,9 @@ impl Plan {
                 }
             }
             TNew | TArr | FNew | CoWord | CoPc | CoLeave | CoEnter => n.push(ins.a, Kind::Reg),
-            Base | Nop | Loop | Phi | PVal | SStW | StkChk | Poll | RetF | FRef | ARef | ATRef
-            | RetPc | RetKind | SetTail | TopEq | STop | Sunk | HRef | HTRef | CRef | CTRef
-            | ERef | ETRef | XRef | CNew | UpAddr | CArg | Call | CallN | CallL | XOp | XOpR => {}
+            Base | Nop | Loop | Phi | PVal | StkChk | Poll | RetF | FRef | ARef | ATRef | RetPc
+            | RetKind | SetTail | TopEq | STop | Sunk | HRef | HTRef | CRef | CTRef | ERef
+            | ETRef | XRef | CNew | UpAddr | CArg | Call | CallN | CallL | XOp | XOpR => {}
         }
         n
     }

@@ -199,8 +199,6 @@ pub struct Recorder {
     pub(crate) newindex_depth: u8,
     /// Frames of pcall that `Thread::pcall_depth` in memory does not count.
     pub(crate) pcalls: u16,
-    /// `Thread::pcall_depth` as it is in memory, if that is known.
-    pub(crate) depth0: Option<u32>,
     /// Step at which a test wants the recording to be given up; 0: none.
     pub(crate) die_at: u32,
     /// `Global::finalizer_runs` as it was at the last instruction.
@@ -283,7 +281,6 @@ impl Recorder {
                 raising: false,
                 newindex_depth: 0,
                 pcalls: 0,
-                depth0: None,
                 die_at: 0,
                 finalizer_runs: g.finalizer_runs,
             };
@@ -311,7 +308,7 @@ impl Recorder {
             self.slots.clear();
             self.frames.clear();
             self.checked = 0;
-            (self.pcalls, self.depth0) = (0, None);
+            self.pcalls = 0;
             self.changed_all = true;
             let closure = (*base.sub(1)).payload as *mut LuaClosure;
             let proto = (*closure).proto;

@@ -54,8 +54,8 @@ impl Recorder {
                 _ => 0,
             };
             if delta != 0 {
-                if self.protected_call(i, f, nargs, delta)? {
-                    return Ok(Step::More);
+                if let Some(step) = self.protected_call(i, f, nargs, delta)? {
+                    return Ok(step);
                 }
                 return match self.protected_native(c, f, delta)? {
                     Some(results) => {
