@@ -1,34 +1,14 @@
 //! The auxiliary library: loading of files and texts.
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int};
 
-use traceorus_stdlib::base::read_source;
+use traceorus_base::Value;
+use traceorus_stdlib::base::{load_chunk, read_source};
+use traceorus_vm::ctx::Ctx;
 
 use crate::aux_lib::push_bytes;
-use crate::call::lua_load;
 use crate::types::*;
-
-/// A text and whether it was given out.
-struct Source {
-    text: *const c_char,
-    size: usize,
-}
-
-/// The reader of a [`Source`].
-unsafe extern "C" fn read(
-    _: *mut lua_State,
-    source: *mut c_void,
-    size: *mut usize,
-) -> *const c_char {
-    let source = source.cast::<Source>();
-    *size = (*source).size;
-    (*source).size = 0;
-    if *size == 0 {
-        std::ptr::null()
-    } else {
-        (*source).text
-    }
-}
+use crate::{global, push, running, safepoint, thread};
 
 /// `luaL_loadbufferx`.
 #[unsafe(no_mangle)]
@@ -39,8 +19,45 @@ pub unsafe extern "C" fn luaL_loadbufferx(
     name: *const c_char,
     mode: *const c_char,
 ) -> c_int {
-    let mut source = Source { text, size };
-    lua_load(L, Some(read), (&raw mut source).cast(), name, mode)
+    let text: &[u8] = match size {
+        0 => &[],
+        _ => std::slice::from_raw_parts(text.cast(), size),
+    };
+    let name = if name.is_null() {
+        b"?"
+    } else {
+        CStr::from_ptr(name).to_bytes()
+    };
+    let loaded = compile(L, text, name, mode);
+    finish(L, loaded)
+}
+
+/// The function that the text makes, or the message.
+unsafe fn compile(
+    L: *mut lua_State,
+    text: &[u8],
+    name: &[u8],
+    mode: *const c_char,
+) -> Result<Value, Value> {
+    let l = thread(L);
+    let mode = if mode.is_null() {
+        b"bt"
+    } else {
+        CStr::from_ptr(mode).to_bytes()
+    };
+    running(l, || load_chunk(Ctx::new(l), text, name, mode))
+}
+
+/// Pushes function or message and gives the status.
+unsafe fn finish(L: *mut lua_State, loaded: Result<Value, Value>) -> c_int {
+    let l = thread(L);
+    let (value, status) = match loaded {
+        Ok(function) => (function, LUA_OK),
+        Err(message) => (message, global(l).hot.error_status as c_int),
+    };
+    push(l, value);
+    safepoint(l);
+    status
 }
 
 /// `luaL_loadstring`.
@@ -60,18 +77,12 @@ pub unsafe extern "C" fn luaL_loadfilex(
     let file = (!file.is_null()).then(|| CStr::from_ptr(file));
     match read_source(file.map(CStr::to_bytes)) {
         Ok(text) => {
-            let name = match file {
-                Some(f) => [b"@", f.to_bytes_with_nul()].concat(),
-                None => b"=stdin\0".to_vec(),
+            let loaded = match file {
+                Some(f) => compile(L, &text, &[b"@", f.to_bytes()].concat(), mode),
+                None => compile(L, &text, b"=stdin", mode),
             };
-            // lua_load does not raise, so that these are dropped
-            luaL_loadbufferx(
-                L,
-                text.as_ptr().cast(),
-                text.len(),
-                name.as_ptr().cast(),
-                mode,
-            )
+            drop(text);
+            finish(L, loaded)
         }
         Err(message) => {
             push_bytes(L, message);

@@ -39,7 +39,6 @@ static int fields(lua_State *L) {
   lua_rawset(L, 1);
   lua_rawgeti(L, 1, 7);
   show(L, "7", -1);
-  printf("len %d\n", (int)lua_rawlen(L, 1));
   lua_pushnil(L);
   lua_setfield(L, 1, "a");
   CHECK(lua_getfield(L, 1, "a") == LUA_TNIL);
