@@ -87,6 +87,10 @@ pub mod flags {
     pub const NATIVE_IPAIRS: u8 = 4;
     /// Thread: C code may write to its stack while it does not run.
     pub const THREAD_OPEN: u8 = 1;
+    /// Thread: a hook has asked for a yield before the next instruction.
+    pub const THREAD_HOOK_YIELD: u8 = 2;
+    /// Thread: the hook has run for the next instruction.
+    pub const THREAD_HOOK_DONE: u8 = 4;
 }
 
 /// String. Bytes follow, then a NUL.
@@ -587,6 +591,8 @@ pub mod thread_status {
     pub const ERROR: u32 = 5;
     /// Suspended in a yield of a C function with a continuation.
     pub const SUSPENDED_K: u32 = 6;
+    /// Suspended by a hook, before the instruction at `Thread::pc`.
+    pub const SUSPENDED_HOOK: u32 = 7;
 }
 
 /// Number of small size classes of the collector; see `gc` for their sizes.
@@ -697,6 +703,9 @@ pub struct GlobalHot {
     pub code_back: *const u8,
     /// What that slot holds while no trace waits: the thread goes on in its own region.
     pub back_default: *const u8,
+    /// Not 0: Lua code or an embedder's function has run at a safepoint (or in `collectgarbage`) since this was last set to 0, which
+    /// traces do.
+    pub ran_aside: u32,
     /// Innermost call of a C function (`vm::cfunc::Boundary`) or null.
     pub boundary: *mut u8,
 }

@@ -651,6 +651,7 @@ unsafe fn in_scratch_frame<R>(l: *mut Thread, f: impl FnOnce(Ctx<'_>) -> R) -> R
         (*l).top = top;
         let r = f(Ctx::new(l));
         (*l).top = (*l).stack.offset(saved);
+        (*(*l).global).ran_aside = 1;
         r
     }
 }
@@ -728,6 +729,7 @@ pub unsafe fn run_finalizers(l: *mut Thread) {
         }
         (g.hot.error_value, g.hot.error_status, g.hot.error_handled) = saved_err;
         g.in_finalizers = false;
+        g.hot.ran_aside = 1;
     }
 }
 

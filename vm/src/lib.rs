@@ -5,6 +5,7 @@
 
 pub mod arith;
 pub mod call;
+pub mod ccall;
 pub mod cfunc;
 pub mod convert;
 pub mod coroutine;
@@ -22,6 +23,7 @@ pub mod load;
 pub mod number;
 pub mod pattern;
 pub mod random;
+pub mod repeat;
 pub mod shape;
 pub mod state;
 pub mod string;

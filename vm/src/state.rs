@@ -244,6 +244,7 @@ pub unsafe fn close(l: *mut Thread) {
         g.closing = true;
         g.in_finalizers = false;
         g.finalizer_runs = 0;
+        g.hot.ran_aside = 0;
         g.hot.current = l;
         throw::close_all(l);
         (*l).base = (*l).stack.add(1);
