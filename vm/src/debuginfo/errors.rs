@@ -396,7 +396,7 @@ pub fn where_(cx: Ctx<'_>, level: i32) -> Vec<u8> {
 
 /// "bad argument #i to 'f' (msg)", as `luaL_argerror`.
 #[cold]
-pub fn arg_error(cx: Ctx<'_>, i: usize, msg: &str) -> Throw {
+pub fn arg_error(cx: Ctx<'_>, i: usize, msg: &[u8]) -> Throw {
     // SAFETY: [NATIVE-FRAME]
     let (frame, name) = unsafe {
         let f = walk::level(cx.l, 0);
@@ -426,7 +426,7 @@ pub fn arg_error(cx: Ctx<'_>, i: usize, msg: &str) -> Throw {
             m.extend_from_slice(b"' (");
         }
     }
-    m.extend_from_slice(msg.as_bytes());
+    m.extend_from_slice(msg);
     m.push(b')');
     cx.error_bytes(&m)
 }
