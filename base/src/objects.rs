@@ -510,6 +510,10 @@ pub struct Continuable {
     pub k: u64,
     /// Its context.
     pub ctx: i64,
+    /// Results wanted, once the record is detached.
+    pub wanted: i32,
+    /// Free.
+    pub spare: u32,
 }
 
 /// Thread (coroutine): hot prefix, read by emitted code. The vm's `Thread` data that emitted code never

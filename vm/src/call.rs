@@ -705,7 +705,7 @@ pub unsafe fn finish_return(mut l: *mut Thread, mut res: *mut Value, mut n: usiz
                 }
                 kind::BASE => {
                     if (*l).resume_kind == 2 {
-                        return coroutine::finish_to_native(l, res, n);
+                        return coroutine::finish_to_native(l, func, res, n);
                     }
                     let next = coroutine::finish(l, res, n);
                     l = next.0;

@@ -83,6 +83,8 @@ pub unsafe fn enter(
             },
             k,
             ctx,
+            wanted: 0,
+            spare: 0,
         };
         let saved = (*l).ncalls;
         (*g).activation = &raw mut c.act;
@@ -167,6 +169,9 @@ unsafe fn detach(co: *mut Thread) -> bool {
             let copy = g.heap.alloc_run(size_of::<Continuable>()) as *mut Continuable;
             std::ptr::copy_nonoverlapping(a.cast(), copy, 1);
             (*copy).act.bits |= activation_bits::DETACHED;
+            // emitted code, which ends entries that want one value, leaves these alone
+            (*copy).wanted = (*a).nresults;
+            (*copy).act.nresults = -1;
             (*copy).act.prev = older.cast();
             let func = (*co).stack.byte_add((*a).func as usize);
             let tail = word_at(func) & frame::TAIL_BIT;
@@ -218,17 +223,42 @@ unsafe fn pop(l: *mut Thread) -> (u64, i64) {
 pub unsafe fn returned(l: *mut Thread) -> *const Instr {
     // SAFETY: [NATIVE-FRAME] as promised.
     unsafe {
-        let a = &(*(*l).detached).act;
+        let c = (*l).detached;
+        let a = &(*c).act;
         (*l).pcall_depth = a.native_sp as u32;
+        let mut from = (*l).stack.byte_add(a.func as usize);
+        if (*c).wanted >= 0 {
+            let to = from.add((*c).wanted as usize);
+            while (*l).top < to {
+                Value::NIL.store((*l).top);
+                (*l).top = (*l).top.add(1);
+            }
+            (*l).top = to;
+        }
         if a.kind == 1 {
             // the handler's slot goes
-            let from = (*l).stack.byte_add(a.func as usize);
             let n = (*l).top.offset_from(from) as usize;
             std::ptr::copy(from, from.sub(1), n);
-            (*l).top = (*l).top.sub(1);
+            from = from.sub(1);
+            (*l).top = from.add(n);
         }
         let (k, ctx) = pop(l);
         continue_c(l, k, YIELD, ctx)
+    }
+}
+
+/// The registered error of the running thread `l` is caught by the entry of a protected call with a continuation: its native frames are
+/// left, and the C function goes on by the continuation, as it does in Lua's own implementation, whether there was a yield or not.
+///
+/// # Safety
+/// The innermost entry is that one, and nothing above it catches. Called by functions that keep nothing to be dropped.
+pub unsafe fn catch(l: *mut Thread) -> ! {
+    // SAFETY: as promised. The frames stay until `caught` gives them up.
+    unsafe {
+        let g = (*l).global;
+        detach(l);
+        (*g).next_pc = dispatch::cont_catch();
+        cfunc::switched(boundary(g))
     }
 }
 
@@ -290,10 +320,13 @@ pub unsafe fn resume(co: *mut Thread, nargs: usize) -> (u32, usize) {
         let g = (*co).global;
         let l = (*g).current;
         if let Some(msg) = coroutine::refusal(l, co, nargs) {
-            let text = Global::of(g).str_new(msg.as_bytes());
+            let text = string::str_val(Global::of(g).str_new(msg.as_bytes()));
             (*co).top = (*co).top.sub(nargs);
-            string::str_val(text).store((*co).top);
+            text.store((*co).top);
             (*co).top = (*co).top.add(1);
+            if (*co).status == thread_status::ERROR {
+                coroutine::set_death(co, text);
+            }
             return (2, 1);
         }
         let mut act = Activation {

@@ -369,8 +369,13 @@ pub unsafe fn close_error(l: *mut Thread, _v: Value) -> Throw {
 pub unsafe fn local_name_of_slot(l: *mut Thread, slot: *const Value) -> String {
     // SAFETY: as promised.
     unsafe {
-        let found = walk::level(l, 0)
-            .and_then(|f| locals::name_at(&f, slot.offset_from(f.base) as i64 + 1));
+        let Some(f) = walk::level(l, 0) else {
+            return "?".into();
+        };
+        if proto_of(f.func).is_none() {
+            return "(C temporary)".into();
+        }
+        let found = locals::name_at(&f, slot.offset_from(f.base) as i64 + 1);
         String::from_utf8_lossy(&found.unwrap_or_else(|| b"?".to_vec())).into_owned()
     }
 }
