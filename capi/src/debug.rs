@@ -169,8 +169,7 @@ pub unsafe extern "C" fn lua_getlocal(
 ) -> *const c_char {
     let l = thread(L);
     if ar.is_null() {
-        (*l).top = (*l).top.sub(1);
-        return match debuginfo::param_name(*(*l).top, n.into()) {
+        return match debuginfo::param_name(*(*l).top.sub(1), n.into()) {
             Some(name) => cfunc::keep(global(l), &name),
             None => std::ptr::null(),
         };

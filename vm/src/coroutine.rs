@@ -533,7 +533,8 @@ pub(crate) unsafe fn finish_to_native(
         let to = func.max((*co).base);
         std::ptr::copy(res, to, n);
         (*co).top = to.add(n);
-        give_to_native(co, n, 0)
+        // all that is there counts
+        give_to_native(co, (*co).top.offset_from((*co).base) as usize, 0)
     }
 }
 
