@@ -21,7 +21,13 @@ unsafe fn mark_of(l: *mut Thread, f: &Frame) -> usize {
 
 /// The frame that `i_ci` stands for.
 unsafe fn frame_of(l: *mut Thread, ar: *const lua_Debug) -> Option<Frame> {
-    debuginfo::frames(l).find(|f| mark_of(l, f) == (*ar).i_ci)
+    let mut frame = debuginfo::frames(l).find(|f| mark_of(l, f) == (*ar).i_ci)?;
+    if let Some((base, passed)) = global(l).c.transfer
+        && base == frame.base
+    {
+        frame.transfer = Some(passed);
+    }
+    Some(frame)
 }
 
 /// `lua_getstack`.
@@ -169,8 +175,7 @@ pub unsafe extern "C" fn lua_getlocal(
 ) -> *const c_char {
     let l = thread(L);
     if ar.is_null() {
-        (*l).top = (*l).top.sub(1);
-        return match debuginfo::param_name(*(*l).top, n.into()) {
+        return match debuginfo::param_name(*(*l).top.sub(1), n.into()) {
             Some(name) => cfunc::keep(global(l), &name),
             None => std::ptr::null(),
         };
@@ -195,8 +200,11 @@ pub unsafe extern "C" fn lua_setlocal(
         let (name, slot) = debuginfo::local_at(&f, n.into())?;
         debuginfo::write_local(l, &f, slot, v).then_some(name)
     });
+    let Some(name) = name else {
+        return std::ptr::null();
+    };
     (*l).top = (*l).top.sub(1);
-    name.map_or(std::ptr::null(), |name| cfunc::keep(global(l), &name))
+    cfunc::keep(global(l), &name)
 }
 
 /// `lua_getupvalue`.
@@ -262,7 +270,11 @@ unsafe fn c_hook(l: *mut Thread, event: Event, line: i64) -> LResult<()> {
     ar.event = event as c_int;
     ar.currentline = line as c_int;
     ar.i_ci = (*l).base.byte_offset_from((*l).stack) as usize;
-    match cfunc::call_c(l, f, [state_of(l) as usize, &raw mut ar as usize, 0]) {
+    let passed = hooks::transfer_of(*(*l).top.sub(1)).map(|passed| ((*l).base, passed));
+    let outer = std::mem::replace(&mut global(l).c.transfer, passed);
+    let ended = cfunc::call_c(l, f, [state_of(l) as usize, &raw mut ar as usize, 0]);
+    global(l).c.transfer = outer;
+    match ended {
         Ended::Returned(_) => Ok(()),
         _ => Err(Throw),
     }
