@@ -106,7 +106,7 @@ static int of_frames(lua_State *L) {
 static int locals_of_caller(lua_State *L) {
   lua_Debug ar;
   lua_getstack(L, 1, &ar);
-  for (int n = -3; n <= 8; n++) {
+  for (int n = -3; n <= 3; n++) {
     const char *name = lua_getlocal(L, &ar, n);
     printf(" %d %s", n, name ? name : "none");
     if (name) {
