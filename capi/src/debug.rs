@@ -21,13 +21,7 @@ unsafe fn mark_of(l: *mut Thread, f: &Frame) -> usize {
 
 /// The frame that `i_ci` stands for.
 unsafe fn frame_of(l: *mut Thread, ar: *const lua_Debug) -> Option<Frame> {
-    let mut frame = debuginfo::frames(l).find(|f| mark_of(l, f) == (*ar).i_ci)?;
-    if let Some((base, passed)) = global(l).c.transfer
-        && base == frame.base
-    {
-        frame.transfer = Some(passed);
-    }
-    Some(frame)
+    debuginfo::frames(l).find(|f| mark_of(l, f) == (*ar).i_ci)
 }
 
 /// `lua_getstack`.
@@ -269,11 +263,10 @@ unsafe fn c_hook(l: *mut Thread, event: Event, line: i64) -> LResult<()> {
     let mut ar: lua_Debug = std::mem::zeroed();
     ar.event = event as c_int;
     ar.currentline = line as c_int;
-    ar.i_ci = (*l).base.byte_offset_from((*l).stack) as usize;
-    let passed = hooks::transfer_of(*(*l).top.sub(1)).map(|passed| ((*l).base, passed));
-    let outer = std::mem::replace(&mut global(l).c.transfer, passed);
-    let ended = cfunc::call_c(l, f, [state_of(l) as usize, &raw mut ar as usize, 0]);
-    global(l).c.transfer = outer;
+    let ended = hooks::in_frame(l, |base| {
+        ar.i_ci = base;
+        cfunc::call_c(l, f, [state_of(l) as usize, &raw mut ar as usize, 0])
+    });
     match ended {
         Ended::Returned(_) => Ok(()),
         _ => Err(Throw),

@@ -92,8 +92,6 @@ pub struct CData {
     pub warn: Option<unsafe extern "C" fn(*mut c_void, *const c_char, c_int)>,
     /// Its first argument.
     pub warn_data: usize,
-    /// The frame for which a hook of C code runs, and what the call or return passes: see `hooks::transfer_of`.
-    pub transfer: Option<(*mut Value, (u32, u32))>,
     /// Closures by the address of their function, see [`light`]: open addressing, a power of two or empty.
     light: Vec<*mut NativeClosure>,
     light_len: usize,
@@ -111,7 +109,6 @@ impl CData {
             panic: None,
             warn: None,
             warn_data: 0,
-            transfer: None,
             light: Vec::new(),
             light_len: 0,
             kept: [std::ptr::null_mut(); KEPT],
