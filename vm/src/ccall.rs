@@ -154,6 +154,11 @@ pub unsafe fn suspend_c(co: *mut Thread, res: *mut Value, n: usize, status: u32)
     }
 }
 
+/// [`Activation::nresults`] of a detached entry for what is wanted, and back.
+pub(crate) fn detached_results(n: i32) -> i32 {
+    if n == -1 { -1 } else { -2 - n }
+}
+
 /// Copies the records of the entries that `co` is in since it was resumed. False if there are none.
 unsafe fn detach(co: *mut Thread) -> bool {
     // SAFETY: all of them are continuable, as the thread may yield. The runs belong to the thread.
@@ -167,6 +172,7 @@ unsafe fn detach(co: *mut Thread) -> bool {
             let copy = g.heap.alloc_run(size_of::<Continuable>()) as *mut Continuable;
             std::ptr::copy_nonoverlapping(a.cast(), copy, 1);
             (*copy).act.bits |= activation_bits::DETACHED;
+            (*copy).act.nresults = detached_results((*a).nresults);
             (*copy).act.prev = older.cast();
             let func = (*co).stack.byte_add((*a).func as usize);
             let tail = word_at(func) & frame::TAIL_BIT;
