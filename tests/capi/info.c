@@ -99,7 +99,7 @@ static int of_frames(lua_State *L) {
   run(L, "iterator", "for _ in inspect do end");
   run(L, "callbacks", "string.gsub('x', 'x', inspect) pcall(inspect) table.sort({1, 2}, function(a, b) inspect() return a < b end)");
   run(L, "coroutine", "coroutine.wrap(function() inspect() end)()");
-  run(L, "finalizer", "setmetatable({}, {__gc = function() inspect() end}) collectgarbage()");
+  run(L, "finalizer", "collectgarbage('stop') setmetatable({}, {__gc = function() inspect() end}) collectgarbage() collectgarbage('restart')");
   return 0;
 }
 

@@ -1,4 +1,5 @@
-/* Host allocators: counted, limited, and refusing at the n-th request, for n = 1 until everything succeeds. */
+/* nostress: stress moves stacks without asking the allocator first.
+   Host allocators: counted, limited, and refusing at the n-th request, for n = 1 until everything succeeds. */
 #include "t.h"
 
 typedef struct Heap { long blocks, bytes, limit, until_refusal; int wrong; } Heap;
