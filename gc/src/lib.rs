@@ -11,7 +11,7 @@
 //! * **Atomic.** One step without the mutator: roots again, objects that changed, threads that ran, weak
 //!   tables, finalizers, transitions of shapes. From then on white means dead.
 //! * **Sweep.** Blocks are swept one by one, on demand of allocation or in steps; dead short strings leave the
-//!   intern table first. Objects made meanwhile come from swept blocks and are safe.
+//!   intern table with their block. Objects made meanwhile come from swept blocks and are safe.
 //!
 //! Steps run only at safepoints ([`Heap::step`]), never in an allocation. A full collection abandons a mark
 //! phase or completes a sweep, and then does all phases at once.
@@ -142,10 +142,9 @@ pub struct Hooks {
     pub atomic_done: unsafe fn(ctx: *mut u8, h: &mut Heap),
     /// Called when objects wait to be finalized.
     pub queue_finalizers: unsafe fn(ctx: *mut u8),
-    /// The intern table: its buckets (strings linked by `Str::next`) and their number. Growth between two
-    /// steps may move strings from a bucket to new ones at the end only (splitting buckets, or doubling with a
-    /// mask, do); after a shrink the collector starts again.
-    pub intern_buckets: unsafe fn(ctx: *mut u8) -> (*mut *mut Str, usize),
+    /// Head of the chain (linked by `Str::next`) of the intern table that holds the short strings with this hash. The
+    /// sweep unlinks dead ones.
+    pub intern_head: unsafe fn(ctx: *mut u8, hash: u32) -> *mut *mut Str,
 }
 
 /// What the collector is doing.
@@ -223,11 +222,6 @@ pub struct Heap {
 
     /// Position of the sweep among the lists.
     sweep_at: usize,
-    /// Dead strings have not left the intern table yet.
-    intern_pending: bool,
-    intern_at: usize,
-    intern_len: usize,
-    unlinked: usize,
 
     debt: isize,
     running: bool,
@@ -293,10 +287,6 @@ impl Heap {
             finobj: Vec::new(),
             tobefnz: VecDeque::new(),
             sweep_at: 0,
-            intern_pending: false,
-            intern_at: 0,
-            intern_len: 0,
-            unlinked: 0,
             debt: -(pacer::MIN_PAUSE as isize),
             running: true,
             held: 0,

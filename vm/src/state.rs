@@ -118,7 +118,7 @@ pub unsafe fn new(host: HostAlloc) -> *mut Thread {
             table_mode,
             atomic_done,
             queue_finalizers,
-            intern_buckets,
+            intern_head,
         };
         std::ptr::write(&raw mut (*raw).hot, fresh_hot());
         std::ptr::write(
@@ -382,7 +382,7 @@ unsafe fn queue_finalizers(ctx: *mut u8) {
     };
 }
 
-unsafe fn intern_buckets(ctx: *mut u8) -> (*mut *mut Str, usize) {
+unsafe fn intern_head(ctx: *mut u8, hash: u32) -> *mut *mut Str {
     // SAFETY: the collector's own state.
-    unsafe { string::intern_buckets(&mut (*(ctx as *mut Global)).strings) }
+    unsafe { (*(ctx as *mut Global)).strings.head(hash) }
 }

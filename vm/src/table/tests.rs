@@ -45,8 +45,8 @@ impl State {
             unsafe { shape::shapes_clear_dead(&mut *(ctx as *mut Global)) };
         }
         unsafe fn queue_finalizers(_: *mut u8) {}
-        unsafe fn intern_buckets(ctx: *mut u8) -> (*mut *mut Str, usize) {
-            unsafe { crate::string::intern_buckets(&mut (*(ctx as *mut Global)).strings) }
+        unsafe fn intern_head(ctx: *mut u8, hash: u32) -> *mut *mut Str {
+            unsafe { (*(ctx as *mut Global)).strings.head(hash) }
         }
         unsafe {
             let raw = Box::into_raw(Box::new(MaybeUninit::<Global>::zeroed())) as *mut Global;
@@ -56,7 +56,7 @@ impl State {
                 table_mode,
                 atomic_done,
                 queue_finalizers,
-                intern_buckets,
+                intern_head,
             };
             let mut hot: GlobalHot = zeroed();
             hot.error_value = Value::NIL;
