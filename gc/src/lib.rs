@@ -21,7 +21,7 @@
 //! |--------|----------|---------------------|---------|
 //! | white  | 0        | any                 | not reached yet |
 //! | gray   | 1        | any                 | reached, waits on a stack (`gray`, `grayagain`) |
-//! | black  | 1        | 1                   | reached and scanned |
+//! | black  | 1        | 1                   | reached and scanned, or settled |
 //!
 //! Mark bits are in block headers, so that marking a string or an object that is marked already touches no
 //! object. Strings have no children and become black at once. The `barrier` byte is set when an object is
@@ -44,6 +44,8 @@
 //! A fast path that tests the byte and not the value must call the slow path for values that are not
 //! collectable, too: otherwise a byte left over from the cycle before sends every store to the slow path for
 //! ever. The dictionary of a table is scanned as a part of the table: only the table's byte counts.
+//!
+//! Before all that, a settled object (`settled`) becomes one like others, in any phase.
 //!
 //! No barrier is needed for the initialising stores of a new object (it is white until the next safepoint),
 //! for stores of values that are not collectable, and for stores into the roots of [`Hooks::mark_roots`].
@@ -83,6 +85,7 @@ mod finalize;
 mod host;
 mod mark;
 mod pacer;
+mod settled;
 mod sizeclass;
 mod stats;
 mod sweep;
@@ -217,6 +220,10 @@ pub struct Heap {
     /// Shapes with transitions.
     parents: Vec<*mut Shape>,
 
+    /// Objects that are taken to be alive unseen, and those of them that were stored into since; see `settled`.
+    settled: Vec<settled::Settled>,
+    stirred: Vec<*mut GcHeader>,
+
     finobj: Vec<*mut GcHeader>,
     tobefnz: VecDeque<*mut GcHeader>,
 
@@ -284,6 +291,8 @@ impl Heap {
             waiting: weak::Waiting::default(),
             watch: false,
             parents: Vec::new(),
+            settled: Vec::new(),
+            stirred: Vec::new(),
             finobj: Vec::new(),
             tobefnz: VecDeque::new(),
             sweep_at: 0,

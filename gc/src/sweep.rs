@@ -14,7 +14,7 @@ use traceorus_base::objects::{ObjKind, Str, flags};
 
 /// What sweeping a block or a large piece, and a dead short string, is worth in bytes of marking.
 const BLOCK_WORK: usize = 512;
-const STRING_WORK: usize = 32;
+const STRING_WORK: usize = 64;
 
 impl Heap {
     /// Turns to sweeping: all blocks and large pieces become unswept, free lists are dropped.

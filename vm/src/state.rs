@@ -284,14 +284,6 @@ unsafe fn mark_roots(ctx: *mut u8, m: &mut Marker<'_>) {
     // SAFETY: [GC-LIVE] the collector calls with its own state; every root is null or live.
     unsafe {
         let g = &mut *(ctx as *mut Global);
-        let h = &g.hot;
-        m.object(h.main);
-        m.object(h.current);
-        m.object(h.globals);
-        m.object(h.registry);
-        m.object(h.empty_shape);
-        m.object(h.dict_shape);
-        m.value(h.error_value);
         for (values, n) in [g.kept, g.extra_roots] {
             for i in 0..n {
                 m.value(*values.add(i));
@@ -299,17 +291,6 @@ unsafe fn mark_roots(ctx: *mut u8, m: &mut Marker<'_>) {
         }
         if let Some(jit) = g.jit {
             (jit.mark)(jit.data, m);
-        }
-        for &t in &h.type_meta {
-            m.object(t);
-        }
-        for &s in &h.meta_names {
-            m.object(s);
-        }
-        let mut a = h.activation;
-        while !a.is_null() {
-            m.object((*a).thread);
-            a = (*a).prev;
         }
         for &p in &g.loading {
             m.object(p);

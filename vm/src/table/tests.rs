@@ -29,11 +29,6 @@ impl State {
         unsafe fn mark_roots(ctx: *mut u8, m: &mut Marker<'_>) {
             unsafe {
                 let g = &mut *(ctx as *mut Global);
-                m.object(g.hot.empty_shape);
-                m.object(g.hot.dict_shape);
-                for &s in &g.hot.meta_names {
-                    m.object(s);
-                }
                 shape::mark_roots(g, m);
                 ROOTS.with_borrow(|r| r.iter().for_each(|&v| m.value(v)));
             }
