@@ -170,7 +170,7 @@ impl Heap {
             if !emergency {
                 self.arena.drop_spare();
             }
-            self.to_pause();
+            self.reach_pause();
             self.start_cycle(true);
             self.remarked = true;
             self.propagate(usize::MAX);
@@ -185,7 +185,7 @@ impl Heap {
     }
 
     /// Gives up a mark phase, completes a sweep.
-    pub(crate) unsafe fn to_pause(&mut self) {
+    pub(crate) unsafe fn reach_pause(&mut self) {
         // SAFETY: the caller's promise.
         unsafe {
             match self.phase {

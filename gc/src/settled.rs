@@ -35,7 +35,7 @@ impl Heap {
         }
         // SAFETY: [GC-BLOCK] lists hold blocks, and cells that nobody has taken; [GC-LAYOUT].
         unsafe {
-            self.to_pause();
+            self.reach_pause();
             for l in self.lists.iter().flatten() {
                 for list in [l.avail, l.full] {
                     let mut b = list.head;
