@@ -85,9 +85,9 @@ unsafe fn queue_finalizers(ctx: *mut u8) {
 
 unsafe fn intern_head(ctx: *mut u8, hash: u32) -> *mut *mut Str {
     unsafe {
-        let b = &mut *(&raw mut (*ctx.cast::<World>()).buckets);
-        let at = hash as usize % b.len();
-        &raw mut b[at]
+        let w = &mut *ctx.cast::<World>();
+        let at = hash as usize % w.buckets.len();
+        &raw mut w.buckets[at]
     }
 }
 
