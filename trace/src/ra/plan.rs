@@ -184,7 +184,9 @@ impl Plan {
                     n.push(tag, Kind::RegOrConst);
                 }
             }
-            TNew | TArr | FNew | CoWord | CoPc | CoLeave | CoEnter => n.push(ins.a, Kind::Reg),
+            TNew | TArr | FNew | SlotOf | Method | CoWord | CoPc | CoLeave | CoEnter => {
+                n.push(ins.a, Kind::Reg);
+            }
             Base | Nop | Loop | Phi | PVal | StkChk | Poll | RetF | FRef | ARef | ATRef | RetPc
             | RetKind | SetTail | TopEq | STop | Sunk | HRef | HTRef | CRef | CTRef | ERef
             | ETRef | XRef | CNew | UpAddr | CArg | Call | CallN | CallL | XOp | XOpR => {}

@@ -224,6 +224,9 @@ impl Recorder {
             if f & flags::TAB_DICT != 0 {
                 return self.lookup_dict(g, t, key);
             }
+            if let Some(found) = self.join_lookup(t, key)? {
+                return Ok(Some(found));
+            }
             let meta = (*t.p).metatable;
             let known_meta = (*(*t.p).shape).shape_flags & shape_flags::UNCACHED_META == 0;
             match shape::shape_find(g, (*t.p).shape, key) {
@@ -413,6 +416,9 @@ impl Recorder {
             if f & flags::TAB_DICT != 0 {
                 let kv = self.konst(k);
                 return self.store_dict(i, t, (kv, k), (v, ov));
+            }
+            if self.join_store(t, key, v, ov)? {
+                return Ok(true);
             }
             let meta = (*t.p).metatable;
             let known_meta = (*(*t.p).shape).shape_flags & shape_flags::UNCACHED_META == 0;
