@@ -171,7 +171,7 @@ impl Verifier<'_> {
             }
             SlotOf | Method => {
                 own(&[if i.op == SlotOf { Ty::Int } else { Ty::Func }])?;
-                values(&[i.a])?;
+                values(&[i.a, i.b])?;
                 is(i.a, &[Ty::Tab])?;
                 is(i.b, &[Ty::Str])
             }

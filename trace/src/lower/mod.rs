@@ -172,8 +172,8 @@ enum Cold {
         from: [Label; 2],
         back: Label,
         dst: Gpr,
-        key: u64,
-        method: bool,
+        /// Thunk.
+        function: u64,
     },
     Poll {
         from: Label,
@@ -460,7 +460,7 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
             XOp | XOpQ | XOpR => self.helper(r)?,
             Bar => self.barrier(r, al),
             TNew | TArr | CNew | FNew => self.allocation(r, al)?,
-            SlotOf | Method => self.look_up(r, al)?,
+            SlotOf | Method => self.look_up(r, al),
             Sunk => self.charge(ins.lit_b()),
         }
         Ok(())
@@ -634,17 +634,8 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
                     from,
                     back,
                     dst,
-                    key,
-                    method,
-                } => {
-                    let thunks = self.input.thunks;
-                    let f = if method {
-                        thunks.method
-                    } else {
-                        thunks.slot_of
-                    };
-                    self.cold_look_up(from, back, dst, key, f);
-                }
+                    function,
+                } => self.cold_look_up(from, back, dst, function),
                 Cold::Poll { from, back, snap } => {
                     self.m.bind(from);
                     self.exit_number(snap);

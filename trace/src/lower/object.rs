@@ -3,7 +3,7 @@
 
 use std::mem::offset_of;
 
-use traceorus_asm::{AluCond, AluOp, Cond, Gpr, Label, LoadKind, ShiftOp, at, d};
+use traceorus_asm::{AluCond, AluOp, Cond, Gpr, Label, LoadKind, Scale, ShiftOp, at, at_index, d};
 use traceorus_base::Tag;
 use traceorus_base::objects::{
     Cell, GcHeader, GlobalHot, LOOKUP_SIZE, LookupEntry, LuaClosure, ObjKind, Proto,
@@ -123,29 +123,46 @@ impl<M: TraceRegs> Lower<'_, M> {
     }
 
     /// SLOTOF, METHOD: what the look-up cache has for the table and the key; if it has nothing that holds, a function looks.
-    pub(super) fn look_up(&mut self, r: Ref, al: InsAlloc) -> Result<(), Abort> {
+    pub(super) fn look_up(&mut self, r: Ref, al: InsAlloc) {
         let ins = self.ir.at(r);
-        let key = self.ir.konst(ins.b).ok_or(Abort::Internal)?.bits;
         let method = ins.op == IrOp::Method;
         let (dst, t) = (Gpr(al.dst.number()), Gpr(al.ops[0].number()));
+        let key = self.val(al.ops[1], ins.b);
         let (from, back, absent) = (self.m.new_label(), self.m.new_label(), self.m.new_label());
+        // what the function gets; `dst` may be the register of either
+        let asked = at(M::GLOBAL, SCRATCH + 8);
+        self.m.store(B64, at(M::GLOBAL, SCRATCH), t);
+        self.store_val(B64, asked, key);
         let m = &mut self.m;
-        m.store(B64, at(M::GLOBAL, SCRATCH), t);
-        m.load(LoadKind::U32, d(dst), at(t, ID));
         m.with_scratch(|m, s| {
-            m.mov(d(s), dst);
-            // as `lookup_index`, in bytes
+            m.load(LoadKind::U32, d(s), at(t, ID));
+            // the address of the entry: as `lookup_index`, in bytes
             let size = size_of::<LookupEntry>() as i64;
-            let first = lookup_index(0, key) as i64 * size;
-            let up = (8 * size).trailing_zeros();
-            m.shift(ShiftOp::Shl, B64, d(dst), dst, i64::from(up));
-            m.alu(AluOp::Add, B64, d(dst), dst, first);
-            let mask = (LOOKUP_SIZE as i64 - 1) * size;
+            let to_bytes = i64::from(size.trailing_zeros());
+            let mask = LOOKUP_SIZE as i64 - 1;
+            match key {
+                Val::Const(k) => {
+                    m.mov(d(dst), s);
+                    m.shift(ShiftOp::Shl, B64, d(dst), dst, 3);
+                    let first = lookup_index(0, k.bits) as i64;
+                    m.alu(AluOp::Add, B64, d(dst), dst, first);
+                }
+                Val::Gpr(k) => {
+                    m.mov(d(dst), k);
+                    m.shift(ShiftOp::Shr, B64, d(dst), dst, 4);
+                    m.lea(d(dst), at_index(dst, s, Scale::S8, 0));
+                }
+                Val::Fpr(_) => {}
+            }
             m.alu(AluOp::And, B32, d(dst), dst, mask);
+            m.shift(ShiftOp::Shl, B64, d(dst), dst, to_bytes);
             let cache = at(M::GLOBAL, offset_of!(GlobalHot, lookup) as i32);
             m.alu(AluOp::Add, B64, d(dst), dst, cache);
             m.branch(Cond::Ne, B32, s, at(dst, entry!(shape)), from);
-            m.mov_imm(d(s), key as i64);
+            match key {
+                Val::Const(k) => m.mov_imm(d(s), k.bits as i64),
+                _ => m.load(U64, d(s), asked),
+            }
             m.branch(Cond::Ne, B64, s, at(dst, entry!(key)), from);
             let epoch = at(dst, entry!(epoch));
             if method {
@@ -160,24 +177,21 @@ impl<M: TraceRegs> Lower<'_, M> {
         });
         self.m.load(U64, d(dst), at(dst, entry!(payload)));
         self.m.bind(back);
+        let thunks = self.input.thunks;
+        let function = if method {
+            thunks.method
+        } else {
+            thunks.slot_of
+        };
         self.cold.push(Cold::LookUp {
             from: [absent, from],
             back,
             dst,
-            key,
-            method,
+            function,
         });
-        Ok(())
     }
 
-    pub(super) fn cold_look_up(
-        &mut self,
-        from: [Label; 2],
-        back: Label,
-        dst: Gpr,
-        key: u64,
-        f: u64,
-    ) {
+    pub(super) fn cold_look_up(&mut self, from: [Label; 2], back: Label, dst: Gpr, function: u64) {
         let [absent, from] = from;
         // what holds for an epoch says that there is no such field
         self.m.bind(absent);
@@ -189,11 +203,7 @@ impl<M: TraceRegs> Lower<'_, M> {
             m.jump(back);
         });
         self.m.bind(from);
-        self.m.with_scratch(|m, s| {
-            m.mov_imm(d(s), key as i64);
-            m.store(B64, at(M::GLOBAL, SCRATCH + 8), s);
-        });
-        self.m.call_abs(f);
+        self.m.call_abs(function);
         self.m.load(U64, d(dst), at(M::GLOBAL, SCRATCH));
         self.m.jump(back);
     }

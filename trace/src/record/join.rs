@@ -1,16 +1,17 @@
 //! Joins: accesses to fields at places that meet too many shapes. In place of a side trace for each shape the trace looks the field up, so that the
 //! ways of all shapes are one.
 //!
-//! Which places these are the policy finds out (`Jit::exited`). A table that has been accessed so is not asked for its shape by what follows either.
+//! Which places these are the policy finds out (`Jit::is_join`). A table that has been accessed so is not asked for its shape by what follows either. Keys that
+//! are computed texts are looked up in any case.
 
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
-use traceorus_vm::{shape, table};
+use traceorus_vm::{shape, string, table};
 
 use super::meta::Found;
 use super::table::{Place, Tab};
 use super::{Rec, Recorder, Tv};
-use crate::ir::{FieldId, IrOp, Ref, Ty};
+use crate::ir::{FieldId, IrOp, REF_NONE, Ref, Ty};
 
 impl Recorder {
     /// The shape of `t`, a record, is not to be guarded by the running instruction.
@@ -37,10 +38,9 @@ impl Recorder {
         }
     }
 
-    /// The slot of `key` in `t`, guarded to be there or not, as it is now.
-    fn slot_of(&mut self, t: Tab, key: *mut Str, there: bool) -> Rec<Ref> {
-        let k = self.buf.k(Ty::Str, key as u64);
-        let n = self.emit(IrOp::SlotOf, Ty::Int, t.r, k)?;
+    /// The slot of the short string `key` in `t`, guarded to be there or not, as it is now.
+    fn slot_of(&mut self, t: Tab, key: Ref, there: bool) -> Rec<Ref> {
+        let n = self.emit(IrOp::SlotOf, Ty::Int, t.r, key)?;
         let zero = self.buf.k_int(0);
         let op = if there { IrOp::Ge } else { IrOp::Lt };
         self.guard(op, Ty::Int, n, zero)?;
@@ -48,7 +48,7 @@ impl Recorder {
     }
     fn field_at(&mut self, t: Tab, n: Ref) -> Rec<Place> {
         let run = self.field(t.r, FieldId::TabHash)?;
-        let not = self.emit(IrOp::Not, Ty::Int, n, crate::ir::REF_NONE)?;
+        let not = self.emit(IrOp::Not, Ty::Int, n, REF_NONE)?;
         Ok(Place::Element(run, n, not))
     }
 
@@ -61,11 +61,12 @@ impl Recorder {
             }
             let g = self.global();
             let meta = (*t.p).metatable;
+            let k = self.buf.k(Ty::Str, key as u64);
             let Some(n) = shape::shape_find(g, (*t.p).shape, key) else {
                 if !meta.is_null() {
                     return self.join_method(t, key);
                 }
-                self.slot_of(t, key, false)?;
+                self.slot_of(t, k, false)?;
                 let f = self.field(t.r, FieldId::TabFlags)?;
                 let bit = self.buf.k(Ty::U8, flags::TAB_DICT.into());
                 self.guard(IrOp::BitsZ, Ty::U8, f, bit)?;
@@ -76,7 +77,7 @@ impl Recorder {
             if now.is_nil() && !meta.is_null() {
                 return Ok(None);
             }
-            let n = self.slot_of(t, key, true)?;
+            let n = self.slot_of(t, k, true)?;
             let at = self.field_at(t, n)?;
             let v = self.load(at)?;
             self.guard_nil(v.tag, now.is_nil())?;
@@ -86,6 +87,65 @@ impl Recorder {
             }
             Ok(Some(Found::Value(v)))
         }
+    }
+
+    /// The place of the field of `t` whose key is the text `k` (`ok` now), if it has one, which is not nil.
+    pub(super) unsafe fn text_field(&mut self, t: Tab, k: Ref, ok: Value) -> Rec<Option<Place>> {
+        // SAFETY: [GC-LIVE] as `lookup`.
+        unsafe {
+            let special = flags::TAB_DICT | flags::TAB_VOLATILE | flags::TAB_PROTO;
+            let key = ok.as_ptr::<Str>();
+            if (*t.p).hdr.flags & special != 0
+                || !string::str_is_short(key)
+                || table::table_get_str(t.p, key).is_nil()
+            {
+                return Ok(None);
+            }
+            let f = self.field(k, FieldId::StrFlags)?;
+            let short = self.buf.k(Ty::U8, flags::STR_SHORT.into());
+            self.guard(IrOp::BitsNz, Ty::U8, f, short)?;
+            let n = self.slot_of(t, k, true)?;
+            self.field_at(t, n).map(Some)
+        }
+    }
+    /// `t[k]` of a text, if it is such a field.
+    pub(super) unsafe fn text_value(&mut self, t: Tab, k: Ref, ok: Value) -> Rec<Option<Tv>> {
+        // SAFETY: as `text_field`.
+        let Some(at) = (unsafe { self.text_field(t, k, ok)? }) else {
+            return Ok(None);
+        };
+        let v = self.load(at)?;
+        self.guard_nil(v.tag, false)?;
+        Ok(Some(v))
+    }
+    /// `t[k] = v` of a text, if it is such a field.
+    pub(super) unsafe fn text_store(
+        &mut self,
+        t: Tab,
+        k: Ref,
+        ok: Value,
+        v: Tv,
+        ov: Value,
+    ) -> Rec<bool> {
+        // SAFETY: as `text_field`.
+        unsafe {
+            if (*t.p).hdr.flags & flags::TAB_OWN_ID != 0 {
+                return Ok(false);
+            }
+            let v = self.storable(v, ov)?;
+            let Some(at) = self.text_field(t, k, ok)? else {
+                return Ok(false);
+            };
+            self.store_over(t, at, v)?;
+            Ok(true)
+        }
+    }
+    /// Stores `v` at `at` in `t`, where there is a value that is not nil.
+    fn store_over(&mut self, t: Tab, at: Place, v: Tv) -> Rec<()> {
+        let tag = self.load_tag(at)?;
+        self.guard_nil(tag, false)?;
+        self.barrier(t.r, v)?;
+        self.store(at, v)
     }
 
     /// A function that `t` inherits, as a constant.
@@ -119,12 +179,10 @@ impl Recorder {
                 return Ok(false);
             }
             let v = self.storable(v, ov)?;
-            let n = self.slot_of(t, key, true)?;
+            let k = self.buf.k(Ty::Str, key as u64);
+            let n = self.slot_of(t, k, true)?;
             let at = self.field_at(t, n)?;
-            let tag = self.load_tag(at)?;
-            self.guard_nil(tag, false)?;
-            self.barrier(t.r, v)?;
-            self.store(at, v)?;
+            self.store_over(t, at, v)?;
             Ok(true)
         }
     }

@@ -712,6 +712,9 @@ impl Recorder {
     unsafe fn get_text(&mut self, t: Tab, k: Ref, ok: Value) -> Rec<Option<Found>> {
         // SAFETY: [GC-LIVE]
         unsafe {
+            if let Some(v) = self.text_value(t, k, ok)? {
+                return Ok(Some(Found::Value(v)));
+            }
             let nil = table::table_get(t.p, ok).is_nil();
             let meta = (*t.p).metatable;
             if nil {
@@ -905,6 +908,10 @@ impl Recorder {
                 let short = ok.tag == Tag::STRING && string::str_is_short(ok.as_ptr());
                 if !dict && short && k.val.is_const() {
                     return self.set_str(i, t, ok.as_ptr(), v, ov);
+                }
+                if !dict && short {
+                    let k = self.guard_tag(k, ok.tag)?;
+                    return self.text_store(t, k.val, ok, v, ov);
                 }
                 return Ok(false);
             }
