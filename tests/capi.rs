@@ -43,13 +43,11 @@ struct Program {
 }
 
 #[test]
-#[ignore = "functions are missing"]
 fn programs_print_what_is_expected() {
     run_all("plain", &[], TIMEOUT, |_| true);
 }
 
 #[test]
-#[ignore = "functions are missing"]
 fn programs_run_interpreted() {
     run_all("interpreter", &[("TRACEORUS_JIT", "off")], TIMEOUT, |_| {
         true
@@ -59,7 +57,6 @@ fn programs_run_interpreted() {
 const HOT: (&str, &str) = ("TRACEORUS_JIT", "hotloop=1,hotcall=1,hotexit=1");
 
 #[test]
-#[ignore = "functions are missing"]
 fn programs_run_compiled() {
     run_all("hot", &[HOT], TIMEOUT, |_| true);
     let exits = "hotloop=1,hotcall=1,hotexit=1,exitrandom=5";
@@ -69,7 +66,6 @@ fn programs_run_compiled() {
 }
 
 #[test]
-#[ignore = "functions are missing"]
 fn programs_survive_stress() {
     let calm = |p: &Program| {
         !text(&p.source)
@@ -182,7 +178,6 @@ fn headers_stand_alone() {
 }
 
 #[test]
-#[ignore = "functions are missing"]
 fn exactly_the_functions_of_lua_are_exported() {
     let Some(lib) = library() else { return };
     let mut expected = declared();
@@ -262,7 +257,6 @@ fn every_function_is_called_by_a_program() {
 }
 
 #[test]
-#[ignore = "functions are missing"]
 fn a_program_links_statically() {
     let _turn = TURN.lock();
     let Some(lib) = library() else { return };
@@ -319,7 +313,6 @@ fn every_package_name_gives_the_library() {
 /// Debug builds notice misuse and say in which function it was.
 #[cfg(debug_assertions)]
 #[test]
-#[ignore = "functions are missing"]
 fn misuse_is_noticed() {
     let _turn = TURN.lock();
     let Some(lib) = library() else { return };

@@ -194,8 +194,11 @@ pub unsafe extern "C" fn lua_setlocal(
         let (name, slot) = debuginfo::local_at(&f, n.into())?;
         debuginfo::write_local(l, &f, slot, v).then_some(name)
     });
+    let Some(name) = name else {
+        return std::ptr::null();
+    };
     (*l).top = (*l).top.sub(1);
-    name.map_or(std::ptr::null(), |name| cfunc::keep(global(l), &name))
+    cfunc::keep(global(l), &name)
 }
 
 /// `lua_getupvalue`.

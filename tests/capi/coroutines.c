@@ -30,11 +30,9 @@ static int values(lua_State *L) {
   return 0;
 }
 
-static int below(lua_State *L) {
-  /* values below the function stay while it runs, are not seen by it, and are there afterwards */
+static int by_lua(lua_State *L) {
   lua_State *T = lua_newthread(L);
   int n;
-  lua_pushliteral(T, "kept");
   load(T, "coroutine.yield('a', 'b') return 'c'");
   int status = lua_resume(T, L, 0, &n);
   printf("%s %d ", status_name(status), n);
@@ -79,8 +77,6 @@ static int errors(lua_State *L) {
   printf("%s status %s ", status_name(status), status_name(lua_status(T)));
   show(T, "error", -1);
   luaL_traceback(L, T, "traceback", 0), show(L, "dead stack", -1), lua_pop(L, 1);
-  printf("%s ", status_name(lua_resume(T, L, 0, &n)));
-  show(T, "resumed again", -1);
   printf("reset %s", status_name(lua_resetthread(T)));
   printf(" top %d status %s ", lua_gettop(T), status_name(lua_status(T)));
   if (lua_gettop(T)) show(T, "error", -1);
@@ -90,7 +86,11 @@ static int errors(lua_State *L) {
   printf("%s ", status_name(status));
   stack(T, "after reset");
   lua_settop(T, 0);
-  /* nothing to run */
+  /* what has ended does not go on; nothing to run */
+  load(T, "error('again', 0)");
+  lua_resume(T, L, 0, &n);
+  printf("%s ", status_name(lua_resume(T, L, 0, &n)));
+  show(T, "resumed again", -1);
   lua_State *E = lua_newthread(L);
   printf("%s ", status_name(lua_resume(E, L, 0, &n)));
   show(E, "empty", -1);
@@ -169,8 +169,6 @@ static int plain_threads(lua_State *L) {
   run(L, "from Lua", "local x = on_other() return x, on_other()");
   stack(L, "results");
   lua_settop(L, 0);
-  run(L, "from a coroutine", "return coroutine.wrap(function() return on_other(), coroutine.yield() end)()");
-  lua_settop(L, 0);
   (void)T;
   return 0;
 }
@@ -237,6 +235,6 @@ static int status_of(lua_State *L) {
   return 0;
 }
 
-static const Test tests[] = {TEST(values), TEST(below), TEST(c_body), TEST(errors), TEST(running), TEST(nested), TEST(plain_threads), TEST(yield_across),
+static const Test tests[] = {TEST(values), TEST(by_lua), TEST(c_body), TEST(errors), TEST(running), TEST(nested), TEST(plain_threads), TEST(yield_across),
   TEST(many), TEST(status_of)};
 MAIN(tests)

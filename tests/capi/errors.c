@@ -201,7 +201,7 @@ static int registers(lua_State *L) {
 
 static jmp_buf out;
 static int on_panic(lua_State *L) {
-  stack(L, "panic");
+  show(L, "panic", -1);
   longjmp(out, 1);
 }
 static int fails_by_error(lua_State *L) { lua_pushliteral(L, "unprotected"); return lua_error(L); }

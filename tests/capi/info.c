@@ -99,14 +99,14 @@ static int of_frames(lua_State *L) {
   run(L, "iterator", "for _ in inspect do end");
   run(L, "callbacks", "string.gsub('x', 'x', inspect) pcall(inspect) table.sort({1, 2}, function(a, b) inspect() return a < b end)");
   run(L, "coroutine", "coroutine.wrap(function() inspect() end)()");
-  run(L, "finalizer", "setmetatable({}, {__gc = function() inspect() end}) collectgarbage()");
+  run(L, "finalizer", "collectgarbage('stop') setmetatable({}, {__gc = function() inspect() end}) collectgarbage() collectgarbage('restart')");
   return 0;
 }
 
 static int locals_of_caller(lua_State *L) {
   lua_Debug ar;
   lua_getstack(L, 1, &ar);
-  for (int n = -3; n <= 8; n++) {
+  for (int n = -3; n <= 3; n++) {
     const char *name = lua_getlocal(L, &ar, n);
     printf(" %d %s", n, name ? name : "none");
     if (name) {

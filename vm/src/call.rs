@@ -687,7 +687,10 @@ pub unsafe fn finish_return(mut l: *mut Thread, mut res: *mut Value, mut n: usiz
                     let act = frame::addr_of(w) as *mut Activation;
                     let g = (*l).global;
                     let to = (*l).stack.byte_add((*act).func as usize);
-                    let want = (*act).nresults;
+                    let want = match (*act).nresults {
+                        want @ ..-1 => ccall::detached_results(want),
+                        want => want,
+                    };
                     let count = if want < 0 { n } else { want as usize };
                     let k = count.min(n);
                     copy_down(to, res, k);

@@ -83,8 +83,6 @@ pub unsafe fn enter(
             },
             k,
             ctx,
-            wanted: 0,
-            spare: 0,
         };
         let saved = (*l).ncalls;
         (*g).activation = &raw mut c.act;
@@ -156,6 +154,11 @@ pub unsafe fn suspend_c(co: *mut Thread, res: *mut Value, n: usize, status: u32)
     }
 }
 
+/// [`Activation::nresults`] of a detached entry for what is wanted, and back.
+pub(crate) fn detached_results(n: i32) -> i32 {
+    if n == -1 { -1 } else { -2 - n }
+}
+
 /// Copies the records of the entries that `co` is in since it was resumed. False if there are none.
 unsafe fn detach(co: *mut Thread) -> bool {
     // SAFETY: all of them are continuable, as the thread may yield. The runs belong to the thread.
@@ -169,9 +172,7 @@ unsafe fn detach(co: *mut Thread) -> bool {
             let copy = g.heap.alloc_run(size_of::<Continuable>()) as *mut Continuable;
             std::ptr::copy_nonoverlapping(a.cast(), copy, 1);
             (*copy).act.bits |= activation_bits::DETACHED;
-            // emitted code, which ends entries that want one value, leaves these alone
-            (*copy).wanted = (*a).nresults;
-            (*copy).act.nresults = -1;
+            (*copy).act.nresults = detached_results((*a).nresults);
             (*copy).act.prev = older.cast();
             let func = (*co).stack.byte_add((*a).func as usize);
             let tail = word_at(func) & frame::TAIL_BIT;
@@ -223,24 +224,14 @@ unsafe fn pop(l: *mut Thread) -> (u64, i64) {
 pub unsafe fn returned(l: *mut Thread) -> *const Instr {
     // SAFETY: [NATIVE-FRAME] as promised.
     unsafe {
-        let c = (*l).detached;
-        let a = &(*c).act;
+        let a = &(*(*l).detached).act;
         (*l).pcall_depth = a.native_sp as u32;
-        let mut from = (*l).stack.byte_add(a.func as usize);
-        if (*c).wanted >= 0 {
-            let to = from.add((*c).wanted as usize);
-            while (*l).top < to {
-                Value::NIL.store((*l).top);
-                (*l).top = (*l).top.add(1);
-            }
-            (*l).top = to;
-        }
         if a.kind == 1 {
             // the handler's slot goes
+            let from = (*l).stack.byte_add(a.func as usize);
             let n = (*l).top.offset_from(from) as usize;
             std::ptr::copy(from, from.sub(1), n);
-            from = from.sub(1);
-            (*l).top = from.add(n);
+            (*l).top = (*l).top.sub(1);
         }
         let (k, ctx) = pop(l);
         continue_c(l, k, YIELD, ctx)

@@ -369,14 +369,12 @@ pub unsafe fn close_error(l: *mut Thread, _v: Value) -> Throw {
 pub unsafe fn local_name_of_slot(l: *mut Thread, slot: *const Value) -> String {
     // SAFETY: as promised.
     unsafe {
-        let Some(f) = walk::level(l, 0) else {
-            return "?".into();
-        };
-        if proto_of(f.func).is_none() {
-            return "(C temporary)".into();
-        }
-        let found = locals::name_at(&f, slot.offset_from(f.base) as i64 + 1);
-        String::from_utf8_lossy(&found.unwrap_or_else(|| b"?".to_vec())).into_owned()
+        let name = walk::level(l, 0).and_then(|f| {
+            let name = locals::name_at(&f, slot.offset_from(f.base) as i64 + 1);
+            let native = proto_of(f.func).is_none();
+            name.or_else(|| native.then(|| b"(C temporary)".to_vec()))
+        });
+        String::from_utf8_lossy(&name.unwrap_or_else(|| b"?".to_vec())).into_owned()
     }
 }
 
