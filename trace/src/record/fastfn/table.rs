@@ -129,7 +129,7 @@ impl Recorder {
                 Tag::INT => (self.arg(c, 3)?.val, olast.as_int()),
                 _ => return Ok(None),
             };
-            if c.wanted != MULTI && i64::from(c.wanted) <= MAX_UNPACK && oi >= 0 && oi < 1 << 40 {
+            if c.wanted != MULTI && i64::from(c.wanted) <= MAX_UNPACK {
                 return self.unpack_some(c, t, (i, oi), (j, oj));
             }
             if oi < 0 || oj < oi || oj.saturating_sub(oi) >= MAX_UNPACK || oj >= i64::MAX - 1 {
