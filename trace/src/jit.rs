@@ -944,8 +944,8 @@ impl Jit {
     /// frame word; the result is in the slot below the frame.
     pub(crate) unsafe fn event_returned(&mut self, l: *mut Thread, word: u64, pc: *const Instr) {
         let kind = Kind::Event { word };
-        let there = |t: &&Box<Trace>| t.alive && !t.retired && t.kind == kind;
-        if let Some(t) = self.traces.iter().flatten().rfind(there) {
+        let mut traces = self.traces.iter().flatten();
+        if let Some(t) = traces.rfind(|t| t.alive && !t.retired && t.kind == kind) {
             let entry = t.entry;
             // SAFETY: as `set_return`.
             unsafe { self.set_return(kind, entry) };
@@ -1168,7 +1168,12 @@ unsafe fn proto_freed(data: *mut u8, p: *mut Proto) {
             (code, code + 8 * (*p).ncode as usize)
         };
         jit.hot_protos.retain(|&q| q != p);
-        jit.penalties.retain(|&at, _| !(from..to).contains(&at));
+        let other = |at: usize| !(from..to).contains(&at);
+        jit.penalties.retain(|&at, _| other(at));
+        jit.sites.retain(|&(_, at), _| other(at));
+        jit.renewed.retain(|&at, _| other(at));
+        jit.joins.retain(|&at| other(at));
+        jit.helped.retain(|&at| other(at));
         for n in 1..jit.traces.len() {
             if jit.traces[n]
                 .as_ref()

@@ -142,7 +142,7 @@ impl Recorder {
     }
 
     /// A helper has entered the running function, at `pc` if nothing of it has been performed: how the trace ends if that is recursion.
-    pub(super) unsafe fn into_recursion(&mut self, pc: *const Instr) -> Option<Link> {
+    pub(super) unsafe fn entered_recursion(&mut self, pc: *const Instr) -> Option<Link> {
         let f = self.frame();
         // SAFETY: [GC-LIVE] it runs.
         if pc != unsafe { (*f.closure).pc } {
