@@ -614,6 +614,10 @@ impl Jit {
             }
             // what they changed the trace does not know, unless it happened in a helper, after which it knows nothing
             let in_helper = matches!(r.pending, Pending::Generic { quiet: false, .. });
+            if std::mem::take(&mut r.disturbed) && !in_helper {
+                self.abort(Abort::Disturbed);
+                return pc;
+            }
             if std::mem::replace(&mut r.finalizer_runs, g.finalizer_runs) != g.finalizer_runs
                 && !in_helper
             {
@@ -924,6 +928,9 @@ impl Jit {
 
     /// Traces that wait for a call to return are left then: what they know of frames and constants may be wrong.
     unsafe fn disturb(&mut self) {
+        if let Some(r) = self.recorder.as_mut() {
+            r.disturbed = true;
+        }
         // SAFETY: the state is live.
         unsafe { (*self.g).hot.jit_scratch[3] = 1 }
     }
