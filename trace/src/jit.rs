@@ -612,12 +612,12 @@ impl Jit {
                 self.abort(Abort::HookSet);
                 return pc;
             }
-            // what they changed the trace does not know, unless it happened in a helper, after which it knows nothing
-            let in_helper = matches!(r.pending, Pending::Generic { quiet: false, .. });
-            if std::mem::take(&mut r.disturbed) && !in_helper {
+            if std::mem::take(&mut r.disturbed) {
                 self.abort(Abort::Disturbed);
                 return pc;
             }
+            // what they changed the trace does not know, unless it happened in a helper, after which it knows nothing
+            let in_helper = matches!(r.pending, Pending::Generic { quiet: false, .. });
             if std::mem::replace(&mut r.finalizer_runs, g.finalizer_runs) != g.finalizer_runs
                 && !in_helper
             {
