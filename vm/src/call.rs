@@ -928,15 +928,27 @@ pub unsafe fn pcall(
     nresults: i32,
     handler: Value,
 ) -> Result<usize, u32> {
-    // SAFETY: [NATIVE-FRAME] the values are on top; the handler is rooted in the slot below the function.
+    // SAFETY: [NATIVE-FRAME] the values are on top.
     unsafe {
-        let g = (*l).global;
         ensure_slots(l, 4);
         let slot = (*l).top.sub(nargs + 1);
-        let off = slot.offset_from((*l).stack) as usize;
         std::ptr::copy(slot, slot.add(1), nargs + 1);
         *slot = handler;
         (*l).top = (*l).top.add(1);
+        pcall_handled(l, nargs, nresults)
+    }
+}
+
+/// [`pcall`] with the handler (or nil) in the slot below the function. It goes, too.
+///
+/// # Safety
+/// As [`Ctx::pcall`].
+pub unsafe fn pcall_handled(l: *mut Thread, nargs: usize, nresults: i32) -> Result<usize, u32> {
+    // SAFETY: [NATIVE-FRAME] the values are on top; the handler is rooted in the slot below the function.
+    unsafe {
+        let g = (*l).global;
+        let slot = (*l).top.sub(nargs + 2);
+        let off = slot.offset_from((*l).stack) as usize;
         let r = enter(l, slot.add(1), nargs, nresults, 1);
         let slot = (*l).stack.add(off);
         match r {

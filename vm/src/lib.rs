@@ -21,6 +21,7 @@ pub mod load;
 pub mod number;
 pub mod pattern;
 pub mod random;
+pub mod refs;
 pub mod shape;
 pub mod state;
 pub mod string;

@@ -11,6 +11,7 @@ use traceorus_gc::{Heap, Hooks, HostAlloc, Marker, WeakMode};
 
 use crate::ctx::{Ctx, LResult};
 use crate::jithooks::{self, JitHooks};
+use crate::refs::Refs;
 use crate::shape::ShapeState;
 use crate::string::StringTable;
 use crate::{call, dispatch, exec, shape, string, table, throw};
@@ -45,6 +46,12 @@ pub struct Global {
     pub warn: Option<unsafe fn(Ctx<'_>, &[u8], bool)>,
     /// Data of the embedder.
     pub user: Option<Box<dyn Any>>,
+    /// What the Rust API keeps per state, so that its functions find it quickly; null without it.
+    pub api: *const (),
+    /// Values that native code keeps alive.
+    pub refs: Refs,
+    /// The finalizer of userdata that own Rust values; see [`exec::new_owner`].
+    pub owned_gc: Value,
     /// Stress mode: move the stack at every call (TRACEORUS_STACK_STRESS).
     pub stack_stress: bool,
     /// Calls since the stack was moved for that; a big one is not moved at each call (`call::need`).
@@ -137,6 +144,8 @@ pub unsafe fn new(host: HostAlloc) -> *mut Thread {
         std::ptr::write(&raw mut (*raw).events, None);
         std::ptr::write(&raw mut (*raw).warn, None);
         std::ptr::write(&raw mut (*raw).user, None);
+        std::ptr::write(&raw mut (*raw).refs, Refs::default());
+        (*raw).owned_gc = Value::NIL;
         std::ptr::write(&raw mut (*raw).jit, None);
         std::ptr::write(&raw mut (*raw).jit_protos, Vec::new());
         (*raw).hotloop = jithooks::HOTLOOP;
@@ -292,6 +301,10 @@ unsafe fn mark_roots(ctx: *mut u8, m: &mut Marker<'_>) {
         m.object(h.empty_shape);
         m.object(h.dict_shape);
         m.value(h.error_value);
+        m.value(g.owned_gc);
+        for &v in g.refs.slots() {
+            m.value(v);
+        }
         for (values, n) in [g.kept, g.extra_roots] {
             for i in 0..n {
                 m.value(*values.add(i));
