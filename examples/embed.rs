@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use traceorus::{
-    Error, ErrorContext, ErrorKind, ExternalResult, Function, Lua, MetaMethod, Result, StdLib, UserData,
-    UserDataFields, UserDataMethods, UserDataRef,
+    Error, ErrorContext, ErrorKind, ExternalResult, Function, Lua, MetaMethod, Result, StdLib,
+    UserData, UserDataFields, UserDataMethods, UserDataRef,
 };
 
 /// What the scripts may order.
@@ -26,7 +26,9 @@ impl UserData for Money {
         fields.add_field_method_get("cents", |_, this| Ok(this.0));
     }
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
-        methods.add_function("new", |_, amount: f64| Ok(Money((amount * 100.0).round() as i64)));
+        methods.add_function("new", |_, amount: f64| {
+            Ok(Money((amount * 100.0).round() as i64))
+        });
         methods.add_method_mut("add_tip", |_, this, percent: i64| {
             this.0 += this.0 * percent / 100;
             Ok(())
@@ -123,13 +125,19 @@ fn main() -> Result<()> {
             log.push(line);
             Ok(())
         })?;
-        lua.load("local log = ... for i = 1, 3 do log('line ' .. i) end").call::<()>(f)
+        lua.load("local log = ... for i = 1, 3 do log('line ' .. i) end")
+            .call::<()>(f)
     })?;
     println!("log: {log:?}");
 
     // Errors of Rust pass through Lua code and come out as they were.
-    lua.register("parse", |_, s: String| s.parse::<u16>().into_lua_err().context("reading a price"))?;
-    let e = lua.load("local ok, e = pcall(parse, 'cheap') error(e)").exec().unwrap_err();
+    lua.register("parse", |_, s: String| {
+        s.parse::<u16>().into_lua_err().context("reading a price")
+    })?;
+    let e = lua
+        .load("local ok, e = pcall(parse, 'cheap') error(e)")
+        .exec()
+        .unwrap_err();
     println!("error: {e}");
     assert!(e.downcast_ref::<std::num::ParseIntError>().is_some());
 
@@ -142,7 +150,10 @@ fn main() -> Result<()> {
     println!("error: {e}\n{}", e.traceback().unwrap_or(""));
     let e = lua.load("while true do end").exec().unwrap_err();
     println!("error: {e}");
-    let e = lua.load("local s = 'x' while true do s = s .. s end").exec().unwrap_err();
+    let e = lua
+        .load("local s = 'x' while true do s = s .. s end")
+        .exec()
+        .unwrap_err();
     println!("error: {e}");
     assert_eq!(e.kind(), ErrorKind::Memory);
     println!("still here: {}", globals.get::<String>("_VERSION")?);

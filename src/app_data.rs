@@ -105,7 +105,12 @@ impl Lua {
     }
     /// Takes the host's value of this type out. `None` also if it is borrowed; it is gone from the state then, too.
     pub fn remove_app_data<T: 'static>(&self) -> Option<T> {
-        let cell = self.state.app_data.0.borrow_mut().remove(&TypeId::of::<T>())?;
+        let cell = self
+            .state
+            .app_data
+            .0
+            .borrow_mut()
+            .remove(&TypeId::of::<T>())?;
         Rc::into_inner(cell.downcast::<RefCell<T>>().ok()?).map(RefCell::into_inner)
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use traceorus_base::Value as Raw;
+use traceorus_gc::HostAlloc;
 use traceorus_trace::{Config, Outputs};
 use traceorus_vm::ctx::Ctx;
 
@@ -157,7 +158,7 @@ impl Builder {
         };
         let outputs = Outputs::open(&config).unwrap_or_default();
         // SAFETY: the system's allocator.
-        let l = unsafe { engine::new_state(None, &config, outputs) };
+        let l = unsafe { engine::new_state(HostAlloc::System, None, &config, outputs) };
         // SAFETY: the state is fresh; no code of it runs.
         let cx = unsafe { Ctx::new(l) };
         let g = cx.g();

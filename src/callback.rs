@@ -101,7 +101,9 @@ unsafe extern "C" fn entry<B: Body>(l: *mut RawThread) -> i64 {
     // replaces upvalues of native functions.)
     unsafe {
         run(l, |lua, args| {
-            let body = cell::known::<B>(args.cx.upvalue(1)).borrow().map_err(ended)?;
+            let body = cell::known::<B>(args.cx.upvalue(1))
+                .borrow()
+                .map_err(ended)?;
             body.get().run(lua, args)
         })
     }
@@ -110,7 +112,11 @@ unsafe extern "C" fn entry<B: Body>(l: *mut RawThread) -> i64 {
 /// Entry point of functions whose body has no content.
 unsafe extern "C" fn entry_empty<B: Body>(l: *mut RawThread) -> i64 {
     // SAFETY: [NATIVE-FRAME] `native` was given a value of this type, which takes no memory, and has not dropped it.
-    unsafe { run(l, |lua, args| NonNull::<B>::dangling().as_ref().run(lua, args)) }
+    unsafe {
+        run(l, |lua, args| {
+            NonNull::<B>::dangling().as_ref().run(lua, args)
+        })
+    }
 }
 
 #[cold]

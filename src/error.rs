@@ -282,7 +282,10 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.cause.as_deref().map(|c| c as &(dyn StdError + 'static))
+        self.0
+            .cause
+            .as_deref()
+            .map(|c| c as &(dyn StdError + 'static))
     }
 }
 

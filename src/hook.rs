@@ -214,7 +214,10 @@ impl Lua {
     /// has called it.
     pub fn inspect_stack(&self, level: usize) -> Option<Debug> {
         let level = i32::try_from(level).ok()?;
-        self.state.enter(|cx| Ok(inspect(cx, level, None))).ok().flatten()
+        self.state
+            .enter(|cx| Ok(inspect(cx, level, None)))
+            .ok()
+            .flatten()
     }
     /// Stack traceback of the running thread, below a message if there is one, from a level on.
     pub fn traceback(&self, message: Option<&str>, level: usize) -> Result<String> {
@@ -245,7 +248,10 @@ impl Lua {
     /// assert_eq!(*seen.borrow(), "disk full\n");
     /// # Ok::<(), traceorus::Error>(())
     /// ```
-    pub fn set_warning_function(&self, f: impl Fn(&Lua, &str, bool) -> Result<()> + 'static) -> Result<()> {
+    pub fn set_warning_function(
+        &self,
+        f: impl Fn(&Lua, &str, bool) -> Result<()> + 'static,
+    ) -> Result<()> {
         let warn = move |lua: &Lua, (text, more): (crate::Bytes, bool)| {
             f(lua, &String::from_utf8_lossy(&text.0), more)
         };

@@ -10,8 +10,8 @@ use crate::convert::{Slot, Stack};
 use crate::limits::InterruptHandle;
 use crate::state::{Ref, State};
 use crate::{
-    Builder, FromLua, FromLuaMulti, Function, IntoLua, IntoLuaMulti, LuaString, MultiValue, Result, Table,
-    Value,
+    Builder, FromLua, FromLuaMulti, Function, IntoLua, IntoLuaMulti, LuaString, MultiValue, Result,
+    Table, Value,
 };
 
 /// A Lua state.
@@ -146,15 +146,22 @@ impl Lua {
         Ok(t)
     }
     /// A table with these elements, from index 1.
-    pub fn create_sequence_from<T: IntoLua>(&self, elements: impl IntoIterator<Item = T>) -> Result<Table> {
+    pub fn create_sequence_from<T: IntoLua>(
+        &self,
+        elements: impl IntoIterator<Item = T>,
+    ) -> Result<Table> {
         let elements = elements.into_iter();
         let t = self.create_table_with_capacity(elements.size_hint().0.min(1 << 16), 0)?;
         self.state.enter(|cx| {
             let top = cx.top();
             for (i, v) in elements.enumerate() {
                 v.push_into_lua(self, Stack(cx))?;
-                cx.raw_set(t.0.raw(cx).as_ptr(), Raw::int(i as i64 + 1), cx.arg(top + 1))
-                    .map_err(|_| self.state.caught(cx))?;
+                cx.raw_set(
+                    t.0.raw(cx).as_ptr(),
+                    Raw::int(i as i64 + 1),
+                    cx.arg(top + 1),
+                )
+                .map_err(|_| self.state.caught(cx))?;
                 cx.set_top(top);
             }
             Ok(())
@@ -258,7 +265,10 @@ impl Lua {
     /// assert_eq!(lua.load("require('answer')").eval::<i64>()?, 42);
     /// # Ok::<(), traceorus::Error>(())
     /// ```
-    pub fn add_searcher(&self, f: impl Fn(&Lua, String) -> Result<Option<Function>> + 'static) -> Result<()> {
+    pub fn add_searcher(
+        &self,
+        f: impl Fn(&Lua, String) -> Result<Option<Function>> + 'static,
+    ) -> Result<()> {
         let package: Table = self.registry_table("_LOADED")?.raw_get("package")?;
         let searchers: Table = package.raw_get("searchers")?;
         let searcher = self.create_function(move |lua, name: String| {

@@ -140,7 +140,10 @@ impl<'scope, 'env: 'scope> Scope<'scope, 'env> {
         self.userdata::<T, ScopedRef, &'env T>(value)
     }
     /// A userdata that is a mutable reference to a value.
-    pub fn create_userdata_ref_mut<T: UserData>(&'scope self, value: &'env mut T) -> Result<AnyUserData> {
+    pub fn create_userdata_ref_mut<T: UserData>(
+        &'scope self,
+        value: &'env mut T,
+    ) -> Result<AnyUserData> {
         self.userdata::<T, ScopedMut, &'env mut T>(value)
     }
 }

@@ -29,7 +29,8 @@ use crate::error::{Released, Thrown};
 use crate::limits::Watch;
 use crate::userdata::{cell, registry};
 use crate::{
-    AnyUserData, Error, ErrorKind, Function, LightUserData, Lua, LuaString, Result, Table, Thread, Value, engine,
+    AnyUserData, Error, ErrorKind, Function, LightUserData, Lua, LuaString, Result, Table, Thread,
+    Value, engine,
 };
 
 pub(crate) type RawThread = objects::Thread;
@@ -268,7 +269,10 @@ impl State {
         unsafe { (*self.l.get()).global }
     }
     /// The state proper, if it is open.
-    #[allow(clippy::mut_from_ref, reason = "as in Ctx: borrows end before any call")]
+    #[allow(
+        clippy::mut_from_ref,
+        reason = "as in Ctx: borrows end before any call"
+    )]
     pub(crate) fn global(&self) -> Option<&mut Global> {
         // SAFETY: the state lives while `l` is not null.
         self.is_open().then(|| unsafe { Global::of(self.g()) })
@@ -315,7 +319,11 @@ impl State {
 
     /// Releases what errors have let go of.
     pub(crate) fn take_back(&self) {
-        let mut slots = self.released.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = self
+            .released
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(g) = self.global() {
             for n in slots.drain(..) {
                 g.refs.remove(n);
@@ -455,7 +463,9 @@ impl State {
     /// Raises the error in the running native function.
     #[cold]
     pub(crate) fn raise(self: &Rc<Self>, cx: Ctx, e: Error) -> i64 {
-        let ours = e.thrown().is_some_and(|t| Arc::ptr_eq(&t.to, &self.released));
+        let ours = e
+            .thrown()
+            .is_some_and(|t| Arc::ptr_eq(&t.to, &self.released));
         if e.kind() == ErrorKind::Memory && !e.is_object() {
             // SAFETY: [NATIVE-FRAME]
             unsafe { throw::out_of_memory(cx.l) };
@@ -597,11 +607,13 @@ pub(crate) fn position_of(cx: Ctx) -> Option<(String, u32)> {
 unsafe fn position_in_thread(l: *mut RawThread) -> Option<(String, u32)> {
     // SAFETY: as promised.
     unsafe {
-        debuginfo::frames(l).find(|f| !f.pc.is_null()).and_then(|f| {
-            let line = u32::try_from(debuginfo::current_line(&f)).ok()?;
-            let info = debuginfo::func_info(f.function());
-            Some((String::from_utf8_lossy(&info.short_src).into_owned(), line))
-        })
+        debuginfo::frames(l)
+            .find(|f| !f.pc.is_null())
+            .and_then(|f| {
+                let line = u32::try_from(debuginfo::current_line(&f)).ok()?;
+                let info = debuginfo::func_info(f.function());
+                Some((String::from_utf8_lossy(&info.short_src).into_owned(), line))
+            })
     }
 }
 

@@ -92,8 +92,8 @@ impl LuaString {
     /// The bytes. Empty once the state is closed.
     pub fn as_bytes(&self) -> BorrowedBytes<'_> {
         match self.0.peek() {
-            // SAFETY: [GC-LIVE] the handle, which is borrowed, keeps the string, and the guard the state.
             Some(v) => BorrowedBytes {
+                // SAFETY: [GC-LIVE] the handle, which is borrowed, keeps the string, and the guard the state.
                 bytes: unsafe { traceorus_vm::string::str_bytes(v.as_ptr()) },
                 _lua: Some(self.0.lua().clone()),
             },

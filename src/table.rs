@@ -59,7 +59,13 @@ impl State {
         })
     }
     /// Sets the object's value for the key.
-    pub(crate) fn set(&self, lua: &Lua, r: &Ref, key: impl IntoLua, value: impl IntoLua) -> Result<()> {
+    pub(crate) fn set(
+        &self,
+        lua: &Lua,
+        r: &Ref,
+        key: impl IntoLua,
+        value: impl IntoLua,
+    ) -> Result<()> {
         self.enter(|cx| {
             key.push_into_lua(lua, Stack(cx))?;
             value.push_into_lua(lua, Stack(cx))?;
@@ -84,7 +90,8 @@ impl State {
             let f = self.index(cx, r.raw(cx), cx.arg(at + 1))?;
             cx.set(at, f);
             cx.set_top(at);
-            if !matches!(f.tag, Tag::FUNCTION | Tag::LIGHTCFN) && cx.metafield(f, "__call").is_nil() {
+            if !matches!(f.tag, Tag::FUNCTION | Tag::LIGHTCFN) && cx.metafield(f, "__call").is_nil()
+            {
                 return Err(Error::runtime(format!(
                     "attempt to call a {} value (member '{name}')",
                     f.tag.type_name()
@@ -140,7 +147,6 @@ impl Table {
         Ok(!self.get::<Value>(key)?.is_nil())
     }
     /// `#t`, metamethods included.
-    #[expect(clippy::len_without_is_empty, reason = "`is_empty` is about all keys")]
     pub fn len(&self) -> Result<i64> {
         self.with(|lua, cx, t| {
             let n = lua.state.operate(cx, Op::Len, &[t])?;
@@ -276,7 +282,10 @@ impl Table {
         }
     }
     /// Calls `f` with each entry, as [`Table::pairs`] gives them.
-    pub fn for_each<K: FromLua, V: FromLua>(&self, mut f: impl FnMut(K, V) -> Result<()>) -> Result<()> {
+    pub fn for_each<K: FromLua, V: FromLua>(
+        &self,
+        mut f: impl FnMut(K, V) -> Result<()>,
+    ) -> Result<()> {
         self.pairs().try_for_each(|pair| {
             let (k, v) = pair?;
             f(k, v)
@@ -319,7 +328,8 @@ impl<K: FromLua, V: FromLua> Iterator for TablePairs<'_, K, V> {
             let key = self.key.as_ref().map_or(Raw::NIL, |k| k.raw(cx));
             // SAFETY: [GC-LIVE] the table has a reference, so has the key.
             let next = unsafe { table::table_next(t.as_ptr(), key, self.hint) };
-            let Some((k, v, hint)) = next.map_err(|_| Error::runtime("invalid key to 'next'"))? else {
+            let Some((k, v, hint)) = next.map_err(|_| Error::runtime("invalid key to 'next'"))?
+            else {
                 return Ok(None);
             };
             self.hint = hint;

@@ -52,20 +52,28 @@ impl Lua {
     }
     /// The running coroutine; outside of coroutines, the main thread.
     pub fn current_thread(&self) -> Result<Thread> {
-        self.state
-            .enter(|cx| Ok(Thread(Ref::new(&self.state, cx, Raw::ptr(cx.l, Tag::THREAD)))))
+        self.state.enter(|cx| {
+            Ok(Thread(Ref::new(
+                &self.state,
+                cx,
+                Raw::ptr(cx.l, Tag::THREAD),
+            )))
+        })
     }
 }
 
 impl Thread {
     fn raw_status(&self) -> Option<u32> {
         // SAFETY: [GC-LIVE] the thread has a reference.
-        self.0.peek().map(|t| unsafe { (*t.as_ptr::<objects::Thread>()).status })
+        self.0
+            .peek()
+            .map(|t| unsafe { (*t.as_ptr::<objects::Thread>()).status })
     }
     /// Its status. Finished once the state is closed.
     pub fn status(&self) -> ThreadStatus {
         match self.raw_status() {
-            Some(thread_status::FRESH | thread_status::SUSPENDED) => ThreadStatus::Resumable,
+            Some(thread_status::FRESH) => ThreadStatus::Resumable,
+            Some(s) if traceorus_vm::coroutine::is_suspended(s) => ThreadStatus::Resumable,
             Some(thread_status::RUNNING) => ThreadStatus::Running,
             Some(thread_status::NORMAL) => ThreadStatus::Normal,
             Some(thread_status::ERROR) => ThreadStatus::Error,
@@ -90,7 +98,10 @@ impl Thread {
                     ));
                 }
                 _ => {
-                    return Err(Error::new(ErrorKind::Coroutine, "cannot resume dead coroutine"));
+                    return Err(Error::new(
+                        ErrorKind::Coroutine,
+                        "cannot resume dead coroutine",
+                    ));
                 }
             }
             lua.state.begin_call(cx);

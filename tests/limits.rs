@@ -265,9 +265,7 @@ fn time_limit() {
         "table.sort({1, 2, 3}, function() local function f() return f() end return f() end)",
     ];
     for s in snippets {
-        let lua = Lua::builder()
-            .time_limit(Duration::from_millis(30))
-            .build();
+        let lua = Lua::builder().time_limit(Duration::from_millis(30)).build();
         let start = Instant::now();
         let e = lua.eval::<Value>(s).expect_err(s);
         assert!(e.message().ends_with("time limit exceeded"), "{s}: {e}");
@@ -962,7 +960,9 @@ fn truncated_chunks() {
                 d.len()
             );
         }
-        let (_, m): (String, String) = f.call((Bytes(d[..d.len() - 1].to_vec()), false)).expect("a message");
+        let (_, m): (String, String) = f
+            .call((Bytes(d[..d.len() - 1].to_vec()), false))
+            .expect("a message");
         assert!(m.contains("truncated"), "{m}");
     }
     lua.set_time_limit(None);

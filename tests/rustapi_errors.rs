@@ -9,8 +9,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use traceorus::{
-    DebugEvent, Error, ErrorContext, ErrorKind, ExternalError, ExternalResult, Function, HookTriggers, Lua,
-    MultiValue, Result, Table, Value,
+    DebugEvent, Error, ErrorContext, ErrorKind, ExternalError, ExternalResult, Function,
+    HookTriggers, Lua, MultiValue, Result, Table, Value,
 };
 
 #[derive(Debug)]
@@ -27,17 +27,34 @@ impl StdError for Refused {}
 #[test]
 fn lua_errors() -> Result<()> {
     let lua = Lua::new();
-    let e = lua.load("local function f() error('deep') end\nf()").set_name("=s").exec().expect_err("raises");
-    assert_eq!((e.kind(), e.message(), e.position()), (ErrorKind::Runtime, "s:1: deep", Some(("s", 1))));
+    let e = lua
+        .load("local function f() error('deep') end\nf()")
+        .set_name("=s")
+        .exec()
+        .expect_err("raises");
+    assert_eq!(
+        (e.kind(), e.message(), e.position()),
+        (ErrorKind::Runtime, "s:1: deep", Some(("s", 1)))
+    );
     let trace = e.traceback().expect("a traceback");
-    assert!(trace.starts_with("stack traceback:\n\t[C]: in function 'error'") && trace.contains("s:2: in main chunk"), "{trace}");
-    let e = lua.load("error(setmetatable({}, {__tostring = function() return 'obj' end}))").exec().expect_err("raises");
+    assert!(
+        trace.starts_with("stack traceback:\n\t[C]: in function 'error'")
+            && trace.contains("s:2: in main chunk"),
+        "{trace}"
+    );
+    let e = lua
+        .load("error(setmetatable({}, {__tostring = function() return 'obj' end}))")
+        .exec()
+        .expect_err("raises");
     assert_eq!(e.message(), "obj");
     for (code, wanted) in [
         ("error({})", "(error object is a table value)"),
         ("error()", "(error object is a nil value)"),
         ("error(5)", "5"),
-        ("error(setmetatable({}, {__tostring = function() error('no') end}))", "(error object whose __tostring fails)"),
+        (
+            "error(setmetatable({}, {__tostring = function() error('no') end}))",
+            "(error object whose __tostring fails)",
+        ),
     ] {
         assert_eq!(lua.load(code).exec().expect_err(code).message(), wanted);
     }
@@ -45,14 +62,23 @@ fn lua_errors() -> Result<()> {
     let e = lua.load("error(shared)").exec().expect_err("raises");
     assert_eq!(e.value(&lua), Some(Value::Table(t)));
     // errors can be sent, and outlive the state
-    let r = std::thread::spawn(move || e.message().to_owned()).join().expect("no panic");
+    let r = std::thread::spawn(move || e.message().to_owned())
+        .join()
+        .expect("no panic");
     assert_eq!(r, "(error object is a table value)");
     let e = lua.load("error('late')").exec().expect_err("raises");
     let copy = e.clone();
     let other = Lua::new();
     // in another state, only the text
     other.register("raise", move |_, ()| -> Result<()> { Err(copy.clone()) })?;
-    assert!(other.load("raise()").exec().expect_err("raises").message().ends_with("late"));
+    assert!(
+        other
+            .load("raise()")
+            .exec()
+            .expect_err("raises")
+            .message()
+            .ends_with("late")
+    );
     drop(lua);
     assert!(e.message().ends_with("late"));
     assert!(format!("{e:?}").contains("stack traceback"));
@@ -62,27 +88,65 @@ fn lua_errors() -> Result<()> {
 #[test]
 fn rust_errors() -> Result<()> {
     let lua = Lua::new();
-    lua.register("fail", |_, code: u32| -> Result<()> { Err(Refused { code }.into_lua_err()) })?;
+    lua.register("fail", |_, code: u32| -> Result<()> {
+        Err(Refused { code }.into_lua_err())
+    })?;
     lua.register("id", |_, v: MultiValue| Ok(v))?;
     let check = |e: &Error, code| {
         assert_eq!(e.kind(), ErrorKind::External);
         assert_eq!(e.downcast_ref::<Refused>().expect("the cause").code, code);
         assert!(e.source().expect("a source").is::<Refused>());
         assert_eq!(e.message(), format!("refused with {code}"));
-        assert!(e.traceback().expect("one").contains("in function 'fail'"), "{e:?}");
+        assert!(
+            e.traceback().expect("one").contains("in function 'fail'"),
+            "{e:?}"
+        );
     };
-    let e = lua.load("\n\nfail(1)").set_name("=s").exec().expect_err("raises");
+    let e = lua
+        .load("\n\nfail(1)")
+        .set_name("=s")
+        .exec()
+        .expect_err("raises");
     check(&e, 1);
     assert_eq!(e.position(), Some(("s", 3)));
     // through pcall, error, coroutines, Rust functions
-    check(&lua.load("local ok, e = pcall(fail, 2) error(e)").exec().map_err(|e| { assert!(e.traceback().is_some()); e }).expect_err("raises").clone().trace("in function 'fail'"), 2);
-    check(&lua.load("coroutine.wrap(function() fail(3) end)()").exec().expect_err("raises").trace("in function 'fail'"), 3);
+    check(
+        &lua.load("local ok, e = pcall(fail, 2) error(e)")
+            .exec()
+            .map_err(|e| {
+                assert!(e.traceback().is_some());
+                e
+            })
+            .expect_err("raises")
+            .clone()
+            .trace("in function 'fail'"),
+        2,
+    );
+    check(
+        &lua.load("coroutine.wrap(function() fail(3) end)()")
+            .exec()
+            .expect_err("raises")
+            .trace("in function 'fail'"),
+        3,
+    );
     // as a value
-    let (e, text): (Value, String) = lua.load("local ok, e = pcall(fail, 4) return e, tostring(e)").set_name("=s").eval()?;
-    assert_eq!(e.as_error().expect("an error").downcast_ref::<Refused>().expect("the cause").code, 4);
+    let (e, text): (Value, String) = lua
+        .load("local ok, e = pcall(fail, 4) return e, tostring(e)")
+        .set_name("=s")
+        .eval()?;
+    assert_eq!(
+        e.as_error()
+            .expect("an error")
+            .downcast_ref::<Refused>()
+            .expect("the cause")
+            .code,
+        4
+    );
     assert_eq!(text, "s:1: refused with 4");
     assert_eq!(lua.load("local function g() return (fail(5)) end local ok, e = pcall(g) return tostring(e), type(e)").set_name("=s").call::<(String, String)>(())?, ("s:1: refused with 5".into(), "userdata".into()));
-    let back: Value = lua.load("local ok, e = pcall(fail, 6) return id(e)").eval()?;
+    let back: Value = lua
+        .load("local ok, e = pcall(fail, 6) return id(e)")
+        .eval()?;
     assert!(back.as_error().is_some());
     let e: Error = lua.load("select(2, pcall(fail, 7))").eval()?;
     assert_eq!(e.downcast_ref::<Refused>().expect("the cause").code, 7);
@@ -90,11 +154,19 @@ fn rust_errors() -> Result<()> {
     assert_eq!(e.message(), "just text");
     // an error that is a value of its own
     let f: Function = lua.load("function(e) error(e) end").eval()?;
-    let e = f.call::<()>(Refused { code: 8 }.into_lua_err()).expect_err("raises");
+    let e = f
+        .call::<()>(Refused { code: 8 }.into_lua_err())
+        .expect_err("raises");
     assert_eq!(e.downcast_ref::<Refused>().expect("the cause").code, 8);
     assert!(e.value(&lua).expect("an object").as_error().is_some());
     // wrapping twice is once
-    assert_eq!(Error::external(Refused { code: 9 }.into_lua_err()).downcast_ref::<Refused>().expect("the cause").code, 9);
+    assert_eq!(
+        Error::external(Refused { code: 9 }.into_lua_err())
+            .downcast_ref::<Refused>()
+            .expect("the cause")
+            .code,
+        9
+    );
     assert!(Error::runtime("x").downcast_ref::<Refused>().is_none());
     Ok(())
 }
@@ -112,15 +184,36 @@ impl Trace for Error {
 #[test]
 fn contexts() -> Result<()> {
     let lua = Lua::new();
-    lua.register("read", |_, s: String| s.parse::<i32>().into_lua_err().context("reading a number").with_context(|_| format!("in '{s}'")))?;
-    let e = lua.load("read('x')").exec().context("running").expect_err("raises");
-    assert_eq!(e.message(), "running: in 'x': reading a number: invalid digit found in string");
-    assert_eq!(e.contexts().collect::<Vec<_>>(), ["reading a number", "in 'x'", "running"]);
+    lua.register("read", |_, s: String| {
+        s.parse::<i32>()
+            .into_lua_err()
+            .context("reading a number")
+            .with_context(|_| format!("in '{s}'"))
+    })?;
+    let e = lua
+        .load("read('x')")
+        .exec()
+        .context("running")
+        .expect_err("raises");
+    assert_eq!(
+        e.message(),
+        "running: in 'x': reading a number: invalid digit found in string"
+    );
+    assert_eq!(
+        e.contexts().collect::<Vec<_>>(),
+        ["reading a number", "in 'x'", "running"]
+    );
     assert!(e.downcast_ref::<std::num::ParseIntError>().is_some());
     // context put on a Lua error on its way
     lua.register("call", |_, f: Function| f.call::<()>(()).context("called"))?;
-    let e = lua.load("call(function() error('inner', 0) end)").exec().expect_err("raises");
-    assert_eq!((e.message(), e.kind()), ("called: inner", ErrorKind::Runtime));
+    let e = lua
+        .load("call(function() error('inner', 0) end)")
+        .exec()
+        .expect_err("raises");
+    assert_eq!(
+        (e.message(), e.kind()),
+        ("called: inner", ErrorKind::Runtime)
+    );
     Ok(())
 }
 
@@ -160,12 +253,22 @@ fn panics() -> Result<()> {
         assert_eq!(p.downcast_ref::<&str>(), Some(&"bang"), "{code}");
         assert_eq!(lua.globals().get::<i64>("caught")?, 0, "{code}");
         // usable, and nothing is left over
-        assert_eq!(lua.load("pcall(error, 1)").eval::<(bool, i64)>()?, (false, 1), "{code}");
-        assert_eq!(lua.load("local s = 0 for i = 1, 10 do s = s + i end return s").eval::<i64>()?, 55);
+        assert_eq!(
+            lua.load("pcall(error, 1)").eval::<(bool, i64)>()?,
+            (false, 1),
+            "{code}"
+        );
+        assert_eq!(
+            lua.load("local s = 0 for i = 1, 10 do s = s + i end return s")
+                .eval::<i64>()?,
+            55
+        );
     }
     assert_eq!(closed.get(), 3);
     // where Rust code calls Lua inside a callback, it may catch the panic itself
-    lua.register("catching", |_, f: Function| Ok(catch_unwind(AssertUnwindSafe(|| f.call::<()>(()))).is_err()))?;
+    lua.register("catching", |_, f: Function| {
+        Ok(catch_unwind(AssertUnwindSafe(|| f.call::<()>(()))).is_err())
+    })?;
     assert!(lua.load("catching(boom)").eval::<bool>()?);
     // in conversions
     struct Bad;
@@ -179,7 +282,10 @@ fn panics() -> Result<()> {
         catch_unwind(AssertUnwindSafe(|| lua.load("pcall(bad)").exec())),
         catch_unwind(AssertUnwindSafe(|| lua.globals().set("x", Bad))),
     ] {
-        assert_eq!(r.expect_err("panics").downcast_ref::<&str>(), Some(&"converting"));
+        assert_eq!(
+            r.expect_err("panics").downcast_ref::<&str>(),
+            Some(&"converting")
+        );
     }
     Ok(())
 }
@@ -195,7 +301,10 @@ fn panics_in_destructors() -> Result<()> {
     let lua = Lua::new();
     drop(lua.create_any_userdata(Bomb)?);
     // it comes up where Rust code has called Lua
-    let p = catch_unwind(AssertUnwindSafe(|| lua.load("collectgarbage() collectgarbage()").exec())).expect_err("panics");
+    let p = catch_unwind(AssertUnwindSafe(|| {
+        lua.load("collectgarbage() collectgarbage()").exec()
+    }))
+    .expect_err("panics");
     assert_eq!(p.downcast_ref::<&str>(), Some(&"dropped"));
     assert_eq!(lua.load("1").eval::<i64>()?, 1);
     let kept = lua.create_any_userdata(Bomb)?;
@@ -235,40 +344,62 @@ fn hooks() -> Result<()> {
     let log = Rc::new(RefCell::new(Vec::new()));
     let l = log.clone();
     lua.set_hook(HookTriggers::new().every_line(), move |_, d| {
-        l.borrow_mut().push((d.event, d.current_line, d.short_src.clone()));
+        l.borrow_mut()
+            .push((d.event, d.current_line, d.short_src.clone()));
         Ok(())
     })?;
-    lua.load("local a = 1\nlocal b = 2\n\nreturn a").set_name("=h").exec()?;
+    lua.load("local a = 1\nlocal b = 2\n\nreturn a")
+        .set_name("=h")
+        .exec()?;
     lua.remove_hook()?;
     let lines: Vec<_> = log.borrow().iter().map(|e| e.1).collect();
     assert_eq!(lines, [Some(1), Some(2), Some(4)]);
-    assert!(log.borrow().iter().all(|e| e.0 == Some(DebugEvent::Line) && e.2 == "h"));
+    assert!(
+        log.borrow()
+            .iter()
+            .all(|e| e.0 == Some(DebugEvent::Line) && e.2 == "h")
+    );
     // names, calls and returns; the hook calls Lua
     let l = Rc::new(RefCell::new(Vec::new()));
     let log = l.clone();
     lua.load("seen = 0").exec()?;
-    lua.set_hook(HookTriggers::new().on_calls().on_returns(), move |lua, d| {
-        lua.load("seen = seen + 1").exec()?;
-        l.borrow_mut().push((d.event.expect("one"), d.name.clone(), d.what));
-        Ok(())
-    })?;
-    lua.load("local function f() return 1 end local function g() return f() end g()").exec()?;
+    lua.set_hook(
+        HookTriggers::new().on_calls().on_returns(),
+        move |lua, d| {
+            lua.load("seen = seen + 1").exec()?;
+            l.borrow_mut()
+                .push((d.event.expect("one"), d.name.clone(), d.what));
+            Ok(())
+        },
+    )?;
+    lua.load("local function f() return 1 end local function g() return f() end g()")
+        .exec()?;
     lua.remove_hook()?;
     let log = log.borrow();
-    let of_f: Vec<_> = log.iter().filter(|e| e.1.as_deref() == Some("g") || e.0 == DebugEvent::TailCall).map(|e| e.0).collect();
+    let of_f: Vec<_> = log
+        .iter()
+        .filter(|e| e.1.as_deref() == Some("g") || e.0 == DebugEvent::TailCall)
+        .map(|e| e.0)
+        .collect();
     assert_eq!(of_f, [DebugEvent::Call, DebugEvent::TailCall], "{log:?}");
     assert_eq!(lua.load("seen").eval::<usize>()?, log.len());
     // counts, errors from hooks, in coroutines that are made under it
     let n = Rc::new(Cell::new(0));
     let count = n.clone();
-    lua.set_hook(HookTriggers::new().every_nth_instruction(100), move |_, _| {
-        count.set(count.get() + 1);
-        if count.get() >= 20 {
-            return Err(Refused { code: count.get() }.into_lua_err());
-        }
-        Ok(())
-    })?;
-    let e = lua.load("coroutine.wrap(function() while true do end end)()").exec().expect_err("the hook");
+    lua.set_hook(
+        HookTriggers::new().every_nth_instruction(100),
+        move |_, _| {
+            count.set(count.get() + 1);
+            if count.get() >= 20 {
+                return Err(Refused { code: count.get() }.into_lua_err());
+            }
+            Ok(())
+        },
+    )?;
+    let e = lua
+        .load("coroutine.wrap(function() while true do end end)()")
+        .exec()
+        .expect_err("the hook");
     assert!(e.downcast_ref::<Refused>().is_some(), "{e:?}");
     lua.remove_hook()?;
     let before = n.get();
@@ -276,7 +407,10 @@ fn hooks() -> Result<()> {
     assert_eq!(n.get(), before);
     // a panic
     lua.set_hook(HookTriggers::new().every_line(), |_, _| panic!("hooked"))?;
-    let p = catch_unwind(AssertUnwindSafe(|| lua.load("pcall(function()\nend)").exec())).expect_err("panics");
+    let p = catch_unwind(AssertUnwindSafe(|| {
+        lua.load("pcall(function()\nend)").exec()
+    }))
+    .expect_err("panics");
     assert_eq!(p.downcast_ref::<&str>(), Some(&"hooked"));
     lua.remove_hook()?;
     assert_eq!(lua.load("1").eval::<i64>()?, 1);
@@ -287,17 +421,33 @@ fn hooks() -> Result<()> {
 fn inspection() -> Result<()> {
     let lua = Lua::new();
     lua.register("where", |lua, ()| {
-        let (here, caller) = (lua.inspect_stack(0).expect("this"), lua.inspect_stack(1).expect("the caller"));
+        let (here, caller) = (
+            lua.inspect_stack(0).expect("this"),
+            lua.inspect_stack(1).expect("the caller"),
+        );
         assert!(lua.inspect_stack(50).is_none());
-        Ok((here.what, here.name, caller.current_line, caller.name, caller.what))
+        Ok((
+            here.what,
+            here.name,
+            caller.current_line,
+            caller.name,
+            caller.what,
+        ))
     })?;
     assert_eq!(
         lua.load("local function f()\nreturn (function(...) return ... end)(where()) end local a, b, c, d, e = f() return a, b, c, d, e").eval::<(String, String, usize, String, String)>()?,
         ("C".into(), "where".into(), 2, "f".into(), "Lua".into())
     );
     lua.register("trace", |lua, ()| lua.traceback(Some("msg"), 0))?;
-    let t: String = lua.load("local t = trace() return t").set_name("=s").call(())?;
-    assert_eq!(t, "msg\nstack traceback:\n\t[C]: in function 'trace'\n\ts:1: in main chunk\n\t[C]: in ?".replace("\n\t[C]: in ?", ""));
+    let t: String = lua
+        .load("local t = trace() return t")
+        .set_name("=s")
+        .call(())?;
+    assert_eq!(
+        t,
+        "msg\nstack traceback:\n\t[C]: in function 'trace'\n\ts:1: in main chunk\n\t[C]: in ?"
+            .replace("\n\t[C]: in ?", "")
+    );
     Ok(())
 }
 
@@ -323,7 +473,8 @@ fn warnings() -> Result<()> {
     assert_eq!(seen.borrow().len(), 9);
     // a panic comes up where Rust code has called Lua
     lua.set_warning_function(|_, _, _| panic!("warned"))?;
-    let p = catch_unwind(AssertUnwindSafe(|| lua.load("pcall(warn, 'x')").exec())).expect_err("panics");
+    let p =
+        catch_unwind(AssertUnwindSafe(|| lua.load("pcall(warn, 'x')").exec())).expect_err("panics");
     assert_eq!(p.downcast_ref::<&str>(), Some(&"warned"));
     Ok(())
 }
@@ -332,9 +483,15 @@ fn warnings() -> Result<()> {
 fn deep_recursion() -> Result<()> {
     let lua = Lua::new();
     lua.register("call", |_, f: Function| f.call::<Value>(()))?;
-    let e = lua.load("local function f() return call(f) end f()").exec().expect_err("too deep");
+    let e = lua
+        .load("local function f() return call(f) end f()")
+        .exec()
+        .expect_err("too deep");
     assert!(e.message().contains("C stack overflow"), "{e}");
-    let e = lua.load("local function f() return f() + 1 end f()").exec().expect_err("too deep");
+    let e = lua
+        .load("local function f() return f() + 1 end f()")
+        .exec()
+        .expect_err("too deep");
     assert!(e.message().contains("stack overflow"), "{e}");
     assert_eq!(lua.load("1").eval::<i64>()?, 1);
     Ok(())

@@ -40,7 +40,10 @@ impl<T: FromLua, const N: usize> FromLua for [T; N] {
     fn from_lua(v: Value, lua: &Lua) -> Result<[T; N]> {
         let all: Vec<T> = elements(v, lua)?;
         <[T; N]>::try_from(all).map_err(|v| {
-            Error::unsuitable(format!("sequence of {N} elements expected, got {}", v.len()))
+            Error::unsuitable(format!(
+                "sequence of {N} elements expected, got {}",
+                v.len()
+            ))
         })
     }
 }
@@ -65,7 +68,8 @@ impl<T: IntoLua> IntoLua for Box<[T]> {
 }
 impl<T: IntoLua + Clone> IntoLua for &[T] {
     fn into_lua(self, lua: &Lua) -> Result<Value> {
-        lua.create_sequence_from(self.iter().cloned()).map(Value::Table)
+        lua.create_sequence_from(self.iter().cloned())
+            .map(Value::Table)
     }
 }
 impl<T: IntoLua + Clone, const N: usize> IntoLua for &[T; N] {
@@ -136,11 +140,13 @@ impl<K: FromLua + Ord> FromLua for BTreeSet<K> {
 }
 impl<K: IntoLua, S> IntoLua for HashSet<K, S> {
     fn into_lua(self, lua: &Lua) -> Result<Value> {
-        lua.create_table_from(self.into_iter().map(|k| (k, true))).map(Value::Table)
+        lua.create_table_from(self.into_iter().map(|k| (k, true)))
+            .map(Value::Table)
     }
 }
 impl<K: IntoLua> IntoLua for BTreeSet<K> {
     fn into_lua(self, lua: &Lua) -> Result<Value> {
-        lua.create_table_from(self.into_iter().map(|k| (k, true))).map(Value::Table)
+        lua.create_table_from(self.into_iter().map(|k| (k, true)))
+            .map(Value::Table)
     }
 }

@@ -309,4 +309,3 @@ tuples! {
     (A, B, C, D, E, F, G, H, I, J; K)
     (A, B, C, D, E, F, G, H, I, J, K; L)
 }
-

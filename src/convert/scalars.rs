@@ -152,7 +152,9 @@ macro_rules! integers {
         }
     )* };
 }
-integers!(i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize);
+integers!(
+    i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize
+);
 
 macro_rules! floats {
     ($($t:ty),*) => { $(

@@ -11,7 +11,9 @@ use super::cell::{self, Access, Exclusive, Shared};
 use super::{Registry, Typed, UserData, UserDataRegistry, type_name};
 use crate::convert::Slot;
 use crate::state::Ref;
-use crate::{Error, ErrorKind, FromLua, FromLuaMulti, IntoLua, IntoLuaMulti, Lua, Result, Table, Value};
+use crate::{
+    Error, ErrorKind, FromLua, FromLuaMulti, IntoLua, IntoLuaMulti, Lua, Result, Table, Value,
+};
 
 /// A userdata, of whatever type.
 #[derive(Clone)]
@@ -127,7 +129,10 @@ impl Lua {
     ) -> Result<()> {
         self.state.enter(|cx| {
             if self.state.types.borrow().contains_key(&TypeId::of::<T>()) {
-                return Err(Error::runtime(format!("type {} is already known", type_name::<T>())));
+                return Err(Error::runtime(format!(
+                    "type {} is already known",
+                    type_name::<T>()
+                )));
             }
             self.metatable_with::<T>(cx, f).map(drop)
         })

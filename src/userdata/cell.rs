@@ -112,8 +112,8 @@ fn owned(v: Raw) -> Option<(*mut u8, *const Owner)> {
 pub(crate) fn of_type<T: 'static>(v: Raw) -> Option<Access<T>> {
     let (block, owner) = owned(v)?;
     // SAFETY: [CELL] owners are static.
-    let fits = std::ptr::eq(owner, typed::<T>())
-        || unsafe { (*owner).type_id } == Some(TypeId::of::<T>());
+    let fits =
+        std::ptr::eq(owner, typed::<T>()) || unsafe { (*owner).type_id } == Some(TypeId::of::<T>());
     if !fits {
         return None;
     }
@@ -181,7 +181,8 @@ impl<T> Access<T> {
     /// The value, if nobody has borrowed it mutably. For types that nobody ever borrows so.
     pub(crate) fn shared(&self) -> Option<&T> {
         // SAFETY: [CELL] it is there.
-        (self.block().borrows.get() >= 0).then(|| unsafe { (*self.block().value.get()).assume_init_ref() })
+        (self.block().borrows.get() >= 0)
+            .then(|| unsafe { (*self.block().value.get()).assume_init_ref() })
     }
 }
 
@@ -190,7 +191,10 @@ fn refused(n: isize, how: &str) -> Error {
     if n == GONE {
         Error::new(ErrorKind::Destructed, "the Rust value is gone")
     } else {
-        Error::new(ErrorKind::Borrow, format!("the Rust value is already {how}"))
+        Error::new(
+            ErrorKind::Borrow,
+            format!("the Rust value is already {how}"),
+        )
     }
 }
 
@@ -263,7 +267,8 @@ pub(crate) fn create<T>(
     unsafe {
         let g = cx.g();
         let made = exec::new_owner(g, Block::<T>::SIZE, nuv, std::ptr::from_ref(owner) as u64);
-        let (v, at) = made.ok_or_else(|| Error::new(ErrorKind::Handle, "the Lua state is being closed"))?;
+        let (v, at) =
+            made.ok_or_else(|| Error::new(ErrorKind::Handle, "the Lua state is being closed"))?;
         Block::<T>::locate(at).write(Block {
             borrows: Cell::new(0),
             value: UnsafeCell::new(MaybeUninit::new(value)),
@@ -294,7 +299,11 @@ pub(crate) fn install(cx: Ctx) {
     let (mt, _) = cx.new_metatable(ERROR_KEY);
     cx.raw_set_field(mt, "__name", cx.str(ERROR));
     cx.raw_set_field(mt, "__metatable", Raw::FALSE);
-    cx.raw_set_field(mt, "__tostring", cx.new_native("tostring", native!(error_text), &[]));
+    cx.raw_set_field(
+        mt,
+        "__tostring",
+        cx.new_native("tostring", native!(error_text), &[]),
+    );
 }
 
 /// A fresh object for an error.
@@ -310,7 +319,10 @@ pub(crate) fn error_object(state: &Rc<State>, cx: Ctx, e: &Error) -> Raw {
 
 /// `tostring` of an error: its message, with the position in front.
 fn error_text(cx: Ctx) -> LResult<usize> {
-    let text = match of_type::<Error>(cx.arg(1)).as_ref().and_then(Access::shared) {
+    let text = match of_type::<Error>(cx.arg(1))
+        .as_ref()
+        .and_then(Access::shared)
+    {
         Some(e) => match e.position() {
             Some((chunk, line)) => format!("{chunk}:{line}: {e}"),
             None => e.to_string(),

@@ -14,7 +14,9 @@ use super::{Receiver, UserDataFields, UserDataMethods};
 use crate::callback::{self, Body, Closure, ClosureMut};
 use crate::convert::{Args, Stack};
 use crate::state::Ref;
-use crate::{AnyUserData, FromLua, FromLuaMulti, Function, IntoLua, IntoLuaMulti, Lua, Result, Table};
+use crate::{
+    AnyUserData, FromLua, FromLuaMulti, Function, IntoLua, IntoLuaMulti, Lua, Result, Table,
+};
 
 /// A metatable in the making.
 pub struct Registry<'a, T, K> {
@@ -53,7 +55,11 @@ impl<'a, T, K: Receiver<T>> Registry<'a, T, K> {
         if self.getters.is_empty() && index.is_nil() {
             meta.raw_set("__index", &self.members)?;
         } else {
-            let f = dispatcher(self.lua, native!(index_member), (&self.getters, &self.members, index))?;
+            let f = dispatcher(
+                self.lua,
+                native!(index_member),
+                (&self.getters, &self.members, index),
+            )?;
             meta.raw_set("__index", f)?;
         }
         let newindex: crate::Value = meta.raw_get("__newindex")?;
@@ -103,13 +109,19 @@ impl<'a, T, K: Receiver<T>> Registry<'a, T, K> {
     fn meta_name(&mut self, name: impl Into<String>) -> String {
         let name = name.into();
         if matches!(name.as_str(), "__gc" | "__metatable") && self.result.is_ok() {
-            self.result = Err(crate::Error::runtime(format!("metamethod '{name}' is reserved")));
+            self.result = Err(crate::Error::runtime(format!(
+                "metamethod '{name}' is reserved"
+            )));
         }
         name
     }
 }
 
-fn dispatcher(lua: &Lua, f: traceorus_base::objects::NativeFn, upvalues: impl IntoLuaMulti) -> Result<Function> {
+fn dispatcher(
+    lua: &Lua,
+    f: traceorus_base::objects::NativeFn,
+    upvalues: impl IntoLuaMulti,
+) -> Result<Function> {
     lua.state.enter(|cx| {
         let at = cx.top();
         let n = upvalues.push_multi_into_lua(lua, Stack(cx))?;
@@ -120,7 +132,7 @@ fn dispatcher(lua: &Lua, f: traceorus_base::objects::NativeFn, upvalues: impl In
 }
 
 /// Name of the functions that look for fields.
-const DISPATCHER: &str = "member";
+static DISPATCHER: &str = "member";
 
 /// Whether the running native function is a getter or setter, called for an access to a field.
 pub(crate) fn called_by_dispatcher(cx: Ctx) -> bool {
@@ -200,7 +212,10 @@ fn set_member(cx: Ctx) -> LResult<usize> {
 
 // ---- bodies of methods ------------------------------------------------------------------------------------------------
 
-struct Method<M, T, K, A, R>(M, PhantomData<(fn(T, A) -> R, K)>);
+/// A method's types: receiver, arguments, results, how to get at the receiver.
+type Types<T, A, R, K> = PhantomData<(fn(T, A) -> R, K)>;
+
+struct Method<M, T, K, A, R>(M, Types<T, A, R, K>);
 
 impl<M, T, K, A, R> Body for Method<M, T, K, A, R>
 where
@@ -220,7 +235,7 @@ where
     }
 }
 
-struct MethodMut<M, T, K, A, R>(M, PhantomData<(fn(T, A) -> R, K)>);
+struct MethodMut<M, T, K, A, R>(M, Types<T, A, R, K>);
 
 impl<M, T, K, A, R> Body for MethodMut<M, T, K, A, R>
 where

@@ -307,9 +307,16 @@ pub fn stressed(skip: &[&str]) {
     for vars in [
         vec![("TRACEORUS_JIT", "off")],
         vec![("TRACEORUS_JIT", HOT)],
-        vec![("TRACEORUS_JIT", "hotloop=1,hotcall=1,hotexit=1,exitrandom=5")],
+        vec![(
+            "TRACEORUS_JIT",
+            "hotloop=1,hotcall=1,hotexit=1,exitrandom=5",
+        )],
         vec![("TRACEORUS_GC_STRESS", "3"), ("TRACEORUS_JIT", HOT)],
-        vec![("TRACEORUS_GC_STRESS", "7"), ("TRACEORUS_JIT", "off"), ("TRACEORUS_VERIFY", "500")],
+        vec![
+            ("TRACEORUS_GC_STRESS", "7"),
+            ("TRACEORUS_JIT", "off"),
+            ("TRACEORUS_VERIFY", "500"),
+        ],
         vec![("TRACEORUS_STACK_STRESS", "1")],
     ] {
         let mut c = Command::new(&exe);

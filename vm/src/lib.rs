@@ -5,6 +5,8 @@
 
 pub mod arith;
 pub mod call;
+pub mod ccall;
+pub mod cfunc;
 pub mod convert;
 pub mod coroutine;
 pub mod ctx;
@@ -22,6 +24,7 @@ pub mod number;
 pub mod pattern;
 pub mod random;
 pub mod refs;
+pub mod repeat;
 pub mod shape;
 pub mod state;
 pub mod string;

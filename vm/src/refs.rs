@@ -88,7 +88,11 @@ mod tests {
         assert_eq!(r.live(), 2);
         assert!(r.slots()[1].is_nil() && r.slots()[2].is_nil());
         assert_eq!(
-            [r.add(Value::NIL), r.add(Value::int(8)), r.add(Value::int(9))],
+            [
+                r.add(Value::NIL),
+                r.add(Value::int(8)),
+                r.add(Value::int(9))
+            ],
             [2, 1, 4]
         );
         r.set(2, Value::int(7));
