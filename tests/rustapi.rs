@@ -707,12 +707,13 @@ fn registry_and_app_data() -> Result<()> {
 #[test]
 fn handles_keep_objects() -> Result<()> {
     let lua = Lua::new();
-    lua.load("weak = setmetatable({}, {__mode = 'v'}) for i = 1, 4 do weak[i] = {i} end")
+    lua.load("weak, strong = setmetatable({}, {__mode = 'v'}), {} for i = 1, 4 do strong[i] = {i} weak[i] = strong[i] end")
         .exec()?;
     let kept: Table = lua.load("weak[1]").eval()?;
     let clone = kept.clone();
     drop(lua.load("weak[2]").eval::<Table>()?);
     let in_value: Value = lua.load("weak[3]").eval()?;
+    lua.globals().set("strong", Value::Nil)?;
     drop(kept);
     lua.gc_collect()?;
     assert_eq!(
