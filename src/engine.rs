@@ -23,7 +23,7 @@ pub(crate) struct Embedder {
     pub(crate) observer: Option<Observer>,
 }
 
-/// A new state that can load chunks. No library is open.
+/// A new state that can load chunks, or null if the host refuses the memory. No library is open.
 ///
 /// # Safety
 /// As `vm::state::new`.
@@ -36,6 +36,9 @@ pub unsafe fn new_state(
     // SAFETY: as promised; the state is fresh.
     unsafe {
         let l = state::new(host);
+        if l.is_null() {
+            return l;
+        }
         let g = Global::of((*l).global);
         g.loader = Some(load_source);
         if let Some(jit) = Jit::new(g, config, outputs) {
