@@ -341,7 +341,7 @@ impl State {
             Tag::LIGHTUD => Value::LightUserData(LightUserData(v.payload as *mut std::ffi::c_void)),
             Tag::STRING => Value::String(LuaString(Ref::new(self, cx, v))),
             Tag::TABLE => Value::Table(Table(Ref::new(self, cx, v))),
-            Tag::FUNCTION | Tag::LIGHTCFN => Value::Function(Function(Ref::new(self, cx, v))),
+            Tag::FUNCTION => Value::Function(Function(Ref::new(self, cx, v))),
             Tag::THREAD => Value::Thread(Thread(Ref::new(self, cx, v))),
             _ => match wrapped_error(v) {
                 Some(e) => Value::Error(Box::new(e)),

@@ -90,8 +90,7 @@ impl State {
             let f = self.index(cx, r.raw(cx), cx.arg(at + 1))?;
             cx.set(at, f);
             cx.set_top(at);
-            if !matches!(f.tag, Tag::FUNCTION | Tag::LIGHTCFN) && cx.metafield(f, "__call").is_nil()
-            {
+            if !matches!(f.tag, Tag::FUNCTION) && cx.metafield(f, "__call").is_nil() {
                 return Err(Error::runtime(format!(
                     "attempt to call a {} value (member '{name}')",
                     f.tag.type_name()

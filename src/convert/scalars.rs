@@ -286,7 +286,7 @@ macro_rules! handles {
 }
 handles! {
     Table, Table, "table", TABLE;
-    Function, Function, "function", FUNCTION | LIGHTCFN;
+    Function, Function, "function", FUNCTION;
     Thread, Thread, "thread", THREAD;
     AnyUserData, UserData, "userdata", USERDATA;
 }

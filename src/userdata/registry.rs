@@ -146,7 +146,7 @@ pub(crate) fn called_by_dispatcher(cx: Ctx) -> bool {
 }
 
 fn is_function(v: Raw) -> bool {
-    matches!(v.tag, Tag::FUNCTION | Tag::LIGHTCFN)
+    matches!(v.tag, Tag::FUNCTION)
 }
 
 /// `__index`, where a table does not do: upvalues are getters, members, and the metamethod.
