@@ -1,6 +1,6 @@
 //! The state machine and policy: when to record, what to do with what was recorded, which traces there are.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::time::Instant;
 
@@ -24,6 +24,7 @@ use crate::opt;
 use crate::outputs::Outputs;
 use crate::params::{Params, dump};
 use crate::places;
+use crate::record::select::{self, Profile};
 use crate::record::{Kind, Recorder, Step};
 use crate::report;
 use crate::stats::Stats;
@@ -181,6 +182,16 @@ impl Penalty {
     }
 }
 
+/// Instructions are watched, for [`Jit::profile`].
+struct Watch {
+    /// So many more.
+    left: u32,
+    /// The last one, if it was a conditional jump: where it is, leads to, and goes on.
+    last: Option<[*const Instr; 3]>,
+    /// What is to be recorded then; null: it is gone.
+    anchor: *mut Instr,
+}
+
 /// The parameter `hotcall` that means that functions are not compiled by themselves.
 const NEVER: u32 = 65534;
 
@@ -202,6 +213,11 @@ pub struct Jit {
     /// How often compiled code returned to a call without continuation.
     returns: HashMap<usize, u32>,
     penalties: HashMap<usize, Penalty>,
+    /// How the branches of loops that became hot went for a while.
+    profile: Profile,
+    watch: Option<Watch>,
+    /// Anchors that need no more watching.
+    watched: HashSet<usize>,
     area: CodeArea,
     /// What all traces share, made for the first recording.
     thunks: Option<Thunks>,
@@ -255,6 +271,9 @@ impl Jit {
             funcs: HashMap::new(),
             returns: HashMap::new(),
             penalties: HashMap::new(),
+            profile: HashMap::new(),
+            watch: None,
+            watched: HashSet::new(),
             area,
             thunks: None,
             code,
@@ -387,6 +406,7 @@ impl Jit {
             let mut r = Recorder::new(l, kind, anchor, pc, self.params);
             r.funcs = &raw const self.funcs;
             r.chars = &raw mut self.chars;
+            r.profile = &raw const self.profile;
             let n = self.params.abortrandom;
             if n != 0 && self.rand().is_multiple_of(n) {
                 r.die_at = 1 + self.rand() % 30;
@@ -410,6 +430,71 @@ impl Jit {
             self.began = Some(Instant::now());
             self.tell(What::Start);
             Ok(())
+        }
+    }
+
+    /// Has the interpreter watched before what begins at `start` is recorded, if there are branches in it that may become selections.
+    unsafe fn watches(
+        &mut self,
+        l: *mut Thread,
+        proto: *mut Proto,
+        anchor: *mut Instr,
+        start: *const Instr,
+    ) -> bool {
+        // SAFETY: [CODE] as the callers.
+        unsafe {
+            let left = self.params.watch;
+            let on = self.params.passes.has(opt::Passes::SELECT) && self.params.hotloop > 1;
+            if left == 0 || !on || !self.watched.insert(anchor as usize) {
+                return false;
+            }
+            let end = match start > anchor {
+                true => (*proto).code.add((*proto).ncode as usize).cast_const(),
+                false => anchor.cast_const(),
+            };
+            let mut at = start;
+            while at < end && select::join(at).is_none() {
+                at = at.add(dispatch::op_at(at).words());
+            }
+            if at >= end {
+                return false;
+            }
+            self.watch = Some(Watch {
+                left,
+                last: None,
+                anchor,
+            });
+            jithooks::set_proto_jit(&mut *self.g, proto, (*proto).jit | PROTO_KNOWN);
+            (*self.g).recording = true;
+            dispatch::follow_recording(l);
+            true
+        }
+    }
+
+    /// The instruction at `pc` is about to be performed, and is watched.
+    unsafe fn watching(&mut self, pc: *const Instr) {
+        // SAFETY: [CODE] as the hook; the prototype of the anchor is known.
+        unsafe {
+            let Some(w) = self.watch.as_mut() else {
+                return;
+            };
+            if let Some([at, to, next]) = w.last
+                && (pc == to || pc == next)
+            {
+                self.profile.entry(at as usize).or_default()[usize::from(pc == next)] += 1;
+            }
+            let next = pc.add(dispatch::op_at(pc).words());
+            w.last = select::target(pc).map(|to| [pc, to, next]);
+            w.left -= 1;
+            if w.left > 0 {
+                return;
+            }
+            let anchor = w.anchor;
+            self.watch = None;
+            self.stop();
+            if !anchor.is_null() && jithooks_is_counter(anchor) {
+                jithooks::set_counter(anchor, 1);
+            }
         }
     }
 
@@ -496,6 +581,10 @@ impl Jit {
     unsafe fn record(&mut self, l: *mut Thread, pc: *const Instr) -> *const Instr {
         // SAFETY: as the hook.
         unsafe {
+            if self.watch.is_some() {
+                self.watching(pc);
+                return pc;
+            }
             let Some(r) = self.recorder.as_mut() else {
                 self.stop();
                 return pc;
@@ -549,6 +638,9 @@ impl Jit {
         // SAFETY: as `record`.
         unsafe {
             let r = self.recorder.as_mut().expect("recording");
+            if r.skips(pc) {
+                return Ok(Step::More);
+            }
             r.step(pc)?;
             if (*r.frame().proto).jit & PROTO_OFF != 0 {
                 return Err(Abort::SwitchedOff);
@@ -891,6 +983,9 @@ unsafe fn hot(data: *mut u8, l: *mut Thread, anchor: *mut Instr, start: *const I
             jit.hot_protos.push(proto);
             jithooks::set_proto_jit(&mut *jit.g, proto, (*proto).jit | PROTO_KNOWN);
         }
+        if jit.watches(l, proto, anchor, start) {
+            return;
+        }
         let kind = if func { Kind::Func } else { Kind::Loop };
         let _ = jit.start(l, kind, anchor, start);
     }
@@ -974,6 +1069,13 @@ unsafe fn proto_freed(data: *mut u8, p: *mut Proto) {
         };
         jit.hot_protos.retain(|&q| q != p);
         jit.penalties.retain(|&at, _| !(from..to).contains(&at));
+        jit.profile.retain(|&at, _| !(from..to).contains(&at));
+        jit.watched.retain(|at| !(from..to).contains(at));
+        if let Some(w) = &mut jit.watch {
+            if (from..to).contains(&(w.anchor as usize)) {
+                w.anchor = std::ptr::null_mut();
+            }
+        }
         for n in 1..jit.traces.len() {
             if jit.traces[n]
                 .as_ref()

@@ -501,6 +501,19 @@ impl Machine {
             }
             Add | Sub | Mul | Neg | IDiv | IMod | And | Or | Xor | Not | Shl | Shr | Sar | Abs
             | Min | Max => integer(i.op, a as i64, b as i64).ok_or(Stop::Broken(r))? as u64,
+            IsEq | IsLt | IsLe | IsGe => {
+                let order = match buf.ty(i.a) {
+                    Ty::Float => f64::from_bits(a).partial_cmp(&f64::from_bits(b)),
+                    Ty::Tag => Some((a as i32).cmp(&(b as i32))),
+                    _ => Some((a as i64).cmp(&(b as i64))),
+                };
+                u64::from(order.is_some_and(|o| match i.op {
+                    IsEq => o.is_eq(),
+                    IsLt => o.is_lt(),
+                    IsLe => o.is_le(),
+                    _ => o.is_ge(),
+                }))
+            }
             FLd => self.read(Place::Field(a, i.lit_b())),
             LdV | LdB | LdW => {
                 let p = self.place(buf, i.a).ok_or(Stop::Broken(r))?;

@@ -479,6 +479,7 @@ fn range_to(buf: &IrBuf, r: Ref, depth: u32) -> Range {
             }
             _ => full,
         },
+        IsEq | IsLt | IsLe | IsGe => Range::new(0, 1),
         Min => {
             let (x, y) = (of(i.a), of(i.b));
             Range::new(x.lo.min(y.lo), x.hi.min(y.hi))

@@ -294,7 +294,8 @@ pub(super) fn remove_overwritten(cx: &mut OptCx, buf: &mut IrBuf, i: Ins) {
             StV | StB | StW | FSt | SSt | Bar => o.op == Bar && i.op == FSt,
             CallN | CArg | PVal | Copy | Nop => false,
             Add | Sub | Mul | Div | Neg | IDiv | IMod | And | Or | Xor | Not | Shl | Shr | Sar
-            | Abs | Sqrt | Round | Min | Max | ItoF | Cast | UpRef | NUpv | StrByte | TRun => false,
+            | Abs | Sqrt | Round | Min | Max | IsEq | IsLt | IsLe | IsGe | ItoF | Cast | UpRef
+            | NUpv | StrByte | TRun => false,
             FRef | ARef | ATRef | HRef | HTRef | CRef | CTRef | ERef | ETRef | XRef | UpAddr => {
                 false
             }

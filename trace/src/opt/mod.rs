@@ -61,6 +61,8 @@ passes! {
     SINK = "sink" 7;
     /// Bounds of induction variables.
     RANGE = "range" 8;
+    /// Branches become selections.
+    SELECT = "select" 9;
 }
 
 impl Passes {
@@ -131,6 +133,8 @@ pub struct OptStats {
     pub loops: u32,
     /// Bound checks of loop variables that guards before the loop replace.
     pub ranged: u32,
+    /// Branches that became selections.
+    pub selects: u32,
     /// PHIs made.
     pub phis: u32,
     /// Allocations sunk.

@@ -28,6 +28,7 @@ mod iter;
 mod loops;
 mod meta;
 mod protect;
+pub(crate) mod select;
 mod slots;
 mod table;
 mod upval;
@@ -189,6 +190,10 @@ pub struct Recorder {
     pub(crate) callee: *mut Instr,
     /// Side traces that the tree has.
     pub(crate) sides: u32,
+    /// How branches went; may be null.
+    pub(crate) profile: *const select::Profile,
+    /// Instructions up to here have been recorded; null: none.
+    skip_to: *const Instr,
     /// Strings of one byte; may be null.
     pub(crate) chars: *mut crate::chars::Chars,
     /// The function calls itself by its own entry.
@@ -278,6 +283,8 @@ impl Recorder {
                 wants_poll: kind != Kind::Loop,
                 callee: std::ptr::null_mut(),
                 sides: 0,
+                profile: std::ptr::null(),
+                skip_to: std::ptr::null(),
                 chars: std::ptr::null_mut(),
                 recursive: false,
                 raising: false,
