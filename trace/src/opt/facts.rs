@@ -81,7 +81,7 @@ pub fn proved_tag(buf: &IrBuf, a: Ref) -> Option<Tag> {
 }
 
 /// The same, by guards younger than `limit`.
-fn proved_tag_since(buf: &IrBuf, a: Ref, limit: Ref) -> Option<Tag> {
+pub(super) fn proved_tag_since(buf: &IrBuf, a: Ref, limit: Ref) -> Option<Tag> {
     if let Some(t) = buf.tag(a) {
         return Some(t);
     }

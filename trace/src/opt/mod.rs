@@ -281,6 +281,10 @@ impl OptCx {
                 None
             }
             Class::S => {
+                if memory::is_there(self, buf, &i) {
+                    self.stats.dead_stores += 1;
+                    return Ok(REF_NONE);
+                }
                 if self.passes.has(Passes::DSE) {
                     memory::remove_overwritten(self, buf, i);
                 }
