@@ -175,8 +175,8 @@ impl Trace {
             Link::SelfEntry { base: 0 } if self.kind == Kind::Loop => "loop",
             Link::Entry { .. } | Link::Body { .. } => "root",
             Link::SelfEntry { .. } => "up-recursion",
-            Link::Return(_) => "return",
-            Link::Exit | Link::Resume(_) => "interpreter",
+            Link::Return { .. } => "return",
+            Link::Exit | Link::Resume { .. } => "interpreter",
         }
     }
     /// Prototype and word of the code that it begins at.

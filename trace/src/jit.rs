@@ -25,7 +25,7 @@ use crate::outputs::Outputs;
 use crate::params::{Params, dump};
 use crate::places;
 use crate::record::select::{self, Profile};
-use crate::record::{Kind, Recorder, Step};
+use crate::record::{Kind, Pending, Performed, Recorder, Step};
 use crate::report;
 use crate::stats::Stats;
 
@@ -80,7 +80,7 @@ pub struct Trace {
     /// Bytecode by offset in the code (see [`places::code_map`]), if reports need it.
     pub map: Vec<(u32, u64)>,
     /// Bytecode instructions that are performed by calling their helpers.
-    pub helpers: Vec<(Op, *const Instr)>,
+    pub helpers: Vec<Performed>,
 }
 
 /// Bit of `Proto::jit`: traces refer to the prototype, or reports do.
@@ -607,14 +607,14 @@ impl Jit {
                 return pc;
             }
             // what they changed the trace does not know, unless it happened in a helper, after which it knows nothing
-            let in_helper = matches!(r.pending, crate::record::Pending::Generic { .. });
+            let in_helper = matches!(r.pending, Pending::Generic { quiet: false, .. });
             if std::mem::replace(&mut r.finalizer_runs, g.finalizer_runs) != g.finalizer_runs
                 && !in_helper
             {
                 self.abort(Abort::Finalizers);
                 return pc;
             }
-            if l != r.l && !matches!(r.pending, crate::record::Pending::Generic { .. }) {
+            if l != r.l && !matches!(r.pending, Pending::Generic { quiet: false, .. }) {
                 self.abort(Abort::OtherThread);
                 return pc;
             }
@@ -771,7 +771,7 @@ impl Jit {
                 alive: true,
                 ir: r.buf.clone(),
                 map,
-                helpers: r.generic_ops.clone(),
+                helpers: r.performed.clone(),
             });
             self.stats.compiled(&r, &t);
             self.dump.trace(&r, &t);

@@ -143,18 +143,28 @@ pub enum Link {
         /// Slots that BASE rises by.
         base: i16,
     },
-    /// To the continuation of the call whose pc (a RETPC) is given: results are in the slots from -1 upwards. BASE stays, register
+    /// To the continuation of a call: BASE goes down to the frame that the call has made, results are in the slots from -1 upwards, register
     /// PC gets the call's pc, and the code jumps to the address in the call's continuation word (8 bytes behind its first word).
     /// There BASE goes down to the caller's base: by the call's operand A and one slot more, a constant of the trace. (A load of
     /// A by whoever returns would make each return wait for memory.)
-    Return(Ref),
+    Return {
+        /// The pc of the call: a RETPC.
+        call: Ref,
+        /// Slots that BASE goes down by.
+        down: i16,
+    },
     /// Into a loop's body at its head, with everything where the loop's contract wants it.
     Body {
         /// Address of the loop's head.
         address: u64,
     },
-    /// To the interpreter at this pc, everything being on the Lua stack, as `Entry`.
-    Resume(u64),
+    /// To the interpreter, everything being on the Lua stack, as `Entry`.
+    Resume {
+        /// Where it goes on.
+        pc: u64,
+        /// Slots that BASE rises by.
+        base: i16,
+    },
     /// Unconditionally through the last snapshot.
     Exit,
 }

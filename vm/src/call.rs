@@ -741,19 +741,6 @@ pub(crate) unsafe fn enter(
     nresults: i32,
     akind: u32,
 ) -> LResult<usize> {
-    // SAFETY: as in `call_at`.
-    unsafe { enter_here(l, func, nargs, nresults, akind) }
-}
-
-/// [`enter`] without a call of its own.
-#[inline(always)]
-unsafe fn enter_here(
-    l: *mut Thread,
-    func: *mut Value,
-    nargs: usize,
-    nresults: i32,
-    akind: u32,
-) -> LResult<usize> {
     // SAFETY: as in `call_at`; the activation outlives the frame that names it, because the interpreter is left
     // only through that frame's return or through `throw::raise`, which pops it.
     unsafe {
@@ -888,8 +875,7 @@ pub unsafe fn call(l: *mut Thread, nargs: usize, nresults: i32) -> LResult<usize
 ///
 /// # Safety
 /// As [`Ctx::call`].
-#[inline(always)]
-pub unsafe fn test(l: *mut Thread, f: Value, a: Value, b: Value) -> LResult<bool> {
+pub(crate) unsafe fn test(l: *mut Thread, f: Value, a: Value, b: Value) -> LResult<bool> {
     /// Slots that are taken, and some.
     const ROOM: usize = 8;
     // SAFETY: [NATIVE-FRAME] `ensure_slots` makes room; the result is where the function was.
@@ -903,7 +889,7 @@ pub unsafe fn test(l: *mut Thread, f: Value, a: Value, b: Value) -> LResult<bool
         b.store(func.add(2));
         (*l).top = func.add(3);
         let off = func.byte_offset_from((*l).stack);
-        match enter_here(l, func, 2, 1, 0) {
+        match enter(l, func, 2, 1, 0) {
             Ok(_) => {
                 let result = (*l).top.sub(1);
                 (*l).top = result;

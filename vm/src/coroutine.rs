@@ -22,7 +22,8 @@ unsafe fn status_name(l: *mut Thread, co: *mut Thread) -> &'static str {
             return "running";
         }
         match (*co).status {
-            thread_status::FRESH | thread_status::SUSPENDED => "suspended",
+            thread_status::SUSPENDED | thread_status::SUSPENDED_K => "suspended",
+            _ if can_start(co) => "suspended",
             thread_status::RUNNING | thread_status::NORMAL => "normal",
             _ => "dead",
         }
@@ -38,7 +39,7 @@ fn check_thread(cx: Ctx<'_>, i: usize) -> LResult<*mut Thread> {
     }
 }
 
-/// A new coroutine of the function `f`, as `coroutine.create` makes them.
+/// A new coroutine of the function `f`, as `coroutine.create` makes them, or (nil) without one, for C code.
 ///
 /// # Safety
 /// [GC-LIVE] `l` and `f` are live; the caller makes the result reachable before the next safepoint.
@@ -46,9 +47,13 @@ pub unsafe fn new(l: *mut Thread, f: Value) -> *mut Thread {
     // SAFETY: as promised.
     unsafe {
         let co = state::new_thread(Global::of((*l).global));
-        *(*co).stack = f;
-        if f.tag == Tag::FUNCTION {
-            set_word((*co).stack, frame::word(kind::BASE, 0, 0));
+        if f.is_nil() {
+            set_word((*co).stack, ON_STACK);
+        } else {
+            *(*co).stack = f;
+            if f.tag == Tag::FUNCTION {
+                set_word((*co).stack, frame::word(kind::BASE, 0, 0));
+            }
         }
         (*co).hook = (*l).hook;
         (*co).hook_mask = (*l).hook_mask;
@@ -57,6 +62,39 @@ pub unsafe fn new(l: *mut Thread, f: Value) -> *mut Thread {
         (*co).hook_value = (*l).hook_value;
         (*co).dispatch = dispatch::wanted_dispatch(co);
         co
+    }
+}
+
+/// The word at the bottom of a thread that C code uses: its function, if any, is a value on its stack. Nobody else has this one, so
+/// emitted code leaves such threads alone.
+const ON_STACK: u64 = frame::word(kind::BASE, 0, 1);
+
+/// Makes the function of a coroutine that has not started the first value on its stack, as C code knows it.
+///
+/// # Safety
+/// [GC-LIVE] `co` is live.
+pub unsafe fn to_stack(co: *mut Thread) {
+    // SAFETY: a fresh stack has room.
+    unsafe {
+        let slot = (*co).stack;
+        if (*co).status == thread_status::FRESH && (*slot).payload != 0 {
+            *(*co).base = Value::new((*slot).payload, Tag::FUNCTION);
+            (*co).top = (*co).base.add(1);
+            (*slot).payload = 0;
+            set_word(slot, ON_STACK);
+        }
+    }
+}
+
+/// Whether a thread has a function that a resume can start. C code can give a finished thread a new one.
+unsafe fn can_start(co: *mut Thread) -> bool {
+    // SAFETY: [GC-LIVE]
+    unsafe {
+        match (*co).status {
+            thread_status::FRESH => (*(*co).stack).payload != 0 || (*co).top > (*co).base,
+            thread_status::DEAD => (*co).top > (*co).base,
+            _ => false,
+        }
     }
 }
 
@@ -228,14 +266,7 @@ unsafe fn resume(l: *mut Thread, co: *mut Thread, first: usize, rkind: u32) -> i
     unsafe {
         let cx = Ctx::new(l);
         let g = Global::of((*l).global);
-        let why = match (*co).status {
-            thread_status::FRESH | thread_status::SUSPENDED => None,
-            thread_status::DEAD | thread_status::ERROR => Some("cannot resume dead coroutine"),
-            _ => Some("cannot resume non-suspended coroutine"),
-        };
-        let depth = (*l).ncalls & 0xffff;
-        let why = why.or((depth >= call::MAX_CCALLS - 1).then_some("C stack overflow"));
-        if let Some(msg) = why {
+        if let Some(msg) = refusal(l, co) {
             if rkind == 1 {
                 cx.error(msg);
                 return -1;
@@ -245,7 +276,6 @@ unsafe fn resume(l: *mut Thread, co: *mut Thread, first: usize, rkind: u32) -> i
             return 2;
         }
         let n = (cx.top() + 1).saturating_sub(first);
-        let fresh = (*co).status == thread_status::FRESH;
         // what runs there makes sure of its own room
         call::ensure_slots(co, n);
         let args = (*co).top;
@@ -254,21 +284,116 @@ unsafe fn resume(l: *mut Thread, co: *mut Thread, first: usize, rkind: u32) -> i
             *args.add(i) = *from.add(i);
         }
         (*co).top = args.add(n);
+        g.hot.next_pc = go_on(l, co, n, rkind);
+        -2
+    }
+}
+
+/// Why `l` cannot resume `co`.
+unsafe fn refusal(l: *mut Thread, co: *mut Thread) -> Option<&'static str> {
+    // SAFETY: [GC-LIVE] both are live.
+    unsafe {
+        match (*co).status {
+            thread_status::SUSPENDED | thread_status::SUSPENDED_K => {}
+            _ if can_start(co) => {}
+            thread_status::FRESH | thread_status::DEAD | thread_status::ERROR => {
+                return Some("cannot resume dead coroutine");
+            }
+            _ => return Some("cannot resume non-suspended coroutine"),
+        }
+        ((*l).ncalls & 0xffff >= call::MAX_CCALLS - 1).then_some("C stack overflow")
+    }
+}
+
+/// Makes `co` the running thread, resumed by `l` with the `n` values on top of its stack. Gives the pc where it goes on.
+///
+/// # Safety
+/// `l` is the running thread, [`refusal`] found nothing.
+unsafe fn go_on(l: *mut Thread, co: *mut Thread, n: usize, rkind: u32) -> *const Instr {
+    // SAFETY: as promised.
+    unsafe {
+        let g = Global::of((*l).global);
+        let status = (*co).status;
         (*l).status = thread_status::NORMAL;
         (*co).status = thread_status::RUNNING;
         (*co).resumer = l;
         (*co).resume_kind = rkind;
-        (*co).ncalls = depth + 1;
+        (*co).ncalls = ((*l).ncalls & 0xffff) + 1;
         make_current(g, co);
         dirty(g, co);
-        g.hot.next_pc = if fresh {
-            let f = *(*co).stack;
-            *(*co).stack = Value::new(f.payload, Tag::FUNCTION);
-            call::precall(co, (*co).stack, n, frame::word(kind::BASE, 0, 0))
+        match status {
+            thread_status::SUSPENDED => call::finish_return(co, (*co).top.sub(n), n),
+            _ => start(co, n),
+        }
+    }
+}
+
+/// Calls the function of a thread with the `n` topmost values.
+unsafe fn start(co: *mut Thread, n: usize) -> *const Instr {
+    // SAFETY: [STACK-STABLE] the function is below the values, at the bottom of the stack or above it.
+    unsafe {
+        let bottom = (*co).stack;
+        let f = (*bottom).payload;
+        if f != 0 {
+            *bottom = Value::new(f, Tag::FUNCTION);
         } else {
-            call::finish_return(co, args, n)
-        };
-        -2
+            // what C code has put below the function is given up
+            std::ptr::copy((*co).top.sub(n + 1), bottom, n + 1);
+            (*co).top = bottom.add(n + 1);
+        }
+        call::precall(co, bottom, n, frame::word(kind::BASE, 0, 0))
+    }
+}
+
+/// Does what `f` says with `l`, another thread than the running one, in its place. `l` cannot yield.
+///
+/// # Safety
+/// [GC-LIVE] `l` is live and either runs nothing or waits in a native function.
+#[cold]
+pub unsafe fn as_current<R>(l: *mut Thread, f: impl FnOnce() -> R) -> R {
+    // SAFETY: as promised. The other thread is marked as the resumer of this one.
+    unsafe {
+        let g = Global::of((*l).global);
+        let other = g.hot.current;
+        let (status, ncalls, resumer) = ((*l).status, (*l).ncalls, (*l).resumer);
+        let others = (*other).status;
+        (*other).status = thread_status::NORMAL;
+        (*l).status = thread_status::RUNNING;
+        (*l).ncalls = ((*other).ncalls & 0xffff).max(ncalls & 0xffff) + 0x1_0000;
+        (*l).resumer = other;
+        make_current(g, l);
+        dirty(g, l);
+        let r = f();
+        make_current(g, other);
+        dirty(g, other);
+        (*other).status = others;
+        (*l).status = status;
+        (*l).ncalls = ncalls;
+        (*l).resumer = resumer;
+        r
+    }
+}
+
+/// Closes a thread for C code: pending variables are closed, and it can be used again. Gives the status; after an error its value is the
+/// only one on the stack.
+///
+/// # Safety
+/// [GC-LIVE] `co` is rooted and does not run.
+pub unsafe fn reset(l: *mut Thread, co: *mut Thread) -> u32 {
+    // SAFETY: as promised.
+    unsafe {
+        let g = (*co).global;
+        let r = close_thread(l, co);
+        (*co).status = thread_status::FRESH;
+        set_word((*co).stack, ON_STACK);
+        if r.is_ok() {
+            return 0;
+        }
+        let e = std::mem::replace(&mut (*g).error_value, Value::NIL);
+        (*g).error_handled = 0;
+        e.store((*co).top);
+        (*co).top = (*co).top.add(1);
+        (*g).error_status
     }
 }
 
@@ -276,6 +401,7 @@ unsafe fn resume(l: *mut Thread, co: *mut Thread, first: usize, rkind: u32) -> i
 unsafe fn make_current(g: &mut Global, l: *mut Thread) {
     // SAFETY: a live thread of this state.
     unsafe {
+        debug_assert!((*l).global == &raw mut g.hot);
         g.hot.current = l;
         (*l).dispatch = dispatch::wanted_dispatch(l);
     }

@@ -277,6 +277,16 @@ pub unsafe fn run(l: *mut Thread, pc: *const Instr) {
     unsafe { run_from(l, pc, 0) }
 }
 
+/// Runs trace number `trace`, which begins at `pc`, until the innermost entry is left. The current thread is in the normal region.
+///
+/// # Safety
+/// As [`run`]; the trace is in `GlobalHot::traces`.
+#[inline(always)]
+pub(crate) unsafe fn enter_trace(g: *mut GlobalHot, pc: *const Instr, trace: u16) {
+    // SAFETY: as promised.
+    unsafe { target::enter_trace(g, pc, *(*g).traces.add(trace.into())) }
+}
+
 /// As [`run`], from trace number `trace` (0: interpreted), which begins at `pc`, if no one watches the thread.
 ///
 /// # Safety
@@ -292,7 +302,7 @@ pub unsafe fn run_from(l: *mut Thread, pc: *const Instr, trace: u16) {
             (*l).dispatch = (*g).code_base;
         }
         if trace != 0 && (*l).dispatch == (*g).code_base {
-            target::enter_trace(g, pc, *(*g).traces.add(trace.into()));
+            enter_trace(g, pc, trace);
         } else {
             target::enter(g, pc);
         }

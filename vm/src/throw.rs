@@ -445,6 +445,23 @@ pub unsafe fn close_from(l: *mut Thread, level: usize) {
     }
 }
 
+/// Closes what is pending from slot offset `level` up, without an error, by nested calls; the values stay in their slots. After an
+/// error the rest is still pending.
+///
+/// # Safety
+/// `l` is the running thread, its running frame native.
+pub unsafe fn close_to(l: *mut Thread, level: usize) -> LResult<()> {
+    // SAFETY: as promised.
+    unsafe {
+        while let Some(off) = pop_tbc(l, level) {
+            let v = *(*l).stack.add(off);
+            let f = exec::metamethod(Global::of((*l).global), v, MetaMethod::Close);
+            exec::nested(l, &[f, v, Value::NIL])?;
+        }
+        Ok(())
+    }
+}
+
 /// Closes everything pending in a thread that runs nothing, without an error (state close).
 ///
 /// # Safety

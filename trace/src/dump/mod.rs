@@ -157,8 +157,8 @@ impl Dump {
             t.bytes,
             t.link.text(),
         );
-        for &(op, pc) in &r.generic_ops {
-            let _ = writeln!(s, "     helper {} at {}", op.mnemonic(), place(pc));
+        for p in &r.performed {
+            let _ = writeln!(s, "     helper {} at {}", p.name(), place(p.pc));
         }
         self.out.write(&s);
     }
@@ -282,9 +282,9 @@ impl crate::loc::Link {
             Link::Entry { base: 0, .. } => "-> entry of a trace".into(),
             Link::Entry { base, .. } => format!("-> entry of a trace, BASE {base:+}"),
             Link::SelfEntry { base } => format!("-> its own entry, BASE {base:+}"),
-            Link::Return(_) => "-> continuation of the caller".into(),
+            Link::Return { .. } => "-> continuation of the caller".into(),
             Link::Body { .. } => "-> body of a loop".into(),
-            Link::Exit | Link::Resume(_) => "-> interpreter".into(),
+            Link::Exit | Link::Resume { .. } => "-> interpreter".into(),
         }
     }
 }

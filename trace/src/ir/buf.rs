@@ -18,7 +18,7 @@ pub struct SnapEntry {
     pub slot: i16,
     /// Payload (none for nil, true, false).
     pub val: Ref,
-    /// Tag: a constant of type Tag, an instruction of type Tag, or a constant of type Word (a frame word: 64 bits).
+    /// Tag: a constant of type Tag, an instruction of type Tag, or a ref of type Word (a frame word: 64 bits).
     pub tag: Ref,
 }
 

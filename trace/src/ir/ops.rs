@@ -43,8 +43,8 @@ macro_rules! for_each_ir_op {
             SSt = "SST" (s r) S;
             /// Tag of slot `a` = `b` (32 bits; the upper half of the tag word is left alone).
             SStT = "SSTT" (s r) S;
-            /// The whole tag word (64 bits) of slot `a` = the constant `b`: a frame word.
-            SStW = "SSTW" (s k) S;
+            /// The whole tag word (64 bits) of slot `a` = `b`: a frame word.
+            SStW = "SSTW" (s r) S;
             /// `Thread::top` of the running thread = the address of slot `a`.
             STop = "STOP" (s _) S;
 
@@ -97,7 +97,9 @@ macro_rules! for_each_ir_op {
             /// from the new BASE from here on.
             RetF = "RETF" (k l) G;
 
-            /// The frame word at BASE is of kind `b` (LUA or TAIL), and the call there wants `a` results: the pc of that call (Ptr)
+            /// The frame word of the frame that is left is of the kind in the low three bits of `b` (LUA or TAIL), and the call there wants `a`
+            /// results: the pc of that call (Ptr). That frame is the one at BASE; if `b >> 3` is not 0 it is the frame of pcall or xpcall so many
+            /// slots below it, and the frame at BASE is of kind PCALL.
             RetPc = "RETPC" (l l) C;
             /// `Thread::top` is the address of slot `a`.
             TopEq = "TOPEQ" (s _) G;
@@ -247,7 +249,10 @@ macro_rules! for_each_ir_op {
             /// live slot has been stored to the stack. If the helper goes on anywhere else than at `next pc`, or something
             /// disturbed the frame, the trace is left to there, no snapshot needed. `b`: slots from BASE to the running frame.
             XOp = "XOP" (r l) S;
-            /// The same, and BASE is set to the then running frame's base: slots are numbered from there on.
+            /// As XOP, of the call of a native function that runs no Lua code and changes neither tables nor cells: what is known
+            /// of those stays true. If Lua code has run aside (finalizers), the trace is left as if the frame had been disturbed.
+            XOpQ = "XOPQ" (r l) S;
+            /// As XOP, and BASE is set to the then running frame's base: slots are numbered from there on.
             XOpR = "XOPR" (r l) S;
         }
     };

@@ -45,7 +45,7 @@ pub enum Ty {
     U8,
     /// Address that is no Lua value: a run, an entry, a prototype, a shape ... Never marked by itself.
     Ptr,
-    /// A 64-bit frame word (constants only).
+    /// A 64-bit frame word.
     Word,
 }
 

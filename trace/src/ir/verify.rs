@@ -194,7 +194,10 @@ impl Verifier<'_> {
             }
             SSt => values(&[i.b]),
             SStT => is(i.b, &[Ty::Tag]),
-            SStW => is(i.b, &[Ty::Word]),
+            SStW => {
+                values(&[i.b])?;
+                is(i.b, &[Ty::Word])
+            }
             TEq | TNe | TFalsy | TTruthy => {
                 own(&[Ty::Tag])?;
                 same(i.a)
@@ -321,7 +324,7 @@ impl Verifier<'_> {
                 )
             }
             Call | CallN | CallL => self.call(i),
-            XOp | XOpR => {
+            XOp | XOpQ | XOpR => {
                 let list = i.a.is_ins() && buf.at(i.a).op == CArg && {
                     let l = buf.at(i.a);
                     ta(l.a) == Ty::Ptr && ta(l.b) == Ty::Ptr && l.a.is_const() && l.b.is_const()
@@ -405,8 +408,7 @@ impl Verifier<'_> {
                 self.value(s.first, e.tag).map_err(|t| bad(&t))?;
                 let tag = buf.ty(e.tag);
                 need(
-                    (tag == Ty::Tag && self.is_value(e.tag))
-                        || (tag == Ty::Word && e.tag.is_const()),
+                    matches!(tag, Ty::Tag | Ty::Word) && self.is_value(e.tag),
                     || bad("not a tag"),
                 )?;
                 if e.val.is_none() {

@@ -47,11 +47,7 @@ impl<M: TraceRegs> Lower<'_, M> {
     pub(super) fn store(&mut self, r: Ref, al: InsAlloc) {
         let ins = self.ir.at(r);
         let slot = at(M::BASE, SLOT * i32::from(ins.slot()));
-        let value = if ins.op == IrOp::SStW {
-            self.val(Reg::NONE, ins.b)
-        } else {
-            self.val(al.ops[0], ins.b)
-        };
+        let value = self.val(al.ops[0], ins.b);
         let (size, addr) = match ins.op {
             IrOp::SSt => (B64, slot),
             IrOp::SStT => (B32, slot.offset(SLOT_TAG)),

@@ -27,10 +27,10 @@ mod number;
 mod object;
 
 use std::mem::offset_of;
-use traceorus_asm::{AluOp, Fpr, Gpr, Label, LoadKind, RegImm, Size, d};
+use traceorus_asm::{AluOp, Fpr, Gpr, Label, LoadKind, RegImm, ShiftOp, Size, d};
 
-use traceorus_base::Tag;
 use traceorus_base::objects::Thread;
+use traceorus_base::{Tag, frame};
 
 use traceorus_asm::{BitCond, Cond, at};
 
@@ -310,14 +310,16 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
                 let entry = self.entry;
                 self.m.jump(entry);
             }
-            Link::Resume(pc) => {
+            Link::Resume { pc, base } => {
+                self.add_base(base);
                 let m = &mut self.m;
                 m.load(LoadKind::U64, d(M::THREAD), at(M::GLOBAL, call::CURRENT));
                 m.store(B64, at(M::THREAD, call::BASE), M::BASE);
                 m.mov_imm(d(M::RET0), pc as i64);
                 m.jump_abs(self.input.thunks.resume);
             }
-            Link::Return(_) => {
+            Link::Return { down, .. } => {
+                self.add_base(-down);
                 let pc = Gpr(self.al.ret.number());
                 self.m.mov(d(M::PC), pc);
                 let none = self.m.new_label();
@@ -364,7 +366,7 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
             IsEq | IsLt | IsLe | IsGe => self.outcome(r, al),
             RetKind => {
                 let exit = self.stub(r)?;
-                self.frame_kind(ins.lit_a(), exit);
+                self.frame_kind(ins.lit_a(), 0, exit);
             }
             TopEq => {
                 let exit = self.stub(r)?;
@@ -427,10 +429,19 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
             }
             RetPc => {
                 let (pc, exit) = (Gpr(al.dst.number()), self.stub(r)?);
-                self.frame_kind(ins.lit_b(), exit);
-                self.m.load(U64, d(pc), at(M::BASE, -8));
-                if ins.lit_b() != 0 {
-                    let kind = i64::from(ins.lit_b());
+                let (kind, down) = (i64::from(ins.lit_b() & 7), ins.lit_b() >> 3);
+                if down != 0 {
+                    self.frame_kind(frame::kind::PCALL as u16, 0, exit);
+                    // the delta is in the upper half; whether the function was entered by a tail call does not matter
+                    let delta = i64::from(down) << (frame::DELTA_SHIFT - 32 + 1);
+                    self.m.load(LoadKind::U32, d(pc), at(M::BASE, -4));
+                    self.m.shift(ShiftOp::Shl, B32, d(pc), pc, 1);
+                    self.m.branch(Cond::Ne, B32, pc, delta, exit);
+                }
+                self.frame_kind(ins.lit_b() & 7, down, exit);
+                self.m
+                    .load(U64, d(pc), at(M::BASE, -8 - 16 * i32::from(down)));
+                if kind != 0 {
                     self.m.alu(AluOp::Sub, B64, d(pc), pc, kind);
                 }
                 let wanted = i64::from(ins.lit_a());
@@ -439,7 +450,7 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
             }
             Round if self.regs.rounds => self.number(r, al)?,
             Round | Call | CallN | CallL => self.call(r)?,
-            XOp | XOpR => self.helper(r)?,
+            XOp | XOpQ | XOpR => self.helper(r)?,
             Bar => self.barrier(r, al),
             TNew | TArr | CNew | FNew => self.allocation(r, al)?,
             Sunk => self.charge(ins.lit_b()),
@@ -447,9 +458,10 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
         Ok(())
     }
 
-    /// Branches to `exit` unless the frame word at BASE is of this kind.
-    fn frame_kind(&mut self, kind: u16, exit: Label) {
-        let (word, kinds) = (at(M::BASE, -8), traceorus_base::frame::kind::MASK as i64);
+    /// Branches to `exit` unless the word of the frame `down` slots below BASE is of this kind.
+    fn frame_kind(&mut self, kind: u16, down: u16, exit: Label) {
+        let word = at(M::BASE, -8 - 16 * i32::from(down));
+        let kinds = traceorus_base::frame::kind::MASK as i64;
         if kind == 0 {
             self.m
                 .branch_bits_mem(BitCond::NonZero, Size::B8, word, kinds, exit);

@@ -146,10 +146,10 @@ impl Walk<'_> {
                 }
                 Link::Body { .. } => self.reenter()?,
                 Link::Loop => return Err(Abort::Internal),
-                Link::Return(r) => {
+                Link::Return { call: r, .. } => {
                     self.out.ret = self.allocate(n, r, RegSet::EMPTY, Reg::NONE)?;
                 }
-                Link::Entry { .. } | Link::SelfEntry { .. } | Link::Resume(_) => {}
+                Link::Entry { .. } | Link::SelfEntry { .. } | Link::Resume { .. } => {}
             }
             self.walk(0, n)?;
         } else if self.job.link != Link::Loop {

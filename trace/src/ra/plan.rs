@@ -134,7 +134,7 @@ impl Plan {
         let ins = ir.at(r);
         let mut n = Inputs::new();
         match ins.op {
-            SSt | SStT => n.push(ins.b, Kind::RegOrConst),
+            SSt | SStT | SStW => n.push(ins.b, Kind::RegOrConst),
             FSt | StV | StB | StW => {
                 n.push(ins.b, Kind::RegOrConst);
                 n.mem = 1;
@@ -189,9 +189,9 @@ impl Plan {
                 }
             }
             TNew | TArr | FNew | CoWord | CoPc | CoLeave | CoEnter => n.push(ins.a, Kind::Reg),
-            Base | Nop | Loop | Phi | PVal | SStW | StkChk | Poll | RetF | FRef | ARef | ATRef
-            | RetPc | RetKind | SetTail | TopEq | STop | Sunk | HRef | HTRef | CRef | CTRef
-            | ERef | ETRef | XRef | CNew | UpAddr | CArg | Call | CallN | CallL | XOp | XOpR => {}
+            Base | Nop | Loop | Phi | PVal | StkChk | Poll | RetF | FRef | ARef | ATRef | RetPc
+            | RetKind | SetTail | TopEq | STop | Sunk | HRef | HTRef | CRef | CTRef | ERef
+            | ETRef | XRef | CNew | UpAddr | CArg | Call | CallN | CallL | XOp | XOpQ | XOpR => {}
         }
         n
     }
@@ -494,7 +494,7 @@ impl CallPlan {
 /// `ins` calls native code.
 pub fn is_call(ins: Ins, regs: &RegInfo) -> bool {
     match ins.op {
-        IrOp::Call | IrOp::CallN | IrOp::CallL | IrOp::XOp | IrOp::XOpR => true,
+        IrOp::Call | IrOp::CallN | IrOp::CallL | IrOp::XOp | IrOp::XOpQ | IrOp::XOpR => true,
         IrOp::Round => !regs.rounds,
         _ => false,
     }
@@ -513,7 +513,7 @@ pub fn call(ir: &IrBuf, r: Ref, regs: &RegInfo) -> Result<CallPlan, Abort> {
     let mut refs = [REF_NONE; 14];
     let mut n = 0;
     match ins.op {
-        IrOp::XOp | IrOp::XOpR => return Ok(c),
+        IrOp::XOp | IrOp::XOpQ | IrOp::XOpR => return Ok(c),
         IrOp::Round => {
             refs[0] = ins.a;
             n = 1;

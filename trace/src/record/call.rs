@@ -24,12 +24,23 @@ pub(super) struct Callee {
     pub known: bool,
     /// Number of arguments, in the slots above.
     pub nargs: i16,
-    /// The frame word.
-    pub word: u64,
+    /// The frame word (type Word).
+    pub word: Ref,
     /// The instruction that calls.
     pub call_pc: *const Instr,
     /// What becomes of the results.
     pub how: How,
+}
+
+/// How a trace goes on in a function that is called.
+#[derive(Clone, Copy)]
+pub(super) enum Way {
+    /// As a part of it.
+    Inline,
+    /// By a jump to the trace's own entry.
+    Own,
+    /// By a jump to the entry of the function's trace, which is at this address.
+    Entry(u64),
 }
 
 impl Recorder {
@@ -66,20 +77,11 @@ impl Recorder {
             if matches!(i.op, Op::TailCall | Op::TailCallM) {
                 return self.tail_call(i, closure, nargs);
             }
-            let depth = self.frames.iter().filter(|x| x.proto == proto).count() as u32;
-            let compiled = self.compiled_function(proto);
-            // a tree that is wide already does not become wider by that
-            let narrow = self.sides < self.params.maxside / 4;
-            let again = !self.in_loop && narrow && depth != 0 && depth <= self.params.recunroll;
-            let linked = !again && (depth != 0 || compiled.is_some_and(|c| c.1));
+            let way = self.way_into(closure)?;
+            let linked = !matches!(way, Way::Inline);
             if linked && (*proto).is_vararg != 0 || self.frames.len() as u32 > self.params.maxdepth
             {
                 return Err(Abort::CallDepth);
-            }
-            let own = self.kind == super::Kind::Func && proto == self.protos[0];
-            if linked && compiled.is_none() && !own {
-                self.callee = (*closure).pc.sub(1).cast_mut();
-                return Err(Abort::CalleeFirst);
             }
             let fv = match object {
                 Some((f, _)) => f,
@@ -96,30 +98,66 @@ impl Recorder {
             if !self.room_to_call(func, proto, nargs)? {
                 return Err(Abort::CallDepth);
             }
+            let word = frame::word(kind::LUA, i.pc as u64, 0);
+            let word = self.buf.k(Ty::Word, word);
             let callee = Callee {
                 func,
                 val: fv.val,
                 closure,
                 known,
                 nargs,
-                word: frame::word(kind::LUA, i.pc as u64, 0),
+                word,
                 call_pc: i.pc,
                 how: How::Call,
             };
             self.enter_frame(callee)?;
-            let base = self.base();
-            if linked {
-                self.flush((*closure).pc)?;
-                return Ok(Step::Stop(match compiled {
-                    Some((address, _)) if !own => Link::Entry { address, base },
-                    _ => {
-                        self.recursive = true;
-                        Link::SelfEntry { base }
-                    }
-                }));
-            }
-            Ok(Step::More)
+            self.go_into(way, closure)
         }
+    }
+
+    /// How the trace goes on in a function that is called.
+    pub(super) unsafe fn way_into(&mut self, closure: *mut LuaClosure) -> Rec<Way> {
+        // SAFETY: [GC-LIVE] it is in a slot.
+        unsafe {
+            let proto = (*closure).proto;
+            let depth = self.frames.iter().filter(|x| x.proto == proto).count() as u32;
+            let compiled = self.compiled_function(proto);
+            // a tree that is wide already does not become wider by that
+            let narrow = self.sides < self.params.maxside / 4;
+            let again = !self.in_loop && narrow && depth != 0 && depth <= self.params.recunroll;
+            if again || depth == 0 && compiled.is_none_or(|c| !c.1) {
+                return Ok(Way::Inline);
+            }
+            if self.kind == super::Kind::Func && proto == self.protos[0] {
+                return Ok(Way::Own);
+            }
+            match compiled {
+                Some((address, _)) => Ok(Way::Entry(address)),
+                None => {
+                    self.callee = (*closure).pc.sub(1).cast_mut();
+                    Err(Abort::CalleeFirst)
+                }
+            }
+        }
+    }
+
+    /// The frame of `closure` has been pushed.
+    pub(super) unsafe fn go_into(&mut self, way: Way, closure: *mut LuaClosure) -> Rec<Step> {
+        let address = match way {
+            Way::Inline => return Ok(Step::More),
+            Way::Own => None,
+            Way::Entry(address) => Some(address),
+        };
+        let base = self.base();
+        // SAFETY: [GC-LIVE] it is in a slot.
+        self.flush(unsafe { (*closure).pc })?;
+        Ok(Step::Stop(match address {
+            Some(address) => Link::Entry { address, base },
+            None => {
+                self.recursive = true;
+                Link::SelfEntry { base }
+            }
+        }))
     }
 
     /// Guards that a call of a function of `proto` in slot `func` has room; false: it is too far up.
@@ -154,7 +192,7 @@ impl Recorder {
             let proto = (*c.closure).proto;
             self.note_proto(proto);
             // the frame word is a fact of this trace: see `ir`
-            let word = self.buf.k(Ty::Word, c.word);
+            let word = c.word;
             let val = if c.known {
                 self.buf.k(Ty::Func, c.closure as u64)
             } else {
@@ -257,11 +295,16 @@ impl Recorder {
                 fv.val
             };
             if inlined {
-                let word = match self.frame().how {
-                    How::Call => frame::word(kind::TAIL, self.frame().call_pc as u64, 0),
-                    _ => self.frame_word() | frame::TAIL_BIT,
+                let call_pc = self.frame().call_pc as u64;
+                let tag = match self.frame().how {
+                    How::Call => self.buf.k(Ty::Word, frame::word(kind::TAIL, call_pc, 0)),
+                    How::Protected { delta } => self.own_protected_word(delta, frame::TAIL_BIT)?,
+                    How::Meta => {
+                        let delta = func + 1 - self.frames[self.frames.len() - 2].base;
+                        let word = frame::word(kind::CONT, call_pc, delta as u64);
+                        self.buf.k(Ty::Word, word | frame::TAIL_BIT)
+                    }
                 };
-                let tag = self.buf.k(Ty::Word, word);
                 let v = Tv { val, tag };
                 self.put_slot(func, Slot::Known { v, dirty: true });
             } else {
@@ -425,51 +468,60 @@ impl Recorder {
     unsafe fn link_return(&mut self, i: Cursor, word: u64, from: i16, n: i16) -> Rec<Step> {
         // SAFETY: [CODE] the word of a frame of kind LUA is the pc of a call.
         unsafe {
+            let (mut word, mut down) = (word, 0);
+            let mut results = Vec::new();
+            if frame::kind_of(word) == kind::PCALL {
+                // pcall ends with it
+                down = frame::delta_of(word) as i16;
+                word = word_at((*self.l).base.sub(1 + down as usize));
+                results.push(self.konst(Value::TRUE));
+            }
             let of = frame::kind_of(word);
             let wanted = match of {
                 kind::LUA | kind::TAIL => bc::c(*(frame::addr_of(word) as *const Instr)),
                 _ => MULTI,
             };
             let known = matches!(of, kind::LUA | kind::TAIL);
-            let all = known && wanted == MULTI && n <= 8;
+            let own = results.len() as i16;
+            let all = known && wanted == MULTI && n + own <= 8;
             if !all && (wanted == MULTI || wanted > 8) {
                 // the interpreter returns to native code, or whatever it is
-                self.flush(i.pc)?;
-                if let Some(top) = self.multi_top(i.pc) {
-                    self.emit(IrOp::STop, Ty::Void, Self::slot_lit(top), REF_NONE)?;
-                }
-                return Ok(Step::Stop(Link::Resume(i.pc as u64)));
+                return self.resume(i.pc);
             }
-            let mut results = Vec::new();
-            let count = if all { n } else { wanted as i16 };
-            for k in 0..n.min(count) {
+            let count = if all { n + own } else { wanted as i16 };
+            for k in 0..n.min(count - own) {
                 results.push(self.tv(from + k)?);
             }
-            let (want, of) = (Self::lit(wanted), Self::lit(of as u16));
-            let pc = self.guard(IrOp::RetPc, Ty::Ptr, want, of)?;
+            let of = of as u16 | (down as u16) << 3;
+            let (want, of) = (Self::lit(wanted), Self::lit(of));
+            let call = self.guard(IrOp::RetPc, Ty::Ptr, want, of)?;
+            if own != 0 {
+                self.change_depth(-1)?;
+            }
             let nil = self.konst(Value::NIL);
             for k in 0..count {
                 let v = results.get(k as usize).copied().unwrap_or(nil);
-                self.store_slot(k - 1, v)?;
+                self.store_slot(k - 1 - down, v)?;
             }
             if all {
-                let top = Self::slot_lit(count - 1);
+                let top = Self::slot_lit(count - 1 - down);
                 self.emit(IrOp::STop, Ty::Void, top, REF_NONE)?;
             }
-            Ok(Step::Stop(Link::Return(pc)))
+            Ok(Step::Stop(Link::Return { call, down }))
         }
     }
 
-    /// The frame word of the running frame, which was inlined.
-    pub(super) fn frame_word(&self) -> u64 {
-        match self.slot(self.frame().func) {
-            Slot::Known { v, .. } => self.buf.konst(v.tag).map_or(0, |k| k.bits),
-            // SAFETY: [STACK-STABLE] what the trace does not know is in memory.
-            Slot::Unknown => unsafe {
-                let stack = (*self.l).stack.byte_offset(self.base0);
-                word_at(stack.offset(self.frame().func as isize))
-            },
+    /// The trace ends: the interpreter performs the instruction at `pc`.
+    pub(super) fn resume(&mut self, pc: *const Instr) -> Rec<Step> {
+        self.flush(pc)?;
+        if let Some(top) = self.multi_top(pc) {
+            self.emit(IrOp::STop, Ty::Void, Self::slot_lit(top), REF_NONE)?;
         }
+        let base = self.base();
+        Ok(Step::Stop(Link::Resume {
+            pc: pc as u64,
+            base,
+        }))
     }
 
     /// The running frame (known by now) must go on at `pc`.

@@ -23,10 +23,6 @@ impl Recorder {
             self.frames_below(map.base);
             // the exit itself does not change the depth once this trace is linked to it
             self.pcalls = map.pcalls;
-            let protected = |x: &&Frame| matches!(x.how, How::Protected { .. });
-            if self.frames.iter().any(|x| protected(&x)) {
-                self.depth0 = Some((*self.l).pcall_depth - u32::from(map.pcalls));
-            }
             let mut seen: Vec<(Ref, Ty, Ref)> = Vec::new();
             let mut slots = Vec::new();
             for (i, val, tag) in jit::inherited(t, exit) {
@@ -217,7 +213,7 @@ impl Recorder {
             };
         }
         // a payload's type in the parent may come from a later guard on its tag
-        let open = refs[1].is_ins() && val.ty != Ty::Void;
+        let open = refs[1].is_ins() && tag.ty == Ty::Tag && val.ty != Ty::Void;
         if open && !val.ty.is_float() {
             val.ty = Ty::Any;
         }

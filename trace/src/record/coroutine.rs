@@ -44,7 +44,6 @@ pub(crate) struct Waiting {
     frames: Vec<Frame>,
     base0: isize,
     checked: u16,
-    depth0: Option<u32>,
     changed: Vec<bool>,
     changed_all: bool,
     /// Slot of the function `resume`, or of the one that `wrap` made.
@@ -313,7 +312,6 @@ impl Recorder {
                 frames: std::mem::take(&mut self.frames),
                 base0: self.base0,
                 checked: self.checked,
-                depth0: self.depth0,
                 changed: std::mem::take(&mut self.changed),
                 changed_all: self.changed_all,
                 func,
@@ -531,7 +529,7 @@ impl Recorder {
                     self.frames = w.frames;
                     self.base0 = w.base0;
                     self.checked = w.checked;
-                    (self.pcalls, self.depth0) = (0, w.depth0);
+                    self.pcalls = 0;
                     self.changed = w.changed;
                     self.changed_all = w.changed_all;
                     self.arrive(place, w.func, &values);
@@ -566,7 +564,10 @@ impl Recorder {
         if all {
             self.emit(IrOp::STop, Ty::Void, Self::slot_lit(n - 1), REF_NONE)?;
         }
-        Ok(Step::Stop(Link::Return(link)))
+        Ok(Step::Stop(Link::Return {
+            call: link,
+            down: 0,
+        }))
     }
 
     /// The call that waited at `p`, with its function in slot `func`, has these results.

@@ -108,13 +108,14 @@ impl Recorder {
                 let v = self.tv(a - 4 + k)?;
                 self.set(a + k, v);
             }
+            let word = self.buf.k(Ty::Word, frame::word(kind::LUA, i.pc as u64, 0));
             self.enter_frame(Callee {
                 func,
                 val: fv.val,
                 closure,
                 known,
                 nargs: 2,
-                word: frame::word(kind::LUA, i.pc as u64, 0),
+                word,
                 call_pc: i.pc,
                 how: How::Call,
             })?;

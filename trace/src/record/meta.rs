@@ -163,13 +163,15 @@ impl Recorder {
             for (k, &v) in args.iter().enumerate() {
                 self.put_slot(func + 1 + k as i16, Slot::Known { v, dirty: true });
             }
+            let word = frame::word(kind::CONT, i.pc as u64, at as u64 + 1);
+            let word = self.buf.k(Ty::Word, word);
             self.enter_frame(Callee {
                 func,
                 val: f.val,
                 closure,
                 known,
                 nargs,
-                word: frame::word(kind::CONT, i.pc as u64, at as u64 + 1),
+                word,
                 call_pc: i.pc,
                 how: How::Meta,
             })?;

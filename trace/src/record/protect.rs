@@ -1,7 +1,7 @@
 //! Calls of pcall and xpcall, inlined: pcall's own frame and, above it, that of what it calls (kind PCALL).
 //!
-//! The frame word of the latter holds `Thread::pcall_depth`, so that is guarded. Memory learns of the new depth only when the state is
-//! written back: by exits (`Snap::pcalls`), or before a helper runs.
+//! The frame word of the latter holds `Thread::pcall_depth`. Memory learns of the new depth only when the state is written back: by exits
+//! (`Snap::pcalls`), or before a helper runs.
 
 use traceorus_base::Value;
 use traceorus_base::bytecode::{self as bc, MULTI};
@@ -9,83 +9,106 @@ use traceorus_base::frame::{self, kind};
 use traceorus_base::objects::*;
 use traceorus_vm::debuginfo;
 
-use super::call::{Callee, after};
+use super::call::{Callee, Way, after};
 use super::{Cursor, How, Rec, Recorder, Slot, Step, Tv};
-use crate::ir::{FieldId, IrOp, Ty};
+use crate::ir::{FieldId, IrOp, REF_NONE, Ref, Ty};
 
 /// ORDER: `vm::call::MAX_CCALLS`.
 const MAX_DEPTH: u32 = 200;
 
 impl Recorder {
-    /// `Thread::pcall_depth` as the program sees it now, guarded.
-    unsafe fn pcall_depth(&mut self) -> Rec<u32> {
-        // SAFETY: the thread is live.
-        unsafe {
-            if let Some(d) = self.depth0 {
-                return Ok(d + u32::from(self.pcalls));
-            }
-            debug_assert_eq!(self.pcalls, 0);
-            let now = (*self.l).pcall_depth;
-            let l = self.running()?;
-            let d = self.field(l, FieldId::ThreadPcalls)?;
-            let k = self.buf.k(Ty::U32, now.into());
-            self.guard(IrOp::Eq, Ty::U32, d, k)?;
-            self.depth0 = Some(now);
-            Ok(now)
-        }
+    /// `Thread::pcall_depth` as memory has it.
+    fn depth_in_memory(&mut self) -> Rec<Ref> {
+        let l = self.running()?;
+        self.field(l, FieldId::ThreadPcalls)
     }
 
     /// There may be one more protected call, guarded.
     pub(super) unsafe fn may_protect(&mut self) -> Rec<bool> {
-        // SAFETY: as `pcall_depth`.
-        unsafe { Ok(self.pcall_depth()? < MAX_DEPTH) }
+        // SAFETY: the thread is live. While it is recorded the interpreter performs everything: memory has the depth.
+        if unsafe { (*self.l).pcall_depth } >= MAX_DEPTH {
+            return Ok(false);
+        }
+        let d = self.depth_in_memory()?;
+        let most = self
+            .buf
+            .k(Ty::U32, u64::from(MAX_DEPTH - u32::from(self.pcalls)));
+        self.guard(IrOp::Ult, Ty::U32, d, most)?;
+        Ok(true)
+    }
+
+    /// Word of a frame of kind PCALL in which there are `pcalls` protected calls that memory does not count.
+    fn protected_word(&mut self, pcalls: i64, delta: i16, bits: u64) -> Rec<Ref> {
+        let d = self.depth_in_memory()?;
+        let d = self.emit(IrOp::Cast, Ty::Int, d, REF_NONE)?;
+        let n = self.buf.k_int(pcalls);
+        let d = self.emit(IrOp::Add, Ty::Int, d, n)?;
+        let three = self.buf.k_int(3);
+        let d = self.emit(IrOp::Shl, Ty::Int, d, three)?;
+        let rest = frame::word(kind::PCALL, 0, delta as u64) | bits;
+        let rest = self.buf.k_int(rest as i64);
+        let word = self.emit(IrOp::Or, Ty::Int, d, rest)?;
+        self.emit(IrOp::Cast, Ty::Word, word, REF_NONE)
+    }
+    /// The word of the running frame, which is that of a protected call, with these bits set.
+    pub(super) fn own_protected_word(&mut self, delta: i16, bits: u64) -> Rec<Ref> {
+        self.protected_word(i64::from(self.pcalls) - 1, delta, bits)
     }
 
     /// Writes the depth to memory, if that does not have it.
     pub(super) fn flush_depth(&mut self) -> Rec<()> {
-        if let (Some(d), 1..) = (self.depth0, self.pcalls) {
-            self.store_depth(d + u32::from(self.pcalls))?;
-            self.pcalls = 0;
-        }
-        Ok(())
+        let n = std::mem::take(&mut self.pcalls);
+        self.change_depth(n.into())
     }
-    fn store_depth(&mut self, d: u32) -> Rec<()> {
+    /// Memory's depth grows by `n`.
+    pub(super) fn change_depth(&mut self, n: i64) -> Rec<()> {
+        if n == 0 {
+            return Ok(());
+        }
+        let d = self.depth_in_memory()?;
+        let (op, by) = if n < 0 {
+            (IrOp::Sub, -n)
+        } else {
+            (IrOp::Add, n)
+        };
+        let by = self.buf.k(Ty::U32, by as u64);
+        let d = self.emit(op, Ty::U32, d, by)?;
         let l = self.running()?;
         let f = Self::lit(FieldId::ThreadPcalls as u16);
         let at = self.emit(IrOp::FRef, Ty::Ptr, l, f)?;
-        let k = self.buf.k(Ty::U32, d.into());
-        self.emit(IrOp::FSt, Ty::U32, at, k)?;
-        self.depth0 = Some(d);
+        self.emit(IrOp::FSt, Ty::U32, at, d)?;
         Ok(())
     }
 
-    /// A call of pcall (`delta` 1) or xpcall (2), the native function `f`, with `nargs` arguments. False: by the helper.
+    /// A call of pcall (`delta` 1) or xpcall (2), the native function `f`, with `nargs` arguments. `None`: by the helper.
     pub(super) unsafe fn protected_call(
         &mut self,
         i: Cursor,
         f: Value,
         nargs: i16,
         delta: i16,
-    ) -> Rec<bool> {
+    ) -> Rec<Option<Step>> {
         // SAFETY: [GC-LIVE] as `native`.
         unsafe {
             if nargs < delta {
-                return Ok(false);
+                return Ok(None);
             }
             let r = i.ra();
             for k in 1..=delta {
                 if self.observed(r + k).tag != traceorus_base::Tag::FUNCTION {
-                    return Ok(false);
+                    return Ok(None);
                 }
             }
             let closure = self.observed(r + 1).as_ptr::<LuaClosure>();
             let proto = (*closure).proto;
             if (*closure).hdr.kind != ObjKind::LuaClosure as u8 {
-                return Ok(false);
+                return Ok(None);
             }
-            let deep = self.frames.len() as u32 > self.params.maxdepth;
-            if deep || self.frames.iter().any(|x| x.proto == proto) {
-                return Ok(false);
+            let entry = self.way_into(closure)?;
+            let linked = !matches!(entry, Way::Inline);
+            if self.frames.len() as u32 > self.params.maxdepth || linked && (*proto).is_vararg != 0
+            {
+                return Ok(None);
             }
             let fv = self.guard_observed(r)?;
             let own = self.guard_is(fv.val, f.payload)?;
@@ -93,14 +116,14 @@ impl Recorder {
             let known = self.guard_function(callee, closure)?;
             let handler = self.guard_observed(r + delta)?;
             if !self.may_protect()? {
-                return Ok(false);
+                return Ok(None);
             }
-            let depth = self.pcall_depth()?;
             let at = self.base() + r;
             let func = at + delta;
             if !self.room_to_call(func, proto, nargs - delta)? {
-                return Ok(false);
+                return Ok(None);
             }
+            let frame = self.protected_word(self.pcalls.into(), delta, 0)?;
             let word = self.buf.k(Ty::Word, frame::word(kind::LUA, i.pc as u64, 0));
             let v = Tv {
                 val: own,
@@ -127,11 +150,11 @@ impl Recorder {
                 closure,
                 known,
                 nargs: nargs - delta,
-                word: frame::word(kind::PCALL, u64::from(depth) << 3, delta as u64),
+                word: frame,
                 call_pc: i.pc,
                 how: How::Protected { delta },
             })?;
-            Ok(true)
+            self.go_into(entry, closure).map(Some)
         }
     }
 
@@ -162,7 +185,6 @@ impl Recorder {
             } else {
                 wanted as i16
             };
-            let before = frame::addr_of(self.frame_word()) >> 3;
             if all {
                 let at = self.frame().func - delta;
                 self.need_slots(at + wanted + 1)?;
@@ -179,7 +201,7 @@ impl Recorder {
             if self.pcalls > 0 {
                 self.pcalls -= 1;
             } else {
-                self.store_depth(before as u32)?;
+                self.change_depth(-1)?;
             }
             let next = after(call_pc);
             if all {
@@ -203,12 +225,17 @@ impl Recorder {
                     super::Pending::Expect { .. } => self.raising,
                     super::Pending::None => false,
                 };
-                let stack = (*l).stack;
-                return here
-                    && traceorus_vm::throw::catcher(l)
-                        .is_some_and(|pb| pb.byte_offset_from(stack) > self.entry_base);
+                return here && self.caught_above(l);
             }
             false
+        }
+    }
+    /// What catches errors now is a frame above that in which the recording began.
+    unsafe fn caught_above(&self, l: *mut Thread) -> bool {
+        // SAFETY: [STACK-STABLE] frames are in order.
+        unsafe {
+            traceorus_vm::throw::catcher(l)
+                .is_some_and(|pb| pb.byte_offset_from((*l).stack) > self.entry_base)
         }
     }
 
@@ -218,7 +245,12 @@ impl Recorder {
         unsafe {
             let protected = |x: &super::Frame| matches!(x.how, How::Protected { .. });
             let Some(m) = self.frames.iter().rposition(protected) else {
-                return self.generic(i);
+                let here = std::ptr::eq(self.l, self.start_l);
+                if self.kind == super::Kind::Loop || !here || self.caught_above(self.l) {
+                    return self.generic(i);
+                }
+                // caught below: the trace ends here
+                return self.resume(i.pc);
             };
             // a message handler sees the stack as it is
             if self.frames[m].how != (How::Protected { delta: 1 }) || (*self.l).tbc_len != 0 {

@@ -255,7 +255,7 @@ unsafe fn row(t: &crate::jit::Trace) -> TraceRow {
         exits: t.taken.iter().map(|&n| u64::from(n)).sum(),
         lines,
         helpers: helpers
-            .filter_map(|&(op, pc)| Some((op.mnemonic(), place(pc as u64)?)))
+            .filter_map(|p| Some((p.name(), place(p.pc as u64)?)))
             .collect(),
     }
 }
