@@ -526,7 +526,11 @@ impl Machine {
                     StW => b as i32 as i64 as u64,
                     _ => b,
                 };
-                self.mem.insert(p, v);
+                self.mem.remove(&p);
+                // a tag that is there anyway does not count as written: stores of such may be left out
+                if !matches!(i.op, StB | StW) || self.read(p) != v {
+                    self.mem.insert(p, v);
+                }
                 0
             }
             UpRef => match self.mem.get(&Place::Upvalue(a, i.lit_b())) {
