@@ -24,6 +24,7 @@ use crate::opt;
 use crate::outputs::Outputs;
 use crate::params::{Params, dump};
 use crate::places;
+use crate::record::inherit::{SlotFact, slot_facts};
 use crate::record::select::{self, Profile};
 use crate::record::{Kind, Pending, Performed, Recorder, Step};
 use crate::report;
@@ -47,6 +48,8 @@ pub struct Trace {
     pub link: Link,
     /// Optimised IR, for side traces and reports.
     pub ir: IrBuf,
+    /// What it finds of slots that it leaves alone.
+    pub slots: Vec<SlotFact>,
     /// What its exits restore, by snapshot.
     pub exits: Vec<ExitMap>,
     /// How often each exit was taken to the interpreter.
@@ -101,6 +104,7 @@ impl Trace {
             proto: std::ptr::null_mut(),
             link: Link::Loop,
             ir: IrBuf::new(),
+            slots: Vec::new(),
             exits: Vec::new(),
             counts: Vec::new(),
             taken: Vec::new(),
@@ -769,6 +773,7 @@ impl Jit {
                 keep,
                 protos: r.protos.clone(),
                 alive: true,
+                slots: slot_facts(&r.buf, &r.inherited_facts),
                 ir: r.buf.clone(),
                 map,
                 helpers: r.performed.clone(),

@@ -23,7 +23,7 @@ mod construct;
 mod coroutine;
 mod fastfn;
 mod generic;
-mod inherit;
+pub(crate) mod inherit;
 mod iter;
 mod loops;
 mod meta;
@@ -176,6 +176,10 @@ pub struct Recorder {
     /// BASE of the trace's first frame (of side traces: of the parent's), as `base0`.
     entry_base: isize,
     start_l: *mut Thread,
+    /// What the parent has found of slots that have not been written since.
+    facts: Vec<inherit::SlotFact>,
+    /// The same at the beginning.
+    pub(crate) inherited_facts: Vec<inherit::SlotFact>,
     /// Integers that payloads had when they were looked at, for the optimiser to judge by.
     pub(crate) seen: HashMap<Ref, i64>,
     /// Iterations recorded.
@@ -274,6 +278,8 @@ impl Recorder {
                 start_base: (*l).base.byte_offset_from((*l).stack),
                 entry_base: (*l).base.byte_offset_from((*l).stack),
                 start_l: l,
+                facts: Vec::new(),
+                inherited_facts: Vec::new(),
                 seen: HashMap::new(),
                 iterations: 0,
                 performed: Vec::new(),
@@ -319,6 +325,7 @@ impl Recorder {
         unsafe {
             self.base0 = base.byte_offset_from((*self.l).stack);
             self.slots.clear();
+            self.facts.clear();
             self.frames.clear();
             self.checked = 0;
             self.pcalls = 0;
