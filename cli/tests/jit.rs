@@ -165,7 +165,7 @@ fn dumps() {
     }
     let file = script("dumps.lua", LOOP);
     let all = "bc,rec,ir,snap,ra,mc,exit,sym";
-    let one = run(&["--dump", all, &file]);
+    let one = run(&["-O-select", "--dump", all, &file]);
     assert_eq!((one.status, one.out.as_str()), (Some(0), "200003334\n"));
     for part in [
         "main <",

@@ -1076,10 +1076,10 @@ unsafe fn proto_freed(data: *mut u8, p: *mut Proto) {
         jit.penalties.retain(|&at, _| !(from..to).contains(&at));
         jit.profile.retain(|&at, _| !(from..to).contains(&at));
         jit.watched.retain(|at| !(from..to).contains(at));
-        if let Some(w) = &mut jit.watch {
-            if (from..to).contains(&(w.anchor as usize)) {
-                w.anchor = std::ptr::null_mut();
-            }
+        if let Some(w) = &mut jit.watch
+            && (from..to).contains(&(w.anchor as usize))
+        {
+            w.anchor = std::ptr::null_mut();
         }
         for n in 1..jit.traces.len() {
             if jit.traces[n]

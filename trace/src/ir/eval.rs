@@ -528,7 +528,8 @@ impl Machine {
                 };
                 self.mem.remove(&p);
                 // a tag that is there anyway does not count as written: stores of such may be left out
-                if !matches!(i.op, StB | StW) || self.read(p) != v {
+                let old = observe::address(p) < FIRST_OBJECT;
+                if !old || !matches!(i.op, StB | StW) || self.read(p) != v {
                     self.mem.insert(p, v);
                 }
                 0
