@@ -110,13 +110,16 @@ unsafe fn load_source(l: *mut Thread, source: &[u8], name: &[u8], mode: &[u8]) -
     unsafe { load::load_chunk(l, &chunk) }
 }
 
-/// Opens the libraries that `wanted` accepts, in the running native frame.
+/// Opens the libraries that `wanted` accepts, in the running native frame, and settles what there is then
+/// ([`traceorus_gc::Heap::settle`]).
 pub fn open_libs(cx: Ctx, mut wanted: impl FnMut(&str) -> bool) {
     let jit = wanted("jit");
     traceorus_stdlib::open_some(cx, wanted);
     if jit {
         jitlib::open(cx);
     }
+    // SAFETY: between two calls of library functions all that is in use is rooted.
+    unsafe { cx.g().heap.settle() };
 }
 
 /// Message and stack traceback of the running thread, from the given level on.

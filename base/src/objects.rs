@@ -87,6 +87,10 @@ pub mod flags {
     pub const NATIVE_IPAIRS: u8 = 4;
     /// Thread: C code may write to its stack while it does not run.
     pub const THREAD_OPEN: u8 = 1;
+    /// Thread: a hook has asked for a yield before the next instruction.
+    pub const THREAD_HOOK_YIELD: u8 = 2;
+    /// Thread: the hook has run for the next instruction.
+    pub const THREAD_HOOK_DONE: u8 = 4;
 }
 
 /// String. Bytes follow, then a NUL.
@@ -587,6 +591,8 @@ pub mod thread_status {
     pub const ERROR: u32 = 5;
     /// Suspended in a yield of a C function with a continuation.
     pub const SUSPENDED_K: u32 = 6;
+    /// Suspended by a hook, before the instruction at `Thread::pc`.
+    pub const SUSPENDED_HOOK: u32 = 7;
 }
 
 /// Number of small size classes of the collector; see `gc` for their sizes.

@@ -344,3 +344,37 @@ fn recursion_through_pcall() {
     assert_eq!(r.helpers(), [""; 0]);
     assert!(r.exits() < 200, "{} exits", r.exits());
 }
+
+#[test]
+fn fields_of_many_shapes() {
+    // a few side traces, then one loop that looks the fields up
+    let text = "local recs = {}\n\
+        for i = 1, 40 do\n\
+          local t = {}\n\
+          for j = 0, 5 do if i >> j & 1 == 1 then t['f' .. j] = i end end\n\
+          t.key, t.value = i, 2 * i\n\
+          recs[i] = t\n\
+        end\n\
+        local s = 0\n\
+        for r = 1, 300 do\n\
+          for i = 1, 40 do local t = recs[i]; s = s + t.key + t.value; t.value = (t.value + r) % 512 end\n\
+        end\n\
+        print(s)";
+    let Some(r) = run("shapes", text) else {
+        return;
+    };
+    assert_eq!(r.out, "3266560\n");
+    let sides = r.stats["traces"]["sides"].as_u64().expect("a number");
+    assert!(sides < 40, "{sides} side traces");
+    assert!(r.exits() < 1000, "{} exits", r.exits());
+}
+
+#[test]
+fn computed_keys() {
+    inlined(
+        "computed",
+        "local n = {a = 0, b = 0, c = 0}\nlocal keys = {'a', 'b', 'c'}",
+        "local k = keys[i % 3 + 1] n[k] = n[k] + 1 s = n.a",
+        "1000",
+    );
+}

@@ -284,6 +284,32 @@ pub unsafe extern "C" fn alloc(g: *mut GlobalHot) {
     }
 }
 
+/// What SLOTOF gives for the table and the key in `jit_scratch` goes there.
+///
+/// # Safety
+/// Called by the thunk only.
+pub unsafe extern "C" fn slot_of(g: *mut GlobalHot) {
+    // SAFETY: [GC-LIVE] the trace has both in registers.
+    unsafe {
+        let [t, key, ..] = (*g).jit_scratch;
+        let slot = dispatch::own_slot(Global::of(g), t as *mut Table, key as *mut Str);
+        (*g).jit_scratch[0] = slot.map_or(-1, i64::from) as u64;
+    }
+}
+
+/// The same for METHOD.
+///
+/// # Safety
+/// Called by the thunk only.
+pub unsafe extern "C" fn method(g: *mut GlobalHot) {
+    // SAFETY: as `slot_of`.
+    unsafe {
+        let [t, key, ..] = (*g).jit_scratch;
+        let f = dispatch::inherited_function(Global::of(g), t as *mut Table, key as *mut Str);
+        (*g).jit_scratch[0] = f.map_or(0, |f| f.payload);
+    }
+}
+
 /// Compiled code has returned to the call at `call`, which has no continuation; `Thread::base` is that of the caller.
 ///
 /// # Safety

@@ -80,6 +80,8 @@ pub struct Trace {
     pub protos: Vec<*mut Proto>,
     /// Can be entered and linked to.
     pub alive: bool,
+    /// A root that is to be recorded anew: nothing enters it any more but traces that are linked to it already, until there is another.
+    pub retired: bool,
     /// Bytecode by offset in the code (see [`places::code_map`]), if reports need it.
     pub map: Vec<(u32, u64)>,
     /// Bytecode instructions that are performed by calling their helpers.
@@ -120,6 +122,7 @@ impl Trace {
             keep: Vec::new(),
             protos: Vec::new(),
             alive: true,
+            retired: false,
             map: Vec::new(),
             helpers: Vec::new(),
         }
@@ -196,6 +199,9 @@ struct Watch {
     anchor: *mut Instr,
 }
 
+/// Times that a root trace is recorded anew.
+const MAX_RENEWED: u32 = 3;
+
 /// The parameter `hotcall` that means that functions are not compiled by themselves.
 const NEVER: u32 = 65534;
 
@@ -222,6 +228,12 @@ pub struct Jit {
     watch: Option<Watch>,
     /// Anchors that need no more watching.
     watched: HashSet<usize>,
+    /// Side traces that begin at an instruction, by root trace and instruction.
+    sites: HashMap<(u16, usize), u32>,
+    /// Instructions at which shapes are not guarded; see `record::join`.
+    joins: HashSet<usize>,
+    /// How often the root trace with this first instruction was recorded anew.
+    renewed: HashMap<usize, u32>,
     area: CodeArea,
     /// What all traces share, made for the first recording.
     thunks: Option<Thunks>,
@@ -278,6 +290,9 @@ impl Jit {
             profile: HashMap::new(),
             watch: None,
             watched: HashSet::new(),
+            sites: HashMap::new(),
+            joins: HashSet::new(),
+            renewed: HashMap::new(),
             area,
             thunks: None,
             code,
@@ -311,6 +326,8 @@ impl Jit {
                 barrier: crate::exit::barrier as *const () as usize as u64,
                 alloc: crate::exit::alloc as *const () as usize as u64,
                 charge: crate::exit::charge as *const () as usize as u64,
+                slot_of: crate::exit::slot_of as *const () as usize as u64,
+                method: crate::exit::method as *const () as usize as u64,
                 ret: crate::exit::ret as *const () as usize as u64,
                 resume: g.hot.resume as u64,
                 disturbed_offset: DISTURBED,
@@ -411,6 +428,7 @@ impl Jit {
             r.funcs = &raw const self.funcs;
             r.chars = &raw mut self.chars;
             r.profile = &raw const self.profile;
+            r.joins = &raw const self.joins;
             let n = self.params.abortrandom;
             if n != 0 && self.rand().is_multiple_of(n) {
                 r.die_at = 1 + self.rand() % 30;
@@ -561,6 +579,86 @@ impl Jit {
                         jithooks::set_counter(r.anchor, p.counter);
                     }
                 }
+            }
+            self.reinstate(r.kind, r.start_pc);
+        }
+    }
+
+    // ---- joins --------------------------------------------------------------------------------------------------------
+
+    /// The exit of the tree `root` at `pc` is one too many that an access to a field there has caused: the tree is to be recorded anew, with
+    /// what is there looked up (`record::join`).
+    unsafe fn is_join(&mut self, root: u16, pc: *const Instr) -> bool {
+        // SAFETY: [CODE] the exit goes on there.
+        let most = match unsafe { dispatch::op_at(pc) } {
+            Op::GetField | Op::SetField => self.params.maxshapes,
+            // a shape tells the function that is called, too: to guard that instead is worth it only if there are very many
+            Op::SelfGet => self.params.maxshapes.saturating_mul(10),
+            _ => return false,
+        };
+        let n = self.sites.entry((root, pc as usize)).or_insert(0);
+        *n += 1;
+        if *n < most || !self.joins.insert(pc as usize) {
+            return false;
+        }
+        let t = self.traces[root as usize].as_mut().expect("alive");
+        let times = self.renewed.entry(t.start_pc as usize).or_insert(0);
+        if *times >= MAX_RENEWED {
+            return false;
+        }
+        *times += 1;
+        t.retired = true;
+        let (anchor, proto, kind) = (t.anchor, t.proto, t.kind);
+        // SAFETY: [CODE] the trace keeps its code alive.
+        unsafe {
+            if !anchor.is_null() {
+                jithooks::set_entry(anchor, proto, None, 1);
+            }
+            if let Kind::Cont { call } = kind {
+                jithooks::set_continuation(call.cast_mut(), 0);
+            }
+        }
+        true
+    }
+
+    /// The trace `number`, a root, takes the place of those that were retired in its favour.
+    fn replace_retired(&mut self, number: u16) -> Result<(), Abort> {
+        let t = self.traces[number as usize].as_ref().expect("made");
+        let (kind, start, entry) = (t.kind, t.start_pc, t.entry);
+        if let Some(old) = self.retired(kind, start) {
+            let at = old.entry;
+            (old.retired, old.anchor) = (false, std::ptr::null_mut());
+            old.link = Link::Entry {
+                address: entry,
+                base: 0,
+            };
+            let jump = traceorus_asm::Host::link_stub(at, entry);
+            self.area.patch(at, jump.ok_or(Abort::CodeMemory)?)?;
+        }
+        Ok(())
+    }
+
+    /// The root of this kind that was retired and has not been replaced.
+    fn retired(&mut self, kind: Kind, start: *const Instr) -> Option<&mut Trace> {
+        let is = |t: &&mut Box<Trace>| t.retired && t.kind == kind && t.start_pc == start;
+        let t = self.traces.iter_mut().flatten().find(is);
+        t.map(|t| &mut **t)
+    }
+
+    /// A root could not be recorded: the one that was retired for it is entered again.
+    unsafe fn reinstate(&mut self, kind: Kind, start: *const Instr) {
+        let Some(t) = self.retired(kind, start) else {
+            return;
+        };
+        t.retired = false;
+        let (anchor, proto, n, entry) = (t.anchor, t.proto, t.number, t.entry);
+        self.renewed.insert(start as usize, MAX_RENEWED);
+        // SAFETY: [CODE] the trace keeps its code alive.
+        unsafe {
+            if let Kind::Cont { call } = kind {
+                jithooks::set_continuation(call.cast_mut(), entry);
+            } else {
+                jithooks::set_entry(anchor, proto, Some(n), 0);
             }
         }
     }
@@ -774,6 +872,7 @@ impl Jit {
                 protos: r.protos.clone(),
                 alive: true,
                 slots: slot_facts(&r.buf, &r.inherited_facts),
+                retired: false,
                 ir: r.buf.clone(),
                 map,
                 helpers: r.performed.clone(),
@@ -799,6 +898,7 @@ impl Jit {
             }
             let entry = t.entry;
             self.traces[number as usize] = Some(t);
+            self.replace_retired(number)?;
             match r.kind {
                 Kind::Side { parent, exit } => {
                     let root = self.trace(parent).root;
@@ -855,7 +955,11 @@ impl Jit {
             *c = 0;
             let stub = t.stubs[exit as usize] as usize;
             let (root, taken) = (t.root, t.taken[exit as usize]);
-            if self.trace(root).nsides >= maxside || (*self.g).recording {
+            let tree = self.trace(root);
+            if tree.retired || tree.nsides >= maxside || (*self.g).recording {
+                return;
+            }
+            if self.is_join(root, pc) {
                 return;
             }
             let tries = self.penalties.get(&stub).map_or(0, |p| p.tries);
@@ -927,6 +1031,7 @@ impl Jit {
             }
             self.stats.trace_gone(t);
             t.alive = false;
+            t.retired = false;
             if !t.anchor.is_null() {
                 let hot = self.params.hotloop as u16;
                 jithooks::set_entry(t.anchor, t.proto, None, hot);
@@ -936,10 +1041,14 @@ impl Jit {
                 self.by_start.remove(&start);
             }
             match t.kind {
+                // others may have taken its place
                 Kind::Func => {
-                    self.funcs.remove(&(t.proto as usize));
+                    let proto = t.proto as usize;
+                    if self.funcs.get(&proto).is_some_and(|f| f.0 == t.entry) {
+                        self.funcs.remove(&proto);
+                    }
                 }
-                Kind::Cont { call } => {
+                Kind::Cont { call } if jithooks::continuation(call) == t.entry => {
                     jithooks::set_continuation(call.cast_mut(), 0);
                 }
                 _ => {}

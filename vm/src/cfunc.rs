@@ -21,8 +21,8 @@ use traceorus_base::{Tag, Value};
 use traceorus_gc::Marker;
 
 use crate::call::MIN_NATIVE;
-use crate::dispatch;
 use crate::state::Global;
+use crate::{dispatch, throw};
 
 /// What C knows of a thread: the address behind its [`Thread`], see [`state_of`].
 pub type CState = c_void;
@@ -30,6 +30,24 @@ pub type CState = c_void;
 pub type CFunction = unsafe extern "C" fn(*mut CState) -> c_int;
 /// `lua_KFunction`.
 pub type KFunction = unsafe extern "C" fn(*mut CState, c_int, isize) -> c_int;
+
+/// Wraps a [`crate::ctx::RustFn`] as `lua_CFunction`, which [`call_c`] may call.
+#[macro_export]
+macro_rules! c_function {
+    ($f:path) => {{
+        unsafe extern "C" fn entry(s: *mut $crate::cfunc::CState) -> std::ffi::c_int {
+            // SAFETY: [NATIVE-FRAME] called for the running thread; nothing is to be dropped when the error is raised.
+            unsafe {
+                let l = $crate::cfunc::thread_of(s);
+                match $f($crate::ctx::Ctx::new(l)) {
+                    Ok(n) => n as std::ffi::c_int,
+                    Err($crate::ctx::Throw) => $crate::cfunc::raise(l),
+                }
+            }
+        }
+        entry as $crate::cfunc::CFunction
+    }};
+}
 
 /// The `lua_State *` of a thread. The word before it is its extra space.
 ///
@@ -77,6 +95,9 @@ pub struct CData {
     /// Closures by the address of their function, see [`light`]: open addressing, a power of two or empty.
     light: Vec<*mut NativeClosure>,
     light_len: usize,
+    /// Strings whose text C has got and nothing else is sure to keep, see [`keep`].
+    kept: [*mut Str; KEPT],
+    next_kept: usize,
     /// Strings that were made of C strings lately, by the address of these; see [`name`].
     names: Vec<*mut Str>,
 }
@@ -90,6 +111,8 @@ impl CData {
             warn_data: 0,
             light: Vec::new(),
             light_len: 0,
+            kept: [std::ptr::null_mut(); KEPT],
+            next_kept: 0,
             names: Vec::new(),
         }
     }
@@ -97,6 +120,10 @@ impl CData {
         for &c in &self.light {
             // SAFETY: [GC-LIVE] null or live: they are roots.
             unsafe { m.object(c) }
+        }
+        for s in self.kept {
+            // SAFETY: as above.
+            unsafe { m.object(s) }
         }
     }
     /// Strings may be freed now.
@@ -180,7 +207,19 @@ mod stub {
         "mov rax, [rax - 16]",
         "call [rax + {n_cfunc}]",
         "movsxd rax, eax",
+        // slots to be closed
+        "mov rdi, [rsp + {b_thread}]",
+        "cmp dword ptr [rdi + {t_tbc_len}], 0",
+        "jne 3f",
+        "2:",
         "TRACEORUS_C_LEAVE",
+        ".cfi_startproc",
+        ".cfi_def_cfa rbp, 16",
+        "3:",
+        "mov rsi, rax",
+        "call {close_frame}",
+        "jmp 2b",
+        ".cfi_endproc",
         ".size traceorus_c_entry, . - traceorus_c_entry",
         ".balign 16",
         ".globl traceorus_c_call",
@@ -220,6 +259,8 @@ mod stub {
         record = const size_of::<Boundary>(),
         t_global = const offset_of!(Thread, global),
         t_base = const offset_of!(Thread, base),
+        t_tbc_len = const offset_of!(Thread, tbc_len),
+        close_frame = sym close_frame,
         t_size = const size_of::<Thread>(),
         g_boundary = const offset_of!(GlobalHot, boundary),
         g_activation = const offset_of!(GlobalHot, activation),
@@ -285,6 +326,21 @@ pub unsafe fn call_c(l: *mut Thread, f: usize, args: [usize; 3]) -> Ended {
         0 => Ended::Returned(out),
         -1 => Ended::Raised,
         _ => Ended::Switched,
+    }
+}
+
+/// The running C function is about to return `n` values: closes what is pending in its frame. Gives `n`, or -1 after an error.
+///
+/// # Safety
+/// The running frame of `l` is a C function's.
+pub(crate) unsafe extern "C" fn close_frame(l: *mut Thread, n: i64) -> i64 {
+    // SAFETY: [NATIVE-FRAME] the results are on top and stay there.
+    unsafe {
+        let level = (*l).base.offset_from((*l).stack) as usize;
+        match throw::close_to(l, level) {
+            Ok(()) => n,
+            Err(_) => -1,
+        }
     }
 }
 
@@ -454,6 +510,24 @@ pub unsafe fn library_function(g: &mut Global, f: usize) -> Option<*mut NativeCl
         }
         let c = g.c.light[place(&g.c.light, f)];
         (!c.is_null() && (*c).cfunc == 0).then_some(c)
+    }
+}
+
+/// How many texts [`keep`] keeps.
+const KEPT: usize = 32;
+
+/// The address of a copy of the text, with a NUL, that lives until many more were asked for: names in `lua_Debug`, which mostly are
+/// strings of a program anyway.
+///
+/// # Safety
+/// The state is complete.
+pub unsafe fn keep(g: &mut Global, text: &[u8]) -> *const c_char {
+    // SAFETY: [GC-LIVE] a root from here on.
+    unsafe {
+        let s = g.str_new(text);
+        g.c.kept[g.c.next_kept % KEPT] = s;
+        g.c.next_kept += 1;
+        crate::string::str_data(s).cast()
     }
 }
 

@@ -235,9 +235,18 @@ pub unsafe extern "C" fn active_step(l: *mut Thread, pc: *const Instr) -> *const
         if op < Op::FuncF
             && (*l).allow_hook != 0
             && (*l).hook_mask & (hooks::MASK_LINE | hooks::MASK_COUNT) != 0
-            && let Err(Throw) = hooks::hook_instr(l, pc)
         {
-            return throw::raise(l);
+            let done = (*l).hdr.flags & flags::THREAD_HOOK_DONE != 0;
+            if done {
+                (*l).hdr.flags &= !flags::THREAD_HOOK_DONE;
+            } else if let Err(Throw) = hooks::hook_instr(l, pc) {
+                return throw::raise(l);
+            }
+            if (*l).hdr.flags & flags::THREAD_HOOK_YIELD != 0
+                && let Some(next) = hooks::yield_before(l, pc)
+            {
+                return next;
+            }
         }
         HELPERS[op as usize](l, pc)
     }
@@ -328,6 +337,20 @@ pub(crate) unsafe fn wanted_dispatch(l: *mut Thread) -> *const u8 {
     }
 }
 
+/// Another thread has run in place of `l`, whose dispatch base was `before`: a trace that waits for its instruction still does.
+///
+/// # Safety
+/// `l` is a live thread, made the running one again.
+pub(crate) unsafe fn keep_back(l: *mut Thread, before: *const u8) {
+    // SAFETY: as promised.
+    unsafe {
+        let g = (*l).global;
+        if before == (*g).code_back && !before.is_null() && (*l).dispatch == (*g).code_base {
+            (*l).dispatch = before;
+        }
+    }
+}
+
 /// As [`update_dispatch`], where the change need not be seen by a native function that is about to return: a recording begins or ends.
 ///
 /// # Safety
@@ -385,6 +408,46 @@ unsafe fn lookup_own(g: &mut Global, shape: u32, key: *mut Str, slot: u32) {
             spare: 0,
         };
         lookup_put(g, key as u64, e);
+    }
+}
+
+/// The slot of the own field `key` of `t`, if that is a record; the look-up cache knows it then. Not of prototypes, stores into which must be
+/// seen by the table module.
+///
+/// # Safety
+/// [GC-LIVE] `key` is a short string.
+pub unsafe fn own_slot(g: &mut Global, t: *mut Table, key: *mut Str) -> Option<u32> {
+    // SAFETY: as promised.
+    unsafe {
+        if (*t).hdr.flags & (flags::TAB_DICT | flags::TAB_VOLATILE | flags::TAB_PROTO) != 0 {
+            return None;
+        }
+        let slot = shape::shape_find(g, (*t).shape, key);
+        if let Some(n) = slot {
+            lookup_own(g, (*t).hdr.word, key, n);
+        } else if let Some(v) = inherited(g, Value::ptr(t, Tag::TABLE), key) {
+            lookup_constant(g, (*t).hdr.word, key as u64, v);
+        }
+        slot
+    }
+}
+
+/// The function that the record `t`, which lacks the field `key` and is no prototype, inherits for it, if that is a constant of its
+/// prototypes; the look-up cache knows it then.
+///
+/// # Safety
+/// [GC-LIVE] `key` is a short string.
+pub unsafe fn inherited_function(g: &mut Global, t: *mut Table, key: *mut Str) -> Option<Value> {
+    // SAFETY: as promised.
+    unsafe {
+        if (*t).hdr.flags & (flags::TAB_DICT | flags::TAB_VOLATILE | flags::TAB_PROTO) != 0
+            || shape::shape_find(g, (*t).shape, key).is_some()
+        {
+            return None;
+        }
+        let v = constant_of(g, Value::ptr(t, Tag::TABLE), key)?;
+        lookup_constant(g, (*t).hdr.word, key as u64, v);
+        (v.tag == Tag::FUNCTION).then_some(v)
     }
 }
 

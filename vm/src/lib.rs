@@ -5,6 +5,7 @@
 
 pub mod arith;
 pub mod call;
+pub mod ccall;
 pub mod cfunc;
 pub mod convert;
 pub mod coroutine;

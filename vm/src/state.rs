@@ -121,7 +121,7 @@ pub unsafe fn new(host: HostAlloc) -> *mut Thread {
             table_mode,
             atomic_done,
             queue_finalizers,
-            intern_buckets,
+            intern_head,
         };
         std::ptr::write(&raw mut (*raw).hot, fresh_hot());
         std::ptr::write(
@@ -290,14 +290,6 @@ unsafe fn mark_roots(ctx: *mut u8, m: &mut Marker<'_>) {
     // SAFETY: [GC-LIVE] the collector calls with its own state; every root is null or live.
     unsafe {
         let g = &mut *(ctx as *mut Global);
-        let h = &g.hot;
-        m.object(h.main);
-        m.object(h.current);
-        m.object(h.globals);
-        m.object(h.registry);
-        m.object(h.empty_shape);
-        m.object(h.dict_shape);
-        m.value(h.error_value);
         for (values, n) in [g.kept, g.extra_roots] {
             for i in 0..n {
                 m.value(*values.add(i));
@@ -306,17 +298,6 @@ unsafe fn mark_roots(ctx: *mut u8, m: &mut Marker<'_>) {
         g.c.mark(m);
         if let Some(jit) = g.jit {
             (jit.mark)(jit.data, m);
-        }
-        for &t in &h.type_meta {
-            m.object(t);
-        }
-        for &s in &h.meta_names {
-            m.object(s);
-        }
-        let mut a = h.activation;
-        while !a.is_null() {
-            m.object((*a).thread);
-            a = (*a).prev;
         }
         for &p in &g.loading {
             m.object(p);
@@ -390,7 +371,7 @@ unsafe fn queue_finalizers(ctx: *mut u8) {
     };
 }
 
-unsafe fn intern_buckets(ctx: *mut u8) -> (*mut *mut Str, usize) {
+unsafe fn intern_head(ctx: *mut u8, hash: u32) -> *mut *mut Str {
     // SAFETY: the collector's own state.
-    unsafe { string::intern_buckets(&mut (*(ctx as *mut Global)).strings) }
+    unsafe { (*(ctx as *mut Global)).strings.head(hash) }
 }

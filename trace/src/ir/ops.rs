@@ -212,6 +212,12 @@ macro_rules! for_each_ir_op {
             UpRef = "UPREF" (r l) N;
             /// Upvalue `b` of the native closure `a`: payload
             NUpv = "NUPV" (r l) N;
+            /// Slot (Int) in which the table `a`, a record, has the field with the key `b` (a short string), whatever its shape; -1: it is no
+            /// record, or has no such field
+            SlotOf = "SLOTOF" (r r) L;
+            /// The function (Func) that the prototypes of the table `a` have for the key `b` (a constant string), which `a` lacks, if that is a
+            /// constant of theirs; else null
+            Method = "METHOD" (r k) L;
             /// Byte `b` (Int, zero-based, in bounds) of the string `a`
             StrByte = "STRBYTE" (r r) N;
             /// Before storing the value `b` into the object `a`: the collector's barrier if the object needs it. Changes no

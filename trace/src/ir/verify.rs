@@ -169,6 +169,12 @@ impl Verifier<'_> {
                 values(&[i.a])?;
                 is(i.a, &[Ty::Ptr])
             }
+            SlotOf | Method => {
+                own(&[if i.op == SlotOf { Ty::Int } else { Ty::Func }])?;
+                values(&[i.a, i.b])?;
+                is(i.a, &[Ty::Tab])?;
+                is(i.b, &[Ty::Str])
+            }
             CoLeave | CoEnter => {
                 values(&[i.a])?;
                 is(i.a, &[Ty::Thread])

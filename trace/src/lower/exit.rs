@@ -38,6 +38,11 @@ pub struct RustEntry {
     /// `unsafe extern "C" fn(g: *mut GlobalHot)`: puts the address of a free cell of at least `jit_scratch[0]` bytes into
     /// `jit_scratch[0]`. It must neither collect nor fail.
     pub alloc: u64,
+    /// `unsafe extern "C" fn(g: *mut GlobalHot)`: what SLOTOF gives for the table `jit_scratch[0]` and the key `jit_scratch[1]` goes to
+    /// `jit_scratch[0]`; the look-up cache knows it then, if it can. It must neither collect nor fail.
+    pub slot_of: u64,
+    /// The same for METHOD.
+    pub method: u64,
     /// `unsafe extern "C" fn(g: *mut GlobalHot)`: `GlobalHot::sunk_left` has wrapped: charges what was counted down. It must
     /// neither collect nor fail.
     pub charge: u64,
@@ -67,6 +72,10 @@ pub struct Thunks {
     pub barrier: u64,
     /// Called by allocations whose free list is empty.
     pub alloc: u64,
+    /// Called by SLOTOF when the look-up cache does not know.
+    pub slot_of: u64,
+    /// The same for METHOD.
+    pub method: u64,
     /// Called where allocations were removed when enough of them have come together.
     pub charge: u64,
     /// Continuation of calls that have none: see `Link::Return`.
@@ -189,6 +198,8 @@ pub fn emit_thunks<M: TraceRegs>(
     let barrier = preserving(rust.barrier);
     let alloc = preserving(rust.alloc);
     let charge = preserving(rust.charge);
+    let slot_of = preserving(rust.slot_of);
+    let method = preserving(rust.method);
     let code = std::mem::replace(m, M::new()).finalize()?;
     let place = |l| address + u64::from(code.label_offset(l).unwrap_or(0));
     let thunks = Thunks {
@@ -197,6 +208,8 @@ pub fn emit_thunks<M: TraceRegs>(
         barrier: place(barrier),
         alloc: place(alloc),
         charge: place(charge),
+        slot_of: place(slot_of),
+        method: place(method),
         ret: place(ret),
         resume: rust.resume,
         disturbed_offset: rust.disturbed_offset,

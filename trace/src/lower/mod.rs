@@ -167,6 +167,14 @@ enum Cold {
         from: Label,
         back: Label,
     },
+    LookUp {
+        /// Of SLOTOF: there is no such field while the epoch lasts. The second: nothing is known.
+        from: [Label; 2],
+        back: Label,
+        dst: Gpr,
+        /// Thunk.
+        function: u64,
+    },
     Poll {
         from: Label,
         back: Label,
@@ -453,6 +461,7 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
             XOp | XOpQ | XOpR => self.helper(r)?,
             Bar => self.barrier(r, al),
             TNew | TArr | CNew | FNew => self.allocation(r, al)?,
+            SlotOf | Method => self.look_up(r, al),
             Sunk => self.charge(ins.lit_b()),
         }
         Ok(())
@@ -622,6 +631,12 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
                     dst,
                     bytes,
                 } => self.cold_alloc(from, back, dst, bytes),
+                Cold::LookUp {
+                    from,
+                    back,
+                    dst,
+                    function,
+                } => self.cold_look_up(from, back, dst, function),
                 Cold::Poll { from, back, snap } => {
                     self.m.bind(from);
                     self.exit_number(snap);

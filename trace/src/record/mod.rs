@@ -25,6 +25,7 @@ mod fastfn;
 mod generic;
 pub(crate) mod inherit;
 mod iter;
+mod join;
 mod loops;
 mod meta;
 mod protect;
@@ -33,7 +34,7 @@ mod slots;
 mod table;
 mod upval;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use traceorus_base::bytecode::{self as bc, Op};
 use traceorus_base::objects::*;
@@ -192,6 +193,10 @@ pub struct Recorder {
     pub(crate) in_loop: bool,
     /// Compiled functions by prototype: address of the entry, and whether it calls itself.
     pub(crate) funcs: *const HashMap<usize, (u64, bool)>,
+    /// Instructions that meet too many shapes or functions for guards on them; may be null.
+    pub(crate) joins: *const HashSet<usize>,
+    /// Tables whose shape such an instruction has not looked at.
+    pub(crate) shapeless: Vec<Ref>,
     /// A POLL is to be emitted as soon as nothing lies above the live slots.
     pub(crate) wants_poll: bool,
     /// That POLL.
@@ -289,6 +294,8 @@ impl Recorder {
                 waiting: Vec::new(),
                 in_loop: kind == Kind::Loop,
                 funcs: std::ptr::null(),
+                joins: std::ptr::null(),
+                shapeless: Vec::new(),
                 first_poll: REF_NONE,
                 wants_poll: kind != Kind::Loop,
                 callee: std::ptr::null_mut(),

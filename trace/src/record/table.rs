@@ -224,6 +224,9 @@ impl Recorder {
             if f & flags::TAB_DICT != 0 {
                 return self.lookup_dict(g, t, key);
             }
+            if let Some(found) = self.join_lookup(t, key)? {
+                return Ok(Some(found));
+            }
             let meta = (*t.p).metatable;
             let known_meta = (*(*t.p).shape).shape_flags & shape_flags::UNCACHED_META == 0;
             match shape::shape_find(g, (*t.p).shape, key) {
@@ -413,6 +416,9 @@ impl Recorder {
             if f & flags::TAB_DICT != 0 {
                 let kv = self.konst(k);
                 return self.store_dict(i, t, (kv, k), (v, ov));
+            }
+            if self.join_store(t, key, v, ov)? {
+                return Ok(true);
             }
             let meta = (*t.p).metatable;
             let known_meta = (*(*t.p).shape).shape_flags & shape_flags::UNCACHED_META == 0;
@@ -706,6 +712,9 @@ impl Recorder {
     unsafe fn get_text(&mut self, t: Tab, k: Ref, ok: Value) -> Rec<Option<Found>> {
         // SAFETY: [GC-LIVE]
         unsafe {
+            if let Some(v) = self.text_value(t, k, ok)? {
+                return Ok(Some(Found::Value(v)));
+            }
             let nil = table::table_get(t.p, ok).is_nil();
             let meta = (*t.p).metatable;
             if nil {
@@ -899,6 +908,10 @@ impl Recorder {
                 let short = ok.tag == Tag::STRING && string::str_is_short(ok.as_ptr());
                 if !dict && short && k.val.is_const() {
                     return self.set_str(i, t, ok.as_ptr(), v, ov);
+                }
+                if !dict && short {
+                    let k = self.guard_tag(k, ok.tag)?;
+                    return self.text_store(t, k.val, ok, v, ov);
                 }
                 return Ok(false);
             }

@@ -232,6 +232,8 @@ impl Machine {
             alloc: on_alloc as *const () as u64,
             charge: on_charge as *const () as u64,
             ret: on_alloc as *const () as u64,
+            slot_of: on_alloc as *const () as u64,
+            method: on_alloc as *const () as u64,
             resume,
             exit_left_offset: None,
             disturbed_offset: std::mem::offset_of!(GlobalHot, error_handled) as i32,
