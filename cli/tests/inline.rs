@@ -431,3 +431,23 @@ fn computed_keys() {
         "1000",
     );
 }
+
+#[test]
+fn recursion_through_metamethods() {
+    // one metatable: calls are linked, returns find their continuation; a new one each time: the access is left to its helper
+    let new = [
+        "local M = {__index = function(t, n) local v = t[n - 1] + 1 t[n] = v return v end}\n\
+         local function new() return setmetatable({[0] = 0}, M) end",
+        "local function new() return setmetatable({[0] = 0}, \
+         {__index = function(t, n) local v = t[n - 1] + 1 t[n] = v return v end}) end",
+    ];
+    for (n, head) in new.iter().enumerate() {
+        let text =
+            format!("{head}\nlocal s = 0\nfor i = 1, 2000 do s = s + new()[50] end\nprint(s)");
+        let Some(r) = run(&format!("metarec{n}"), &text) else {
+            return;
+        };
+        assert_eq!(r.out, "100000\n");
+        assert!(r.exits() < 2500, "{n}: {} exits", r.exits());
+    }
+}

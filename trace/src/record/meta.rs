@@ -12,7 +12,7 @@ use traceorus_base::{Tag, Value};
 use traceorus_vm::arith::ArithOp;
 use traceorus_vm::{dispatch, table};
 
-use super::call::Callee;
+use super::call::{Callee, Way};
 use super::table::Tab;
 use super::{Cursor, How, Rec, Recorder, Slot, Step, Tv};
 use crate::ir::{FieldId, IrOp, Ty};
@@ -28,6 +28,35 @@ pub(super) enum Handler {
     Value(Value),
     /// This function; its value now.
     Call(Tv, Value),
+}
+
+/// What becomes of the result of a metamethod.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// It is the value of register A.
+    Value,
+    /// Nothing.
+    Nothing,
+    /// The instruction jumps if it is truthy (or, with false, if it is falsy).
+    Jump(bool),
+}
+
+/// What becomes of the result of a metamethod that the instruction at `pc` has called. `None`: more than this, or there is none.
+///
+/// # Safety
+/// [CODE]
+pub(super) unsafe fn end_of(pc: *const Instr) -> Option<End> {
+    use Op::*;
+    // SAFETY: as promised.
+    let (w, op) = unsafe { (*pc, dispatch::op_at(pc)) };
+    Some(match op {
+        JLt | JLe | JLtI | JLeI | JGtI | JGeI | JEq => End::Jump(true),
+        JNLt | JNLe | JNLtI | JNLeI | JNGtI | JNGeI | JNe => End::Jump(false),
+        SetGlobal | SetField | SetIndex | SetInt => End::Nothing,
+        Concat if bc::c(w) != 2 => return None,
+        _ if op.info().modes[0] == bc::Mode::W || op == SelfGet => End::Value,
+        _ => return None,
+    })
 }
 
 /// What becomes of an access to a table.
@@ -149,8 +178,19 @@ impl Recorder {
             let proto = (*closure).proto;
             let same = self.frames.iter().filter(|x| x.proto == proto).count();
             let deep = self.frames.len() as u32 > self.params.maxdepth;
-            if same >= MAX_DEPTH || deep {
+            if deep {
                 return Ok(false);
+            }
+            let recursive = self.compiled_function(proto).is_some_and(|c| c.1);
+            let often = same > self.params.recunroll as usize || self.in_loop;
+            let mut way = Way::Inline;
+            if same >= MAX_DEPTH || recursive && often {
+                way = match self.compiled_function(proto) {
+                    _ if (*proto).is_vararg != 0 => return Ok(false),
+                    _ if self.kind == super::Kind::Func && proto == self.protos[0] => Way::Own,
+                    Some((address, _)) => Way::Entry(address),
+                    None => return Ok(false),
+                };
             }
             let known = self.guard_function(f, closure)?;
             let caller = self.frame();
@@ -175,6 +215,9 @@ impl Recorder {
                 call_pc: i.pc,
                 how: How::Meta,
             })?;
+            if let Step::Stop(link) = self.go_into(way, closure)? {
+                self.end = Some(link);
+            }
             Ok(true)
         }
     }
@@ -395,25 +438,21 @@ impl Recorder {
             let pc = self.frame().call_pc;
             let (w, op) = (*pc, dispatch::op_at(pc));
             let at = Cursor { pc, w, op };
-            let sense = match op {
-                JLt | JLe | JLtI | JLeI | JGtI | JGeI | JEq => Some(true),
-                JNLt | JNLe | JNLtI | JNLeI | JNGtI | JNGeI | JNe => Some(false),
-                _ => None,
+            let concat = op == Concat && bc::c(w) != 2;
+            let end = match end_of(pc) {
+                Some(end) => end,
+                None if concat => End::Value,
+                None => return self.ret_generic(i),
             };
-            let plain = op.info().modes[0] == bc::Mode::W || op == SelfGet;
-            let store = matches!(op, SetGlobal | SetField | SetIndex | SetInt);
-            if sense.is_none() && !plain && !store {
-                return self.ret_generic(i);
-            }
             let v = match n {
                 0 => self.nil(),
                 _ => self.tv(from)?,
             };
-            if op == Concat && bc::c(w) != 2 {
+            if concat {
                 return self.go_on_concat(i, at, v, (n != 0).then(|| self.observed(from)));
             }
             let mut next = at.next();
-            if let Some(sense) = sense {
+            if let End::Jump(sense) = end {
                 let falsy = n == 0 || self.observed(from).is_falsy();
                 self.guard_truth(v, falsy)?;
                 if sense != falsy {
@@ -421,7 +460,7 @@ impl Recorder {
                 }
             }
             self.leave_event();
-            if sense.is_none() && !store {
+            if end == End::Value {
                 self.set(at.ra(), v);
             }
             self.expect(next);

@@ -66,6 +66,11 @@ pub enum Kind {
         /// The call.
         call: *const Instr,
     },
+    /// What follows the instruction that has called a metamethod, when compiled code returns to it.
+    Event {
+        /// The frame word.
+        word: u64,
+    },
     /// What follows a hot exit.
     Side {
         /// The trace that is left.
@@ -195,6 +200,10 @@ pub struct Recorder {
     pub(crate) funcs: *const HashMap<usize, (u64, bool)>,
     /// Instructions that meet too many shapes or functions for guards on them; may be null.
     pub(crate) joins: *const HashSet<usize>,
+    /// Instructions that are left to their helpers, since guards have not held there again and again; may be null.
+    pub(crate) helped: *const HashSet<usize>,
+    /// The running instruction has ended the trace.
+    pub(crate) end: Option<Link>,
     /// Tables whose shape such an instruction has not looked at.
     pub(crate) shapeless: Vec<Ref>,
     /// A POLL is to be emitted as soon as nothing lies above the live slots.
@@ -297,6 +306,8 @@ impl Recorder {
                 in_loop: kind == Kind::Loop,
                 funcs: std::ptr::null(),
                 joins: std::ptr::null(),
+                helped: std::ptr::null(),
+                end: None,
                 shapeless: Vec::new(),
                 first_poll: REF_NONE,
                 wants_poll: kind != Kind::Loop,
@@ -391,6 +402,9 @@ impl Recorder {
         unsafe {
             self.last_pc = pc;
             self.finish_pending(pc)?;
+            if let Some(link) = self.end {
+                return Ok(Step::Stop(link));
+            }
             if self.multi.is_some_and(|m| m.pc != pc) {
                 self.multi = None;
             }

@@ -37,8 +37,12 @@ pub(super) enum Place {
 
 impl Recorder {
     pub(crate) unsafe fn table(&mut self, i: Cursor) -> Rec<Step> {
-        // SAFETY: [GC-LIVE] operands are in slots; as `instruction`.
+        // SAFETY: [GC-LIVE] operands are in slots; as `instruction`. The policy's table outlives the recording.
         unsafe {
+            let at = i.pc as usize;
+            if self.helped.as_ref().is_some_and(|h| h.contains(&at)) {
+                return self.generic(i);
+            }
             let done = match i.op {
                 Op::GetGlobal => self.get_global(i)?,
                 Op::SetGlobal => self.set_global(i)?,
