@@ -526,6 +526,10 @@ pub unsafe extern "C" fn native_return(l: *mut Thread, n: usize) -> *const Instr
     // SAFETY: [NATIVE-FRAME] as promised.
     unsafe {
         let g = (*l).global;
+        debug_assert!(
+            n as isize <= (*l).top.offset_from((*l).base),
+            "a native function returns more results than there are values"
+        );
         let pc = finish_return(l, (*l).top.sub(n), n);
         if (*g).poll != 0 && !pc.is_null() {
             // the end of a coroutine's body has gone on in another thread
