@@ -584,7 +584,6 @@ mod tests {
             Tag::U64,
             Tag::TRUE,
             Tag::LIGHTUD,
-            Tag::LIGHTCFN,
             Tag::FALSE,
             Tag::NIL,
             Tag::STRING,
