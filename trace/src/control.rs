@@ -6,11 +6,12 @@ use traceorus_base::objects::*;
 use traceorus_vm::{dispatch, jithooks};
 
 use crate::abort::Abort;
-use crate::jit::{Jit, PROTO_OFF, Trace};
+use crate::jit::Jit;
 use crate::loc::Link;
 use crate::params::Params;
 use crate::places::proto_at;
 use crate::record::Kind;
+use crate::traces::{PROTO_OFF, Trace};
 
 impl Jit {
     /// Whether recordings may begin. Traces that exist are entered all the same.

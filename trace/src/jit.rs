@@ -4,122 +4,25 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::time::Instant;
 
-use traceorus_base::bytecode::Op;
+use traceorus_base::Value;
 use traceorus_base::objects::*;
-use traceorus_base::{Tag, Value};
-use traceorus_gc::Marker;
-use traceorus_vm::jithooks::{self, JitHooks};
+use traceorus_vm::dispatch;
 use traceorus_vm::state::Global;
-use traceorus_vm::{dispatch, exec};
 
 use crate::abort::Abort;
 use crate::chars::Chars;
 use crate::config::{Config, StatsConfig};
-use crate::dump::{Code, Dump, Symbols};
+use crate::dump::{Dump, Symbols};
 use crate::events::{Event, What};
-use crate::ir::{IrBuf, IrOp, Ref, SnapNo, Ty};
-use crate::loc::{ExitMap, Inherited, Link, Loc};
-use crate::lower::{self, CodeArea, CodeInput, RustEntry, Thunks, TraceRegs};
-use crate::opt;
+use crate::hooks;
+use crate::loc::Link;
+use crate::lower::{self, CodeArea, RustEntry, Thunks};
 use crate::outputs::Outputs;
 use crate::params::{Params, dump};
-use crate::places;
+use crate::policy::Penalty;
 use crate::record::{Kind, Recorder, Step};
-use crate::report;
 use crate::stats::Stats;
-
-/// A compiled trace.
-pub struct Trace {
-    /// Its number.
-    pub number: u16,
-    /// What it was recorded as.
-    pub kind: Kind,
-    /// The root trace of its tree (itself, if it is one).
-    pub root: u16,
-    /// Where it begins.
-    pub start_pc: *const Instr,
-    /// Instruction or header that enters it; null for side traces.
-    pub anchor: *mut Instr,
-    /// Prototype of the anchor (of side traces: of the first instruction).
-    pub proto: *mut Proto,
-    /// How it ends.
-    pub link: Link,
-    /// Optimised IR, for side traces and reports.
-    pub ir: IrBuf,
-    /// What its exits restore, by snapshot.
-    pub exits: Vec<ExitMap>,
-    /// How often each exit was taken to the interpreter.
-    pub counts: Vec<u16>,
-    /// The same, never set back.
-    pub taken: Vec<u32>,
-    /// Side trace of each exit (0: none).
-    pub sides: Vec<u16>,
-    /// Address of its code.
-    pub address: u64,
-    /// Bytes of code.
-    pub bytes: u32,
-    /// Address of the entry.
-    pub entry: u64,
-    /// Addresses of the exit stubs.
-    pub stubs: Vec<u64>,
-    /// Snapshots of POLLs.
-    pub polls: Vec<SnapNo>,
-    /// Snapshots of STKCHKs, and how many slots above BASE each asks for.
-    pub checks: Vec<(SnapNo, u16)>,
-    /// Spill slots used, those of ancestors included.
-    pub spills: u16,
-    /// Side traces of its tree (roots only).
-    pub nsides: u32,
-    /// Objects that it keeps alive.
-    pub keep: Vec<Value>,
-    /// Prototypes whose code it refers to.
-    pub protos: Vec<*mut Proto>,
-    /// Can be entered and linked to.
-    pub alive: bool,
-    /// Bytecode by offset in the code (see [`places::code_map`]), if reports need it.
-    pub map: Vec<(u32, u64)>,
-    /// Bytecode instructions that are performed by calling their helpers.
-    pub helpers: Vec<(Op, *const Instr)>,
-}
-
-/// Bit of `Proto::jit`: traces refer to the prototype, or reports do.
-pub(crate) const PROTO_KNOWN: u64 = 1;
-/// Bit of `Proto::jit`: no trace may contain the function (`jit.off`).
-pub(crate) const PROTO_OFF: u64 = 2;
-
-#[cfg(test)]
-impl Trace {
-    /// A trace without code, for tests of what shows traces.
-    pub(crate) fn empty(number: u16, address: u64) -> Trace {
-        Trace {
-            number,
-            kind: Kind::Loop,
-            root: number,
-            start_pc: std::ptr::null(),
-            anchor: std::ptr::null_mut(),
-            proto: std::ptr::null_mut(),
-            link: Link::Loop,
-            ir: IrBuf::new(),
-            exits: Vec::new(),
-            counts: Vec::new(),
-            taken: Vec::new(),
-            sides: Vec::new(),
-            address,
-            bytes: 0,
-            entry: address,
-            stubs: Vec::new(),
-            polls: Vec::new(),
-            checks: Vec::new(),
-            spills: 0,
-            nsides: 0,
-            keep: Vec::new(),
-            protos: Vec::new(),
-            alive: true,
-            map: Vec::new(),
-            helpers: Vec::new(),
-        }
-    }
-}
+use crate::traces::{PROTO_OFF, Trace};
 
 /// Numbers that traces can have.
 const MAX_TRACES: usize = 1 << 16;
@@ -141,49 +44,6 @@ fn handler(pc: u64) -> Option<u64> {
     dispatch::handler_address(op).map(|a| a as u64)
 }
 
-/// Snapshots of the POLLs of a trace.
-fn polls(ir: &IrBuf) -> Vec<SnapNo> {
-    (0..ir.len())
-        .filter(|&i| ir.ins[i].op == IrOp::Poll)
-        .filter_map(|i| ir.snap_of(Ref::from_ins(i)))
-        .collect()
-}
-
-/// Snapshots of the STKCHKs of a trace.
-fn checks(ir: &IrBuf) -> Vec<(SnapNo, u16)> {
-    let at = |i: usize| (ir.snap_of(Ref::from_ins(i)), ir.ins[i].lit_a());
-    (0..ir.len())
-        .filter(|&i| ir.ins[i].op == IrOp::StkChk)
-        .filter_map(|i| at(i).0.map(|s| (s, at(i).1)))
-        .collect()
-}
-
-/// What happened at a place where recording was tried.
-#[derive(Clone, Copy, Default)]
-struct Penalty {
-    tries: u32,
-    /// Times that something else had to be compiled first.
-    waits: u32,
-    counter: u16,
-}
-
-/// So often a place waits for others; then each time counts as a failure.
-const MAX_WAITS: u32 = 40;
-
-impl Penalty {
-    /// A recording has failed; `wait`: until something else is compiled, which is in hand.
-    fn count(&mut self, wait: bool) {
-        if wait && self.waits < MAX_WAITS {
-            self.waits += 1;
-        } else {
-            self.tries += 1;
-        }
-    }
-}
-
-/// The parameter `hotcall` that means that functions are not compiled by themselves.
-const NEVER: u32 = 65534;
-
 /// The trace compiler of one state.
 pub struct Jit {
     /// Switches and numbers.
@@ -193,29 +53,31 @@ pub struct Jit {
     /// Traces by number; number 0 is none.
     pub traces: Vec<Option<Box<Trace>>>,
     pub(crate) g: *mut Global,
-    entries: Vec<u64>,
+    pub(crate) entries: Vec<u64>,
     pub(crate) recorder: Option<Box<Recorder>>,
     /// Root traces of loops by their first pc.
-    by_start: HashMap<usize, u16>,
+    pub(crate) by_start: HashMap<usize, u16>,
     /// Compiled functions by prototype: address of the entry, and whether it calls itself.
-    funcs: HashMap<usize, (u64, bool)>,
+    pub(crate) funcs: HashMap<usize, (u64, bool)>,
     /// How often compiled code returned to a call without continuation.
-    returns: HashMap<usize, u32>,
-    penalties: HashMap<usize, Penalty>,
-    area: CodeArea,
+    pub(crate) returns: HashMap<usize, u32>,
+    pub(crate) penalties: HashMap<usize, Penalty>,
+    pub(crate) area: CodeArea,
     /// What all traces share, made for the first recording.
-    thunks: Option<Thunks>,
+    pub(crate) thunks: Option<Thunks>,
     /// Where code may lie.
     pub(crate) code: Range<u64>,
     /// Dumps.
     pub dump: Dump,
-    symbols: Symbols,
+    pub(crate) symbols: Symbols,
     /// What is told to other programs.
     pub outputs: Outputs,
     /// Source lines of machine code are kept.
-    lines: bool,
+    pub(crate) lines: bool,
+    /// There will be a report.
+    pub(crate) reports: bool,
     /// Functions that became hot are kept in mind.
-    explain: bool,
+    pub(crate) explain: bool,
     /// Those functions.
     pub(crate) hot_protos: Vec<*mut Proto>,
     /// What is to be told to functions that `jit.attach` was given; see [`crate::events`].
@@ -225,9 +87,9 @@ pub struct Jit {
     /// Called when the state is closed, while its objects are still there.
     pub at_close: Option<fn(&mut Jit)>,
     /// When the recording began.
-    began: Option<Instant>,
-    roots: Vec<Value>,
-    chars: Chars,
+    pub(crate) began: Option<Instant>,
+    pub(crate) roots: Vec<Value>,
+    pub(crate) chars: Chars,
     seed: u32,
 }
 
@@ -262,6 +124,7 @@ impl Jit {
             symbols: Symbols::default(),
             outputs,
             lines: config.wants_lines(),
+            reports: config.stats.is_some() || config.explain,
             explain: config.explain,
             hot_protos: Vec::new(),
             events: None,
@@ -333,16 +196,7 @@ impl Jit {
             g.hotloop = self.params.hotloop as u16;
             g.hotcall = self.params.hotcall as u16;
             let data = Box::into_raw(self);
-            g.jit = Some(JitHooks {
-                data: data.cast(),
-                hot,
-                record,
-                raising,
-                mark,
-                proto_freed,
-                disturbed,
-                close,
-            });
+            g.jit = Some(hooks::of(data));
             data
         }
     }
@@ -360,7 +214,7 @@ impl Jit {
         self.traces[n as usize].as_mut().expect("a live trace")
     }
 
-    fn rand(&mut self) -> u32 {
+    pub(crate) fn rand(&mut self) -> u32 {
         self.seed = self
             .seed
             .wrapping_mul(1_664_525)
@@ -368,9 +222,7 @@ impl Jit {
         self.seed >> 8
     }
 
-    // ---- recording ----------------------------------------------------------------------------------------------------
-
-    unsafe fn start(
+    pub(crate) unsafe fn start(
         &mut self,
         l: *mut Thread,
         kind: Kind,
@@ -413,7 +265,7 @@ impl Jit {
         }
     }
 
-    unsafe fn stop(&mut self) {
+    pub(crate) unsafe fn stop(&mut self) {
         // SAFETY: the state is live.
         unsafe {
             if let Some(began) = self.began.take() {
@@ -440,60 +292,8 @@ impl Jit {
             self.punish(&r, why);
         }
     }
-
-    /// Sets the counter of a place where a recording has failed.
-    unsafe fn punish(&mut self, r: &Recorder, why: Abort) {
-        // SAFETY: [CODE] the anchor is in code that the running frame or its callers keep alive.
-        unsafe {
-            let random = (self.rand() & 15) as u16;
-            let wait = why == Abort::CalleeFirst && self.hurry(r.callee);
-            match r.kind {
-                Kind::Side { parent, exit } => {
-                    let t = self.trace(parent);
-                    // try again much later
-                    t.counts[exit as usize] = 0;
-                    let key = t.stubs[exit as usize] as usize;
-                    self.penalties.entry(key).or_default().count(wait);
-                }
-                Kind::Cont { call } => {
-                    let p = self.penalties.entry(call as usize).or_default();
-                    p.count(wait);
-                }
-                _ => {
-                    let p = self.penalties.entry(r.anchor as usize).or_insert(Penalty {
-                        counter: 32,
-                        ..Penalty::default()
-                    });
-                    p.tries += 1;
-                    if why != Abort::InnerLoop || p.tries > 8 {
-                        p.counter = (p.counter.saturating_mul(2)).min(60000) + random;
-                    }
-                    if jithooks_is_counter(r.anchor) {
-                        jithooks::set_counter(r.anchor, p.counter);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Has the function with this header recorded at its next call. False: that has failed too often.
-    unsafe fn hurry(&mut self, header: *mut Instr) -> bool {
-        let tries = self
-            .penalties
-            .get(&(header as usize))
-            .map_or(0, |p| p.tries);
-        // SAFETY: [CODE] the header is in code that the recording kept alive.
-        unsafe {
-            if tries > 2 || self.params.hotcall == NEVER || !jithooks_is_counter(header) {
-                return false;
-            }
-            jithooks::set_counter(header, 1);
-        }
-        true
-    }
-
     /// One step of the recording; see `JitHooks::record`.
-    unsafe fn record(&mut self, l: *mut Thread, pc: *const Instr) -> *const Instr {
+    pub(crate) unsafe fn record(&mut self, l: *mut Thread, pc: *const Instr) -> *const Instr {
         // SAFETY: as the hook.
         unsafe {
             let Some(r) = self.recorder.as_mut() else {
@@ -545,7 +345,7 @@ impl Jit {
         }
     }
 
-    unsafe fn record_step(&mut self, pc: *const Instr) -> Result<Step, Abort> {
+    pub(crate) unsafe fn record_step(&mut self, pc: *const Instr) -> Result<Step, Abort> {
         // SAFETY: as `record`.
         unsafe {
             let r = self.recorder.as_mut().expect("recording");
@@ -583,463 +383,4 @@ impl Jit {
             r.instruction(pc)
         }
     }
-
-    // ---- compilation ------------------------------------------------------------------------------------------------------
-
-    fn free_number(&mut self) -> Result<u16, Abort> {
-        if let Some(n) = (1..self.traces.len()).find(|&n| self.traces[n].is_none()) {
-            return Ok(n as u16);
-        }
-        if self.traces.len() > self.params.maxtrace as usize {
-            return Err(Abort::TooManyTraces);
-        }
-        self.traces.push(None);
-        Ok((self.traces.len() - 1) as u16)
-    }
-
-    /// Makes the recording a trace.
-    unsafe fn compile(&mut self, link: Link) -> Result<(), Abort> {
-        // SAFETY: [CODE] as the callers.
-        unsafe {
-            let began = Instant::now();
-            let number = self.free_number()?;
-            let parent_spills = match self.recorder.as_ref().expect("recording").kind {
-                Kind::Side { parent, .. } => self.trace(parent).spills,
-                _ => 0,
-            };
-            let (area, thunks) = (&mut self.area, self.thunks.as_ref());
-            let thunks = thunks.expect("made for the recording");
-            let r = self.recorder.as_mut().expect("recording");
-            r.drop_poll();
-            opt::finish(&mut r.opt, &mut r.buf);
-            #[cfg(debug_assertions)]
-            if let Err(what) = crate::ir::verify::verify(&r.buf) {
-                let ir = crate::ir::print::print(&r.buf, Default::default());
-                panic!("trace {number}: {what}\n{ir}");
-            }
-            self.dump.ir(number, r);
-            let address = area.next_address();
-            let input = CodeInput {
-                ir: &r.buf,
-                link,
-                inherited: &r.inherited,
-                parent_spills,
-                trace: number,
-                down: r.down(),
-                address,
-                thunks,
-            };
-            self.dump.allocation(number, || {
-                lower::print_allocation::<traceorus_asm::Host>(&input, &[])
-                    .unwrap_or_else(|why| format!("none: {}\n", why.text()))
-            });
-            let out = lower::assemble::<traceorus_asm::Host>(&input)?;
-            area.install(&out.bytes)?;
-            self.tell(What::Stop(number));
-            let r = self.recorder.take().expect("recording");
-            let root = match r.kind {
-                Kind::Side { parent, .. } => self.trace(parent).root,
-                _ => number,
-            };
-            let map = if self.lines {
-                places::code_map(&r.buf, r.start_pc as u64, &out.ins_offsets)
-            } else {
-                Vec::new()
-            };
-            let n = r.buf.snaps.len();
-            let proto = r.protos[0];
-            let mut keep = r.keep.clone();
-            for k in &r.buf.konsts {
-                if k.ty.is_gc() && k.bits != 0 {
-                    keep.push(Value::new(k.bits, k.ty.tag().expect("an object")));
-                }
-            }
-            let t = Box::new(Trace {
-                number,
-                kind: r.kind,
-                root,
-                start_pc: r.start_pc,
-                anchor: r.anchor,
-                proto,
-                link,
-                exits: out.exits,
-                counts: vec![0; n],
-                taken: vec![0; n],
-                sides: vec![0; n],
-                address,
-                bytes: out.bytes.len() as u32,
-                entry: address + u64::from(out.entry),
-                stubs: out.stubs.iter().map(|&s| address + u64::from(s)).collect(),
-                polls: polls(&r.buf),
-                checks: checks(&r.buf),
-                spills: out.spills,
-                nsides: 0,
-                keep,
-                protos: r.protos.clone(),
-                alive: true,
-                ir: r.buf.clone(),
-                map,
-                helpers: r.generic_ops.clone(),
-            });
-            self.stats.compiled(&r, &t);
-            self.dump.trace(&r, &t);
-            let code = Code {
-                bytes: &out.bytes,
-                ir: &t.ir,
-                at: &out.ins_offsets,
-                loop_head: out.loop_head,
-            };
-            if self.dump.wants(dump::MC) {
-                self.symbols.add_constants(&t.ir);
-                self.dump.machine_code(&t, &code, &self.symbols);
-                self.symbols.add(t.entry, format!("trace_{number}"));
-            }
-            self.outputs.compiled(&t, code.bytes);
-            tracing::debug!(target: "compile", number, kind = ?t.kind, ir = t.ir.len(), bytes = t.bytes, "compiled");
-            self.entries[number as usize] = t.entry;
-            for &p in &t.protos {
-                jithooks::set_proto_jit(&mut *self.g, p, (*p).jit | PROTO_KNOWN);
-            }
-            let entry = t.entry;
-            self.traces[number as usize] = Some(t);
-            match r.kind {
-                Kind::Side { parent, exit } => {
-                    let root = self.trace(parent).root;
-                    self.trace(root).nsides += 1;
-                    let p = self.trace(parent);
-                    p.sides[exit as usize] = number;
-                    let stub = p.stubs[exit as usize];
-                    let jump = traceorus_asm::Host::link_stub(stub, entry);
-                    self.area.patch(stub, jump.ok_or(Abort::CodeMemory)?)?;
-                }
-                Kind::Loop => {
-                    self.by_start.insert(r.start_pc as usize, number);
-                    jithooks::set_entry(r.anchor, proto, Some(number), 0);
-                }
-                Kind::Func => {
-                    self.funcs.insert(proto as usize, (entry, r.recursive));
-                    jithooks::set_entry(r.anchor, proto, Some(number), 0);
-                }
-                Kind::Cont { call } => {
-                    jithooks::set_continuation(call.cast_mut(), entry);
-                }
-            }
-            self.stats.compile_ns += began.elapsed().as_nanos() as u64;
-            Ok(())
-        }
-    }
-
-    /// An exit has been taken and the interpreter restored: count it, perhaps record what follows. `full`: it was for want of room on the stack.
-    pub(crate) unsafe fn exited(
-        &mut self,
-        l: *mut Thread,
-        n: u16,
-        exit: u16,
-        pc: *const Instr,
-        full: bool,
-    ) {
-        // SAFETY: [CODE] `l` goes on at `pc`.
-        unsafe {
-            let hotexit = self.params.hotexit;
-            let (maxside, on) = (self.params.maxside, self.params.on);
-            let maxtries = self.params.maxtries;
-            let t = self.trace(n);
-            // what follows is for the interpreter: a trace would end there at once
-            let end = t.link == Link::Exit && exit as usize + 1 == t.exits.len();
-            t.taken[exit as usize] = t.taken[exit as usize].saturating_add(1);
-            if full {
-                return;
-            }
-            let c = &mut t.counts[exit as usize];
-            *c = c.saturating_add(1);
-            if u32::from(*c) < hotexit || end || !on || (*l).hook_mask != 0 {
-                return;
-            }
-            *c = 0;
-            let stub = t.stubs[exit as usize] as usize;
-            let (root, taken) = (t.root, t.taken[exit as usize]);
-            if self.trace(root).nsides >= maxside || (*self.g).recording {
-                return;
-            }
-            let tries = self.penalties.get(&stub).map_or(0, |p| p.tries);
-            // with each further failure it takes twice as many exits to try again
-            if tries >= maxtries && taken < hotexit.saturating_mul(64) << (tries - maxtries).min(8)
-            {
-                return;
-            }
-            let kind = Kind::Side { parent: n, exit };
-            let _ = self.start(l, kind, std::ptr::null_mut(), pc);
-        }
-    }
-
-    /// Compiled code has returned to the call at `call`, which has no continuation. Gives the pc to go on at.
-    pub(crate) unsafe fn returned(&mut self, l: *mut Thread, call: *const Instr) -> *const Instr {
-        // SAFETY: [CODE] `l` goes on behind the call.
-        unsafe {
-            let next = call.add(dispatch::op_at(call).words());
-            let n = self.returns.entry(call as usize).or_insert(0);
-            *n += 1;
-            if *n >= self.params.hotexit
-                && self.params.on
-                && (*l).hook_mask == 0
-                && !(*self.g).recording
-            {
-                *n = 0;
-                let tries = self.penalties.get(&(call as usize)).map_or(0, |p| p.tries);
-                if tries < self.params.maxtries {
-                    let _ = self.start(l, Kind::Cont { call }, std::ptr::null_mut(), next);
-                }
-            }
-            next
-        }
-    }
-
-    /// Removes every trace; those that wait for a call to return are left then. Code memory is not used again.
-    ///
-    /// # Safety
-    /// The state is live.
-    pub unsafe fn flush(&mut self) {
-        // SAFETY: [CODE] anchors are in live code.
-        unsafe {
-            if self.recorder.is_some() {
-                self.abort(Abort::SwitchedOff);
-            }
-            for n in 1..self.traces.len() {
-                self.unlink(n as u16);
-            }
-            self.disturb();
-            self.tell(What::Flush);
-        }
-    }
-
-    /// Traces that wait for a call to return are left then: what they know of frames and constants may be wrong.
-    unsafe fn disturb(&mut self) {
-        // SAFETY: the state is live.
-        unsafe { (*self.g).hot.jit_scratch[3] = 1 }
-    }
-
-    /// No instruction enters the trace any more.
-    pub(crate) unsafe fn unlink(&mut self, n: u16) {
-        // SAFETY: as `flush`.
-        unsafe {
-            let Some(t) = self.traces[n as usize].as_mut() else {
-                return;
-            };
-            if !t.alive {
-                return;
-            }
-            self.stats.trace_gone(t);
-            t.alive = false;
-            if !t.anchor.is_null() {
-                let hot = self.params.hotloop as u16;
-                jithooks::set_entry(t.anchor, t.proto, None, hot);
-            }
-            let start = t.start_pc as usize;
-            if self.by_start.get(&start) == Some(&n) {
-                self.by_start.remove(&start);
-            }
-            match t.kind {
-                Kind::Func => {
-                    self.funcs.remove(&(t.proto as usize));
-                }
-                Kind::Cont { call } => {
-                    jithooks::set_continuation(call.cast_mut(), 0);
-                }
-                _ => {}
-            }
-        }
-    }
-}
-
-/// Whether the word at `anchor` still counts (it does not enter a trace).
-unsafe fn jithooks_is_counter(anchor: *mut Instr) -> bool {
-    // SAFETY: [CODE] as the callers.
-    unsafe {
-        let op = dispatch::exact_op_of(traceorus_base::bytecode::op_field(*anchor));
-        op.original() == op
-    }
-}
-
-// ---- hooks ----------------------------------------------------------------------------------------------------------------
-
-unsafe fn hot(data: *mut u8, l: *mut Thread, anchor: *mut Instr, start: *const Instr) {
-    // SAFETY: [CODE] as the hook promises.
-    unsafe {
-        let jit = &mut *data.cast::<Jit>();
-        let func = matches!(dispatch::op_at(anchor), Op::FuncF | Op::FuncV);
-        let n = match func {
-            true => jit.params.hotcall,
-            false => jit.params.hotloop,
-        };
-        jithooks::set_counter(anchor, n as u16);
-        // a function trace does not know how many arguments `...` has: helpers would do what handlers do faster
-        let vararg = dispatch::op_at(anchor) == Op::FuncV;
-        let never = func && (vararg || jit.params.hotcall == NEVER);
-        if !jit.params.on || never || (*jit.g).recording {
-            return;
-        }
-        let proto = {
-            let closure = (*(*l).base.sub(1)).payload as *mut LuaClosure;
-            (*closure).proto
-        };
-        if (*proto).jit & PROTO_OFF != 0 {
-            // asks again now and then
-            jithooks::set_counter(anchor, 0xFFFE);
-            return;
-        }
-        if jit.explain && !jit.hot_protos.contains(&proto) {
-            jit.hot_protos.push(proto);
-            jithooks::set_proto_jit(&mut *jit.g, proto, (*proto).jit | PROTO_KNOWN);
-        }
-        let kind = if func { Kind::Func } else { Kind::Loop };
-        let _ = jit.start(l, kind, anchor, start);
-    }
-}
-
-unsafe fn record(data: *mut u8, l: *mut Thread, pc: *const Instr) -> *const Instr {
-    // SAFETY: as the hook promises.
-    unsafe { (*data.cast::<Jit>()).record(l, pc) }
-}
-
-unsafe fn raising(data: *mut u8, l: *mut Thread) {
-    // SAFETY: as the hook promises.
-    unsafe {
-        let jit = &mut *data.cast::<Jit>();
-        let Some(r) = jit.recorder.as_ref() else {
-            return;
-        };
-        let g = &*jit.g;
-        // errors in callbacks that are caught there do not concern us; others unwind to our frames, where the pc tells
-        if g.hot.activation == r.activation && l == g.hot.current && !r.is_caught(l) {
-            jit.abort(Abort::ErrorRaised);
-        }
-    }
-}
-
-unsafe fn mark(data: *mut u8, m: &mut Marker<'_>) {
-    // SAFETY: [GC-LIVE] constants of traces and recordings.
-    unsafe {
-        let jit = &mut *data.cast::<Jit>();
-        for e in jit.events.iter().flatten() {
-            m.value(e.func);
-        }
-        for &s in jit.chars.strings() {
-            m.value(Value::ptr(s, Tag::STRING));
-        }
-        if let Some(r) = &jit.recorder {
-            for k in &r.buf.konsts {
-                if k.ty.is_gc() && k.bits != 0 {
-                    m.value(Value::new(k.bits, k.ty.tag().expect("an object")));
-                }
-            }
-            for &v in &r.keep {
-                m.value(v);
-            }
-            for &p in &r.protos {
-                m.value(Value::ptr(p, Tag::PROTO));
-            }
-        }
-        for t in jit.traces.iter().flatten() {
-            if !t.alive {
-                continue;
-            }
-            for &v in &t.keep {
-                m.value(v);
-            }
-            for &p in &t.protos {
-                m.value(Value::ptr(p, Tag::PROTO));
-            }
-        }
-    }
-}
-
-unsafe fn disturbed(data: *mut u8, constant: bool) {
-    // SAFETY: as the hook promises.
-    unsafe {
-        let jit = &mut *data.cast::<Jit>();
-        jit.disturb();
-        if constant {
-            jit.flush();
-        }
-    }
-}
-
-unsafe fn proto_freed(data: *mut u8, p: *mut Proto) {
-    // SAFETY: as the hook promises: the code is still intact.
-    unsafe {
-        let jit = &mut *data.cast::<Jit>();
-        let (from, to) = {
-            let code = (*p).code as usize;
-            (code, code + 8 * (*p).ncode as usize)
-        };
-        jit.hot_protos.retain(|&q| q != p);
-        jit.penalties.retain(|&at, _| !(from..to).contains(&at));
-        for n in 1..jit.traces.len() {
-            if jit.traces[n]
-                .as_ref()
-                .is_some_and(|t| t.alive && t.protos.contains(&p))
-            {
-                jit.unlink(n as u16);
-            }
-        }
-    }
-}
-
-unsafe fn close(data: *mut u8) {
-    // SAFETY: made by `install`; nothing is called after this.
-    unsafe {
-        let mut jit = Box::from_raw(data.cast::<Jit>());
-        if let Some(f) = jit.at_close.take() {
-            f(&mut jit);
-        }
-        report::finish(&mut jit, None);
-        let g = &mut *jit.g;
-        g.hot.traces = std::ptr::null();
-        drop(jit);
-    }
-}
-
-// ---- polls ------------------------------------------------------------------------------------------------------------------
-
-impl Jit {
-    /// A POLL found work: the state has been written back. True: the trace may go on.
-    pub(crate) unsafe fn collect(&mut self, l: *mut Thread, roots: &[(Value, ())]) -> bool {
-        // SAFETY: [GC-LIVE] [GC-SAFEPOINT] live slots are on the stack, everything else that the trace has is in `roots`.
-        unsafe {
-            self.roots.clear();
-            self.roots.extend(roots.iter().map(|r| r.0));
-            let g = &mut *self.g;
-            g.extra_roots = (self.roots.as_ptr(), self.roots.len());
-            let more = exec::collect_at_poll(l);
-            (*self.g).extra_roots = (std::ptr::null(), 0);
-            !more
-        }
-    }
-}
-
-/// Places and types that a side trace takes over from an exit.
-pub(crate) fn inherited(
-    t: &Trace,
-    exit: u16,
-) -> impl Iterator<Item = (usize, Inherited, Inherited)> + '_ {
-    let entries = t.ir.snap_entries(SnapNo(exit));
-    let map = &t.exits[exit as usize];
-    entries
-        .iter()
-        .zip(&map.slots)
-        .enumerate()
-        .map(|(i, (e, s))| {
-            let ty = if e.val.is_none() {
-                Ty::Void
-            } else {
-                t.ir.ty(e.val)
-            };
-            let val = Inherited { loc: s.val, ty };
-            let tag = Inherited {
-                loc: s.tag,
-                ty: if s.word { Ty::Word } else { Ty::Tag },
-            };
-            let _ = Loc::None;
-            (i, val, tag)
-        })
 }

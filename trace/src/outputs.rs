@@ -3,9 +3,9 @@
 use crate::config::{Config, Perf};
 use crate::dump::Out;
 use crate::gdbjit::GdbJit;
-use crate::jit::Trace;
 use crate::perfmap::{Jitdump, PerfMap};
 use crate::places::{Place, place};
+use crate::traces::Trace;
 
 /// A trace as debuggers and profilers want it.
 pub(crate) struct Symbol<'a> {

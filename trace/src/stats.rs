@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use crate::abort::Abort;
 use crate::ir::{Class, IrBuf, IrOp};
-use crate::jit::Trace;
 use crate::places::{Place, place};
 use crate::record::{Kind, Recorder};
+use crate::traces::Trace;
 
 /// A recording that was given up: where it began, why, and at which instruction.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -173,17 +173,17 @@ impl Stats {
 /// [GC-LIVE] the memory of its prototypes is still intact.
 pub(crate) unsafe fn exits(t: &Trace) -> Vec<(ExitPlace, u64)> {
     let mut all = Vec::new();
-    for (n, &taken) in t.taken.iter().enumerate().filter(|(_, n)| **n != 0) {
+    for (n, e) in t.states.iter().enumerate().filter(|(_, e)| e.taken != 0) {
         // SAFETY: as promised.
-        let at = unsafe { place(&t.protos, t.exits[n].pc as *const _) };
+        let at = unsafe { place(&t.protos, t.exits.get(n as u16).pc as *const _) };
         let key = ExitPlace {
-            side: t.sides[n] != 0,
+            side: e.side != 0,
             at,
-            guards: guards_of(&t.ir, n),
+            guards: t.guards.get(n).cloned().unwrap_or_default(),
             trace: t.number,
             exit: n as u16,
         };
-        all.push((key, taken.into()));
+        all.push((key, e.taken.into()));
     }
     all
 }

@@ -63,6 +63,10 @@ impl CodeArea {
             .patch_u64(offset, bytes)
             .map_err(|_| Abort::CodeMemory)
     }
+    /// A piece of work is done: see [`CodeMem::trim`].
+    pub fn trim(&mut self) {
+        self.mem.trim();
+    }
     /// `address` is in this area.
     pub fn contains(&self, address: u64) -> bool {
         (self.mem.address()..self.next_address()).contains(&address)

@@ -35,7 +35,7 @@ use traceorus_base::{Tag, frame};
 use traceorus_asm::{BitCond, Cond, at};
 
 use crate::abort::Abort;
-use crate::ir::{IrBuf, IrOp, Konst, Ref, SnapNo};
+use crate::ir::{Ins, IrBuf, IrOp, Konst, Ref, SnapNo};
 use crate::loc::{
     ExitMap, ExitObject, ExitPart, ExitSlot, FIRST_SPILL, Inherited, Link, Loc, NewObject,
 };
@@ -710,6 +710,15 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
     }
 }
 
+/// The instructions that snapshot `n` serves.
+fn snap_guards(ir: &IrBuf, n: SnapNo) -> &[Ins] {
+    let end = match ir.snaps.get(n.0 as usize + 1) {
+        Some(next) => next.first.ins_index(),
+        None => ir.len(),
+    };
+    &ir.ins[ir.snaps[n.0 as usize].first.ins_index().min(end)..end]
+}
+
 /// What the exit of snapshot `n` restores.
 fn exit_map(ir: &IrBuf, al: &Allocation, n: SnapNo) -> ExitMap {
     let snap = &ir.snaps[n.0 as usize];
@@ -727,7 +736,6 @@ fn exit_map(ir: &IrBuf, al: &Allocation, n: SnapNo) -> ExitMap {
     let objects = recipes
         .iter()
         .map(|recipe| ExitObject {
-            at: recipe.object,
             new: new_object(ir, recipe.object),
             parts: (recipe.start as usize..recipe.end as usize)
                 .map(|f| {
@@ -755,6 +763,7 @@ fn exit_map(ir: &IrBuf, al: &Allocation, n: SnapNo) -> ExitMap {
                     place(entry.val, val)
                 },
                 tag: loc(ir, tag),
+                ty: ir.ty(entry.val),
             }
         })
         .collect();
@@ -770,11 +779,15 @@ fn exit_map(ir: &IrBuf, al: &Allocation, n: SnapNo) -> ExitMap {
             (loc(ir, r.places[0]), tag)
         })
         .collect();
+    let guards = snap_guards(ir, n);
+    let rooms = guards.iter().filter(|i| i.op == IrOp::StkChk);
     ExitMap {
         pc: snap.pc,
         base: snap.base,
         top: snap.top,
         pcalls: snap.pcalls,
+        poll: guards.iter().any(|i| i.op == IrOp::Poll),
+        room: rooms.map(|i| i.lit_a()).max().unwrap_or(0),
         slots,
         objects,
         roots,

@@ -6,8 +6,7 @@ use traceorus_base::{Tag, Value};
 use super::table::Place;
 use super::{Rec, Recorder, Tv};
 use crate::ir::{IrOp, Part, REF_NONE, Ref, Ty};
-use crate::jit::Trace;
-use crate::loc::{ExitObject, NewObject};
+use crate::loc::NewObject;
 
 /// A value taken over from the parent, before anything but PVALs is emitted.
 #[derive(Clone, Copy)]
@@ -32,25 +31,31 @@ impl Recorder {
     }
 
     /// Objects that the parent sank: its exit stub leads here, so this trace makes them, or sinks them in turn.
-    pub(super) fn make_again(&mut self, t: &Trace, objects: &[ExitObject]) -> Rec<Vec<Ref>> {
+    pub(super) fn make_again(&mut self, objects: impl Iterator<Item = NewObject>) -> Rec<Vec<Ref>> {
         let mut made = Vec::new();
-        for o in objects {
-            let was = t.ir.objects[t.ir.at(o.at).lit_a() as usize];
-            let mut a = was.a;
-            match o.new {
-                NewObject::Table { shape, .. } | NewObject::Array { shape, .. } => {
-                    self.keep.push(Value::ptr(shape as *mut Shape, Tag::SHAPE));
-                    a = self.shape_const(shape as *mut Shape);
+        for new in objects {
+            let (op, ty, a, n) = match new {
+                NewObject::Table { shape, slots } => {
+                    (IrOp::TNew, Ty::Tab, self.shape_again(shape), slots)
                 }
-                NewObject::Closure { proto, .. } => {
+                NewObject::Array { shape, slots } => {
+                    (IrOp::TArr, Ty::Tab, self.shape_again(shape), slots)
+                }
+                NewObject::Closure { proto, upvals } => {
                     self.note_proto(proto as *mut Proto);
-                    a = self.buf.k_ptr(proto);
+                    (IrOp::FNew, Ty::Func, self.buf.k_ptr(proto), upvals)
                 }
-                NewObject::Cell { .. } => {}
-            }
-            made.push(self.emit(was.op, was.ty, a, was.b)?);
+                NewObject::Cell { readonly } => (IrOp::CNew, Ty::Cell, REF_NONE, readonly.into()),
+            };
+            made.push(self.emit(op, ty, a, Self::lit(n))?);
         }
         Ok(made)
+    }
+
+    fn shape_again(&mut self, shape: u64) -> Ref {
+        let shape = shape as *mut Shape;
+        self.keep.push(Value::ptr(shape, Tag::SHAPE));
+        self.shape_const(shape)
     }
 
     /// The store of `v` into a part of the fresh object `object`.

@@ -1,0 +1,174 @@
+//! From a recording to a trace that is entered.
+
+use std::time::Instant;
+
+use traceorus_base::Value;
+use traceorus_vm::jithooks;
+
+use crate::abort::Abort;
+use crate::dump::Code;
+use crate::events::What;
+use crate::exits::Exits;
+use crate::jit::Jit;
+use crate::loc::Link;
+use crate::lower::{self, CodeInput, TraceRegs};
+use crate::opt;
+use crate::params::dump;
+use crate::places;
+use crate::record::{Kind, Recorder};
+use crate::stats::guards_of;
+use crate::traces::{ExitState, PROTO_KNOWN, Trace};
+
+/// The objects that a recording keeps alive, each once.
+fn objects_of(r: &Recorder) -> Vec<Value> {
+    let konsts = r.buf.konsts.iter();
+    let named = konsts.filter(|k| k.ty.is_gc() && k.bits != 0);
+    let mut all = r.keep.clone();
+    all.extend(named.map(|k| Value::new(k.bits, k.ty.tag().expect("an object"))));
+    all.sort_unstable_by_key(|v| (v.payload, v.tag.0));
+    all.dedup_by_key(|v| (v.payload, v.tag));
+    all
+}
+
+impl Jit {
+    fn free_number(&mut self) -> Result<u16, Abort> {
+        if let Some(n) = (1..self.traces.len()).find(|&n| self.traces[n].is_none()) {
+            return Ok(n as u16);
+        }
+        if self.traces.len() > self.params.maxtrace as usize {
+            return Err(Abort::TooManyTraces);
+        }
+        self.traces.push(None);
+        Ok((self.traces.len() - 1) as u16)
+    }
+
+    /// Makes the recording a trace.
+    pub(crate) unsafe fn compile(&mut self, link: Link) -> Result<(), Abort> {
+        // SAFETY: [CODE] as the callers.
+        unsafe {
+            let began = Instant::now();
+            let number = self.free_number()?;
+            let parent_spills = match self.recorder.as_ref().expect("recording").kind {
+                Kind::Side { parent, .. } => self.trace(parent).spills,
+                _ => 0,
+            };
+            let (area, thunks) = (&mut self.area, self.thunks.as_ref());
+            let thunks = thunks.expect("made for the recording");
+            let r = self.recorder.as_mut().expect("recording");
+            r.drop_poll();
+            opt::finish(&mut r.opt, &mut r.buf);
+            #[cfg(debug_assertions)]
+            if let Err(what) = crate::ir::verify::verify(&r.buf) {
+                let ir = crate::ir::print::print(&r.buf, Default::default());
+                panic!("trace {number}: {what}\n{ir}");
+            }
+            self.dump.ir(number, r);
+            let address = area.next_address();
+            let input = CodeInput {
+                ir: &r.buf,
+                link,
+                inherited: &r.inherited,
+                parent_spills,
+                trace: number,
+                down: r.down(),
+                address,
+                thunks,
+            };
+            self.dump.allocation(number, || {
+                lower::print_allocation::<traceorus_asm::Host>(&input, &[])
+                    .unwrap_or_else(|why| format!("none: {}\n", why.text()))
+            });
+            let out = lower::assemble::<traceorus_asm::Host>(&input)?;
+            area.install(&out.bytes)?;
+            self.tell(What::Stop(number));
+            let r = self.recorder.take().expect("recording");
+            let root = match r.kind {
+                Kind::Side { parent, .. } => self.trace(parent).root,
+                _ => number,
+            };
+            let map = if self.lines {
+                places::code_map(&r.buf, r.start_pc as u64, &out.ins_offsets)
+            } else {
+                Vec::new()
+            };
+            let proto = r.protos[0];
+            let state = |&stub| ExitState {
+                taken: 0,
+                count: 0,
+                side: 0,
+                stub,
+            };
+            let named = if self.reports { r.buf.snaps.len() } else { 0 };
+            let t = Box::new(Trace {
+                number,
+                kind: r.kind,
+                root,
+                start_pc: r.start_pc,
+                anchor: r.anchor,
+                proto,
+                link,
+                exits: Exits::new(&out.exits, r.start_pc as u64),
+                states: out.stubs.iter().map(state).collect(),
+                guards: (0..named).map(|n| guards_of(&r.buf, n)).collect(),
+                nins: r.buf.len() as u32,
+                nkonsts: r.buf.konsts.len() as u32,
+                address,
+                bytes: out.bytes.len() as u32,
+                entry: address + u64::from(out.entry),
+                spills: out.spills,
+                nsides: 0,
+                keep: objects_of(&r).into(),
+                protos: r.protos.as_slice().into(),
+                alive: true,
+                map: map.into(),
+                helpers: r.generic_ops.as_slice().into(),
+            });
+            self.stats.compiled(&r, &t);
+            self.dump.trace(&r, &t);
+            let code = Code {
+                bytes: &out.bytes,
+                ir: &r.buf,
+                at: &out.ins_offsets,
+                loop_head: out.loop_head,
+            };
+            if self.dump.wants(dump::MC) {
+                self.symbols.add_constants(&r.buf);
+                self.dump.machine_code(&t, &code, &self.symbols);
+                self.symbols.add(t.entry, format!("trace_{number}"));
+            }
+            self.outputs.compiled(&t, code.bytes);
+            tracing::debug!(target: "compile", number, kind = ?t.kind, ir = t.nins, bytes = t.bytes, "compiled");
+            self.entries[number as usize] = t.entry;
+            for &p in t.protos.iter() {
+                jithooks::set_proto_jit(&mut *self.g, p, (*p).jit | PROTO_KNOWN);
+            }
+            let entry = t.entry;
+            self.traces[number as usize] = Some(t);
+            match r.kind {
+                Kind::Side { parent, exit } => {
+                    let root = self.trace(parent).root;
+                    self.trace(root).nsides += 1;
+                    let p = self.trace(parent);
+                    p.states[exit as usize].side = number;
+                    let stub = p.stub(exit);
+                    let jump = traceorus_asm::Host::link_stub(stub, entry);
+                    self.area.patch(stub, jump.ok_or(Abort::CodeMemory)?)?;
+                }
+                Kind::Loop => {
+                    self.by_start.insert(r.start_pc as usize, number);
+                    jithooks::set_entry(r.anchor, proto, Some(number), 0);
+                }
+                Kind::Func => {
+                    self.funcs.insert(proto as usize, (entry, r.recursive));
+                    jithooks::set_entry(r.anchor, proto, Some(number), 0);
+                }
+                Kind::Cont { call } => {
+                    jithooks::set_continuation(call.cast_mut(), entry);
+                }
+            }
+            self.area.trim();
+            self.stats.compile_ns += began.elapsed().as_nanos() as u64;
+            Ok(())
+        }
+    }
+}
