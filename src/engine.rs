@@ -30,13 +30,14 @@ pub(crate) struct Embedder {
 /// # Safety
 /// As `vm::state::new`.
 pub unsafe fn new_state(
+    host: HostAlloc,
     observer: Option<Observer>,
     config: &Config,
     outputs: Outputs,
 ) -> *mut Thread {
     // SAFETY: as promised; the state is fresh.
     unsafe {
-        let l = state::new(HostAlloc::System);
+        let l = state::new(host);
         let g = Global::of((*l).global);
         g.loader = Some(load_source);
         if let Some(jit) = Jit::new(g, config, outputs) {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use traceorus_base::objects::{self, GlobalHot, Thread};
 use traceorus_base::{Tag, Value as Raw};
+use traceorus_gc::HostAlloc;
 use traceorus_trace::{Config, Outputs};
 use traceorus_vm::ctx::{Ctx, LResult};
 use traceorus_vm::state::{self, Global};
@@ -166,7 +167,7 @@ impl Runtime {
         };
         let outputs = Outputs::open(&config).unwrap_or_default();
         // SAFETY: the system's allocator.
-        let l = unsafe { engine::new_state(None, &config, outputs) };
+        let l = unsafe { engine::new_state(HostAlloc::System, None, &config, outputs) };
         let inner = Rc::new(Inner {
             l,
             depth: Cell::new(0),

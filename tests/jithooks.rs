@@ -6,7 +6,7 @@ use std::mem::offset_of;
 use traceorus::raw::base::Value;
 use traceorus::raw::base::bytecode::{self, Op};
 use traceorus::raw::base::objects::*;
-use traceorus::raw::gc::Marker;
+use traceorus::raw::gc::{HostAlloc, Marker};
 use traceorus::raw::trace::{Config, Outputs};
 use traceorus::raw::vm::ctx::{Ctx, LResult, Throw};
 use traceorus::raw::vm::jithooks::{self, JitHooks};
@@ -233,7 +233,12 @@ impl State {
     fn new(plan: Plan, hotloop: u16, hotcall: u16) -> Option<Box<State>> {
         // SAFETY: a fresh state; what the hooks get outlives it.
         unsafe {
-            let l = new_state(None, &Config::default(), Outputs::default());
+            let l = new_state(
+                HostAlloc::System,
+                None,
+                &Config::default(),
+                Outputs::default(),
+            );
             let g = Global::of((*l).global);
             // the fake takes the trace compiler's place
             if let Some(own) = g.jit.take() {

@@ -2,8 +2,8 @@
 //! or platform knowledge only appear where they belong.
 //!
 //! `asm` and `base` stand alone; `base -> gc -> vm`, `base -> lang/common -> lang/lua`, `vm -> stdlib`,
-//! `base, asm -> vm/interp -> vm` (the last one when building only); the root package takes all of them, and
-//! `cli` the root (A -> B: B depends on A).
+//! `base, asm -> vm/interp -> vm` (the last one when building only); the root package takes all of them,
+//! `capi` and `cli` the root (A -> B: B depends on A).
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -14,7 +14,7 @@ use serde_json::Value;
 type Edge = (String, String, bool);
 
 /// Crate, its allowed normal dependencies in the workspace, and those of its build script.
-const ALLOWED: [(&str, &[&str], &[&str]); 12] = [
+const ALLOWED: [(&str, &[&str], &[&str]); 14] = [
     ("traceorus-base", &[], &[]),
     ("traceorus-asm", &[], &[]),
     ("traceorus-gc", &["base"], &[]),
@@ -41,7 +41,14 @@ const ALLOWED: [(&str, &[&str], &[&str]); 12] = [
         &[],
     ),
     // the listing of bytecode for --dump comes from lang/common
-    ("traceorus-cli", &["traceorus", "lang-common"], &[]),
+    ("traceorus-cli", &["traceorus", "capi", "lang-common"], &[]),
+    (
+        "traceorus-capi",
+        &["traceorus", "base", "gc", "vm", "stdlib"],
+        &[],
+    ),
+    // the same as a library for C
+    ("traceorus-clib", &["capi"], &[]),
     ("traceorus-bench", &["traceorus"], &[]),
 ];
 
@@ -53,7 +60,7 @@ const CONFINED: [(&str, &[&str]); 9] = [
     // vm: the intern table's array; trace: what jitdump wants; bench and cli: processes and signals
     (
         "libc",
-        &["asm", "gc", "vm", "stdlib", "trace", "cli", "bench"],
+        &["asm", "gc", "vm", "stdlib", "trace", "capi", "cli", "bench"],
     ),
     // dumps, debuggers, the log
     ("iced-x86", &["trace"]),

@@ -3,9 +3,24 @@
 //! `vm::fastfn::install` writes the number into `GcHeader::word` of the function's closure when its library is opened, so that a
 //! recorder recognises the function by what it does, whatever name a program calls it by.
 
+/// For which arguments a function is *quiet*: it runs no Lua code and changes no table, upvalue or local variable. It may raise an error,
+/// write to a file, make objects.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Quiet {
+    /// It is not known to be for any.
+    Never,
+    /// Neither tables nor userdata nor functions.
+    Scalars,
+    /// Neither tables with a metatable nor userdata nor functions, as long as basic types have no `__tostring`.
+    Plain,
+    /// All.
+    Always,
+}
+
 macro_rules! fast_functions {
-    ($($name:ident = $lib:literal $text:literal;)*) => {
-        /// A library function with IR of its own. Its number is that in the closure's header; 0 (`Other`) there is any other function.
+    ($($name:ident = $lib:literal $text:literal $quiet:ident;)*) => {
+        /// A library function that the trace compiler knows. Its number is that in the closure's header; 0 (`Other`) there is any other
+        /// function.
         #[repr(u32)]
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         #[allow(missing_docs, reason = "named as their functions")]
@@ -14,6 +29,13 @@ macro_rules! fast_functions {
             /// Every function with its library and name. The basic library is `_G`; functions that others make have none.
             pub const ALL: &'static [(FastFn, &'static str, &'static str)] =
                 &[$((FastFn::$name, $lib, $text),)*];
+            /// For which arguments it is quiet.
+            pub fn quiet(self) -> Quiet {
+                match self {
+                    FastFn::Other => Quiet::Never,
+                    $(FastFn::$name => Quiet::$quiet,)*
+                }
+            }
             /// The function with this number.
             pub fn from_u32(n: u32) -> FastFn {
                 match n.checked_sub(1) {
@@ -26,73 +48,99 @@ macro_rules! fast_functions {
 }
 
 fast_functions! {
-    Assert = "_G" "assert";
-    Error = "_G" "error";
-    GetMetatable = "_G" "getmetatable";
-    Ipairs = "_G" "ipairs";
-    Next = "_G" "next";
-    Pairs = "_G" "pairs";
-    RawEqual = "_G" "rawequal";
-    RawGet = "_G" "rawget";
-    RawLen = "_G" "rawlen";
-    RawSet = "_G" "rawset";
-    Select = "_G" "select";
-    SetMetatable = "_G" "setmetatable";
-    ToNumber = "_G" "tonumber";
-    ToString = "_G" "tostring";
-    Type = "_G" "type";
-    Abs = "math" "abs";
-    Acos = "math" "acos";
-    Asin = "math" "asin";
-    Atan = "math" "atan";
-    Ceil = "math" "ceil";
-    Cos = "math" "cos";
-    Cosh = "math" "cosh";
-    Deg = "math" "deg";
-    Exp = "math" "exp";
-    Floor = "math" "floor";
-    Fmod = "math" "fmod";
-    Log = "math" "log";
-    Log10 = "math" "log10";
-    Max = "math" "max";
-    Min = "math" "min";
-    Modf = "math" "modf";
-    Pow = "math" "pow";
-    Rad = "math" "rad";
-    Random = "math" "random";
-    Sin = "math" "sin";
-    Sinh = "math" "sinh";
-    Sqrt = "math" "sqrt";
-    Tan = "math" "tan";
-    Tanh = "math" "tanh";
-    ToInteger = "math" "tointeger";
-    MathType = "math" "type";
-    Ult = "math" "ult";
-    Byte = "string" "byte";
-    Char = "string" "char";
-    Find = "string" "find";
-    Format = "string" "format";
-    Gsub = "string" "gsub";
-    Len = "string" "len";
-    Lower = "string" "lower";
-    Match = "string" "match";
-    Rep = "string" "rep";
-    Reverse = "string" "reverse";
-    Sub = "string" "sub";
-    Upper = "string" "upper";
-    TableConcat = "table" "concat";
-    Insert = "table" "insert";
-    Remove = "table" "remove";
-    Unpack = "table" "unpack";
-    CoCreate = "coroutine" "create";
-    IsYieldable = "coroutine" "isyieldable";
-    Running = "coroutine" "running";
-    Status = "coroutine" "status";
-    CoWrap = "coroutine" "wrap";
-    Utf8Char = "utf8" "char";
-    Utf8Codepoint = "utf8" "codepoint";
-    Utf8Len = "utf8" "len";
-    GmatchNext = "" "iterator of gmatch";
+    Assert = "_G" "assert" Always;
+    CollectGarbage = "_G" "collectgarbage" Always;
+    Error = "_G" "error" Never;
+    GetMetatable = "_G" "getmetatable" Always;
+    Ipairs = "_G" "ipairs" Always;
+    Next = "_G" "next" Always;
+    Pairs = "_G" "pairs" Plain;
+    Print = "_G" "print" Plain;
+    RawEqual = "_G" "rawequal" Always;
+    RawGet = "_G" "rawget" Always;
+    RawLen = "_G" "rawlen" Always;
+    RawSet = "_G" "rawset" Never;
+    Select = "_G" "select" Always;
+    SetMetatable = "_G" "setmetatable" Never;
+    ToNumber = "_G" "tonumber" Always;
+    ToString = "_G" "tostring" Plain;
+    Type = "_G" "type" Always;
+    Abs = "math" "abs" Always;
+    Acos = "math" "acos" Always;
+    Asin = "math" "asin" Always;
+    Atan = "math" "atan" Always;
+    Ceil = "math" "ceil" Always;
+    Cos = "math" "cos" Always;
+    Cosh = "math" "cosh" Always;
+    Deg = "math" "deg" Always;
+    Exp = "math" "exp" Always;
+    Floor = "math" "floor" Always;
+    Fmod = "math" "fmod" Always;
+    Log = "math" "log" Always;
+    Log10 = "math" "log10" Always;
+    Max = "math" "max" Always;
+    Min = "math" "min" Always;
+    Modf = "math" "modf" Always;
+    Pow = "math" "pow" Always;
+    Rad = "math" "rad" Always;
+    Random = "math" "random" Always;
+    Sin = "math" "sin" Always;
+    Sinh = "math" "sinh" Always;
+    Sqrt = "math" "sqrt" Always;
+    Tan = "math" "tan" Always;
+    Tanh = "math" "tanh" Always;
+    ToInteger = "math" "tointeger" Always;
+    MathType = "math" "type" Always;
+    Ult = "math" "ult" Always;
+    Byte = "string" "byte" Always;
+    Char = "string" "char" Always;
+    Find = "string" "find" Always;
+    Format = "string" "format" Plain;
+    Gsub = "string" "gsub" Plain;
+    Len = "string" "len" Always;
+    Lower = "string" "lower" Always;
+    Match = "string" "match" Always;
+    Rep = "string" "rep" Always;
+    Gmatch = "string" "gmatch" Always;
+    Pack = "string" "pack" Always;
+    PackSize = "string" "packsize" Always;
+    Reverse = "string" "reverse" Always;
+    Sub = "string" "sub" Always;
+    StrUnpack = "string" "unpack" Always;
+    Upper = "string" "upper" Always;
+    TableConcat = "table" "concat" Plain;
+    Insert = "table" "insert" Never;
+    Remove = "table" "remove" Never;
+    TableMove = "table" "move" Never;
+    TablePack = "table" "pack" Always;
+    Sort = "table" "sort" Never;
+    Unpack = "table" "unpack" Plain;
+    CoCreate = "coroutine" "create" Always;
+    IsYieldable = "coroutine" "isyieldable" Always;
+    Running = "coroutine" "running" Always;
+    Status = "coroutine" "status" Always;
+    CoWrap = "coroutine" "wrap" Always;
+    Utf8Codes = "utf8" "codes" Always;
+    Utf8Offset = "utf8" "offset" Always;
+    Utf8Char = "utf8" "char" Always;
+    Utf8Codepoint = "utf8" "codepoint" Always;
+    Utf8Len = "utf8" "len" Always;
+    Clock = "os" "clock" Always;
+    Date = "os" "date" Always;
+    DiffTime = "os" "difftime" Always;
+    GetEnv = "os" "getenv" Always;
+    OsRemove = "os" "remove" Always;
+    Rename = "os" "rename" Always;
+    Time = "os" "time" Scalars;
+    TmpName = "os" "tmpname" Always;
+    IoFlush = "io" "flush" Always;
+    IoOpen = "io" "open" Always;
+    IoRead = "io" "read" Always;
+    IoType = "io" "type" Always;
+    IoWrite = "io" "write" Always;
+    GetInfo = "debug" "getinfo" Always;
+    Traceback = "debug" "traceback" Always;
+    GmatchNext = "" "iterator of gmatch" Always;
 }
 
 #[cfg(test)]

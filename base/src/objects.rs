@@ -85,6 +85,12 @@ pub mod flags {
     pub const NATIVE_NEXT: u8 = 2;
     /// Native closure: the iterator of `ipairs`. No other closure has this bit.
     pub const NATIVE_IPAIRS: u8 = 4;
+    /// Thread: C code may write to its stack while it does not run.
+    pub const THREAD_OPEN: u8 = 1;
+    /// Thread: a hook has asked for a yield before the next instruction.
+    pub const THREAD_HOOK_YIELD: u8 = 2;
+    /// Thread: the hook has run for the next instruction.
+    pub const THREAD_HOOK_DONE: u8 = 4;
 }
 
 /// String. Bytes follow, then a NUL.
@@ -482,8 +488,28 @@ pub struct Activation {
     pub nresults: i32,
     /// 0 call, 1 protected, 3 hook, 4 finalizer.
     pub kind: u32,
-    /// `frame::FULL_BIT` if all slots of the frame below are live, else 0.
+    /// `frame::FULL_BIT` if all slots of the frame below are live, `activation_bits::*`.
     pub bits: u64,
+}
+
+/// Further bits of `Activation::bits`.
+pub mod activation_bits {
+    /// The record is that of an [`super::Continuable`].
+    pub const CONTINUABLE: u64 = 1;
+    /// The native code that made the entry was left by a yield: the record is a run of the thread's (`Thread::detached`), and
+    /// whatever ends the entry calls the continuation.
+    pub const DETACHED: u64 = 2;
+}
+
+/// Record of an entry by a C function with a continuation, which yields may cross.
+#[repr(C)]
+pub struct Continuable {
+    /// The entry.
+    pub act: Activation,
+    /// The continuation, a `lua_KFunction`.
+    pub k: u64,
+    /// Its context.
+    pub ctx: i64,
 }
 
 /// Thread (coroutine): hot prefix, read by emitted code. The vm's `Thread` data that emitted code never
@@ -539,7 +565,13 @@ pub struct Thread {
     pub resume_kind: u32,
     /// Protected calls (pcall, xpcall frames) that enclose the running frame.
     pub pcall_depth: u32,
-    /// Extra space before `lua_State` is realised by the C API (reserved).
+    /// Continuation (a `lua_KFunction`) of the C function that yielded with status [`thread_status::SUSPENDED_K`].
+    pub yield_k: u64,
+    /// Its context.
+    pub yield_ctx: i64,
+    /// Records of entries that were left by a yield, innermost first, linked by `Activation::prev`; each is a run.
+    pub detached: *mut Continuable,
+    /// `lua_getextraspace`: the word before what the C API calls a `lua_State`, which is the end of this structure.
     pub extra_space: u64,
 }
 
@@ -557,6 +589,10 @@ pub mod thread_status {
     pub const DEAD: u32 = 4;
     /// Died by an error (the error value is the only value on its stack).
     pub const ERROR: u32 = 5;
+    /// Suspended in a yield of a C function with a continuation.
+    pub const SUSPENDED_K: u32 = 6;
+    /// Suspended by a hook, before the instruction at `Thread::pc`.
+    pub const SUSPENDED_HOOK: u32 = 7;
 }
 
 /// Number of small size classes of the collector; see `gc` for their sizes.
@@ -667,6 +703,11 @@ pub struct GlobalHot {
     pub code_back: *const u8,
     /// What that slot holds while no trace waits: the thread goes on in its own region.
     pub back_default: *const u8,
+    /// Not 0: Lua code or an embedder's function has run at a safepoint (or in `collectgarbage`) since this was last set to 0, which
+    /// traces do.
+    pub ran_aside: u32,
+    /// Innermost call of a C function (`vm::cfunc::Boundary`) or null.
+    pub boundary: *mut u8,
 }
 
 /// Bits of `GlobalHot::poll`.
@@ -710,4 +751,5 @@ const _: () = {
     assert!(size_of::<LuaClosure>() == 24);
     assert!(size_of::<NativeClosure>() == 56);
     assert!(size_of::<Userdata>() == 32);
+    assert!(core::mem::offset_of!(Thread, extra_space) + 8 == size_of::<Thread>());
 };

@@ -15,6 +15,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::rc::Rc;
 
 use traceorus::raw::base as traceorus_base;
+use traceorus::raw::gc::HostAlloc;
 use traceorus::raw::stdlib::{base, cfile};
 use traceorus::raw::trace::dump::Out;
 use traceorus::raw::trace::{Config, Outputs, params};
@@ -183,7 +184,12 @@ fn run(p: &Program) -> bool {
     };
     // SAFETY: the system's allocator; the state is closed when nothing runs any more.
     unsafe {
-        let l = new_state(observer(p, &config, &outputs.dump), &config, outputs);
+        let l = new_state(
+            HostAlloc::System,
+            observer(p, &config, &outputs.dump),
+            &config,
+            outputs,
+        );
         signals::set_target((*l).global);
         reports::prepare((*l).global, &config);
         let cx = Ctx::new(l);

@@ -226,6 +226,54 @@ print(n)";
     assert!(r.exits() < 500, "{} exits", r.exits());
 }
 
+/// As [`inlined`], but the loop calls library functions, as they are, by helpers which the trace knows to be quiet.
+fn quiet(name: &str, head: &str, body: &str, out: &str) {
+    let text = format!("{head}\nlocal s = 0\nfor i = 1, 3000 do\n  {body}\nend\nprint(s)\n");
+    let Some(r) = run(name, &text) else { return };
+    assert!(r.out.ends_with(out), "{name}: {}", r.out);
+    assert_eq!(r.helpers(), ["CALL (quiet)"], "{name}");
+    assert!(r.exits() < 60, "{name}: {} exits", r.exits());
+}
+
+#[test]
+fn library_functions_called_quietly() {
+    quiet("write", "", "io.write(i, '') s = s + 1", "3000\n");
+    quiet("print", "", "print(i, 'x', nil) s = s + 1", "3000\n");
+    quiet(
+        "clock",
+        "",
+        "if os.clock() >= 0 then s = s + 1 end",
+        "3000\n",
+    );
+    quiet("time", "", "if os.time() > 0 then s = s + 1 end", "3000\n");
+    quiet(
+        "traceback",
+        "",
+        "s = s + #debug.traceback('a', 99)",
+        "54000\n",
+    );
+    // not: Lua code runs, or a table changes
+    for (name, head, body, out) in [
+        (
+            "print_meta",
+            "local t = setmetatable({}, {__tostring = function() return 'T' end})",
+            "print(t) s = s + 1",
+            "3000\n",
+        ),
+        (
+            "time_table",
+            "local t = {year = 2020, month = 1, day = 1}",
+            "t.year, t.month, t.day = 2020, 1, 400 s = s + #tostring(os.time(t)) + t.month - 2",
+            "30000\n",
+        ),
+    ] {
+        let text = format!("{head}\nlocal s = 0\nfor i = 1, 3000 do\n  {body}\nend\nprint(s)\n");
+        let Some(r) = run(name, &text) else { return };
+        assert!(r.out.ends_with(out), "{name}: {}", r.out);
+        assert!(r.helpers().contains(&"CALL".into()), "{name}");
+    }
+}
+
 #[test]
 fn recursion_through_pcall() {
     // calls are linked, returns go to the continuation of the call of pcall: nothing is left to helpers, and hardly any exits

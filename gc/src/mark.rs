@@ -686,6 +686,7 @@ impl Heap {
             if self.phase == Phase::Mark
                 && (t == (*g).current
                     || t == (*g).main
+                    || (*t).hdr.flags & flags::THREAD_OPEN != 0
                     || matches!((*t).status, thread_status::RUNNING | thread_status::NORMAL))
             {
                 self.grayagain.push(t.cast());
@@ -697,6 +698,11 @@ impl Heap {
             }
             self.mark_run((*t).stack.cast(), 16 * (*t).stack_slots as usize);
             self.mark_run((*t).tbc.cast(), 4 * (*t).tbc_cap as usize);
+            let mut d = (*t).detached;
+            while !d.is_null() {
+                self.mark_run(d.cast(), size_of::<Continuable>());
+                d = (*d).act.prev.cast();
+            }
             256 + walk_frames(t, &mut |v| self.mark_value(v))
         }
     }

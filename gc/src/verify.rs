@@ -336,6 +336,11 @@ impl Heap {
                     if !(*t).stack.is_null() {
                         f(Edge::Run((*t).stack.cast(), 16 * (*t).stack_slots as usize));
                         f(Edge::Run((*t).tbc.cast(), 4 * (*t).tbc_cap as usize));
+                        let mut d = (*t).detached;
+                        while !d.is_null() {
+                            f(Edge::Run(d.cast(), size_of::<Continuable>()));
+                            d = (*d).act.prev.cast();
+                        }
                         walk_frames(t, &mut |v| f(Edge::Strong(v)));
                     }
                 }

@@ -2,12 +2,12 @@
 //! and messages in the order of lstrlib.c (PUC 5.4.8).
 
 use traceorus_base::meta::MetaMethod;
-use traceorus_base::objects::Userdata;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::convert::{
     self, FLOAT_FLAGS, Form, HEX_FLAGS, INT_FLAGS, MAX_ITEM, Spec, TEXT_FLAGS, UNSIGNED_FLAGS,
 };
 use traceorus_vm::ctx::{Ctx, LResult, Throw};
+use traceorus_vm::exec;
 
 use crate::string::buf::Buf;
 
@@ -139,22 +139,9 @@ fn text(cx: Ctx, out: &mut Buf, form: &Form, arg: usize) -> LResult<()> {
     }
 }
 
-/// Address that `%p` and `tostring` show, 0 if the value has none.
-fn address(v: Value) -> u64 {
-    match v.tag {
-        Tag::USERDATA => {
-            // SAFETY: [GC-LIVE] a userdata value.
-            let user_values = unsafe { (*v.as_ptr::<Userdata>()).hdr.extra };
-            v.payload + Userdata::block_offset(user_values as usize) as u64
-        }
-        Tag::LIGHTUD | Tag::LIGHTCFN => v.payload,
-        t if t.is_collectable() => v.payload,
-        _ => 0,
-    }
-}
-
 fn pointer(out: &mut Vec<u8>, spec: &Spec, v: Value) {
-    match address(v) {
+    // SAFETY: [GC-LIVE] an argument.
+    match unsafe { exec::pointer_of(v) } {
         0 => convert::text(out, spec, b"(null)"),
         a => {
             let mut digits = [0; 18];

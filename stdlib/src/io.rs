@@ -4,8 +4,9 @@
 use libc::{FILE, c_int};
 use traceorus_base::objects::{NativeFn, Table, Userdata};
 use traceorus_base::{Tag, Value};
-use traceorus_vm::ctx::{Ctx, LResult};
-use traceorus_vm::{native, number, table};
+use traceorus_vm::cfunc::{self, CFunction, Ended};
+use traceorus_vm::ctx::{Ctx, LResult, Throw};
+use traceorus_vm::{c_function, native, number, table};
 
 use crate::base::check_output;
 use crate::{c_ptr, cfile, exec_result, file_result};
@@ -21,7 +22,7 @@ pub struct Stream {
     /// Null for a file that could not be opened.
     pub f: *mut FILE,
     /// Closes the stream that is argument 1 and pushes the results; `None` once closed.
-    pub closef: Option<NativeFn>,
+    pub closef: Option<CFunction>,
 }
 
 /// Opens the library.
@@ -92,7 +93,7 @@ pub fn open(cx: Ctx) -> *mut Table {
         // SAFETY: [GC-LIVE] just made.
         unsafe {
             (*s).f = f;
-            (*s).closef = Some(native!(close_standard));
+            (*s).closef = Some(c_function!(close_standard));
         }
         if let Some(key) = key {
             cx.registry_set(key, v);
@@ -127,7 +128,7 @@ fn push_new_file(cx: Ctx) -> *mut Stream {
     let (v, s) = new_stream(cx, meta(cx));
     cx.push(v);
     // SAFETY: [GC-LIVE] pushed.
-    unsafe { (*s).closef = Some(native!(close_file)) };
+    unsafe { (*s).closef = Some(c_function!(close_file)) };
     s
 }
 
@@ -216,11 +217,10 @@ unsafe fn close_stream(cx: Ctx, s: *mut Stream) -> LResult<usize> {
         let Some(f) = (*s).closef.take() else {
             return Ok(0);
         };
-        let n = f(cx.l);
-        if n < 0 {
-            Err(traceorus_vm::ctx::Throw)
-        } else {
-            Ok(n as usize)
+        let state = cfunc::state_of(cx.l) as usize;
+        match cfunc::call_c(cx.l, f as usize, [state, 0, 0]) {
+            Ended::Returned(n) => Ok(n as i32 as usize),
+            _ => Err(Throw),
         }
     }
 }
@@ -249,7 +249,7 @@ fn close_pipe(cx: Ctx) -> LResult<usize> {
 fn close_standard(cx: Ctx) -> LResult<usize> {
     let s = closing_stream(cx)?;
     // SAFETY: [GC-LIVE] an argument.
-    unsafe { (*s).closef = Some(native!(close_standard)) };
+    unsafe { (*s).closef = Some(c_function!(close_standard)) };
     cx.ret_all(&[Value::NIL, cx.str("cannot close standard file")])
 }
 
@@ -345,7 +345,7 @@ fn io_popen(cx: Ctx) -> LResult<usize> {
     unsafe {
         libc::fflush(std::ptr::null_mut());
         (*s).f = libc::popen(c_ptr(cmd), c_ptr(mode));
-        (*s).closef = Some(native!(close_pipe));
+        (*s).closef = Some(c_function!(close_pipe));
         if (*s).f.is_null() {
             file_result(cx, false, Some(cmd))
         } else {

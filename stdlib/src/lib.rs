@@ -2,6 +2,7 @@
 
 pub mod base;
 pub mod cfile;
+pub mod clib;
 pub mod coroutine;
 pub mod debug;
 pub mod format;

@@ -9,6 +9,7 @@ use traceorus_vm::{native, table};
 
 use crate::base::load_file;
 use crate::cfile::until_nul;
+use crate::clib;
 
 /// Paths for Lua modules: upstream's, then those of Debian's packages.
 const PATH: &str = "/usr/local/share/lua/5.4/?.lua;/usr/local/share/lua/5.4/?/init.lua;\
@@ -29,11 +30,9 @@ fn cpath() -> String {
     )
 }
 
-/// Why no C library is ever loaded.
-const NO_DYNAMIC: &str = "dynamic libraries not enabled; check your Lua installation";
-
 /// Opens the library. Environment variables count unless the registry's `LUA_NOENV` is true.
 pub fn open(cx: Ctx) -> *mut Table {
+    clib::open(cx);
     let t = cx.new_table(0, 8);
     let package = Value::ptr(t, Tag::TABLE);
     cx.set_funcs(
@@ -155,9 +154,12 @@ fn searchpath_(cx: Ctx) -> LResult<usize> {
 }
 
 fn loadlib(cx: Ctx) -> LResult<usize> {
-    cx.check_str(1)?;
-    cx.check_str(2)?;
-    cx.ret_all(&[Value::NIL, cx.str(NO_DYNAMIC), cx.str("absent")])
+    let path = cx.check_str(1)?;
+    let function = until_nul(cx.check_str(2)?);
+    match clib::function(cx, path, function) {
+        Ok(f) => cx.ret(f),
+        Err(e) => cx.ret_all(&[Value::NIL, cx.str(&e.message), cx.str(e.what())]),
+    }
 }
 
 // ---- searchers ---------------------------------------------------------------------------------------------------
@@ -216,11 +218,28 @@ fn searcher_lua(cx: Ctx) -> LResult<usize> {
     }
 }
 
+/// The opening function of module `name` in a library: `luaopen_` and the name with `_` for dots, without what a hyphen separates: first
+/// what is before it, then what is behind.
+fn load_function(cx: Ctx, file: &[u8], name: &[u8]) -> Result<Value, clib::Failure> {
+    let name = replace(name, b".", b"_");
+    let open = |n: &[u8]| clib::function(cx, file, &[b"luaopen_", n].concat());
+    let Some(mark) = name.iter().position(|&b| b == b'-') else {
+        return open(&name);
+    };
+    match open(&name[..mark]) {
+        Err(e) if e.opened => open(&name[mark + 1..]),
+        r => r,
+    }
+}
+
 fn searcher_c(cx: Ctx) -> LResult<usize> {
     let name = until_nul(cx.check_str(1)?);
     match find_file(cx, name, "cpath")? {
         Err(m) => cx.ret(cx.str(&m)),
-        Ok(file) => Err(load_failed(cx, name, &file, NO_DYNAMIC.as_bytes())),
+        Ok(file) => match load_function(cx, &file, name) {
+            Ok(f) => cx.ret_all(&[f, cx.str(&file)]),
+            Err(e) => Err(load_failed(cx, name, &file, &e.message)),
+        },
     }
 }
 
@@ -231,7 +250,13 @@ fn searcher_croot(cx: Ctx) -> LResult<usize> {
     };
     match find_file(cx, &name[..dot], "cpath")? {
         Err(m) => cx.ret(cx.str(&m)),
-        Ok(file) => Err(load_failed(cx, name, &file, NO_DYNAMIC.as_bytes())),
+        Ok(file) => match load_function(cx, &file, name) {
+            Ok(f) => cx.ret_all(&[f, cx.str(&file)]),
+            Err(e) if e.opened => {
+                cx.ret(cx.str([b"no module '", name, b"' in file '", &file, b"'"].concat()))
+            }
+            Err(e) => Err(load_failed(cx, name, &file, &e.message)),
+        },
     }
 }
 

@@ -17,6 +17,7 @@ use traceorus_vm::convert::plain_int;
 use traceorus_vm::ctx::{Ctx, LResult};
 use traceorus_vm::native;
 use traceorus_vm::number::fmt_number;
+use traceorus_vm::repeat::Repeat;
 use traceorus_vm::string::str_bytes;
 use traceorus_vm::table::{
     table_get_int, table_len, table_move_elements, table_set_int, table_settle,
@@ -423,7 +424,9 @@ fn sort(cx: Ctx) -> LResult<usize> {
             return Ok(0);
         }
         cx.set_top(SLOTS);
-        let s = Sort { cx, t, f };
+        // SAFETY: [NATIVE-FRAME] slot 2 keeps the function; `Sort` leaves the top where it is.
+        let order = (!f.is_nil()).then(|| unsafe { Repeat::new(cx.l, f) });
+        let mut s = Sort { cx, t, order };
         s.sort(1, n as u32, 0)?;
     }
     Ok(0)
@@ -481,7 +484,7 @@ const SLOTS: usize = 5;
 struct Sort<'c> {
     cx: Ctx<'c>,
     t: Value,
-    f: Value,
+    order: Option<Repeat>,
 }
 
 /// Reads an element and keeps it in a slot of the frame.
@@ -499,19 +502,19 @@ impl Sort<'_> {
         set(self.cx, self.t, i64::from(i), v)
     }
     #[inline]
-    fn less(&self, a: Value, b: Value) -> LResult<bool> {
-        let cx = self.cx;
-        if self.f.is_nil() {
+    fn less(&mut self, a: Value, b: Value) -> LResult<bool> {
+        match &mut self.order {
+            // SAFETY: [NATIVE-FRAME] see `sort`.
+            Some(f) => unsafe { f.test(a, b) },
             // SAFETY: [GC-LIVE] the frame's slots keep both.
-            return match unsafe { lt(a, b) } {
+            None => match unsafe { lt(a, b) } {
                 Some(r) => Ok(r),
-                None => cx.less_than(a, b),
-            };
+                None => self.cx.less_than(a, b),
+            },
         }
-        cx.test(self.f, a, b)
     }
 
-    fn sort(&self, mut lo: u32, mut up: u32, mut random: u32) -> LResult<()> {
+    fn sort(&mut self, mut lo: u32, mut up: u32, mut random: u32) -> LResult<()> {
         while lo < up {
             // Order elements `lo`, `mid` and `up`.
             let (low, high) = (fetch!(self, LEFT, lo), fetch!(self, RIGHT, up));
@@ -565,8 +568,9 @@ impl Sort<'_> {
     }
 
     /// With `a[lo] <= pivot == a[up - 1] <= a[up]`: parts the rest; where the pivot is then.
-    fn partition(&self, lo: u32, up: u32, pivot: Value) -> LResult<u32> {
-        let invalid = || self.cx.error("invalid order function for sorting");
+    fn partition(&mut self, lo: u32, up: u32, pivot: Value) -> LResult<u32> {
+        let cx = self.cx;
+        let invalid = || cx.error("invalid order function for sorting");
         let (mut i, mut j) = (lo, up - 1);
         loop {
             i += 1;

@@ -121,7 +121,7 @@ impl Jit {
                 protos: r.protos.as_slice().into(),
                 alive: true,
                 map: map.into(),
-                helpers: r.generic_ops.as_slice().into(),
+                helpers: r.performed.as_slice().into(),
             });
             self.stats.compiled(&r, &t);
             self.dump.trace(&r, &t);

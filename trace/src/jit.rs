@@ -20,7 +20,7 @@ use crate::lower::{self, CodeArea, RustEntry, Thunks};
 use crate::outputs::Outputs;
 use crate::params::{Params, dump};
 use crate::policy::Penalty;
-use crate::record::{Kind, Recorder, Step};
+use crate::record::{Kind, Pending, Recorder, Step};
 use crate::stats::Stats;
 use crate::traces::{PROTO_OFF, Trace};
 
@@ -318,14 +318,14 @@ impl Jit {
                 return pc;
             }
             // what they changed the trace does not know, unless it happened in a helper, after which it knows nothing
-            let in_helper = matches!(r.pending, crate::record::Pending::Generic { .. });
+            let in_helper = matches!(r.pending, Pending::Generic { quiet: false, .. });
             if std::mem::replace(&mut r.finalizer_runs, g.finalizer_runs) != g.finalizer_runs
                 && !in_helper
             {
                 self.abort(Abort::Finalizers);
                 return pc;
             }
-            if l != r.l && !matches!(r.pending, crate::record::Pending::Generic { .. }) {
+            if l != r.l && !matches!(r.pending, Pending::Generic { quiet: false, .. }) {
                 self.abort(Abort::OtherThread);
                 return pc;
             }

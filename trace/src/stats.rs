@@ -150,8 +150,8 @@ impl Stats {
             }
             self.allocations += u64::from(i.op.class() == Class::A);
         }
-        for (op, _) in &r.generic_ops {
-            *self.helpers.entry(op.mnemonic()).or_default() += 1;
+        for p in &r.performed {
+            *self.helpers.entry(p.name()).or_default() += 1;
         }
     }
     /// A trace is removed: keeps what reports say about it.

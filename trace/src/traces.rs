@@ -2,12 +2,11 @@
 //! if there will be one.
 
 use traceorus_base::Value;
-use traceorus_base::bytecode::Op;
 use traceorus_base::objects::*;
 
 use crate::exits::Exits;
 use crate::loc::Link;
-use crate::record::Kind;
+use crate::record::{Kind, Performed};
 
 /// What has become of an exit.
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +68,7 @@ pub struct Trace {
     /// Bytecode by offset in the code (see [`places::code_map`]), if reports need it.
     pub map: Box<[(u32, u64)]>,
     /// Bytecode instructions that are performed by calling their helpers.
-    pub helpers: Box<[(Op, *const Instr)]>,
+    pub helpers: Box<[Performed]>,
 }
 
 /// Bit of `Proto::jit`: traces refer to the prototype, or reports do.

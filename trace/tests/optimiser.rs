@@ -505,7 +505,8 @@ impl Recorder {
                 }
                 let (x, y) = (self.buf.k_ptr(pc), self.buf.k_ptr(pc + 8));
                 let l = self.push(CArg, Ty::Ptr, x, y);
-                let r = self.buf.push(Ins::new(XOp, Ty::Void, l, Ref(0)));
+                let op = if self.one_in(2) { XOpQ } else { XOp };
+                let r = self.buf.push(Ins::new(op, Ty::Void, l, Ref(0)));
                 if self.m.step(&self.buf, r).is_err() {
                     // Leaves in the first iteration: fine, nothing after it matters then.
                     self.m.base = 0;

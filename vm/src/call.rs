@@ -11,7 +11,7 @@ use traceorus_base::{Tag, Value};
 
 use crate::ctx::{Ctx, LResult, Throw};
 use crate::state::Global;
-use crate::{coroutine, debuginfo, dispatch, exec, helpers, hooks, jithooks, throw};
+use crate::{ccall, coroutine, debuginfo, dispatch, exec, helpers, hooks, jithooks, throw};
 
 /// Slots that every stack has beyond `limit`: room for what emitted code and helpers push without a test.
 pub const EXTRA: usize = 16;
@@ -690,10 +690,16 @@ pub unsafe fn finish_return(mut l: *mut Thread, mut res: *mut Value, mut n: usiz
                     (*l).top = to.add(count);
                     (*l).base = (*l).stack.byte_add((*act).prev_base as usize);
                     (*l).pc = (*act).prev_pc;
+                    if (*act).bits & activation_bits::DETACHED != 0 {
+                        return ccall::returned(l);
+                    }
                     (*g).exit_status = 0;
                     return std::ptr::null();
                 }
                 kind::BASE => {
+                    if (*l).resume_kind == 2 {
+                        return coroutine::finish_to_native(l, res, n);
+                    }
                     let next = coroutine::finish(l, res, n);
                     l = next.0;
                     res = next.1;
@@ -741,27 +747,11 @@ pub(crate) unsafe fn enter(
     nresults: i32,
     akind: u32,
 ) -> LResult<usize> {
-    // SAFETY: as in `call_at`.
-    unsafe { enter_here(l, func, nargs, nresults, akind) }
-}
-
-/// [`enter`] without a call of its own.
-#[inline(always)]
-unsafe fn enter_here(
-    l: *mut Thread,
-    func: *mut Value,
-    nargs: usize,
-    nresults: i32,
-    akind: u32,
-) -> LResult<usize> {
     // SAFETY: as in `call_at`; the activation outlives the frame that names it, because the interpreter is left
     // only through that frame's return or through `throw::raise`, which pops it.
     unsafe {
         let g = (*l).global;
-        let depth = (*l).ncalls & 0xffff;
-        if depth >= MAX_CCALLS {
-            c_overflow(l, depth)?;
-        }
+        check_depth(l)?;
         let func_off = func.byte_offset_from((*l).stack) as u64;
         let mut act = Activation {
             prev: (*g).activation,
@@ -778,16 +768,7 @@ unsafe fn enter_here(
         let depth = (*l).pcall_depth;
         (*g).activation = &mut act;
         (*l).ncalls += 0x1_0001;
-        let word = frame::word(kind::ENTRY, &raw mut act as u64, 0);
-        match enter_fixed(l, func, nargs, word) {
-            Some((pc, trace)) => dispatch::run_from(l, pc, trace),
-            None => {
-                let pc = precall(l, func, nargs, word);
-                if !pc.is_null() {
-                    dispatch::run((*g).current, pc);
-                }
-            }
-        }
+        run_entry(l, func, nargs, &mut act);
         debug_assert!((*g).current == l);
         (*g).activation = act.prev;
         (*l).ncalls = saved;
@@ -799,6 +780,49 @@ unsafe fn enter_here(
                 / 16)
         } else {
             Err(Throw)
+        }
+    }
+}
+
+/// Raises if native calls are nested too deep.
+///
+/// # Safety
+/// `l` is the running thread.
+#[inline(always)]
+pub(crate) unsafe fn check_depth(l: *mut Thread) -> LResult<()> {
+    // SAFETY: as promised.
+    unsafe {
+        let depth = (*l).ncalls & 0xffff;
+        if depth >= MAX_CCALLS {
+            c_overflow(l, depth)?;
+        }
+        Ok(())
+    }
+}
+
+/// Calls the function at `func` with the `nargs` values above it and runs until the entry `act` is left.
+///
+/// # Safety
+/// As [`call_at`]; `act` is the activation in force.
+#[inline(always)]
+pub(crate) unsafe fn run_entry(
+    l: *mut Thread,
+    func: *mut Value,
+    nargs: usize,
+    act: *mut Activation,
+) {
+    // SAFETY: as promised.
+    unsafe {
+        let word = frame::word(kind::ENTRY, act as u64, 0);
+        match enter_fixed(l, func, nargs, word) {
+            Some((pc, trace)) => dispatch::run_from(l, pc, trace),
+            None => {
+                let g = (*l).global;
+                let pc = precall(l, func, nargs, word);
+                if !pc.is_null() {
+                    dispatch::run((*g).current, pc);
+                }
+            }
         }
     }
 }
@@ -888,8 +912,7 @@ pub unsafe fn call(l: *mut Thread, nargs: usize, nresults: i32) -> LResult<usize
 ///
 /// # Safety
 /// As [`Ctx::call`].
-#[inline(always)]
-pub unsafe fn test(l: *mut Thread, f: Value, a: Value, b: Value) -> LResult<bool> {
+pub(crate) unsafe fn test(l: *mut Thread, f: Value, a: Value, b: Value) -> LResult<bool> {
     /// Slots that are taken, and some.
     const ROOM: usize = 8;
     // SAFETY: [NATIVE-FRAME] `ensure_slots` makes room; the result is where the function was.
@@ -903,7 +926,7 @@ pub unsafe fn test(l: *mut Thread, f: Value, a: Value, b: Value) -> LResult<bool
         b.store(func.add(2));
         (*l).top = func.add(3);
         let off = func.byte_offset_from((*l).stack);
-        match enter_here(l, func, 2, 1, 0) {
+        match enter(l, func, 2, 1, 0) {
             Ok(_) => {
                 let result = (*l).top.sub(1);
                 (*l).top = result;
@@ -928,6 +951,25 @@ pub unsafe fn pcall(
     nresults: i32,
     handler: Value,
 ) -> Result<usize, u32> {
+    // SAFETY: as promised.
+    unsafe {
+        pcall_with(l, nargs, handler, |l, func| {
+            enter(l, func, nargs, nresults, 1)
+        })
+    }
+}
+
+/// [`pcall`] by an entry that `enter` makes of the function slot.
+///
+/// # Safety
+/// As [`Ctx::pcall`].
+#[inline]
+pub unsafe fn pcall_with(
+    l: *mut Thread,
+    nargs: usize,
+    handler: Value,
+    enter: impl FnOnce(*mut Thread, *mut Value) -> LResult<usize>,
+) -> Result<usize, u32> {
     // SAFETY: [NATIVE-FRAME] the values are on top; the handler is rooted in the slot below the function.
     unsafe {
         let g = (*l).global;
@@ -937,7 +979,7 @@ pub unsafe fn pcall(
         std::ptr::copy(slot, slot.add(1), nargs + 1);
         *slot = handler;
         (*l).top = (*l).top.add(1);
-        let r = enter(l, slot.add(1), nargs, nresults, 1);
+        let r = enter(l, slot.add(1));
         let slot = (*l).stack.add(off);
         match r {
             Ok(n) => {

@@ -12,7 +12,7 @@ use traceorus_base::{Tag, Value};
 use crate::call::{self, set_word};
 use crate::ctx::{Ctx, LResult, Throw};
 use crate::state::{self, Global};
-use crate::{debuginfo, dispatch, exec, throw};
+use crate::{ccall, debuginfo, dispatch, exec, throw};
 
 /// Name of a thread's status as seen from `l`.
 unsafe fn status_name(l: *mut Thread, co: *mut Thread) -> &'static str {
@@ -22,7 +22,8 @@ unsafe fn status_name(l: *mut Thread, co: *mut Thread) -> &'static str {
             return "running";
         }
         match (*co).status {
-            thread_status::FRESH | thread_status::SUSPENDED => "suspended",
+            s if is_suspended(s) => "suspended",
+            _ if can_start(co, 0) => "suspended",
             thread_status::RUNNING | thread_status::NORMAL => "normal",
             _ => "dead",
         }
@@ -38,7 +39,7 @@ fn check_thread(cx: Ctx<'_>, i: usize) -> LResult<*mut Thread> {
     }
 }
 
-/// A new coroutine of the function `f`, as `coroutine.create` makes them.
+/// A new coroutine of the function `f`, as `coroutine.create` makes them, or (nil) without one, for C code.
 ///
 /// # Safety
 /// [GC-LIVE] `l` and `f` are live; the caller makes the result reachable before the next safepoint.
@@ -46,9 +47,13 @@ pub unsafe fn new(l: *mut Thread, f: Value) -> *mut Thread {
     // SAFETY: as promised.
     unsafe {
         let co = state::new_thread(Global::of((*l).global));
-        *(*co).stack = f;
-        if f.tag == Tag::FUNCTION {
-            set_word((*co).stack, frame::word(kind::BASE, 0, 0));
+        if f.is_nil() {
+            set_word((*co).stack, ON_STACK);
+        } else {
+            *(*co).stack = f;
+            if f.tag == Tag::FUNCTION {
+                set_word((*co).stack, frame::word(kind::BASE, 0, 0));
+            }
         }
         (*co).hook = (*l).hook;
         (*co).hook_mask = (*l).hook_mask;
@@ -57,6 +62,49 @@ pub unsafe fn new(l: *mut Thread, f: Value) -> *mut Thread {
         (*co).hook_value = (*l).hook_value;
         (*co).dispatch = dispatch::wanted_dispatch(co);
         co
+    }
+}
+
+/// The word at the bottom of a thread that C code uses: its function, if any, is a value on its stack. Nobody else has this one, so
+/// emitted code leaves such threads alone.
+const ON_STACK: u64 = frame::word(kind::BASE, 0, 1);
+
+/// Makes the function of a coroutine that has not started the first value on its stack, as C code knows it.
+///
+/// # Safety
+/// [GC-LIVE] `co` is live.
+pub unsafe fn to_stack(co: *mut Thread) {
+    // SAFETY: a fresh stack has room.
+    unsafe {
+        let slot = (*co).stack;
+        if (*co).status == thread_status::FRESH && (*slot).payload != 0 {
+            *(*co).base = Value::new((*slot).payload, Tag::FUNCTION);
+            (*co).top = (*co).base.add(1);
+            (*slot).payload = 0;
+            set_word(slot, ON_STACK);
+        }
+    }
+}
+
+/// Whether a thread with this status waits in a yield.
+pub fn is_suspended(status: u32) -> bool {
+    matches!(
+        status,
+        thread_status::SUSPENDED | thread_status::SUSPENDED_K | thread_status::SUSPENDED_HOOK
+    )
+}
+
+/// Whether a thread has a function, below `nargs` values on its stack, that a resume can start. C code can give a finished thread a
+/// new one.
+unsafe fn can_start(co: *mut Thread, nargs: usize) -> bool {
+    // SAFETY: [GC-LIVE]
+    unsafe {
+        let on_stack = (*co).top.offset_from((*co).base) as usize > nargs;
+        match (*co).status {
+            thread_status::FRESH => (*(*co).stack).payload != 0 || on_stack,
+            thread_status::DEAD => on_stack,
+            _ => false,
+        }
     }
 }
 
@@ -104,7 +152,7 @@ fn isyieldable_fn(cx: Ctx<'_>) -> LResult<usize> {
         check_thread(cx, 1)?
     };
     // SAFETY: [GC-LIVE] an argument or the running thread.
-    let y = unsafe { co != cx.g().hot.main && (*co).ncalls >> 16 == 0 };
+    let y = unsafe { ccall::is_yieldable(co) };
     cx.ret(Value::bool(y))
 }
 
@@ -149,7 +197,8 @@ pub unsafe fn close_thread(l: *mut Thread, co: *mut Thread) -> LResult<()> {
         let saved = (*l).status;
         (*l).status = thread_status::NORMAL;
         make_current(g, co);
-        let first = err.map(|v| throw::set_error(co, v, 2));
+        let first = err.map(|v| throw::set_error(co, v, (*co).yield_ctx as u32));
+        ccall::drop_detached(co, 0);
         (*co).base = (*co).stack.add(1);
         let r = if (*co).tbc_len > 0 {
             close_pending(co, err.unwrap_or(Value::NIL))
@@ -219,6 +268,7 @@ unsafe fn bury(co: *mut Thread, status: u32) {
         (*co).pc = std::ptr::null();
         (*co).tbc_len = 0;
         (*co).pcall_depth = 0;
+        ccall::drop_detached(co, 0);
     }
 }
 
@@ -228,14 +278,7 @@ unsafe fn resume(l: *mut Thread, co: *mut Thread, first: usize, rkind: u32) -> i
     unsafe {
         let cx = Ctx::new(l);
         let g = Global::of((*l).global);
-        let why = match (*co).status {
-            thread_status::FRESH | thread_status::SUSPENDED => None,
-            thread_status::DEAD | thread_status::ERROR => Some("cannot resume dead coroutine"),
-            _ => Some("cannot resume non-suspended coroutine"),
-        };
-        let depth = (*l).ncalls & 0xffff;
-        let why = why.or((depth >= call::MAX_CCALLS - 1).then_some("C stack overflow"));
-        if let Some(msg) = why {
+        if let Some(msg) = refusal(l, co, 0) {
             if rkind == 1 {
                 cx.error(msg);
                 return -1;
@@ -245,7 +288,6 @@ unsafe fn resume(l: *mut Thread, co: *mut Thread, first: usize, rkind: u32) -> i
             return 2;
         }
         let n = (cx.top() + 1).saturating_sub(first);
-        let fresh = (*co).status == thread_status::FRESH;
         // what runs there makes sure of its own room
         call::ensure_slots(co, n);
         let args = (*co).top;
@@ -254,21 +296,132 @@ unsafe fn resume(l: *mut Thread, co: *mut Thread, first: usize, rkind: u32) -> i
             *args.add(i) = *from.add(i);
         }
         (*co).top = args.add(n);
+        g.hot.next_pc = go_on(l, co, n, rkind);
+        -2
+    }
+}
+
+/// Why `l` cannot resume `co`, which has `nargs` arguments on its stack already.
+///
+/// # Safety
+/// [GC-LIVE] both are live.
+pub(crate) unsafe fn refusal(
+    l: *mut Thread,
+    co: *mut Thread,
+    nargs: usize,
+) -> Option<&'static str> {
+    // SAFETY: [GC-LIVE] both are live.
+    unsafe {
+        match (*co).status {
+            s if is_suspended(s) => {}
+            _ if can_start(co, nargs) => {}
+            thread_status::FRESH | thread_status::DEAD | thread_status::ERROR => {
+                return Some("cannot resume dead coroutine");
+            }
+            _ => return Some("cannot resume non-suspended coroutine"),
+        }
+        ((*l).ncalls & 0xffff >= call::MAX_CCALLS - 1).then_some("C stack overflow")
+    }
+}
+
+/// Makes `co` the running thread, resumed by `l` with the `n` values on top of its stack. Gives the pc where it goes on.
+///
+/// # Safety
+/// `l` is the running thread, [`refusal`] found nothing.
+pub(crate) unsafe fn go_on(l: *mut Thread, co: *mut Thread, n: usize, rkind: u32) -> *const Instr {
+    // SAFETY: as promised.
+    unsafe {
+        let g = Global::of((*l).global);
+        let status = (*co).status;
         (*l).status = thread_status::NORMAL;
         (*co).status = thread_status::RUNNING;
         (*co).resumer = l;
         (*co).resume_kind = rkind;
-        (*co).ncalls = depth + 1;
+        (*co).ncalls = ((*l).ncalls & 0xffff) + 1;
         make_current(g, co);
         dirty(g, co);
-        g.hot.next_pc = if fresh {
-            let f = *(*co).stack;
-            *(*co).stack = Value::new(f.payload, Tag::FUNCTION);
-            call::precall(co, (*co).stack, n, frame::word(kind::BASE, 0, 0))
+        match status {
+            thread_status::SUSPENDED => call::finish_return(co, (*co).top.sub(n), n),
+            thread_status::SUSPENDED_HOOK => {
+                (*co).top = (*co).base;
+                (*co).hdr.flags |= flags::THREAD_HOOK_DONE;
+                (*co).pc
+            }
+            thread_status::SUSPENDED_K => {
+                ccall::continue_c(co, (*co).yield_k, ccall::YIELD, (*co).yield_ctx)
+            }
+            _ => start(co, n),
+        }
+    }
+}
+
+/// Calls the function of a thread with the `n` topmost values.
+unsafe fn start(co: *mut Thread, n: usize) -> *const Instr {
+    // SAFETY: [STACK-STABLE] the function is below the values, at the bottom of the stack or above it.
+    unsafe {
+        let bottom = (*co).stack;
+        let f = (*bottom).payload;
+        if f != 0 {
+            *bottom = Value::new(f, Tag::FUNCTION);
         } else {
-            call::finish_return(co, args, n)
-        };
-        -2
+            // what C code has put below the function is given up
+            std::ptr::copy((*co).top.sub(n + 1), bottom, n + 1);
+            (*co).top = bottom.add(n + 1);
+        }
+        call::precall(co, bottom, n, frame::word(kind::BASE, 0, 0))
+    }
+}
+
+/// Does what `f` says with `l`, another thread than the running one, in its place. `l` cannot yield.
+///
+/// # Safety
+/// [GC-LIVE] `l` is live and either runs nothing or waits in a native function.
+#[cold]
+pub unsafe fn as_current<R>(l: *mut Thread, f: impl FnOnce() -> R) -> R {
+    // SAFETY: as promised. The other thread is marked as the resumer of this one.
+    unsafe {
+        let g = Global::of((*l).global);
+        let other = g.hot.current;
+        let (status, ncalls, resumer) = ((*l).status, (*l).ncalls, (*l).resumer);
+        let (others, others_dispatch) = ((*other).status, (*other).dispatch);
+        (*other).status = thread_status::NORMAL;
+        (*l).status = thread_status::RUNNING;
+        (*l).ncalls = ((*other).ncalls & 0xffff).max(ncalls & 0xffff) + 0x1_0000;
+        (*l).resumer = other;
+        make_current(g, l);
+        dirty(g, l);
+        let r = f();
+        make_current(g, other);
+        dirty(g, other);
+        dispatch::keep_back(other, others_dispatch);
+        (*other).status = others;
+        (*l).status = status;
+        (*l).ncalls = ncalls;
+        (*l).resumer = resumer;
+        r
+    }
+}
+
+/// Closes a thread for C code: pending variables are closed, and it can be used again. Gives the status; after an error its value is the
+/// only one on the stack.
+///
+/// # Safety
+/// [GC-LIVE] `co` is rooted and does not run.
+pub unsafe fn reset(l: *mut Thread, co: *mut Thread) -> u32 {
+    // SAFETY: as promised.
+    unsafe {
+        let g = (*co).global;
+        let r = close_thread(l, co);
+        (*co).status = thread_status::FRESH;
+        set_word((*co).stack, ON_STACK);
+        if r.is_ok() {
+            return 0;
+        }
+        let e = std::mem::replace(&mut (*g).error_value, Value::NIL);
+        (*g).error_handled = 0;
+        e.store((*co).top);
+        (*co).top = (*co).top.add(1);
+        (*g).error_status
     }
 }
 
@@ -276,6 +429,7 @@ unsafe fn resume(l: *mut Thread, co: *mut Thread, first: usize, rkind: u32) -> i
 unsafe fn make_current(g: &mut Global, l: *mut Thread) {
     // SAFETY: a live thread of this state.
     unsafe {
+        debug_assert!((*l).global == &raw mut g.hot);
         g.hot.current = l;
         (*l).dispatch = dispatch::wanted_dispatch(l);
     }
@@ -293,7 +447,11 @@ unsafe fn dirty(g: &mut Global, co: *mut Thread) {
 
 /// Gives `n` values at `res` of `co` (which stops running) to the thread that resumed it, as results of its resume
 /// function, in front of them `true` unless it was `wrap`'s. Gives that thread and the results there.
-unsafe fn transfer(co: *mut Thread, res: *mut Value, n: usize) -> (*mut Thread, *mut Value, usize) {
+pub(crate) unsafe fn transfer(
+    co: *mut Thread,
+    res: *mut Value,
+    n: usize,
+) -> (*mut Thread, *mut Value, usize) {
     // SAFETY: [NATIVE-FRAME] the resumer's running frame is its native resume function.
     unsafe {
         let g = Global::of((*co).global);
@@ -334,6 +492,44 @@ pub unsafe fn finish(
     }
 }
 
+/// The running coroutine `co`, which `lua_resume` has resumed, has `n` values for it on top of its stack.
+///
+/// # Safety
+/// As said; the activation in force is that of the resume.
+pub(crate) unsafe fn give_to_native(co: *mut Thread, n: usize, status: u32) -> *const Instr {
+    // SAFETY: as promised.
+    unsafe {
+        let g = Global::of((*co).global);
+        let act = g.hot.activation;
+        debug_assert!((*act).thread == co && (*act).kind == ccall::ENTRY_RESUME);
+        (*act).nresults = n as i32;
+        (*act).native_sp = status.into();
+        let r = (*co).resumer;
+        (*co).resumer = std::ptr::null_mut();
+        make_current(g, r);
+        (*r).status = thread_status::RUNNING;
+        dirty(g, r);
+        g.hot.exit_status = 0;
+        std::ptr::null()
+    }
+}
+
+/// As [`finish`], when `lua_resume` has resumed `co`: the results stay on its stack.
+///
+/// # Safety
+/// As [`finish`].
+pub(crate) unsafe fn finish_to_native(co: *mut Thread, res: *mut Value, n: usize) -> *const Instr {
+    // SAFETY: as promised.
+    unsafe {
+        let off = res.offset_from((*co).stack);
+        bury(co, thread_status::DEAD);
+        let from = (*co).stack.offset(off);
+        std::ptr::copy(from, (*co).base, n);
+        (*co).top = (*co).base.add(n);
+        give_to_native(co, n, 0)
+    }
+}
+
 /// The running coroutine dies by the registered error: its resumer gets it.
 ///
 /// # Safety
@@ -347,6 +543,16 @@ pub unsafe fn die(co: *mut Thread) -> *const Instr {
         (*co).hook_value = err;
         (*co).hook_mask = 0;
         (*co).status = thread_status::ERROR;
+        (*co).yield_ctx = g.hot.error_status.into();
+        if (*co).resume_kind == 2 {
+            g.hot.error_value = Value::NIL;
+            g.hot.error_handled = 0;
+            let top = call::scratch_top(co);
+            err.store(top);
+            (*co).top = top.add(1);
+            let status = g.hot.error_status;
+            return give_to_native(co, 1, status);
+        }
         let r = (*co).resumer;
         (*co).resumer = std::ptr::null_mut();
         make_current(g, r);
@@ -413,15 +619,11 @@ pub unsafe extern "C" fn native_yield(l: *mut Thread) -> i64 {
             cx.throw(cx.str("attempt to yield from outside a coroutine"));
             return -1;
         }
-        if (*l).ncalls >> 16 != 0 {
+        if ccall::forbidden(l) {
             cx.throw(cx.str("attempt to yield across a C-call boundary"));
             return -1;
         }
-        let n = cx.top();
-        (*l).status = thread_status::SUSPENDED;
-        let (r, res, m) = transfer(l, (*l).base, n);
-        (*l).top = (*l).base;
-        g.hot.next_pc = call::finish_return(r, res, m);
+        g.hot.next_pc = ccall::suspend(l, (*l).base, cx.top(), thread_status::SUSPENDED);
         -2
     }
 }

@@ -532,12 +532,6 @@ impl<'c> Ctx<'c> {
         // SAFETY: [NATIVE-FRAME]
         unsafe { call::call(self.l, nargs, nresults) }
     }
-    /// Whether `f`, called with two arguments, gives true. Not yieldable.
-    #[inline(always)]
-    pub fn test(&self, f: Value, a: Value, b: Value) -> LResult<bool> {
-        // SAFETY: [NATIVE-FRAME]
-        unsafe { call::test(self.l, f, a, b) }
-    }
     /// Calls the function below the topmost `nargs` values as the last thing that this function does: its results (3, or
     /// all if `None`) are this one's. Yields may cross the call.
     pub fn call_pass(&self, nargs: usize, results: Option<u16>) -> LResult<usize> {

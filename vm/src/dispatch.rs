@@ -235,9 +235,18 @@ pub unsafe extern "C" fn active_step(l: *mut Thread, pc: *const Instr) -> *const
         if op < Op::FuncF
             && (*l).allow_hook != 0
             && (*l).hook_mask & (hooks::MASK_LINE | hooks::MASK_COUNT) != 0
-            && let Err(Throw) = hooks::hook_instr(l, pc)
         {
-            return throw::raise(l);
+            let done = (*l).hdr.flags & flags::THREAD_HOOK_DONE != 0;
+            if done {
+                (*l).hdr.flags &= !flags::THREAD_HOOK_DONE;
+            } else if let Err(Throw) = hooks::hook_instr(l, pc) {
+                return throw::raise(l);
+            }
+            if (*l).hdr.flags & flags::THREAD_HOOK_YIELD != 0
+                && let Some(next) = hooks::yield_before(l, pc)
+            {
+                return next;
+            }
         }
         HELPERS[op as usize](l, pc)
     }
@@ -277,6 +286,16 @@ pub unsafe fn run(l: *mut Thread, pc: *const Instr) {
     unsafe { run_from(l, pc, 0) }
 }
 
+/// Runs trace number `trace`, which begins at `pc`, until the innermost entry is left. The current thread is in the normal region.
+///
+/// # Safety
+/// As [`run`]; the trace is in `GlobalHot::traces`.
+#[inline(always)]
+pub(crate) unsafe fn enter_trace(g: *mut GlobalHot, pc: *const Instr, trace: u16) {
+    // SAFETY: as promised.
+    unsafe { target::enter_trace(g, pc, *(*g).traces.add(trace.into())) }
+}
+
 /// As [`run`], from trace number `trace` (0: interpreted), which begins at `pc`, if no one watches the thread.
 ///
 /// # Safety
@@ -292,7 +311,7 @@ pub unsafe fn run_from(l: *mut Thread, pc: *const Instr, trace: u16) {
             (*l).dispatch = (*g).code_base;
         }
         if trace != 0 && (*l).dispatch == (*g).code_base {
-            target::enter_trace(g, pc, *(*g).traces.add(trace.into()));
+            enter_trace(g, pc, trace);
         } else {
             target::enter(g, pc);
         }
@@ -314,6 +333,20 @@ pub(crate) unsafe fn wanted_dispatch(l: *mut Thread) -> *const u8 {
             (*g).code_active
         } else {
             (*g).code_base
+        }
+    }
+}
+
+/// Another thread has run in place of `l`, whose dispatch base was `before`: a trace that waits for its instruction still does.
+///
+/// # Safety
+/// `l` is a live thread, made the running one again.
+pub(crate) unsafe fn keep_back(l: *mut Thread, before: *const u8) {
+    // SAFETY: as promised.
+    unsafe {
+        let g = (*l).global;
+        if before == (*g).code_back && !before.is_null() && (*l).dispatch == (*g).code_base {
+            (*l).dispatch = before;
         }
     }
 }

@@ -256,7 +256,10 @@ unsafe fn store_error(l: *mut Thread, e: TableError) -> Throw {
 }
 
 /// Pushes function and arguments above everything in use, calls by nested entry, gives the first result.
-pub(crate) unsafe fn nested(l: *mut Thread, args: &[Value]) -> LResult<Value> {
+///
+/// # Safety
+/// [GC-LIVE] `args`, the function first, are live; `l` is the running thread.
+pub unsafe fn nested(l: *mut Thread, args: &[Value]) -> LResult<Value> {
     // SAFETY: as the callers.
     unsafe { nested_as(l, args, 0) }
 }
@@ -535,14 +538,39 @@ pub unsafe fn tostring(l: *mut Thread, v: Value) -> LResult<Value> {
                 } else {
                     v.tag.type_name().as_bytes().to_vec()
                 };
-                let mut p = v.payload;
-                if v.tag == Tag::USERDATA {
-                    p += Userdata::block_offset((*v.as_ptr::<GcHeader>()).extra as usize) as u64;
-                }
-                s.extend_from_slice(format!(": {p:#x}").as_bytes());
+                s.extend_from_slice(format!(": {:#x}", pointer_of(v)).as_bytes());
                 str_val(g.str_new(&s))
             }
         })
+    }
+}
+
+/// The address that stands for a value outside (`lua_topointer`): of a userdata that of its block, of a thread what C knows, of a C function
+/// without upvalues that of its code; 0 for what has none.
+///
+/// # Safety
+/// [GC-LIVE]
+pub unsafe fn pointer_of(v: Value) -> u64 {
+    // SAFETY: as promised.
+    unsafe {
+        match v.tag {
+            Tag::USERDATA => {
+                let nuv = (*v.as_ptr::<GcHeader>()).extra as usize;
+                v.payload + Userdata::block_offset(nuv) as u64
+            }
+            Tag::THREAD => crate::cfunc::state_of(v.as_ptr()) as u64,
+            Tag::FUNCTION => {
+                let c = v.as_ptr::<NativeClosure>();
+                let native = (*c).hdr.kind == ObjKind::NativeClosure as u8;
+                if native && (*c).hdr.extra == 0 && (*c).cfunc != 0 {
+                    (*c).cfunc
+                } else {
+                    v.payload
+                }
+            }
+            Tag::STRING | Tag::TABLE | Tag::LIGHTUD => v.payload,
+            _ => 0,
+        }
     }
 }
 
@@ -623,6 +651,7 @@ unsafe fn in_scratch_frame<R>(l: *mut Thread, f: impl FnOnce(Ctx<'_>) -> R) -> R
         (*l).top = top;
         let r = f(Ctx::new(l));
         (*l).top = (*l).stack.offset(saved);
+        (*(*l).global).ran_aside = 1;
         r
     }
 }
@@ -700,6 +729,7 @@ pub unsafe fn run_finalizers(l: *mut Thread) {
         }
         (g.hot.error_value, g.hot.error_status, g.hot.error_handled) = saved_err;
         g.in_finalizers = false;
+        g.hot.ran_aside = 1;
     }
 }
 

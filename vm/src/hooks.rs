@@ -20,7 +20,7 @@ use crate::ctx::{LResult, Throw};
 use crate::debuginfo::{self, line_at, proto_of, word_index};
 use crate::state::Global;
 use crate::string::str_val;
-use crate::{call, dispatch, table, throw, verify};
+use crate::{call, ccall, dispatch, table, throw, verify};
 
 /// Call events.
 pub const MASK_CALL: u32 = 1;
@@ -166,6 +166,81 @@ pub unsafe fn lua_hook(l: *mut Thread, event: Event, line: i64) -> LResult<()> {
         };
         (*l).top = func.add(3);
         enter(l, func, 2)
+    }
+}
+
+/// As [`set_hook`], from anywhere: a signal handler, or another thread while this one runs. It only stores words; running code sees it
+/// at its next back edge, call or return.
+///
+/// # Safety
+/// `l` is a live thread. `value` is no object.
+pub unsafe fn set_hook_async(
+    l: *mut Thread,
+    f: Option<HookFn>,
+    value: Value,
+    mask: u32,
+    count: i32,
+) {
+    // SAFETY: as promised. The mask comes last: with it the others count.
+    unsafe {
+        let (f, mask) = match f {
+            Some(f) if mask != 0 => (f as usize as u64, mask),
+            _ => (0, 0),
+        };
+        let mask_at = std::sync::atomic::AtomicU32::from_ptr(&raw mut (*l).hook_mask);
+        if mask == 0 {
+            mask_at.store(0, std::sync::atomic::Ordering::SeqCst);
+        }
+        (*l).hook = f;
+        (*l).hook_value = if f == 0 { Value::NIL } else { value };
+        (*l).hook_count = count;
+        (*l).hook_left = count;
+        mask_at.store(mask, std::sync::atomic::Ordering::SeqCst);
+        dispatch::update_dispatch(l);
+    }
+}
+
+/// Whether native code that runs in `l` is a hook: the running frame is the Lua function that it looks at.
+///
+/// # Safety
+/// `l` is a live thread.
+pub unsafe fn in_hook(l: *mut Thread) -> bool {
+    // SAFETY: [GC-LIVE] the function slot holds a function or null.
+    unsafe { proto_of((*(*l).base.sub(1)).payload as *const GcHeader).is_some() }
+}
+
+/// Makes the thread yield when the hook that runs in it has returned.
+///
+/// # Safety
+/// [`in_hook`] of `l`, which may yield.
+pub unsafe fn ask_yield(l: *mut Thread) {
+    // SAFETY: as promised.
+    unsafe { (*l).hdr.flags |= flags::THREAD_HOOK_YIELD }
+}
+
+/// A hook has asked for a yield: yields before the instruction at `pc` and gives the pc of whoever goes on. `None` if the instruction has
+/// operands above the registers: not yet.
+///
+/// # Safety
+/// [CODE] `pc` is the next instruction of the running frame of `l`, for which the hook has run.
+pub unsafe fn yield_before(l: *mut Thread, pc: *const Instr) -> Option<*const Instr> {
+    // SAFETY: as promised.
+    unsafe {
+        let w = *pc;
+        if !ccall::is_yieldable(l) || verify::is_consumer(dispatch::op_of(bc::op_field(w)), w) {
+            return None;
+        }
+        (*l).hdr.flags &= !flags::THREAD_HOOK_YIELD;
+        (*l).pc = pc;
+        // what C code pushes while the thread waits goes above the registers
+        let p = proto_of((*(*l).base.sub(1)).payload as *const GcHeader)?;
+        (*l).top = (*l).base.add((*p).frame_size as usize);
+        Some(ccall::suspend(
+            l,
+            (*l).top,
+            0,
+            thread_status::SUSPENDED_HOOK,
+        ))
     }
 }
 

@@ -5,6 +5,8 @@
 
 pub mod arith;
 pub mod call;
+pub mod ccall;
+pub mod cfunc;
 pub mod convert;
 pub mod coroutine;
 pub mod ctx;
@@ -21,6 +23,7 @@ pub mod load;
 pub mod number;
 pub mod pattern;
 pub mod random;
+pub mod repeat;
 pub mod shape;
 pub mod state;
 pub mod string;

@@ -9,6 +9,7 @@ use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 use traceorus_gc::{Heap, Hooks, HostAlloc, Marker, WeakMode};
 
+use crate::cfunc::CData;
 use crate::ctx::{Ctx, LResult};
 use crate::jithooks::{self, JitHooks};
 use crate::shape::ShapeState;
@@ -64,6 +65,8 @@ pub struct Global {
     /// Values that are roots besides the others: those that a trace holds in its native frame during
     /// `exec::collect_at_poll`. Whoever sets it clears it.
     pub extra_roots: (*const Value, usize),
+    /// What the C API keeps.
+    pub c: CData,
     /// The trace compiler, if there is one.
     pub jit: Option<JitHooks>,
     /// The trace compiler sees each instruction. Whoever changes it calls `dispatch::update_dispatch`.
@@ -137,6 +140,7 @@ pub unsafe fn new(host: HostAlloc) -> *mut Thread {
         std::ptr::write(&raw mut (*raw).events, None);
         std::ptr::write(&raw mut (*raw).warn, None);
         std::ptr::write(&raw mut (*raw).user, None);
+        std::ptr::write(&raw mut (*raw).c, CData::new());
         std::ptr::write(&raw mut (*raw).jit, None);
         std::ptr::write(&raw mut (*raw).jit_protos, Vec::new());
         (*raw).hotloop = jithooks::HOTLOOP;
@@ -156,6 +160,7 @@ pub unsafe fn new(host: HostAlloc) -> *mut Thread {
         (*l).status = thread_status::RUNNING;
         let registry = table::table_new(g, 2, 0);
         g.hot.registry = registry;
+        g.c.registry = Value::ptr(registry, Tag::TABLE);
         let globals = table::table_new(g, 0, 0);
         table::table_to_dict(g, globals);
         g.hot.globals = globals;
@@ -239,6 +244,7 @@ pub unsafe fn close(l: *mut Thread) {
         g.closing = true;
         g.in_finalizers = false;
         g.finalizer_runs = 0;
+        g.hot.ran_aside = 0;
         g.hot.current = l;
         throw::close_all(l);
         (*l).base = (*l).stack.add(1);
@@ -297,6 +303,7 @@ unsafe fn mark_roots(ctx: *mut u8, m: &mut Marker<'_>) {
                 m.value(*values.add(i));
             }
         }
+        g.c.mark(m);
         if let Some(jit) = g.jit {
             (jit.mark)(jit.data, m);
         }
@@ -350,6 +357,7 @@ unsafe fn atomic_done(ctx: *mut u8, h: &mut Heap) {
             std::hint::spin_loop();
         }
         g.hot.proto_epoch = g.hot.proto_epoch.wrapping_add(1).max(1);
+        g.c.forget_names();
         shape::shapes_clear_dead(g);
         free_jit_protos(g);
     }

@@ -19,7 +19,7 @@ use traceorus_base::objects::*;
 use crate::call::{self, word_at};
 use crate::ctx::{LResult, Throw};
 use crate::state::Global;
-use crate::{coroutine, debuginfo, exec, string};
+use crate::{ccall, coroutine, debuginfo, exec, string};
 
 /// Registers an error value: 2 run, 3 syntax, 4 memory, 5 in error handling.
 ///
@@ -245,9 +245,16 @@ pub unsafe extern "C" fn raise(l: *mut Thread) -> *const Instr {
                     return begin_close(l, pb);
                 }
                 Below::Closing(pb) => return begin_close(l, pb),
+                Below::Entry(a) if (*a).bits & activation_bits::DETACHED != 0 => {
+                    if (*a).kind == 1 {
+                        return ccall::caught(l, a);
+                    }
+                    base = (*l).stack.byte_add((*a).prev_base as usize);
+                }
                 Below::Entry(a) => {
                     (*l).base = (*l).stack.byte_add((*a).prev_base as usize);
                     (*l).pc = (*a).prev_pc;
+                    ccall::drop_detached(l, (*a).func);
                     g.hot.exit_status = 1;
                     return std::ptr::null();
                 }
@@ -359,6 +366,7 @@ unsafe fn begin_close(l: *mut Thread, pb: *mut Value) -> *const Instr {
         let err = std::mem::replace(&mut (*g).error_value, Value::NIL);
         (*g).error_handled = 0;
         let off = pb.offset_from((*l).stack) as usize;
+        ccall::drop_detached(l, off as u64 * 16);
         (*l).base = pb;
         let at = is_xpcall(pb) as usize;
         let end = compact_tbc(l, off + 1 + at, off + 1 + at);
@@ -442,6 +450,23 @@ pub unsafe fn close_from(l: *mut Thread, level: usize) {
             end = off;
         }
         (*l).top = (*l).stack.add(level);
+    }
+}
+
+/// Closes what is pending from slot offset `level` up, without an error, by nested calls; the values stay in their slots. After an
+/// error the rest is still pending.
+///
+/// # Safety
+/// `l` is the running thread, its running frame native.
+pub unsafe fn close_to(l: *mut Thread, level: usize) -> LResult<()> {
+    // SAFETY: as promised.
+    unsafe {
+        while let Some(off) = pop_tbc(l, level) {
+            let v = *(*l).stack.add(off);
+            let f = exec::metamethod(Global::of((*l).global), v, MetaMethod::Close);
+            exec::nested(l, &[f, v, Value::NIL])?;
+        }
+        Ok(())
     }
 }
 

@@ -157,8 +157,8 @@ impl Dump {
             t.bytes,
             t.link.text(),
         );
-        for &(op, pc) in &r.generic_ops {
-            let _ = writeln!(s, "     helper {} at {}", op.mnemonic(), place(pc));
+        for p in &r.performed {
+            let _ = writeln!(s, "     helper {} at {}", p.name(), place(p.pc));
         }
         self.out.write(&s);
     }

@@ -525,7 +525,7 @@ impl Machine {
             TRun => a + RUN,
             TNew | TArr | CNew | FNew => self.allocate(i),
             Call | CallN | CallL => self.call(buf, r, i)?,
-            XOp | XOpR => self.helper(buf, r, i)?,
+            XOp | XOpQ | XOpR => self.helper(buf, r, i)?,
             _ => return Err(Stop::Broken(r)),
         })
     }
@@ -643,7 +643,9 @@ impl Machine {
         let h = hash((self.seed, pc, self.log.len(), state));
         self.log.push(e);
         for kind in 0..4 {
-            self.forget(kind);
+            if i.op != IrOp::XOpQ {
+                self.forget(kind);
+            }
         }
         if h.is_multiple_of(16) {
             return Err(Stop::Helper(r));

@@ -241,7 +241,10 @@ macro_rules! for_each_ir_op {
             /// live slot has been stored to the stack. If the helper goes on anywhere else than at `next pc`, or something
             /// disturbed the frame, the trace is left to there, no snapshot needed. `b`: slots from BASE to the running frame.
             XOp = "XOP" (r l) S;
-            /// The same, and BASE is set to the then running frame's base: slots are numbered from there on.
+            /// As XOP, of the call of a native function that runs no Lua code and changes neither tables nor cells: what is known
+            /// of those stays true. If Lua code has run aside (finalizers), the trace is left as if the frame had been disturbed.
+            XOpQ = "XOPQ" (r l) S;
+            /// As XOP, and BASE is set to the then running frame's base: slots are numbered from there on.
             XOpR = "XOPR" (r l) S;
         }
     };

@@ -318,7 +318,7 @@ impl Verifier<'_> {
                 )
             }
             Call | CallN | CallL => self.call(i),
-            XOp | XOpR => {
+            XOp | XOpQ | XOpR => {
                 let list = i.a.is_ins() && buf.at(i.a).op == CArg && {
                     let l = buf.at(i.a);
                     ta(l.a) == Ty::Ptr && ta(l.b) == Ty::Ptr && l.a.is_const() && l.b.is_const()

@@ -18,6 +18,7 @@ const PC: i32 = offset_of!(Thread, pc) as i32;
 pub(super) const DISPATCH: i32 = offset_of!(Thread, dispatch) as i32;
 pub(super) const CODE_BASE: i32 = offset_of!(GlobalHot, code_base) as i32;
 const CODE_BACK: i32 = offset_of!(GlobalHot, code_back) as i32;
+const RAN_ASIDE: i32 = offset_of!(GlobalHot, ran_aside) as i32;
 const BACK_DEFAULT: i32 = offset_of!(GlobalHot, back_default) as i32;
 
 extern "C" fn nearest(x: f64) -> f64 {
@@ -59,7 +60,7 @@ impl<M: TraceRegs> Lower<'_, M> {
         Ok(())
     }
 
-    /// XOP, XOPR: performs an instruction by its helper.
+    /// XOP, XOPQ, XOPR: performs an instruction by its helper.
     pub(super) fn helper(&mut self, r: Ref) -> Result<(), Abort> {
         let ins = self.ir.at(r);
         if !ins.a.is_ins() || self.ir.at(ins.a).op != IrOp::CArg {
@@ -71,10 +72,14 @@ impl<M: TraceRegs> Lower<'_, M> {
         let bytes = 16 * i32::from(ins.lit_b() as i16);
         let thunks = self.input.thunks;
         let handler = match ins.op {
-            IrOp::XOp => (thunks.handlers)(pc),
-            _ => None,
+            IrOp::XOpR => None,
+            _ => (thunks.handlers)(pc),
         };
         let m = &mut self.m;
+        let aside = (ins.op == IrOp::XOpQ).then(|| at(M::GLOBAL, RAN_ASIDE));
+        if let Some(aside) = aside {
+            m.store_imm(B32, aside, 0);
+        }
         let disturbed = at(M::GLOBAL, thunks.disturbed_offset);
         if let Some(handler) = handler {
             // the handler itself, with the next dispatch coming back here
@@ -101,6 +106,9 @@ impl<M: TraceRegs> Lower<'_, M> {
             m.branch(Cond::Ne, B64, M::PC, next as i64, leave);
             m.branch(Cond::Ne, B64, M::BASE, M::local(BACK_BASE_SLOT), leave);
             m.branch_mem(Cond::Ne, B32, disturbed, 0, leave);
+            if let Some(aside) = aside {
+                m.branch_mem(Cond::Ne, B32, aside, 0, leave);
+            }
             if bytes != 0 {
                 m.alu(AluOp::Sub, B64, d(M::BASE), M::BASE, i64::from(bytes));
             }
@@ -117,9 +125,12 @@ impl<M: TraceRegs> Lower<'_, M> {
         m.call_abs(helper);
         m.branch(Cond::Ne, B64, M::RET0, next as i64, leave);
         m.branch_mem(Cond::Ne, B32, disturbed, 0, leave);
+        if let Some(aside) = aside {
+            m.branch_mem(Cond::Ne, B32, aside, 0, leave);
+        }
         m.load(U64, d(M::BASE), at(M::GLOBAL, CURRENT));
         m.load(U64, d(M::BASE), at(M::BASE, BASE));
-        if ins.op == IrOp::XOp && bytes != 0 {
+        if ins.op != IrOp::XOpR && bytes != 0 {
             m.alu(AluOp::Sub, B64, d(M::BASE), M::BASE, bytes);
         }
         Ok(())

@@ -449,7 +449,7 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
             }
             Round if self.regs.rounds => self.number(r, al)?,
             Round | Call | CallN | CallL => self.call(r)?,
-            XOp | XOpR => self.helper(r)?,
+            XOp | XOpQ | XOpR => self.helper(r)?,
             Bar => self.barrier(r, al),
             TNew | TArr | CNew | FNew => self.allocation(r, al)?,
             Sunk => self.charge(ins.lit_b()),

@@ -66,6 +66,14 @@ pub fn kills(e: Effect, m: Mem) -> bool {
     }
 }
 
+/// An XOPQ may change such memory: slots, what belongs to the collector or to a thread.
+pub fn quiet_kills(m: Mem) -> bool {
+    matches!(
+        m,
+        Mem::Slot | Mem::Private | Mem::Field(FactKind::Collector) | Mem::Field(FactKind::Memory)
+    )
+}
+
 /// Kind of memory at the address `addr` (an instruction of class R).
 pub fn mem_of_address(buf: &IrBuf, addr: Ref) -> Mem {
     match buf.at(addr).op {
@@ -194,7 +202,7 @@ fn escapes(buf: &IrBuf, p: Ref, until: Ref) -> bool {
             StV | FSt | SSt => i.b == p,
             CArg | Copy | Cast | Phi | Min | Max => i.a == p || i.b == p,
             Call | CallN | CallL => i.a == p,
-            XOp | XOpR => true,
+            XOp | XOpQ | XOpR => true,
             _ => false,
         }
     })

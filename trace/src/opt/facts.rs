@@ -33,7 +33,7 @@ pub(super) fn decide(cx: &OptCx, buf: &IrBuf, i: Ins) -> Option<bool> {
 fn check_limit(buf: &IrBuf) -> Ref {
     use IrOp::*;
     let mut limit = Ref::default();
-    for op in [RetF, XOpR, XOp, CoEnter] {
+    for op in [RetF, XOpR, XOpQ, XOp, CoEnter] {
         limit = limit.max(buf.last(op));
     }
     let mut c = buf.last(Call);

@@ -255,7 +255,7 @@ impl Peel<'_> {
         for n in self.start.ins_index()..self.end.ins_index() {
             let i = self.buf.ins[n];
             match i.op {
-                IrOp::XOp | IrOp::XOpR | IrOp::RetF | IrOp::CoEnter => {
+                IrOp::XOp | IrOp::XOpQ | IrOp::XOpR | IrOp::RetF | IrOp::CoEnter => {
                     self.disturbed = Ref::from_ins(n);
                     break;
                 }
@@ -423,7 +423,7 @@ impl Peel<'_> {
                 };
             }
             Phi | Loop | Base => return Err(Abort::Internal),
-            XOp | XOpR | RetF | CoEnter => self.flush(r)?,
+            XOp | XOpQ | XOpR | RetF | CoEnter => self.flush(r)?,
             Call if alias::effect_of(&i).has(Effect::RUNS_LUA) => self.flush(r)?,
             _ => {}
         }

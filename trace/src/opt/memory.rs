@@ -102,6 +102,9 @@ fn walk(cx: &OptCx, buf: &IrBuf, i: &Ins) -> Walk {
     limit = youngest(buf, IrOp::Call, limit, |c| {
         alias::kills(alias::effect_of(c), mem)
     });
+    if alias::quiet_kills(mem) {
+        limit = youngest(buf, IrOp::XOpQ, limit, |_| true);
+    }
     if mem == Mem::Field(FactKind::Collector) {
         limit = youngest(buf, IrOp::Poll, limit, |_| true);
         limit = youngest(buf, IrOp::Bar, limit, |_| true);

@@ -32,7 +32,7 @@ pub mod plan;
 pub mod print;
 mod snaps;
 
-use crate::ir::Ref;
+use crate::ir::{IrOp, Ref};
 
 pub use backward::{Job, allocate};
 pub use plan::Plan;
@@ -171,9 +171,9 @@ impl RegInfo {
         self.allocatable.minus(self.callee_saved)
     }
     /// Allocatable registers that a call instruction destroys: handlers of the interpreter keep none.
-    pub fn clobbered(&self, op: crate::ir::IrOp) -> RegSet {
+    pub fn clobbered(&self, op: IrOp) -> RegSet {
         match op {
-            crate::ir::IrOp::XOp | crate::ir::IrOp::XOpR => self.allocatable,
+            IrOp::XOp | IrOp::XOpQ | IrOp::XOpR => self.allocatable,
             _ => self.caller_saved(),
         }
     }

@@ -187,7 +187,7 @@ impl Plan {
             TNew | TArr | FNew | CoWord | CoPc | CoLeave | CoEnter => n.push(ins.a, Kind::Reg),
             Base | Nop | Loop | Phi | PVal | StkChk | Poll | RetF | FRef | ARef | ATRef | RetPc
             | RetKind | SetTail | TopEq | STop | Sunk | HRef | HTRef | CRef | CTRef | ERef
-            | ETRef | XRef | CNew | UpAddr | CArg | Call | CallN | CallL | XOp | XOpR => {}
+            | ETRef | XRef | CNew | UpAddr | CArg | Call | CallN | CallL | XOp | XOpQ | XOpR => {}
         }
         n
     }
@@ -490,7 +490,7 @@ impl CallPlan {
 /// `ins` calls native code.
 pub fn is_call(ins: Ins, regs: &RegInfo) -> bool {
     match ins.op {
-        IrOp::Call | IrOp::CallN | IrOp::CallL | IrOp::XOp | IrOp::XOpR => true,
+        IrOp::Call | IrOp::CallN | IrOp::CallL | IrOp::XOp | IrOp::XOpQ | IrOp::XOpR => true,
         IrOp::Round => !regs.rounds,
         _ => false,
     }
@@ -509,7 +509,7 @@ pub fn call(ir: &IrBuf, r: Ref, regs: &RegInfo) -> Result<CallPlan, Abort> {
     let mut refs = [REF_NONE; 14];
     let mut n = 0;
     match ins.op {
-        IrOp::XOp | IrOp::XOpR => return Ok(c),
+        IrOp::XOp | IrOp::XOpQ | IrOp::XOpR => return Ok(c),
         IrOp::Round => {
             refs[0] = ins.a;
             n = 1;

@@ -6,18 +6,50 @@ use traceorus_base::objects::*;
 use super::{Cursor, Pending, Rec, Recorder, Slot, Step};
 use crate::ir::{IrOp, REF_NONE, Ty};
 
+/// An instruction that a trace leaves to its helper.
+#[derive(Clone, Copy, Debug)]
+pub struct Performed {
+    op: Op,
+    quiet: bool,
+    /// Where it is.
+    pub pc: *const Instr,
+}
+
+impl Performed {
+    /// The instruction's name in reports.
+    pub fn name(&self) -> String {
+        let name = self.op.mnemonic();
+        if self.quiet {
+            format!("{name} (quiet)")
+        } else {
+            name
+        }
+    }
+}
+
 impl Recorder {
     /// Records the instruction as a call of its helper.
     pub(crate) unsafe fn generic(&mut self, i: Cursor) -> Rec<Step> {
         // SAFETY: as `instruction`.
+        unsafe { self.perform(i, false) }
+    }
+
+    /// The same; `quiet`: it is the call of a function that is quiet with these arguments, all of which is guarded.
+    pub(super) unsafe fn perform(&mut self, i: Cursor, quiet: bool) -> Rec<Step> {
+        // SAFETY: as `instruction`.
         unsafe {
-            self.generic_ops.push((i.op, i.pc));
+            self.performed.push(Performed {
+                op: i.op,
+                quiet,
+                pc: i.pc,
+            });
             self.flush(i.pc)?;
             if let Some(top) = self.multi_top(i.pc) {
                 self.emit(IrOp::STop, Ty::Void, Self::slot_lit(top), REF_NONE)?;
             }
             self.pending = Pending::Generic {
                 pc: i.pc,
+                quiet,
                 base: (*self.l).base.byte_offset_from((*self.l).stack),
             };
             Ok(Step::More)
@@ -29,6 +61,7 @@ impl Recorder {
         &mut self,
         pc: *const Instr,
         base: isize,
+        quiet: bool,
         next: *const Instr,
     ) -> Rec<()> {
         // SAFETY: as `step`.
@@ -61,7 +94,8 @@ impl Recorder {
                 self.reset_frames();
                 return Ok(());
             }
-            self.emit(IrOp::XOp, Ty::Void, args, from)?;
+            let how = if quiet { IrOp::XOpQ } else { IrOp::XOp };
+            self.emit(how, Ty::Void, args, from)?;
             self.checked = 0;
             // what it has written
             let ra = self.base() + (traceorus_base::bytecode::a(*pc) / 16) as i16;

@@ -46,6 +46,7 @@ use crate::loc::{Inherited, Link};
 use crate::opt::{OptCx, alias};
 use crate::params::Params;
 
+pub use generic::Performed;
 pub(crate) use slots::{Slot, Tv};
 
 /// Result of recording a step.
@@ -119,7 +120,12 @@ pub(crate) enum Pending {
     /// Nothing.
     None,
     /// Emit the XOP of the instruction at this pc, performed in the frame with this base (bytes from the stack's start).
-    Generic { pc: *const Instr, base: isize },
+    Generic {
+        pc: *const Instr,
+        base: isize,
+        /// It is the call of a function that is quiet with these arguments (`base::fastfn::Quiet`).
+        quiet: bool,
+    },
     /// An inlined frame must be running at this pc.
     Expect { pc: *const Instr, base: i16 },
 }
@@ -173,8 +179,8 @@ pub struct Recorder {
     pub(crate) seen: HashMap<Ref, i64>,
     /// Iterations recorded.
     pub(crate) iterations: u32,
-    /// XOPs emitted by op, for reports.
-    pub generic_ops: Vec<(Op, *const Instr)>,
+    /// What is left to helpers, for reports.
+    pub performed: Vec<Performed>,
     /// Most slots above BASE for which there was a check.
     pub(crate) checked: u16,
     /// The root trace of the tree is one of a loop (this one, if it is a root).
@@ -265,7 +271,7 @@ impl Recorder {
                 start_l: l,
                 seen: HashMap::new(),
                 iterations: 0,
-                generic_ops: Vec::new(),
+                performed: Vec::new(),
                 checked: 0,
                 multi: None,
                 thread: REF_NONE,
@@ -383,7 +389,11 @@ impl Recorder {
         unsafe {
             match std::mem::replace(&mut self.pending, Pending::None) {
                 Pending::None => Ok(()),
-                Pending::Generic { pc: at, base } => self.finish_generic(at, base, pc),
+                Pending::Generic {
+                    pc: at,
+                    base,
+                    quiet,
+                } => self.finish_generic(at, base, quiet, pc),
                 Pending::Expect { pc: want, base } => {
                     let is = (*self.l).base.byte_offset_from((*self.l).stack);
                     if want != pc || is != self.base0 + 16 * base as isize {
@@ -403,7 +413,9 @@ impl Recorder {
         use Op::*;
         // SAFETY: as promised.
         unsafe {
-            if self.wants_poll && self.multi_top(pc).is_none() {
+            // values that wait for this instruction lie above what the poll's snapshot knows of
+            let waits = matches!(dispatch::op_at(pc), CallM | TailCallM | RetM | SetListM);
+            if self.wants_poll && !waits {
                 self.wants_poll = false;
                 self.first_poll = self.guard(IrOp::Poll, Ty::Void, REF_NONE, REF_NONE)?;
             }
@@ -475,7 +487,7 @@ impl Recorder {
             return;
         }
         let makes = self.buf.ins.iter().any(|i| match i.op {
-            IrOp::XOp | IrOp::XOpR | IrOp::Sunk => true,
+            IrOp::XOp | IrOp::XOpQ | IrOp::XOpR | IrOp::Sunk => true,
             IrOp::Call | IrOp::CallN | IrOp::CallL => alias::makes(i),
             op => op.class() == Class::A,
         });

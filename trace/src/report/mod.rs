@@ -255,7 +255,7 @@ unsafe fn row(t: &crate::traces::Trace) -> TraceRow {
         exits: t.states.iter().map(|e| u64::from(e.taken)).sum(),
         lines,
         helpers: helpers
-            .filter_map(|&(op, pc)| Some((op.mnemonic(), place(pc as u64)?)))
+            .filter_map(|p| Some((p.name(), place(p.pc as u64)?)))
             .collect(),
     }
 }

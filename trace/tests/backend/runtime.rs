@@ -728,6 +728,7 @@ fn helpers() {
     let mut m = Machine::with_helpers(helper_of);
     for (op, next, disturbed) in [
         (XOp, PC + 8, 0),
+        (XOpQ, PC + 8, 0),
         (XOpR, PC + 8, 0),
         (XOp, PC + 16, 0),
         (XOp, PC + 8, 1),
@@ -753,12 +754,12 @@ fn helpers() {
             continue;
         }
         // XOP: the helper's frame was one slot above and moved by two
-        assert_eq!(exit.base, if op == XOp { 2 } else { 3 });
+        assert_eq!(exit.base, if op == XOpR { 3 } else { 2 });
         let s = exit.restore(&code.exits[0]);
         for k in 0..20 {
             assert_eq!(s[&k].0, k as u64);
         }
-        assert_eq!(s[&30].0, if op == XOp { 5 } else { 6 });
+        assert_eq!(s[&30].0, if op == XOpR { 6 } else { 5 });
         assert_eq!(m.slot(3).payload, 4);
     }
 }

@@ -25,6 +25,8 @@ pub enum ErrKind {
     Arith,
     /// A bitwise operation on the two values.
     BitArith,
+    /// One of the two values cannot be concatenated; in native code only, see [`concat_error`].
+    Concat,
     /// The first value has no length.
     Len,
     /// The two values cannot be compared.
@@ -203,6 +205,10 @@ pub unsafe fn op_error(
             ErrKind::ForStep => for_text(g, "step", a),
             ErrKind::Index => attempt(g, site, 0, "index", a),
             ErrKind::Len => attempt(g, site, 0, "get length of", a),
+            ErrKind::Concat => {
+                let text = a.tag == Tag::STRING || a.tag.is_number();
+                failed(g, "concatenate", if text { b } else { a })
+            }
             ErrKind::Arith if a.tag == Tag::STRING || b.tag == Tag::STRING => {
                 // What the string library's metamethods say.
                 let event = site

@@ -13,7 +13,7 @@ mod string;
 mod table;
 
 use traceorus_base::bytecode::{self as bc, MULTI};
-use traceorus_base::fastfn::FastFn;
+use traceorus_base::fastfn::{FastFn, Quiet};
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::call::{native_pcall, native_xpcall};
@@ -95,8 +95,39 @@ impl Recorder {
                     self.give(i, c.wanted, &results);
                     Ok(Step::More)
                 }
-                None => self.generic(i),
+                None => {
+                    let quiet = self.is_quiet(id, c)?;
+                    self.perform(i, quiet)
+                }
             }
+        }
+    }
+
+    /// The function `id`, which is guarded, is quiet with the arguments of `c`; that these are such is guarded then.
+    unsafe fn is_quiet(&mut self, id: FastFn, c: Native) -> Rec<bool> {
+        // SAFETY: as `native`.
+        unsafe {
+            let plain = match id.quiet() {
+                Quiet::Never => return Ok(false),
+                Quiet::Always => return Ok(true),
+                Quiet::Plain => true,
+                Quiet::Scalars => false,
+            };
+            for n in 1..=c.nargs {
+                let tag = self.oarg(c, n).tag;
+                let fits = match tag {
+                    Tag::TABLE => plain && self.plain_table(c, n)?.is_some(),
+                    Tag::NIL | Tag::FALSE | Tag::TRUE | Tag::INT | Tag::FLOAT | Tag::STRING => {
+                        self.arg(c, n)?;
+                        !plain || self.guard_no_type_method(tag, b"__tostring")?
+                    }
+                    _ => false,
+                };
+                if !fits {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
         }
     }
 
@@ -116,7 +147,10 @@ impl Recorder {
                 CoCreate | CoWrap | IsYieldable | Running | Status => {
                     self.coroutine_function(id, c)
                 }
-                _ => self.math_function(id, c),
+                Abs | Acos | Asin | Atan | Ceil | Cos | Cosh | Deg | Exp | Floor | Fmod | Log
+                | Log10 | Max | Min | Modf | Pow | Rad | Random | Sin | Sinh | Sqrt | Tan
+                | Tanh | ToInteger | MathType | Ult => self.math_function(id, c),
+                _ => Ok(None),
             }
         }
     }
