@@ -9,7 +9,8 @@ use crate::abort::Abort;
 use crate::dump::Code;
 use crate::events::What;
 use crate::exits::Exits;
-use crate::jit::Jit;
+use crate::ir::IrBuf;
+use crate::jit::{Jit, MAX_TRACES};
 use crate::loc::Link;
 use crate::lower::{self, CodeInput, TraceRegs};
 use crate::opt;
@@ -30,16 +31,41 @@ fn objects_of(r: &Recorder) -> Vec<Value> {
     all
 }
 
+/// Number of the first snapshot behind LOOP; without LOOP, that of snapshots.
+fn loop_exits(buf: &IrBuf) -> u16 {
+    let before = match buf.loop_ref.is_none() {
+        true => buf.snaps.len(),
+        false => buf.snaps.partition_point(|s| s.first <= buf.loop_ref),
+    };
+    before as u16
+}
+
 impl Jit {
+    /// A number without trace. Room was made when the recording began.
     fn free_number(&mut self) -> Result<u16, Abort> {
         if let Some(n) = (1..self.traces.len()).find(|&n| self.traces[n].is_none()) {
             return Ok(n as u16);
         }
-        if self.traces.len() > self.params.maxtrace as usize {
+        if self.traces.len() >= MAX_TRACES {
             return Err(Abort::TooManyTraces);
         }
         self.traces.push(None);
         Ok((self.traces.len() - 1) as u16)
+    }
+
+    /// The root trace whose entry is at `address`, the pc where it begins, and the slots that its frame may need there.
+    unsafe fn target(&self, link: Link) -> Option<(u16, u64, u16)> {
+        let Link::Entry { address, .. } = link else {
+            return None;
+        };
+        let t = self.live().find(|t| t.entry == address)?;
+        // SAFETY: [GC-LIVE] a trace keeps its prototypes.
+        let room = match t.kind {
+            Kind::Func => unsafe { (*t.proto).frame_size.into() },
+            // its frame is there already
+            _ => 0,
+        };
+        Some((t.number, t.start_pc as u64, room))
     }
 
     /// Makes the recording a trace.
@@ -47,11 +73,16 @@ impl Jit {
         // SAFETY: [CODE] as the callers.
         unsafe {
             let began = Instant::now();
+            self.clock += 1;
             let number = self.free_number()?;
             let parent_spills = match self.recorder.as_ref().expect("recording").kind {
                 Kind::Side { parent, .. } => self.trace(parent).spills,
                 _ => 0,
             };
+            let target = self.target(link);
+            if let Some((root, ..)) = target {
+                self.wake_tree(root);
+            }
             let (area, thunks) = (&mut self.area, self.thunks.as_ref());
             let thunks = thunks.expect("made for the recording");
             let r = self.recorder.as_mut().expect("recording");
@@ -63,23 +94,30 @@ impl Jit {
                 panic!("trace {number}: {what}\n{ir}");
             }
             self.dump.ir(number, r);
-            let address = area.next_address();
-            let input = CodeInput {
+            let guess = 16 * (r.buf.len() + r.buf.snaps.len()) + 64;
+            let mut input = CodeInput {
                 ir: &r.buf,
                 link,
                 inherited: &r.inherited,
                 parent_spills,
                 trace: number,
                 down: r.down(),
-                address,
+                unlinked: target.map(|(_, pc, room)| (pc, room)),
+                address: area.place(guess)?,
                 thunks,
             };
             self.dump.allocation(number, || {
                 lower::print_allocation::<traceorus_asm::Host>(&input, &[])
                     .unwrap_or_else(|why| format!("none: {}\n", why.text()))
             });
-            let out = lower::assemble::<traceorus_asm::Host>(&input)?;
-            area.install(&out.bytes)?;
+            let mut out = lower::assemble::<traceorus_asm::Host>(&input)?;
+            if out.bytes.len() > area.room_at(input.address) {
+                // distances elsewhere may be longer
+                input.address = area.place(out.bytes.len() + out.bytes.len() / 8 + 64)?;
+                out = lower::assemble::<traceorus_asm::Host>(&input)?;
+            }
+            let address = input.address;
+            area.install_at(address, &out.bytes)?;
             self.tell(What::Stop(number));
             let r = self.recorder.take().expect("recording");
             let root = match r.kind {
@@ -117,12 +155,18 @@ impl Jit {
                 entry: address + u64::from(out.entry),
                 spills: out.spills,
                 nsides: 0,
+                link_to: target.map_or(0, |t| t.0),
+                link_offset: out.link.unwrap_or(0),
+                loop_exits: loop_exits(&r.buf),
+                used: self.clock,
+                lost: (0, None),
                 keep: objects_of(&r).into(),
                 protos: r.protos.as_slice().into(),
                 alive: true,
                 map: map.into(),
                 helpers: r.performed.as_slice().into(),
             });
+            self.made_since_nap = self.made_since_nap.saturating_add(1);
             self.stats.compiled(&r, &t);
             self.dump.trace(&r, &t);
             let code = Code {

@@ -56,6 +56,8 @@ unsafe fn mark(data: *mut u8, m: &mut Marker<'_>) {
         for e in jit.events.iter().flatten() {
             m.value(e.func);
         }
+        // dead traces may still run
+        jit.bury();
         for &s in jit.chars.strings() {
             m.value(Value::ptr(s, Tag::STRING));
         }
@@ -73,9 +75,6 @@ unsafe fn mark(data: *mut u8, m: &mut Marker<'_>) {
             }
         }
         for t in jit.traces.iter().flatten() {
-            if !t.alive {
-                continue;
-            }
             for &v in t.keep.iter() {
                 m.value(v);
             }
@@ -107,14 +106,8 @@ unsafe fn proto_freed(data: *mut u8, p: *mut Proto) {
         };
         jit.hot_protos.retain(|&q| q != p);
         jit.penalties.retain(|&at, _| !(from..to).contains(&at));
-        for n in 1..jit.traces.len() {
-            if jit.traces[n]
-                .as_ref()
-                .is_some_and(|t| t.alive && t.protos.contains(&p))
-            {
-                jit.unlink(n as u16);
-            }
-        }
+        jit.returns.retain(|&at, _| !(from..to).contains(&at));
+        debug_assert!(jit.traces.iter().flatten().all(|t| !t.protos.contains(&p)));
     }
 }
 
@@ -131,6 +124,7 @@ unsafe fn close(data: *mut u8) {
         drop(jit);
     }
 }
+
 impl Jit {
     /// A POLL found work: the state has been written back. True: the trace may go on.
     pub(crate) unsafe fn collect(&mut self, l: *mut Thread, roots: &[(Value, ())]) -> bool {

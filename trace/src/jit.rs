@@ -25,7 +25,7 @@ use crate::stats::Stats;
 use crate::traces::{PROTO_OFF, Trace};
 
 /// Numbers that traces can have.
-const MAX_TRACES: usize = 1 << 16;
+pub(crate) const MAX_TRACES: usize = (1 << 16) - 1;
 
 /// Offset in the state of the word that says that a frame was disturbed from outside (`debug.setlocal` and the like).
 const DISTURBED: i32 = (std::mem::offset_of!(GlobalHot, jit_scratch) + 24) as i32;
@@ -52,6 +52,16 @@ pub struct Jit {
     pub stats: Stats,
     /// Traces by number; number 0 is none.
     pub traces: Vec<Option<Box<Trace>>>,
+    /// Trees whose entries are closed until they are used, by anchor or pc of the call; see [`crate::trees`].
+    pub(crate) asleep: HashMap<usize, u16>,
+    /// Traces that were removed, and are not freed yet.
+    pub(crate) dead: Vec<u16>,
+    /// Ticks whenever a tree is made or woken.
+    pub(crate) clock: u64,
+    /// Traces made or refused since trees were last put to sleep.
+    pub(crate) made_since_nap: usize,
+    /// When the state was made.
+    pub(crate) born: Instant,
     pub(crate) g: *mut Global,
     pub(crate) entries: Vec<u64>,
     pub(crate) recorder: Option<Box<Recorder>>,
@@ -110,6 +120,11 @@ impl Jit {
             params,
             stats: Stats::default(),
             traces: vec![None],
+            asleep: HashMap::new(),
+            dead: Vec::new(),
+            clock: 0,
+            made_since_nap: usize::MAX,
+            born: Instant::now(),
             g,
             entries: Vec::new(),
             recorder: None,
@@ -236,6 +251,7 @@ impl Jit {
                 self.params.on = false;
                 return Err(why);
             }
+            self.may_record(kind, anchor)?;
             let mut r = Recorder::new(l, kind, anchor, pc, self.params);
             r.funcs = &raw const self.funcs;
             r.chars = &raw mut self.chars;

@@ -61,7 +61,7 @@ impl Outputs {
         Ok(o)
     }
 
-    fn wanted(&self) -> bool {
+    pub(crate) fn wanted(&self) -> bool {
         self.map.is_some() || self.jitdump.is_some() || self.gdb.is_some()
     }
 

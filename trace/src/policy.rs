@@ -1,4 +1,19 @@
-//! When to record: counters, what has become of earlier attempts.
+//! When to record: counters, what has become of earlier attempts, what recording may cost.
+//!
+//! **Failures.** A place where a recording failed is tried again after twice as many rounds each time; nothing is banned for ever.
+//!
+//! **Room and time.** No recording begins that could not become a trace: room is made first ([`crate::trees`]), or the place waits. Nor does
+//! one begin while recording and compiling have taken more than their share of the run time (`maxcompile`).
+//!
+//! **Loops with the wrong root.** A loop's trace follows the iteration that happened to be recorded. If that was a rare one, nearly every entry leaves in
+//! the first iteration, before LOOP, and side traces would have to come back by way of the entry. So when an exit
+//! before LOOP becomes hot while the exits behind it are rare, the trace is removed and the next iteration recorded in its place.
+//!
+//! **Trees that lose.** An exit at which nothing is recorded any more (too many side traces, too many failures) costs as much as some dozen
+//! bytecode instructions. A tree that is left in such a way again and again, with little time in between, is removed; its place counts
+//! from a higher number.
+
+use std::time::{Duration, Instant};
 
 use traceorus_base::bytecode::Op;
 use traceorus_base::objects::*;
@@ -7,20 +22,37 @@ use traceorus_vm::{dispatch, jithooks};
 use crate::abort::Abort;
 use crate::jit::Jit;
 use crate::loc::Link;
+use crate::params::Params;
 use crate::record::{Kind, Recorder};
 use crate::traces::{PROTO_KNOWN, PROTO_OFF};
 
 /// What happened at a place where recording was tried.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Penalty {
+    /// Failures.
     pub tries: u32,
     /// Times that something else had to be compiled first.
     waits: u32,
+    /// What the counter of a loop or function was set to last.
     counter: u16,
+    /// Times that its trace was to be recorded anew.
+    rerooted: u8,
 }
 
 /// So often a place waits for others; then each time counts as a failure.
 const MAX_WAITS: u32 = 40;
+/// So often the trace of a loop is recorded anew because another path is taken.
+const MOST_ROOTS: u8 = 2;
+/// Lost exits are looked at when there have been so many more.
+const LOST: u32 = 512;
+/// A tree loses if these took less time.
+const LOST_TIME: Duration = Duration::from_nanos(400 * LOST as u64);
+/// Nanoseconds that a millisecond of `freecompile` stands for: unoptimised builds take much longer.
+const FREE_NS: u64 = if cfg!(debug_assertions) {
+    100_000_000
+} else {
+    1_000_000
+};
 
 impl Penalty {
     /// A recording has failed; `wait`: until something else is compiled, which is in hand.
@@ -30,6 +62,11 @@ impl Penalty {
         } else {
             self.tries += 1;
         }
+    }
+    /// The counter for the next attempt: so many times the last one.
+    fn raise(&mut self, times: u16, random: u16) -> u16 {
+        self.counter = self.counter.max(32).saturating_mul(times).min(60000) + random;
+        self.counter
     }
 }
 
@@ -41,6 +78,9 @@ impl Jit {
     pub(crate) unsafe fn hot(&mut self, l: *mut Thread, anchor: *mut Instr, start: *const Instr) {
         // SAFETY: [CODE] as the hook promises.
         unsafe {
+            if self.wake(anchor as usize) {
+                return;
+            }
             let func = matches!(dispatch::op_at(anchor), Op::FuncF | Op::FuncV);
             let n = match func {
                 true => self.params.hotcall,
@@ -71,37 +111,87 @@ impl Jit {
         }
     }
 
+    /// What is known of earlier recordings of this kind.
+    unsafe fn penalty(&mut self, kind: Kind, anchor: *mut Instr) -> &mut Penalty {
+        let place = match kind {
+            Kind::Side { parent, exit } => self.trace(parent).stub(exit) as usize,
+            Kind::Cont { call } => call as usize,
+            _ => anchor as usize,
+        };
+        self.penalties.entry(place).or_default()
+    }
+
+    /// Whether a recording may begin: there is room for another trace, and time. If not, the place has been told to wait.
+    pub(crate) unsafe fn may_record(
+        &mut self,
+        kind: Kind,
+        anchor: *mut Instr,
+    ) -> Result<(), Abort> {
+        // SAFETY: [CODE] as the callers.
+        unsafe {
+            let counts = matches!(kind, Kind::Loop | Kind::Func);
+            let last = u64::from(self.params.stoptrace);
+            let made = self.stats.loops + self.stats.funcs + self.stats.conts + self.stats.sides;
+            if last != 0 && made >= last {
+                return Err(Abort::TooManyTraces);
+            }
+            if self.is_over_budget() {
+                self.stats.postponed += 1;
+                if counts {
+                    let n = (8 * self.params.hotloop.max(8)).min(60000) as u16;
+                    jithooks::set_counter(anchor, n);
+                }
+                return Err(Abort::OverBudget);
+            }
+            let parent = match kind {
+                Kind::Side { parent, .. } => self.trace(parent).root,
+                _ => 0,
+            };
+            let refused = self.penalty(kind, anchor).tries;
+            let Err(why) = self.make_room(parent, refused) else {
+                return Ok(());
+            };
+            self.stats.refused += 1;
+            let random = (self.rand() & 15) as u16;
+            let p = self.penalty(kind, anchor);
+            p.tries += 1;
+            let n = p.raise(2, random);
+            if counts {
+                jithooks::set_counter(anchor, n);
+            }
+            Err(why)
+        }
+    }
+
+    /// Recording and compiling have taken more than their share.
+    fn is_over_budget(&self) -> bool {
+        let (spent, share) = (self.stats.record_ns, u64::from(self.params.maxcompile));
+        let over = spent.saturating_sub(FREE_NS * u64::from(self.params.freecompile));
+        over != 0 && share < 100 && over * 100 > self.born.elapsed().as_nanos() as u64 * share
+    }
+
     /// Sets the counter of a place where a recording has failed.
     pub(crate) unsafe fn punish(&mut self, r: &Recorder, why: Abort) {
         // SAFETY: [CODE] the anchor is in code that the running frame or its callers keep alive.
         unsafe {
             let random = (self.rand() & 15) as u16;
             let wait = why == Abort::CalleeFirst && self.hurry(r.callee);
-            match r.kind {
-                Kind::Side { parent, exit } => {
-                    let t = self.trace(parent);
-                    // try again much later
-                    t.states[exit as usize].count = 0;
-                    let key = t.stub(exit) as usize;
-                    self.penalties.entry(key).or_default().count(wait);
-                }
-                Kind::Cont { call } => {
-                    let p = self.penalties.entry(call as usize).or_default();
-                    p.count(wait);
-                }
-                _ => {
-                    let p = self.penalties.entry(r.anchor as usize).or_insert(Penalty {
-                        counter: 32,
-                        ..Penalty::default()
-                    });
-                    p.tries += 1;
-                    if why != Abort::InnerLoop || p.tries > 8 {
-                        p.counter = (p.counter.saturating_mul(2)).min(60000) + random;
-                    }
-                    if jithooks_is_counter(r.anchor) {
-                        jithooks::set_counter(r.anchor, p.counter);
-                    }
-                }
+            if let Kind::Side { parent, exit } = r.kind {
+                // try again much later
+                self.trace(parent).states[exit as usize].count = 0;
+            }
+            let p = self.penalty(r.kind, r.anchor);
+            if !matches!(r.kind, Kind::Loop | Kind::Func) {
+                p.count(wait);
+                return;
+            }
+            p.tries += 1;
+            if why != Abort::InnerLoop || p.tries > 8 {
+                p.raise(2, random);
+            }
+            let n = p.counter.max(32);
+            if jithooks_is_counter(r.anchor) {
+                jithooks::set_counter(r.anchor, n);
             }
         }
     }
@@ -135,33 +225,142 @@ impl Jit {
         unsafe {
             let hotexit = self.params.hotexit;
             let (maxside, on) = (self.params.maxside, self.params.on);
-            let maxtries = self.params.maxtries;
+            let recording = (*self.g).recording;
             let t = self.trace(n);
+            let state = &mut t.states[exit as usize];
+            state.taken = state.taken.saturating_add(1);
+            if full || !t.alive {
+                return;
+            }
+            let last = exit as usize + 1 == t.exits.len();
+            if last && t.link_offset != 0 {
+                return self.at_link(l, n, pc);
+            }
+            let state = &mut t.states[exit as usize];
+            state.count = state.count.saturating_add(1);
             // what follows is for the interpreter: a trace would end there at once
-            let end = t.link == Link::Exit && exit as usize + 1 == t.exits.len();
-            let e = &mut t.states[exit as usize];
-            e.taken = e.taken.saturating_add(1);
-            if full {
+            let end = t.link == Link::Exit && last;
+            if u32::from(state.count) < hotexit || end || !on || (*l).hook_mask != 0 {
                 return;
             }
-            e.count = e.count.saturating_add(1);
-            if u32::from(e.count) < hotexit || end || !on || (*l).hook_mask != 0 {
-                return;
-            }
-            e.count = 0;
-            let (taken, root) = (e.taken, t.root);
-            let stub = t.stub(exit) as usize;
-            if self.trace(root).nsides >= maxside || (*self.g).recording {
-                return;
-            }
-            let tries = self.penalties.get(&stub).map_or(0, |p| p.tries);
-            // with each further failure it takes twice as many exits to try again
-            if tries >= maxtries && taken < hotexit.saturating_mul(64) << (tries - maxtries).min(8)
-            {
+            state.count = 0;
+            let (taken, root) = (state.taken, t.root);
+            if recording {
                 return;
             }
             let kind = Kind::Side { parent: n, exit };
+            let place = t.stub(exit) as usize;
+            let tries = self.penalties.get(&place).map_or(0, |p| p.tries);
+            if self.trace(root).nsides >= maxside || !is_due(&self.params, tries, taken) {
+                return self.lose(root, hotexit);
+            }
+            if self.has_wrong_root(n, exit) {
+                return self.record_anew(n);
+            }
             let _ = self.start(l, kind, std::ptr::null_mut(), pc);
+        }
+    }
+
+    /// Trace `n` would have gone on in another tree, which has its entries closed: it begins at `pc`.
+    unsafe fn at_link(&mut self, l: *mut Thread, n: u16, pc: *const Instr) {
+        // SAFETY: [CODE] `l` goes on at `pc`.
+        unsafe {
+            let target = self.trace(n).link_to;
+            if target != 0 {
+                return self.wake_tree(target);
+            }
+            // it is gone. Is there another one?
+            let new = self
+                .live()
+                .find(|t| t.start_pc == pc && matches!(t.kind, Kind::Loop | Kind::Func));
+            if let Some(new) = new.map(|t| t.number) {
+                return self.link_again(n, new);
+            }
+            // loops count by themselves; the header of a function has been passed
+            let header = pc.sub(1).cast_mut();
+            let closure = (*(*l).base.sub(1)).payload as *mut LuaClosure;
+            if (*closure).pc == pc && dispatch::op_at(header) == Op::FuncF {
+                let left = jithooks::counter(header);
+                if jithooks_is_counter(header) && left > 1 {
+                    jithooks::set_counter(header, left - 1);
+                }
+            }
+        }
+    }
+
+    /// Whether the root trace of a loop, `n`, is left by `exit` because it was recorded from an iteration of a rare kind.
+    fn has_wrong_root(&self, n: u16, exit: u16) -> bool {
+        let t = self.traces[n as usize].as_ref().expect("a trace");
+        if t.kind != Kind::Loop || t.link != Link::Loop || exit >= t.loop_exits || t.nsides != 0 {
+            return false;
+        }
+        // (the end of the loop is no path through it)
+        let at = t.exits.get(exit);
+        let (start, anchor) = (t.start_pc as u64, t.anchor as u64);
+        if at.base == 0 && !(start.min(anchor)..=start.max(anchor)).contains(&at.pc) {
+            return false;
+        }
+        let before = self.penalties.get(&(t.anchor as usize));
+        if before.is_some_and(|p| p.rerooted >= MOST_ROOTS) {
+            return false;
+        }
+        let taken = |exits: &[crate::traces::ExitState]| exits.iter().map(|e| e.taken).sum::<u32>();
+        let (first, body) = t.states.split_at(t.loop_exits as usize);
+        4 * taken(body) < taken(first)
+    }
+
+    /// Removes the root trace of a loop and has its next iteration recorded.
+    unsafe fn record_anew(&mut self, n: u16) {
+        // SAFETY: [CODE] the trace is live, so its anchor is.
+        unsafe {
+            let anchor = self.trace(n).anchor;
+            self.remove(n);
+            self.penalty(Kind::Loop, anchor).rerooted += 1;
+            jithooks::set_counter(anchor, 1);
+            self.stats.rerooted += 1;
+        }
+    }
+
+    /// The tree of this root had to make room: it takes twice as much each time until it is there again, so that trees that do not fit together do
+    /// not take turns.
+    pub(crate) unsafe fn was_evicted(&mut self, kind: Kind, anchor: *mut Instr) {
+        // SAFETY: [CODE] the tree has just been removed; it still keeps its prototypes.
+        unsafe {
+            let random = (self.rand() & 15) as u16;
+            let p = self.penalty(kind, anchor);
+            if anchor.is_null() {
+                p.tries += 1;
+            } else {
+                let n = p.raise(2, random);
+                jithooks::set_counter(anchor, n);
+            }
+        }
+    }
+
+    /// The tree has been left `times` times where nothing is recorded any more.
+    unsafe fn lose(&mut self, root: u16, times: u32) {
+        // SAFETY: [CODE] the tree is live, so its anchor is.
+        unsafe {
+            let random = (self.rand() & 15) as u16;
+            let t = self.trace(root);
+            t.lost.0 += times;
+            if t.lost.0 < LOST {
+                return;
+            }
+            let now = Instant::now();
+            let before = std::mem::replace(&mut t.lost, (0, Some(now))).1;
+            if before.is_none_or(|b| now - b >= LOST_TIME * (times.max(LOST) / LOST)) {
+                return;
+            }
+            let (kind, anchor) = (t.kind, t.anchor);
+            self.remove(root);
+            self.stats.losing += 1;
+            let p = self.penalty(kind, anchor);
+            p.tries += 2;
+            let n = p.raise(16, random);
+            if jithooks_is_counter(anchor) {
+                jithooks::set_counter(anchor, n);
+            }
         }
     }
 
@@ -170,16 +369,19 @@ impl Jit {
         // SAFETY: [CODE] `l` goes on behind the call.
         unsafe {
             let next = call.add(dispatch::op_at(call).words());
+            if self.wake(call as usize) {
+                return next;
+            }
             let n = self.returns.entry(call as usize).or_insert(0);
             *n += 1;
-            if *n >= self.params.hotexit
+            let taken = *n;
+            if taken.is_multiple_of(self.params.hotexit)
                 && self.params.on
                 && (*l).hook_mask == 0
                 && !(*self.g).recording
             {
-                *n = 0;
                 let tries = self.penalties.get(&(call as usize)).map_or(0, |p| p.tries);
-                if tries < self.params.maxtries {
+                if is_due(&self.params, tries, taken) {
                     let _ = self.start(l, Kind::Cont { call }, std::ptr::null_mut(), next);
                 }
             }
@@ -188,11 +390,40 @@ impl Jit {
     }
 }
 
+/// Whether something may be tried at an exit (or a return) that has been taken `taken` times and where `tries` attempts have failed:
+/// beyond `maxtries`, it takes twice as many for each of them.
+fn is_due(params: &Params, tries: u32, taken: u32) -> bool {
+    let more = tries.saturating_sub(params.maxtries - 1);
+    more == 0 || taken >= params.hotexit.saturating_mul(32) << more.min(9)
+}
+
 /// Whether the word at `anchor` still counts (it does not enter a trace).
 unsafe fn jithooks_is_counter(anchor: *mut Instr) -> bool {
+    if anchor.is_null() {
+        return false;
+    }
     // SAFETY: [CODE] as the callers.
     unsafe {
         let op = dispatch::exact_op_of(traceorus_base::bytecode::op_field(*anchor));
         op.original() == op
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_double_what_it_takes() {
+        let mut p = Params::default();
+        for (name, n) in [("maxtries", 3), ("hotexit", 10)] {
+            p.n.set(name, n).expect("in range");
+        }
+        assert!((0..3).all(|tries| is_due(&p, tries, 10)));
+        for (tries, taken) in [(3, 640), (4, 1280), (5, 2560)] {
+            assert!(!is_due(&p, tries, taken - 1) && is_due(&p, tries, taken));
+        }
+        // never for ever
+        assert!(is_due(&p, 1000, 10 * 32 << 9));
     }
 }

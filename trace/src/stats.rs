@@ -51,6 +51,20 @@ pub struct Stats {
     pub sides: u64,
     /// Traces removed again.
     pub removed: u64,
+    /// Trees removed to make room.
+    pub evicted: u64,
+    /// Times that trees were put to sleep, to see which are used.
+    pub naps: u64,
+    /// Trees that were used again after that.
+    pub woken: u64,
+    /// Loops whose root trace was recorded anew, as the first one was not what they do.
+    pub rerooted: u64,
+    /// Trees removed because they were left more often than they are worth.
+    pub losing: u64,
+    /// Recordings that did not begin since too much of the run time had gone to recording and compiling.
+    pub postponed: u64,
+    /// Recordings that did not begin for want of room.
+    pub refused: u64,
     /// Aborts by cause.
     pub aborts: HashMap<Abort, u64>,
     /// Aborts by cause and place.

@@ -1,6 +1,9 @@
 //! What is kept of a trace. Its IR and snapshots are not: exits are packed ([`crate::exits`]), and names for reports are made only
 //! if there will be one.
 
+use std::ops::Range;
+use std::time::Instant;
+
 use traceorus_base::Value;
 use traceorus_base::objects::*;
 
@@ -59,6 +62,18 @@ pub struct Trace {
     pub spills: u16,
     /// Side traces of its tree (roots only).
     pub nsides: u32,
+    /// Number of the root trace that it ends in the entry of, if the jump can be changed; 0: none.
+    pub link_to: u16,
+    /// Offset of that jump in the code.
+    pub link_offset: u32,
+    /// Exits from here on are in the loop (if it ends in its own).
+    pub loop_exits: u16,
+    /// When it was made or woken last, in ticks of [`Jit::clock`] (roots only).
+    ///
+    /// [`Jit::clock`]: crate::jit::Jit
+    pub used: u64,
+    /// Exits of the tree at which nothing is recorded any more (roots only): how many, and when that number was last looked at.
+    pub lost: (u32, Option<Instant>),
     /// Objects that it keeps alive.
     pub keep: Box<[Value]>,
     /// Prototypes whose code it refers to.
@@ -77,6 +92,18 @@ pub(crate) const PROTO_KNOWN: u64 = 1;
 pub(crate) const PROTO_OFF: u64 = 2;
 
 impl Trace {
+    /// Addresses of its code.
+    pub fn code(&self) -> Range<u64> {
+        self.address..self.address + u64::from(self.bytes)
+    }
+    /// Address of the jump to another tree.
+    pub fn link_at(&self) -> u64 {
+        self.address + u64::from(self.link_offset)
+    }
+    /// Address of the stub of the exit that takes the place of that jump.
+    pub fn link_exit(&self) -> u64 {
+        self.stub(self.states.len() as u16 - 1)
+    }
     /// Address of the stub of exit `n`.
     pub fn stub(&self, n: u16) -> u64 {
         self.address + u64::from(self.states[n as usize].stub)
@@ -105,6 +132,11 @@ impl Trace {
             entry: address,
             spills: 0,
             nsides: 0,
+            link_to: 0,
+            link_offset: 0,
+            loop_exits: 0,
+            used: 0,
+            lost: (0, None),
             keep: Box::default(),
             protos: Box::default(),
             alive: true,
