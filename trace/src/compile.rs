@@ -9,7 +9,7 @@ use crate::abort::Abort;
 use crate::dump::Code;
 use crate::events::What;
 use crate::exits::Exits;
-use crate::ir::IrBuf;
+use crate::ir::{Ins, IrBuf, IrOp, SnapNo, Ty};
 use crate::jit::{Jit, MAX_TRACES};
 use crate::loc::Link;
 use crate::lower::{self, CodeInput, TraceRegs};
@@ -40,6 +40,13 @@ fn loop_exits(buf: &IrBuf) -> u16 {
     before as u16
 }
 
+/// A guard of snapshot `n` is about a type: a tag, or the kind of an array.
+fn looks_at_types(buf: &IrBuf, n: usize) -> bool {
+    let kind =
+        |i: &Ins| matches!(i.op, IrOp::TEq | IrOp::TNe) || i.op == IrOp::Eq && i.ty == Ty::U8;
+    n < buf.snaps.len() && buf.snap_guards(SnapNo(n as u16)).iter().any(kind)
+}
+
 impl Jit {
     /// A number without trace. Room was made when the recording began.
     fn free_number(&mut self) -> Result<u16, Abort> {
@@ -68,8 +75,8 @@ impl Jit {
         Some((t.number, t.start_pc as u64, room))
     }
 
-    /// Makes the recording a trace.
-    pub(crate) unsafe fn compile(&mut self, link: Link) -> Result<(), Abort> {
+    /// Makes the recording a trace, and gives its number.
+    pub(crate) unsafe fn compile(&mut self, link: Link) -> Result<u16, Abort> {
         // SAFETY: [CODE] as the callers.
         unsafe {
             let began = Instant::now();
@@ -122,7 +129,7 @@ impl Jit {
             let r = self.recorder.take().expect("recording");
             let root = match r.kind {
                 Kind::Side { parent, .. } => self.trace(parent).root,
-                _ => number,
+                _ => self.way_for.map_or(number, |n| self.trace(n).root),
             };
             let map = if self.lines {
                 places::code_map(&r.buf, r.start_pc as u64, &out.ins_offsets)
@@ -130,11 +137,12 @@ impl Jit {
                 Vec::new()
             };
             let proto = r.protos[0];
-            let state = |&stub| ExitState {
+            let state = |(n, &stub): (usize, &u32)| ExitState {
                 taken: 0,
                 count: 0,
                 side: 0,
                 stub,
+                types: looks_at_types(&r.buf, n),
             };
             let named = if self.reports { r.buf.snaps.len() } else { 0 };
             let t = Box::new(Trace {
@@ -146,7 +154,7 @@ impl Jit {
                 proto,
                 link,
                 exits: Exits::new(&out.exits, r.start_pc as u64),
-                states: out.stubs.iter().map(state).collect(),
+                states: out.stubs.iter().enumerate().map(state).collect(),
                 guards: (0..named).map(|n| guards_of(&r.buf, n)).collect(),
                 nins: r.buf.len() as u32,
                 nkonsts: r.buf.konsts.len() as u32,
@@ -157,6 +165,12 @@ impl Jit {
                 nsides: 0,
                 link_to: target.map_or(0, |t| t.0),
                 link_offset: out.link.unwrap_or(0),
+                way: match r.kind {
+                    Kind::Loop => number,
+                    kind => self.way_of(kind),
+                },
+                early: self.is_early(r.kind),
+                next_way: 0,
                 loop_exits: loop_exits(&r.buf),
                 used: self.clock,
                 lost: (0, None),
@@ -198,6 +212,13 @@ impl Jit {
                     let jump = traceorus_asm::Host::link_stub(stub, entry);
                     self.area.patch(stub, jump.ok_or(Abort::CodeMemory)?)?;
                 }
+                Kind::Loop if root != number => {
+                    let side = self.way_for.take().expect("a way for it");
+                    self.trace(root).nsides += 1;
+                    let from = self.trace(side).link_to;
+                    self.trace(from).next_way = number;
+                    self.link_again(side, number);
+                }
                 Kind::Loop => {
                     self.by_start.insert(r.start_pc as usize, number);
                     jithooks::set_entry(r.anchor, proto, Some(number), 0);
@@ -212,7 +233,7 @@ impl Jit {
             }
             self.area.trim();
             self.stats.compile_ns += began.elapsed().as_nanos() as u64;
-            Ok(())
+            Ok(number)
         }
     }
 }

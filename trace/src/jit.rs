@@ -19,7 +19,7 @@ use crate::loc::Link;
 use crate::lower::{self, CodeArea, RustEntry, Thunks};
 use crate::outputs::Outputs;
 use crate::params::{Params, dump};
-use crate::policy::Penalty;
+use crate::policy::{Penalty, processor_time};
 use crate::record::{Kind, Pending, Recorder, Step};
 use crate::stats::Stats;
 use crate::traces::{PROTO_OFF, Trace};
@@ -60,8 +60,14 @@ pub struct Jit {
     pub(crate) clock: u64,
     /// Traces made or refused since trees were last put to sleep.
     pub(crate) made_since_nap: usize,
-    /// When the state was made.
-    pub(crate) born: Instant,
+    /// The loop that is recorded is another way through one that has a trace: for the end of this side trace, see [`Jit::other_way`].
+    pub(crate) way_for: Option<u16>,
+    /// Processor time that recordings have taken, in microseconds.
+    pub(crate) spent_us: u64,
+    /// Processor time when the state was made.
+    pub(crate) born_us: u64,
+    /// Requests to record that are refused without looking at the clock.
+    pub(crate) wait: u32,
     pub(crate) g: *mut Global,
     pub(crate) entries: Vec<u64>,
     pub(crate) recorder: Option<Box<Recorder>>,
@@ -96,8 +102,8 @@ pub struct Jit {
     pub(crate) stats_config: Option<StatsConfig>,
     /// Called when the state is closed, while its objects are still there.
     pub at_close: Option<fn(&mut Jit)>,
-    /// When the recording began.
-    pub(crate) began: Option<Instant>,
+    /// When the recording began, by the clock on the wall and in processor time.
+    pub(crate) began: Option<(Instant, u64)>,
     pub(crate) roots: Vec<Value>,
     pub(crate) chars: Chars,
     seed: u32,
@@ -124,7 +130,10 @@ impl Jit {
             dead: Vec::new(),
             clock: 0,
             made_since_nap: usize::MAX,
-            born: Instant::now(),
+            way_for: None,
+            spent_us: 0,
+            born_us: processor_time(),
+            wait: 0,
             g,
             entries: Vec::new(),
             recorder: None,
@@ -275,7 +284,7 @@ impl Jit {
             (*self.g).recording = true;
             dispatch::follow_recording(l);
             self.stats.recordings += 1;
-            self.began = Some(Instant::now());
+            self.began = Some((Instant::now(), processor_time()));
             self.tell(What::Start);
             Ok(())
         }
@@ -284,8 +293,9 @@ impl Jit {
     pub(crate) unsafe fn stop(&mut self) {
         // SAFETY: the state is live.
         unsafe {
-            if let Some(began) = self.began.take() {
+            if let Some((began, us)) = self.began.take() {
                 self.stats.record_ns += began.elapsed().as_nanos() as u64;
+                self.spent_us += processor_time() - us;
             }
             let g = &mut *self.g;
             g.recording = false;
@@ -298,6 +308,7 @@ impl Jit {
         // SAFETY: as `stop`.
         unsafe {
             self.tell(What::Abort(why));
+            self.way_for = None;
             let Some(r) = self.recorder.take() else {
                 return;
             };
@@ -308,6 +319,7 @@ impl Jit {
             self.punish(&r, why);
         }
     }
+
     /// One step of the recording; see `JitHooks::record`.
     pub(crate) unsafe fn record(&mut self, l: *mut Thread, pc: *const Instr) -> *const Instr {
         // SAFETY: as the hook.
@@ -349,10 +361,15 @@ impl Jit {
             match res {
                 Ok(Step::More) => {}
                 Ok(Step::Stop(link)) => {
-                    if let Err(why) = self.compile(link) {
-                        self.abort(why);
-                    } else {
-                        self.stop();
+                    match self.compile(link) {
+                        Err(why) => self.abort(why),
+                        Ok(n) => {
+                            self.stop();
+                            if self.other_way(l, n, pc) {
+                                // which begins with this instruction
+                                return self.record(l, pc);
+                            }
+                        }
                     }
                 }
                 Err(why) => self.abort(why),
@@ -366,6 +383,9 @@ impl Jit {
         unsafe {
             let r = self.recorder.as_mut().expect("recording");
             r.step(pc)?;
+            let (kind, base) = (r.kind, r.base());
+            let loop_here = self.loop_at(kind, pc, base);
+            let r = self.recorder.as_mut().expect("recording");
             if (*r.frame().proto).jit & PROTO_OFF != 0 {
                 return Err(Abort::SwitchedOff);
             }
@@ -374,7 +394,7 @@ impl Jit {
                     return Ok(stop);
                 }
                 // another compiled loop begins here
-                if let Some(&n) = self.by_start.get(&(pc as usize)) {
+                if let Some(n) = loop_here {
                     let t = self.traces[n as usize].as_ref().expect("alive");
                     let (entry, own) = (t.entry, t.anchor == r.anchor);
                     let short = r.kind == Kind::Loop && r.is_short_loop(t.anchor);

@@ -9,11 +9,15 @@
 //! the first iteration, before LOOP, and side traces would have to come back by way of the entry. So when an exit
 //! before LOOP becomes hot while the exits behind it are rare, the trace is removed and the next iteration recorded in its place.
 //!
+//! **Loops with several ways.** The first iteration of a loop's trace checks the types of what comes in. Where other types come
+//! in, a side trace of that iteration would lead back to the same check each time. So when a side trace from an exit of the
+//! first iteration that looks at types comes to the loop's header, the next iteration is recorded as a loop of its own, and the side trace linked to that; so are further side
+//! traces from there. Other side traces of such a loop go back to it, not to the first one. A tree has at most four, each of which is tried when the first
+//! iteration of the one before has gone another way.
+//!
 //! **Trees that lose.** An exit at which nothing is recorded any more (too many side traces, too many failures) costs as much as some dozen
 //! bytecode instructions. A tree that is left in such a way again and again, with little time in between, is removed; its place counts
 //! from a higher number.
-
-use std::time::{Duration, Instant};
 
 use traceorus_base::bytecode::Op;
 use traceorus_base::objects::*;
@@ -24,7 +28,7 @@ use crate::jit::Jit;
 use crate::loc::Link;
 use crate::params::Params;
 use crate::record::{Kind, Recorder};
-use crate::traces::{PROTO_KNOWN, PROTO_OFF};
+use crate::traces::{ExitState, PROTO_KNOWN, PROTO_OFF, Trace};
 
 /// What happened at a place where recording was tried.
 #[derive(Clone, Copy, Default)]
@@ -43,16 +47,27 @@ pub(crate) struct Penalty {
 const MAX_WAITS: u32 = 40;
 /// So often the trace of a loop is recorded anew because another path is taken.
 const MOST_ROOTS: u8 = 2;
+/// So many traces of loops a tree may have.
+const MOST_WAYS: usize = 4;
 /// Lost exits are looked at when there have been so many more.
 const LOST: u32 = 512;
-/// A tree loses if these took less time.
-const LOST_TIME: Duration = Duration::from_nanos(400 * LOST as u64);
-/// Nanoseconds that a millisecond of `freecompile` stands for: unoptimised builds take much longer.
-const FREE_NS: u64 = if cfg!(debug_assertions) {
-    100_000_000
+/// A tree loses if these took less time, in microseconds.
+const LOST_US: u64 = LOST as u64 * 2 / 5;
+/// Microseconds that a millisecond of `freecompile` stands for: unoptimised builds take longer, and are for tests, which want everything compiled.
+const FREE_US: u64 = if cfg!(debug_assertions) {
+    100_000
 } else {
-    1_000_000
+    1000
 };
+
+/// Processor time of the process in microseconds. (Other clocks would count what else the machine does.)
+pub(crate) fn processor_time() -> u64 {
+    unsafe extern "C" {
+        /// Of the C library; POSIX says that the unit is a microsecond.
+        safe fn clock() -> std::ffi::c_long;
+    }
+    clock().max(0) as u64
+}
 
 impl Penalty {
     /// A recording has failed; `wait`: until something else is compiled, which is in hand.
@@ -115,7 +130,7 @@ impl Jit {
     unsafe fn penalty(&mut self, kind: Kind, anchor: *mut Instr) -> &mut Penalty {
         let place = match kind {
             Kind::Side { parent, exit } => self.trace(parent).stub(exit) as usize,
-            Kind::Cont { call } => call as usize,
+            Kind::Cont { call } => Jit::place_of_call(call),
             _ => anchor as usize,
         };
         self.penalties.entry(place).or_default()
@@ -137,7 +152,7 @@ impl Jit {
             }
             if self.is_over_budget() {
                 self.stats.postponed += 1;
-                if counts {
+                if counts && jithooks_is_counter(anchor) {
                     let n = (8 * self.params.hotloop.max(8)).min(60000) as u16;
                     jithooks::set_counter(anchor, n);
                 }
@@ -145,7 +160,7 @@ impl Jit {
             }
             let parent = match kind {
                 Kind::Side { parent, .. } => self.trace(parent).root,
-                _ => 0,
+                _ => self.way_for.map_or(0, |n| self.trace(n).root),
             };
             let refused = self.penalty(kind, anchor).tries;
             let Err(why) = self.make_room(parent, refused) else {
@@ -156,7 +171,7 @@ impl Jit {
             let p = self.penalty(kind, anchor);
             p.tries += 1;
             let n = p.raise(2, random);
-            if counts {
+            if counts && jithooks_is_counter(anchor) {
                 jithooks::set_counter(anchor, n);
             }
             Err(why)
@@ -164,10 +179,21 @@ impl Jit {
     }
 
     /// Recording and compiling have taken more than their share.
-    fn is_over_budget(&self) -> bool {
-        let (spent, share) = (self.stats.record_ns, u64::from(self.params.maxcompile));
-        let over = spent.saturating_sub(FREE_NS * u64::from(self.params.freecompile));
-        over != 0 && share < 100 && over * 100 > self.born.elapsed().as_nanos() as u64 * share
+    fn is_over_budget(&mut self) -> bool {
+        let share = u64::from(self.params.maxcompile);
+        let free = FREE_US * u64::from(self.params.freecompile);
+        let over = self.spent_us.saturating_sub(free);
+        if over == 0 || share >= 100 {
+            return false;
+        }
+        // the clock is a system call
+        if self.wait > 0 {
+            self.wait -= 1;
+            return true;
+        }
+        let is_over = over * 100 > (processor_time() - self.born_us) * share;
+        self.wait = if is_over { 31 } else { 0 };
+        is_over
     }
 
     /// Sets the counter of a place where a recording has failed.
@@ -226,6 +252,10 @@ impl Jit {
             let hotexit = self.params.hotexit;
             let (maxside, on) = (self.params.maxside, self.params.on);
             let recording = (*self.g).recording;
+            if !self.asleep.is_empty() {
+                let root = self.trace(n).root;
+                self.wake_tree(root);
+            }
             let t = self.trace(n);
             let state = &mut t.states[exit as usize];
             state.taken = state.taken.saturating_add(1);
@@ -257,7 +287,9 @@ impl Jit {
             if self.has_wrong_root(n, exit) {
                 return self.record_anew(n);
             }
-            let _ = self.start(l, kind, std::ptr::null_mut(), pc);
+            if self.start(l, kind, std::ptr::null_mut(), pc).is_err() {
+                self.lose(root, hotexit);
+            }
         }
     }
 
@@ -270,15 +302,17 @@ impl Jit {
                 return self.wake_tree(target);
             }
             // it is gone. Is there another one?
-            let new = self
-                .live()
-                .find(|t| t.start_pc == pc && matches!(t.kind, Kind::Loop | Kind::Func));
-            if let Some(new) = new.map(|t| t.number) {
+            let closure = (*(*l).base.sub(1)).payload as *mut LuaClosure;
+            let func = self.funcs.get(&((*closure).proto as usize)).copied();
+            let new = match func.filter(|_| (*closure).pc == pc) {
+                Some((entry, _)) => self.live().find(|t| t.entry == entry).map(|t| t.number),
+                None => self.by_start.get(&(pc as usize)).copied(),
+            };
+            if let Some(new) = new {
                 return self.link_again(n, new);
             }
             // loops count by themselves; the header of a function has been passed
             let header = pc.sub(1).cast_mut();
-            let closure = (*(*l).base.sub(1)).payload as *mut LuaClosure;
             if (*closure).pc == pc && dispatch::op_at(header) == Op::FuncF {
                 let left = jithooks::counter(header);
                 if jithooks_is_counter(header) && left > 1 {
@@ -291,22 +325,105 @@ impl Jit {
     /// Whether the root trace of a loop, `n`, is left by `exit` because it was recorded from an iteration of a rare kind.
     fn has_wrong_root(&self, n: u16, exit: u16) -> bool {
         let t = self.traces[n as usize].as_ref().expect("a trace");
-        if t.kind != Kind::Loop || t.link != Link::Loop || exit >= t.loop_exits || t.nsides != 0 {
+        let root = t.kind == Kind::Loop && t.root == n && t.nsides == 0;
+        if !root || t.link != Link::Loop || exit >= t.loop_exits {
             return false;
         }
-        // (the end of the loop is no path through it)
-        let at = t.exits.get(exit);
-        let (start, anchor) = (t.start_pc as u64, t.anchor as u64);
-        if at.base == 0 && !(start.min(anchor)..=start.max(anchor)).contains(&at.pc) {
+        // the end of the loop is no path through it; and a trace that has come to it is not that wrong
+        let ended = |n: u16| t.states[n as usize].taken != 0 && self.leaves(t, n);
+        if self.leaves(t, exit) || (t.loop_exits..t.states.len() as u16).any(ended) {
             return false;
         }
         let before = self.penalties.get(&(t.anchor as usize));
         if before.is_some_and(|p| p.rerooted >= MOST_ROOTS) {
             return false;
         }
-        let taken = |exits: &[crate::traces::ExitState]| exits.iter().map(|e| e.taken).sum::<u32>();
+        let taken = |exits: &[ExitState]| exits.iter().map(|e| e.taken).sum::<u32>();
         let (first, body) = t.states.split_at(t.loop_exits as usize);
         4 * taken(body) < taken(first)
+    }
+
+    /// The trace of the loop that a recording of this kind begins in; 0: none.
+    pub(crate) fn way_of(&self, kind: Kind) -> u16 {
+        let Kind::Side { parent, exit } = kind else {
+            return 0;
+        };
+        match self.traces[parent as usize].as_ref() {
+            Some(t) if t.way != 0 && !self.leaves(t, exit) => t.way,
+            _ => 0,
+        }
+    }
+
+    /// Whether an exit of `t` leaves the loop that the trace is in.
+    fn leaves(&self, t: &Trace, exit: u16) -> bool {
+        let Some(of) = self.traces[t.way as usize].as_ref() else {
+            return true;
+        };
+        let at = t.exits.get(exit);
+        let (start, anchor) = (of.start_pc as u64, of.anchor as u64);
+        // the body of a generic loop, which begins at its anchor, is in front of it
+        let out = at.pc > anchor || start != anchor && (at.pc < start || at.pc == anchor);
+        at.base < 0 || at.base == 0 && out
+    }
+
+    /// Whether a recording of this kind is reached in the first iteration of a loop's trace only.
+    pub(crate) fn is_early(&self, kind: Kind) -> bool {
+        let Kind::Side { parent, exit } = kind else {
+            return false;
+        };
+        let t = self.traces[parent as usize].as_ref().expect("the parent");
+        let first = match t.kind {
+            Kind::Loop => t.link == Link::Loop && exit < t.loop_exits,
+            _ => t.early,
+        };
+        first && self.way_of(kind) != 0
+    }
+
+    /// Whether types are looked at where a recording of this kind begins.
+    fn is_about_types(&self, kind: Kind) -> bool {
+        let Kind::Side { parent, exit } = kind else {
+            return false;
+        };
+        let t = self.traces[parent as usize].as_ref().expect("the parent");
+        t.states[exit as usize].types
+    }
+
+    /// The trace of the compiled loop that begins at `pc`, with its frame `base` slots above BASE, which a recording of this kind would
+    /// go on in.
+    pub(crate) fn loop_at(&self, kind: Kind, pc: *const Instr, base: i16) -> Option<u16> {
+        let main = *self.by_start.get(&(pc as usize))?;
+        let way = self.way_of(kind);
+        match self.traces[way as usize].as_ref() {
+            Some(t) if t.start_pc == pc && base == 0 => Some(match t.next_way {
+                next if next != 0 && self.is_early(kind) => next,
+                _ => way,
+            }),
+            _ => Some(main),
+        }
+    }
+
+    /// Trace `n` has been made, and execution is at `pc`, where it ends. If that is the header of the loop in whose first iteration the trace is,
+    /// the recording of the next way through the loop is begun.
+    pub(crate) unsafe fn other_way(&mut self, l: *mut Thread, n: u16, pc: *const Instr) -> bool {
+        let t = self.trace(n);
+        let (kind, root, to) = (t.kind, t.root, t.link_to);
+        if !t.early || to == 0 || !self.is_about_types(kind) || !self.params.on {
+            return false;
+        }
+        let of_tree = |t: &&Trace| t.root == root && t.kind == Kind::Loop;
+        let ways = self.live().filter(of_tree).count();
+        let t = self.trace(to);
+        let (last, anchor) = (t.next_way == 0 && t.link == Link::Loop, t.anchor);
+        if !last || ways >= MOST_WAYS || self.way_of(kind) != to {
+            return false;
+        }
+        self.way_for = Some(n);
+        // SAFETY: [CODE] the state is as at a back edge of the loop.
+        let begun = unsafe { self.start(l, Kind::Loop, anchor, pc).is_ok() };
+        if !begun {
+            self.way_for = None;
+        }
+        begun
     }
 
     /// Removes the root trace of a loop and has its next iteration recorded.
@@ -347,9 +464,9 @@ impl Jit {
             if t.lost.0 < LOST {
                 return;
             }
-            let now = Instant::now();
+            let now = processor_time();
             let before = std::mem::replace(&mut t.lost, (0, Some(now))).1;
-            if before.is_none_or(|b| now - b >= LOST_TIME * (times.max(LOST) / LOST)) {
+            if before.is_none_or(|b| now - b >= LOST_US * u64::from(times.max(LOST) / LOST)) {
                 return;
             }
             let (kind, anchor) = (t.kind, t.anchor);
@@ -369,7 +486,7 @@ impl Jit {
         // SAFETY: [CODE] `l` goes on behind the call.
         unsafe {
             let next = call.add(dispatch::op_at(call).words());
-            if self.wake(call as usize) {
+            if self.wake(Jit::place_of_call(call)) {
                 return next;
             }
             let n = self.returns.entry(call as usize).or_insert(0);
@@ -380,7 +497,8 @@ impl Jit {
                 && (*l).hook_mask == 0
                 && !(*self.g).recording
             {
-                let tries = self.penalties.get(&(call as usize)).map_or(0, |p| p.tries);
+                let place = Jit::place_of_call(call);
+                let tries = self.penalties.get(&place).map_or(0, |p| p.tries);
                 if is_due(&self.params, tries, taken) {
                     let _ = self.start(l, Kind::Cont { call }, std::ptr::null_mut(), next);
                 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::abort::Abort;
-use crate::ir::{Class, IrBuf, IrOp};
+use crate::ir::{Class, IrBuf, IrOp, SnapNo};
 use crate::places::{Place, place};
 use crate::record::{Kind, Recorder};
 use crate::traces::Trace;
@@ -105,12 +105,8 @@ pub struct Stats {
 
 /// The guards that leave through a snapshot, each kind once, in order: type and op, `tag TEQ/int LT`.
 pub(crate) fn guards_of(buf: &IrBuf, exit: usize) -> String {
-    let (from, to) = (
-        buf.snaps[exit].first,
-        buf.snaps.get(exit + 1).map_or(buf.next(), |s| s.first),
-    );
     let mut names: Vec<String> = Vec::new();
-    for i in &buf.ins[from.ins_index()..to.ins_index()] {
+    for i in buf.snap_guards(SnapNo(exit as u16)) {
         let name = format!("{} {}", i.ty.name().trim_end(), i.op.name());
         if i.op.is_guard() && !names.contains(&name) {
             names.push(name);

@@ -2,7 +2,6 @@
 //! if there will be one.
 
 use std::ops::Range;
-use std::time::Instant;
 
 use traceorus_base::Value;
 use traceorus_base::objects::*;
@@ -22,6 +21,8 @@ pub struct ExitState {
     pub side: u16,
     /// Offset of its stub in the code.
     pub stub: u32,
+    /// A guard that leaves by it looks at a type.
+    pub types: bool,
 }
 
 /// A compiled trace.
@@ -66,14 +67,20 @@ pub struct Trace {
     pub link_to: u16,
     /// Offset of that jump in the code.
     pub link_offset: u32,
+    /// The trace of the loop that it is a part of: itself, or the one whose exits lead to it without leaving the loop (0: none).
+    pub way: u16,
+    /// It is reached in the first iteration of that trace only: from an exit before LOOP, or by way of another such trace.
+    pub early: bool,
+    /// The loop that is tried next if the first iteration of this one goes another way (0: none yet).
+    pub next_way: u16,
     /// Exits from here on are in the loop (if it ends in its own).
     pub loop_exits: u16,
     /// When it was made or woken last, in ticks of [`Jit::clock`] (roots only).
     ///
     /// [`Jit::clock`]: crate::jit::Jit
     pub used: u64,
-    /// Exits of the tree at which nothing is recorded any more (roots only): how many, and when that number was last looked at.
-    pub lost: (u32, Option<Instant>),
+    /// Exits of the tree at which nothing is recorded any more (roots only): how many, and the processor time when that number was last looked at.
+    pub lost: (u32, Option<u64>),
     /// Objects that it keeps alive.
     pub keep: Box<[Value]>,
     /// Prototypes whose code it refers to.
@@ -134,6 +141,9 @@ impl Trace {
             nsides: 0,
             link_to: 0,
             link_offset: 0,
+            way: 0,
+            early: false,
+            next_way: 0,
             loop_exits: 0,
             used: 0,
             lost: (0, None),

@@ -14,6 +14,7 @@
 //! when room is needed and when the collector marks. Words that only look like addresses delay it, no more. Lua frames and coroutines hold no
 //! addresses of code: a compiled return jumps through the word of the call.
 
+use traceorus_base::objects::Instr;
 use traceorus_vm::jithooks;
 
 use crate::abort::Abort;
@@ -77,12 +78,17 @@ impl Jit {
         all.filter(|t| t.root == root).map(|t| t.number).collect()
     }
 
-    /// The word that tells one root from another: anchor, or pc of the call.
+    /// What tells one root from another: the address of its anchor or call.
     fn place_of(t: &Trace) -> usize {
         match t.kind {
-            Kind::Cont { call } => call as usize,
+            Kind::Cont { call } => Jit::place_of_call(call),
             _ => t.anchor as usize,
         }
+    }
+
+    /// The same of what goes on behind a call. (The call of a generic loop may be the anchor of the loop.)
+    pub(crate) fn place_of_call(call: *const Instr) -> usize {
+        call as usize | 1
     }
 
     /// Opens (`true`) or closes the entries of the tree; see the top of the file. A counter that is set begins with `counter`.
@@ -146,14 +152,12 @@ impl Jit {
         }
     }
 
-    /// Has trace `n`, whose link was to a tree that is gone, go on in the tree `root`, which begins at the same pc.
-    pub(crate) unsafe fn link_again(&mut self, n: u16, root: u16) {
-        self.trace(n).link_to = root;
+    /// Has trace `n` end in the entry of trace `to`, which begins at the same pc as the one that it has ended in.
+    pub(crate) unsafe fn link_again(&mut self, n: u16, to: u16) {
+        self.trace(n).link_to = to;
         // SAFETY: as `set_entries`.
-        unsafe {
-            self.wake_tree(root);
-            self.set_links(root, true);
-        }
+        unsafe { self.wake_tree(to) };
+        self.set_links(to, true);
         self.area.trim();
     }
 
@@ -271,6 +275,10 @@ impl Jit {
             let Err(why) = self.room(1, 1) else {
                 return Ok(());
             };
+            if why == Abort::CodeMemory && self.outputs.wanted() {
+                // what was told to others is not used again
+                return Err(why);
+            }
             // several at a time: looking for them costs
             let asleep = self.roots_by_use(|j, t| j.sleeps(t) && t.number != parent);
             self.evict(&asleep, (15, 16));

@@ -196,6 +196,7 @@ mod tests {
                 count: 0,
                 side: 0,
                 stub: 0x10,
+                types: false,
             }]),
             ..Trace::empty(1, 0x7000_0000)
         };

@@ -35,7 +35,7 @@ use traceorus_base::{Tag, frame};
 use traceorus_asm::{BitCond, Cond, at};
 
 use crate::abort::Abort;
-use crate::ir::{Ins, IrBuf, IrOp, Konst, Ref, Snap, SnapNo};
+use crate::ir::{IrBuf, IrOp, Konst, Ref, Snap, SnapNo};
 use crate::loc::{
     ExitMap, ExitObject, ExitPart, ExitSlot, FIRST_SPILL, Inherited, Link, Loc, NewObject,
 };
@@ -741,15 +741,6 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
     }
 }
 
-/// The instructions that snapshot `n` serves.
-fn snap_guards(ir: &IrBuf, n: SnapNo) -> &[Ins] {
-    let end = match ir.snaps.get(n.0 as usize + 1) {
-        Some(next) => next.first.ins_index(),
-        None => ir.len(),
-    };
-    &ir.ins[ir.snaps[n.0 as usize].first.ins_index().min(end)..end]
-}
-
 /// What the exit of snapshot `n` restores.
 fn exit_map(ir: &IrBuf, al: &Allocation, n: SnapNo) -> ExitMap {
     let snap = &ir.snaps[n.0 as usize];
@@ -810,7 +801,7 @@ fn exit_map(ir: &IrBuf, al: &Allocation, n: SnapNo) -> ExitMap {
             (loc(ir, r.places[0]), tag)
         })
         .collect();
-    let guards = snap_guards(ir, n);
+    let guards = ir.snap_guards(n);
     let rooms = guards.iter().filter(|i| i.op == IrOp::StkChk);
     ExitMap {
         pc: snap.pc,
