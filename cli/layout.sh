@@ -1,7 +1,8 @@
 #!/bin/sh
 # Writes cli/layout.ld: which functions the benchmark programs call, as a linker script that puts them next to each other:
-# first what every program calls when it starts, then the interpreter, then the others, small ones first that many programs call; last
-# what is called only when traces are compiled.
+# first what every program calls when it starts, then the interpreter, then the others, those first that most programs call; last
+# what is called only when traces are compiled. The system maps 64 KiB around each page that is touched, so what counts is that a
+# program finds all it calls in few such pieces, whatever the sizes of the functions.
 # Constants of our own crates, and the few of others that most programs need, come before the rest; of ours, tables for the jumps of
 # the front end, the libraries and the line editor come last. Run it from the top folder after
 # `cargo build --release -p traceorus-cli`; it needs valgrind. Names in the script that do not exist do no harm, and functions
@@ -18,7 +19,7 @@ for p in bench/programs/*/*.lua; do
 done
 # sizes and names
 nm -S -t d "$bin" | awk '$3 ~ /^[tT]$/ && $4 !~ /^(traceorus_|main$)/ { print $2 + 0, $4 }' >"$dir/symbols"
-# The functions called, as patterns for their sections: those first that most programs call for each byte of them. Names are given once
+# The functions called, as patterns for their sections: those first that most programs call. Names are given once
 # per file and then by number; those of closures and recursion end in 'number.
 called() {
     awk '
@@ -30,7 +31,7 @@ called() {
             n = name[id]
             if (n in size && !(n in seen)) { seen[n] = 1; count[n]++ }
         }
-        END { for (n in count) printf "%.9f %s\n", count[n] / size[n], n }' "$dir/symbols" "$@" |
+        END { for (n in count) printf "%d %s\n", count[n], n }' "$dir/symbols" "$@" |
         sed -E -e 's/17h[0-9a-f]{16}E.*$/17h*/' -e 's/\.llvm\.[0-9]+$/*/' -e 's/Cs[0-9A-Za-z]+_([0-9])/Cs*_\1/g' |
         LC_ALL=C sort -k1,1nr -k2 | awk '!seen[$2]++ { print $2 }'
 }

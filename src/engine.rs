@@ -25,7 +25,7 @@ pub(crate) struct Embedder {
     pub(crate) runtime: Weak<Inner>,
 }
 
-/// A new state that can load chunks. No library is open.
+/// A new state that can load chunks, or null if the host refuses the memory. No library is open.
 ///
 /// # Safety
 /// As `vm::state::new`.
@@ -38,6 +38,9 @@ pub unsafe fn new_state(
     // SAFETY: as promised; the state is fresh.
     unsafe {
         let l = state::new(host);
+        if l.is_null() {
+            return l;
+        }
         let g = Global::of((*l).global);
         g.loader = Some(load_source);
         if let Some(jit) = Jit::new(g, config, outputs) {
@@ -110,13 +113,16 @@ unsafe fn load_source(l: *mut Thread, source: &[u8], name: &[u8], mode: &[u8]) -
     unsafe { load::load_chunk(l, &chunk) }
 }
 
-/// Opens the libraries that `wanted` accepts, in the running native frame.
+/// Opens the libraries that `wanted` accepts, in the running native frame, and settles what there is then
+/// ([`traceorus_gc::Heap::settle`]).
 pub fn open_libs(cx: Ctx, mut wanted: impl FnMut(&str) -> bool) {
     let jit = wanted("jit");
     traceorus_stdlib::open_some(cx, wanted);
     if jit {
         jitlib::open(cx);
     }
+    // SAFETY: between two calls of library functions all that is in use is rooted.
+    unsafe { cx.g().heap.settle() };
 }
 
 /// Message and stack traceback of the running thread, from the given level on.

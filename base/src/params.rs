@@ -18,6 +18,8 @@ macro_rules! for_each_param {
             maxrecord = 4000, 1, 30000;
             /// Most side traces of one root trace
             maxside = 100, 0, 65000;
+            /// Side traces of a tree that one access to a field may cause before it becomes a look-up
+            maxshapes = 4, 1, 65000;
             /// Most snapshots in one trace
             maxsnap = 500, 1, 60000;
             /// Most machine code at a time, in KiB (32768 is all there is room for)

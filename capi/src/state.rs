@@ -13,11 +13,11 @@ use traceorus_vm::{coroutine, state};
 use crate::types::*;
 use crate::{check, global, push, safepoint, state_of, thread};
 
-/// `lua_ident`, what `strings` and `what` find.
+/// `lua_ident`, what `strings` and `what` find. As long as that of Debian's library: programs copy it when they start.
 #[unsafe(no_mangle)]
-pub static lua_ident: [c_char; 128] = {
+pub static lua_ident: [c_char; 129] = {
     let text = b"$LuaVersion: Lua 5.4.8 (Traceorus) $$LuaAuthors: see the project $";
-    let mut t = [0; 128];
+    let mut t = [0; 129];
     let mut i = 0;
     while i < text.len() {
         t[i] = text[i] as c_char;
@@ -44,6 +44,10 @@ pub unsafe extern "C" fn lua_newstate(f: lua_Alloc, ud: *mut c_void) -> *mut lua
     let config = Config::from_env(|n| std::env::var(n).ok()).unwrap_or_default();
     let outputs = Outputs::open(&config).unwrap_or_default();
     let l = traceorus::raw::new_state(host(f, ud), None, &config, outputs);
+    if l.is_null() {
+        return std::ptr::null_mut();
+    }
+    (*l).hdr.flags |= flags::THREAD_OPEN;
     state_of(l)
 }
 

@@ -252,6 +252,10 @@ fn library_functions_called_quietly() {
         "s = s + #debug.traceback('a', 99)",
         "54000\n",
     );
+    let file = "local f = io.stdout";
+    quiet("file", file, "f:write('') s = s + 1", "3000\n");
+    let chars = "for _, c in utf8.codes('a\\u{e4}b') do s = s + c end";
+    quiet("codes", "", chars, "1269000\n");
     // not: Lua code runs, or a table changes
     for (name, head, body, out) in [
         (
@@ -291,4 +295,127 @@ fn recursion_through_pcall() {
     assert_eq!(r.out, "21000\n");
     assert_eq!(r.helpers(), [""; 0]);
     assert!(r.exits() < 200, "{} exits", r.exits());
+}
+
+#[test]
+fn packed_strings_weak_tables_userdata() {
+    let body = "local t = string.pack('<i4 s1 d', i, 'x', i / 2) \
+        local a, b, c = string.unpack('<i4 s1 d', t) s = s + a + #b + c - i / 2 - 1";
+    inlined("pack_string", "", body, "4501500.0");
+    let weak = "local w, k = setmetatable({}, {__mode = 'k'}), {}";
+    inlined(
+        "weak",
+        weak,
+        "w[k] = i w.x = 1 s = s + w[k] + w.x - 1",
+        "4501500",
+    );
+    let userdata = "local f = io.stdout getmetatable(f).__len = function() return 1 end";
+    inlined("userdata", userdata, "s = s + #f", "3000");
+}
+
+#[test]
+fn lists_of_all_values() {
+    let head = "local function list(...) return {...} end\n\
+        local function pair(x) return x, x + 1 end\n\
+        local function sum(...) local n = 0 for _, v in ipairs({...}) do n = n + v end return n end";
+    if let Some(r) = inlined(
+        "list",
+        head,
+        "local t = list(i, 1, 2) s = s + t[1] + #t - 3",
+        "4501500",
+    ) {
+        assert!(r.sunk() >= 1, "the list is not made");
+    }
+    inlined(
+        "list_call",
+        head,
+        "local t = {1, pair(i)} s = s + t[3]",
+        "4504500",
+    );
+    inlined(
+        "list_counted",
+        head,
+        "local t = {n = 3, pair(i)} s = s + t.n + t[2]",
+        "4513500",
+    );
+    inlined("list_loop", head, "s = s + sum(i, 1, 2)", "4510500");
+    inlined(
+        "pack",
+        head,
+        "local t = table.pack(i, 2) s = s + t.n + t[1]",
+        "4507500",
+    );
+    let head = "local t, u = {5, 3, 4, 1, 2, 6}, {}";
+    inlined(
+        "unpack",
+        head,
+        "local a, b = table.unpack(t, i % 4 + 1) s = s + a * 0 + b * 0 + 1",
+        "3000",
+    );
+    inlined(
+        "move",
+        head,
+        "table.move(t, 1, 5, i % 2 + 1, u) s = s + 1",
+        "3000",
+    );
+    inlined(
+        "sort",
+        head,
+        "t[i % 6 + 1] = i table.sort(t) s = s + t[6]",
+        "4501514",
+    );
+}
+
+#[test]
+fn fields_of_many_shapes() {
+    // a few side traces, then one loop that looks the fields up
+    let text = "local recs = {}\n\
+        for i = 1, 40 do\n\
+          local t = {}\n\
+          for j = 0, 5 do if i >> j & 1 == 1 then t['f' .. j] = i end end\n\
+          t.key, t.value = i, 2 * i\n\
+          recs[i] = t\n\
+        end\n\
+        local s = 0\n\
+        for r = 1, 300 do\n\
+          for i = 1, 40 do local t = recs[i]; s = s + t.key + t.value; t.value = (t.value + r) % 512 end\n\
+        end\n\
+        print(s)";
+    let Some(r) = run("shapes", text) else {
+        return;
+    };
+    assert_eq!(r.out, "3266560\n");
+    let sides = r.stats["traces"]["sides"].as_u64().expect("a number");
+    assert!(sides < 40, "{sides} side traces");
+    assert!(r.exits() < 1000, "{} exits", r.exits());
+}
+
+#[test]
+fn computed_keys() {
+    inlined(
+        "computed",
+        "local n = {a = 0, b = 0, c = 0}\nlocal keys = {'a', 'b', 'c'}",
+        "local k = keys[i % 3 + 1] n[k] = n[k] + 1 s = n.a",
+        "1000",
+    );
+}
+
+#[test]
+fn recursion_through_metamethods() {
+    // one metatable: calls are linked, returns find their continuation; a new one each time: the access is left to its helper
+    let new = [
+        "local M = {__index = function(t, n) local v = t[n - 1] + 1 t[n] = v return v end}\n\
+         local function new() return setmetatable({[0] = 0}, M) end",
+        "local function new() return setmetatable({[0] = 0}, \
+         {__index = function(t, n) local v = t[n - 1] + 1 t[n] = v return v end}) end",
+    ];
+    for (n, head) in new.iter().enumerate() {
+        let text =
+            format!("{head}\nlocal s = 0\nfor i = 1, 2000 do s = s + new()[50] end\nprint(s)");
+        let Some(r) = run(&format!("metarec{n}"), &text) else {
+            return;
+        };
+        assert_eq!(r.out, "100000\n");
+        assert!(r.exits() < 2500, "{n}: {} exits", r.exits());
+    }
 }

@@ -97,6 +97,9 @@ impl Heap {
                 "size of a run"
             );
             (*b).mark[i >> 6] &= !(1 << (i & 63));
+            if (*b).settled {
+                self.unsettle_run(p);
+            }
             poison(p, class_bytes(class));
             if (*b).epoch == self.epoch {
                 self.push_free(RUN, class, p);

@@ -63,6 +63,8 @@ pub(crate) struct Block {
     pub group: u8,
     /// Swept when equal to the heap's.
     pub epoch: u8,
+    /// Some cells are settled.
+    pub settled: bool,
     /// Mixed: first free byte.
     pub bump: u32,
     /// Cells that are not in `free` (in use or in a free list). Mixed: their bytes.

@@ -1,5 +1,6 @@
 //! The write barrier's slow path.
 
+use crate::arena::block_of;
 use crate::mark::{PART_HASH, plain_kind, run_start};
 use crate::{Heap, Phase};
 use traceorus_base::objects::*;
@@ -19,6 +20,9 @@ impl Heap {
     pub unsafe fn barrier(&mut self, obj: *mut GcHeader, v: Value) {
         // SAFETY: the caller's promise.
         unsafe {
+            if (*block_of(obj)).settled {
+                self.stir(obj);
+            }
             if self.phase != Phase::Mark || !self.bit(obj) {
                 (*obj).barrier = 0; // left over from an earlier cycle
                 return;

@@ -11,7 +11,7 @@
 //! * **Atomic.** One step without the mutator: roots again, objects that changed, threads that ran, weak
 //!   tables, finalizers, transitions of shapes. From then on white means dead.
 //! * **Sweep.** Blocks are swept one by one, on demand of allocation or in steps; dead short strings leave the
-//!   intern table first. Objects made meanwhile come from swept blocks and are safe.
+//!   intern table with their block. Objects made meanwhile come from swept blocks and are safe.
 //!
 //! Steps run only at safepoints ([`Heap::step`]), never in an allocation. A full collection abandons a mark
 //! phase or completes a sweep, and then does all phases at once.
@@ -21,7 +21,7 @@
 //! |--------|----------|---------------------|---------|
 //! | white  | 0        | any                 | not reached yet |
 //! | gray   | 1        | any                 | reached, waits on a stack (`gray`, `grayagain`) |
-//! | black  | 1        | 1                   | reached and scanned |
+//! | black  | 1        | 1                   | reached and scanned, or settled |
 //!
 //! Mark bits are in block headers, so that marking a string or an object that is marked already touches no
 //! object. Strings have no children and become black at once. The `barrier` byte is set when an object is
@@ -44,6 +44,8 @@
 //! A fast path that tests the byte and not the value must call the slow path for values that are not
 //! collectable, too: otherwise a byte left over from the cycle before sends every store to the slow path for
 //! ever. The dictionary of a table is scanned as a part of the table: only the table's byte counts.
+//!
+//! Before all that, a settled object (`settled`) becomes one like others, in any phase.
 //!
 //! No barrier is needed for the initialising stores of a new object (it is white until the next safepoint),
 //! for stores of values that are not collectable, and for stores into the roots of [`Hooks::mark_roots`].
@@ -83,6 +85,7 @@ mod finalize;
 mod host;
 mod mark;
 mod pacer;
+mod settled;
 mod sizeclass;
 mod stats;
 mod sweep;
@@ -142,10 +145,9 @@ pub struct Hooks {
     pub atomic_done: unsafe fn(ctx: *mut u8, h: &mut Heap),
     /// Called when objects wait to be finalized.
     pub queue_finalizers: unsafe fn(ctx: *mut u8),
-    /// The intern table: its buckets (strings linked by `Str::next`) and their number. Growth between two
-    /// steps may move strings from a bucket to new ones at the end only (splitting buckets, or doubling with a
-    /// mask, do); after a shrink the collector starts again.
-    pub intern_buckets: unsafe fn(ctx: *mut u8) -> (*mut *mut Str, usize),
+    /// Head of the chain (linked by `Str::next`) of the intern table that holds the short strings with this hash. The
+    /// sweep unlinks dead ones.
+    pub intern_head: unsafe fn(ctx: *mut u8, hash: u32) -> *mut *mut Str,
 }
 
 /// What the collector is doing.
@@ -218,16 +220,15 @@ pub struct Heap {
     /// Shapes with transitions.
     parents: Vec<*mut Shape>,
 
+    /// Objects that are taken to be alive unseen, and those of them that were stored into since; see `settled`.
+    settled: Vec<settled::Settled>,
+    stirred: Vec<*mut GcHeader>,
+
     finobj: Vec<*mut GcHeader>,
     tobefnz: VecDeque<*mut GcHeader>,
 
     /// Position of the sweep among the lists.
     sweep_at: usize,
-    /// Dead strings have not left the intern table yet.
-    intern_pending: bool,
-    intern_at: usize,
-    intern_len: usize,
-    unlinked: usize,
 
     debt: isize,
     running: bool,
@@ -290,13 +291,11 @@ impl Heap {
             waiting: weak::Waiting::default(),
             watch: false,
             parents: Vec::new(),
+            settled: Vec::new(),
+            stirred: Vec::new(),
             finobj: Vec::new(),
             tobefnz: VecDeque::new(),
             sweep_at: 0,
-            intern_pending: false,
-            intern_at: 0,
-            intern_len: 0,
-            unlinked: 0,
             debt: -(pacer::MIN_PAUSE as isize),
             running: true,
             held: 0,

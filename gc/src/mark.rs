@@ -7,7 +7,7 @@
 
 use crate::arena::*;
 use crate::sizeclass::MAX_SMALL;
-use crate::{Heap, Phase, WeakMode};
+use crate::{Heap, Hooks, Phase, WeakMode};
 use core::marker::PhantomData;
 use core::ptr::null_mut;
 use traceorus_base::frame;
@@ -138,16 +138,8 @@ pub(crate) fn plain_kind(kind: u8) -> bool {
 }
 
 impl Heap {
-    fn marker(&mut self) -> Marker<'_> {
-        Marker {
-            heap: self,
-            sink: None,
-            _heap: PhantomData,
-        }
-    }
-
-    /// What `Hooks::mark_roots` names.
-    pub(crate) unsafe fn hook_roots(&self) -> Vec<Root> {
+    /// All roots.
+    pub(crate) unsafe fn roots(&self) -> Vec<Root> {
         let mut roots = Vec::new();
         let mut m = Marker {
             heap: core::ptr::from_ref(self).cast_mut(),
@@ -155,7 +147,7 @@ impl Heap {
             _heap: PhantomData,
         };
         // SAFETY: [GC-HOOK]; a marker with a sink does not write to the heap.
-        unsafe { (self.hooks.mark_roots)(self.hooks.ctx, &mut m) };
+        unsafe { give_roots(self.global, self.hooks, &mut m) };
         roots
     }
 
@@ -254,6 +246,7 @@ impl Heap {
     ///
     /// # Safety
     /// [GC-LIVE] `obj` is an object whose memory has not been reused.
+    #[inline]
     pub unsafe fn is_marked(&self, obj: *const GcHeader) -> bool {
         // SAFETY: [GC-BLOCK] every object has a block header.
         unsafe {
@@ -265,8 +258,8 @@ impl Heap {
         }
     }
 
-    /// Starts a cycle: marks the roots.
-    pub(crate) unsafe fn start_cycle(&mut self) {
+    /// Starts a cycle: marks the roots, and what is taken to be alive unless `full`.
+    pub(crate) unsafe fn start_cycle(&mut self, full: bool) {
         debug_assert!(self.phase == Phase::Pause && self.gray.is_empty());
         self.phase = Phase::Mark;
         self.remarked = false;
@@ -275,6 +268,9 @@ impl Heap {
         // SAFETY: [GC-HOOK] roots are what the vm and the state name.
         unsafe {
             (*self.global).gc_marking = 1;
+            if !full {
+                self.mark_settled();
+            }
             self.mark_roots();
             for i in 0..self.tobefnz.len() {
                 let o = self.tobefnz[i];
@@ -284,30 +280,14 @@ impl Heap {
     }
 
     pub(crate) unsafe fn mark_roots(&mut self) {
-        let hooks = self.hooks;
-        // SAFETY: [GC-HOOK] the hot prefix of the state holds objects or null.
-        unsafe {
-            let g = self.global;
-            self.mark((*g).main);
-            self.mark((*g).current);
-            self.mark((*g).globals);
-            self.mark((*g).registry);
-            self.mark((*g).empty_shape);
-            self.mark((*g).dict_shape);
-            self.mark_value((*g).error_value);
-            for t in (*g).type_meta {
-                self.mark(t);
-            }
-            for s in (*g).meta_names {
-                self.mark(s);
-            }
-            let mut a = (*g).activation;
-            while !a.is_null() {
-                self.mark((*a).thread);
-                a = (*a).prev;
-            }
-            (hooks.mark_roots)(hooks.ctx, &mut self.marker());
-        }
+        let (global, hooks) = (self.global, self.hooks);
+        let mut m = Marker {
+            heap: self,
+            sink: None,
+            _heap: PhantomData,
+        };
+        // SAFETY: [GC-HOOK].
+        unsafe { give_roots(global, hooks, &mut m) };
     }
 
     /// Scans gray objects until about `limit` bytes were looked at or none is left; returns the bytes.
@@ -708,6 +688,32 @@ impl Heap {
     }
 }
 
+/// Gives what the state and the vm name.
+unsafe fn give_roots(g: *mut GlobalHot, hooks: Hooks, m: &mut Marker<'_>) {
+    // SAFETY: [GC-HOOK] the hot prefix of the state holds objects or null.
+    unsafe {
+        m.object((*g).main);
+        m.object((*g).current);
+        m.object((*g).globals);
+        m.object((*g).registry);
+        m.object((*g).empty_shape);
+        m.object((*g).dict_shape);
+        m.value((*g).error_value);
+        for t in (*g).type_meta {
+            m.object(t);
+        }
+        for s in (*g).meta_names {
+            m.object(s);
+        }
+        let mut a = (*g).activation;
+        while !a.is_null() {
+            m.object((*a).thread);
+            a = (*a).prev;
+        }
+        (hooks.mark_roots)(hooks.ctx, m);
+    }
+}
+
 /// Calls `f` with every value in the live extents of a thread's frames, called functions included; returns
 /// the bytes looked at.
 ///
@@ -785,7 +791,16 @@ pub(crate) unsafe fn walk_frames(t: *mut Thread, f: &mut dyn FnMut(Value)) -> us
                     full = (*a).bits & frame::FULL_BIT != 0;
                     base = (*t).stack.byte_add((*a).prev_base as usize);
                 }
-                _ => return work,
+                _ => {
+                    // what C code has put below the body of a coroutine
+                    let mut p = (*t).stack.add(1);
+                    while p < func {
+                        f(*p);
+                        p = p.add(1);
+                        work += 16;
+                    }
+                    return work;
+                }
             }
         }
     }

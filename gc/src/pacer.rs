@@ -37,8 +37,10 @@ impl Params {
     };
 }
 
-/// A cycle starts at the earliest after this much allocation.
-pub(crate) const MIN_PAUSE: usize = 256 << 10;
+/// A cycle starts at the earliest after as much allocation as what lives takes, within these bounds. A cycle over the libraries
+/// alone is worth about 32 KiB of allocation in small objects.
+pub(crate) const MIN_PAUSE: usize = 96 << 10;
+const MAX_MIN_PAUSE: usize = 256 << 10;
 /// Bytes of marking that are done without looking at the clock.
 const SLICE: usize = 16 << 10;
 
@@ -130,7 +132,7 @@ impl Heap {
         unsafe {
             match self.phase {
                 Phase::Pause => {
-                    self.start_cycle();
+                    self.start_cycle(false);
                     1024
                 }
                 Phase::Mark => {
@@ -168,21 +170,30 @@ impl Heap {
             if !emergency {
                 self.arena.drop_spare();
             }
-            match self.phase {
-                Phase::Mark => self.abandon(),
-                Phase::Sweep => self.finish_sweep(),
-                _ => {}
-            }
-            self.start_cycle();
+            self.reach_pause();
+            self.start_cycle(true);
             self.remarked = true;
             self.propagate(usize::MAX);
             self.atomic();
+            self.prune_settled();
             self.finish_sweep();
             self.schedule();
             self.poll_word().fetch_and(!poll::GC, Ordering::Relaxed);
             self.verify_step();
         }
         self.at_work.store(false, Ordering::Relaxed);
+    }
+
+    /// Gives up a mark phase, completes a sweep.
+    pub(crate) unsafe fn reach_pause(&mut self) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match self.phase {
+                Phase::Mark => self.abandon(),
+                Phase::Sweep => self.finish_sweep(),
+                _ => {}
+            }
+        }
     }
 
     unsafe fn finish_sweep(&mut self) {
@@ -232,7 +243,7 @@ impl Heap {
         let threshold = live as u128 + (cost as u128 * share / 100).min(1 << 60);
         let rest = (threshold as usize).saturating_sub(self.used_bytes());
         let least = if self.params.pause >= 100 {
-            MIN_PAUSE
+            live.clamp(MIN_PAUSE, MAX_MIN_PAUSE)
         } else {
             0
         };

@@ -1,21 +1,20 @@
 //! Sweeping: lazy, by block, a word of bits at a time; no live object is touched.
 //!
 //! Everything unmarked is free, cells that were in free lists included: those lists are dropped when sweeping
-//! begins. A block is swept when allocation in its class needs it, or by the collector's steps. Blocks of
-//! strings wait until the intern table has been rid of dead strings, bucket by bucket; strings made meanwhile
-//! come from fresh blocks.
+//! begins. A block is swept when allocation in its class needs it, or by the collector's steps. The dead short strings
+//! of a block leave the intern table when it is swept. To be told from cells that nobody has taken, those in the free
+//! lists of strings get an empty header when the lists are dropped.
 
 use crate::alloc::poison;
 use crate::arena::*;
 use crate::sizeclass::*;
 use crate::{Heap, Phase};
 use core::ptr::null_mut;
+use traceorus_base::objects::{ObjKind, Str, flags};
 
-/// Buckets of the intern table looked at when an allocation of a string waits for them.
-const ALLOC_BUCKETS: usize = 1024;
-/// What sweeping a block or a large piece, and a bucket of the intern table, is worth in bytes of marking.
+/// What sweeping a block or a large piece, and a dead short string, is worth in bytes of marking.
 const BLOCK_WORK: usize = 512;
-const BUCKET_WORK: usize = 32;
+const STRING_WORK: usize = 64;
 
 impl Heap {
     /// Turns to sweeping: all blocks and large pieces become unswept, free lists are dropped.
@@ -24,6 +23,12 @@ impl Heap {
         self.epoch ^= 1;
         // SAFETY: [GC-BLOCK] dropped cells are unmarked and so found again by the sweep.
         unsafe {
+            for &list in &self.free[STR] {
+                let mut p = list;
+                while !p.is_null() {
+                    p = p.cast::<*mut u8>().replace(null_mut());
+                }
+            }
             (*self.global).free = [null_mut(); _];
             self.free = [[null_mut(); NUM_CLASSES]; GROUPS];
             self.free_count = [[0; NUM_CLASSES]; GROUPS];
@@ -37,18 +42,12 @@ impl Heap {
         debug_assert!(self.large_unswept.is_null());
         self.large_unswept = core::mem::replace(&mut self.large, null_mut());
         self.sweep_at = 0;
-        self.intern_at = 0;
-        self.intern_len = 0;
-        self.intern_pending = true;
     }
 
     /// Sweeps a block for an allocation; false if there is none that may be swept.
     pub(crate) unsafe fn sweep_for(&mut self, group: usize, class: usize) -> bool {
         // SAFETY: [GC-BLOCK] lists hold blocks of their class.
         unsafe {
-            if group == STR && self.intern_pending && !self.sweep_intern(ALLOC_BUCKETS) {
-                return false;
-            }
             if !self.lists[group][class].unswept.head.is_null() {
                 self.sweep_next(group, class);
                 return true;
@@ -63,15 +62,10 @@ impl Heap {
 
     /// Does about `work` bytes' worth of sweeping; ends the cycle when all is swept. Returns what it did.
     pub(crate) unsafe fn sweep_step(&mut self, work: usize) -> usize {
-        let mut done = 0;
+        let before = self.work;
         // SAFETY: [GC-BLOCK].
         unsafe {
-            if self.intern_pending {
-                let buckets = (work / BUCKET_WORK).max(64);
-                self.sweep_intern(buckets);
-                return buckets * BUCKET_WORK;
-            }
-            while done < work {
+            while self.work - before < work {
                 let (group, class) = (
                     self.sweep_at / (NUM_CLASSES + 1),
                     self.sweep_at % (NUM_CLASSES + 1),
@@ -83,18 +77,16 @@ impl Heap {
                         self.sweep_at += 1;
                     } else {
                         self.sweep_next(group, class);
-                        done += BLOCK_WORK;
                     }
                 } else if !self.large_unswept.is_null() {
                     self.sweep_large();
-                    done += BLOCK_WORK;
                 } else {
                     self.end_cycle();
                     break;
                 }
             }
         }
-        done.max(1)
+        (self.work - before).max(1)
     }
 
     /// Sweeps the first unswept block of a list that has one.
@@ -121,12 +113,16 @@ impl Heap {
                 let mark = (*b).mark[i];
                 debug_assert_eq!(mark & !start, 0, "mark inside a cell");
                 let now = start & !mark;
-                if cfg!(debug_assertions) {
+                if group == STR || cfg!(debug_assertions) {
                     let mut fresh = now & !(*b).free[i];
                     while fresh != 0 {
                         let bit = fresh.trailing_zeros() as usize;
                         fresh &= fresh - 1;
-                        poison(b.cast::<u8>().add((i * 64 + bit) * 16), size);
+                        let p = b.cast::<u8>().add((i * 64 + bit) * 16);
+                        if group == STR {
+                            self.unlink_dead(p);
+                        }
+                        poison(p, size);
                     }
                 }
                 (*b).free[i] = now;
@@ -152,29 +148,38 @@ impl Heap {
     unsafe fn sweep_mixed(&mut self, b: *mut Block, group: usize) {
         // SAFETY: [GC-BLOCK] `free` has the starts of all cells, `bump` is the end of the last.
         unsafe {
-            if (*b).mark.iter().all(|&m| m == 0) {
-                self.used -= (*b).handed as usize;
-                self.stats.swept_bytes += (*b).handed as u64;
-                poison(b.cast::<u8>().add(HEADER), BLOCK - HEADER);
-                self.arena.put_block(b);
-                return;
-            }
+            let empty = (*b).mark == [0; WORDS];
+            // where the cell ends that the last start below begins
             let mut end = (*b).bump as usize;
             for i in (0..WORDS).rev() {
-                let mut starts = (*b).free[i];
-                while starts != 0 {
-                    let bit = 63 - starts.leading_zeros() as usize;
-                    starts &= !(1 << bit);
-                    let at = (i * 64 + bit) * 16;
-                    if (*b).mark[i] & (1 << bit) == 0 {
-                        let p = b.cast::<u8>().add(at);
-                        poison(p, end - at);
-                        if self.stress == 0 {
-                            self.push_free(group, size_class(end - at), p);
-                        } // else it is lost until stress ends, since taking it would not be noticed
+                let starts = (*b).free[i];
+                let mut dead = starts & !(*b).mark[i];
+                while dead != 0 {
+                    let bit = 63 - dead.leading_zeros() as usize;
+                    dead &= !(1 << bit);
+                    let above = starts & (!1 << bit);
+                    if above != 0 {
+                        end = (i * 64 + above.trailing_zeros() as usize) * 16;
                     }
-                    end = at;
+                    let at = (i * 64 + bit) * 16;
+                    let p = b.cast::<u8>().add(at);
+                    if group == STR {
+                        self.unlink_dead(p);
+                    }
+                    poison(p, end - at);
+                    if !empty && self.stress == 0 {
+                        self.push_free(group, size_class(end - at), p);
+                    } // else it is lost until stress ends, since taking it would not be noticed
                 }
+                if starts != 0 {
+                    end = (i * 64 + starts.trailing_zeros() as usize) * 16;
+                }
+            }
+            if empty {
+                self.used -= (*b).handed as usize;
+                self.stats.swept_bytes += (*b).handed as u64;
+                self.arena.put_block(b);
+                return;
             }
             (*b).mark = [0; WORDS];
             (*b).epoch = self.epoch;
@@ -215,46 +220,32 @@ impl Heap {
         }
     }
 
-    /// Unlinks dead strings from the next `n` buckets of the intern table; true when all are done.
-    unsafe fn sweep_intern(&mut self, n: usize) -> bool {
-        // SAFETY: [GC-HOOK] the vm gives its table; [GC-LIVE] dead strings are intact until their blocks are
-        // swept, which waits for this.
+    /// Unlinks what a dead cell holds from the intern table, if that is a short string. The header is empty then, too, so that
+    /// this happens once even if the cell is never taken again.
+    unsafe fn unlink_dead(&mut self, p: *mut u8) {
+        let s: *mut Str = p.cast();
+        // SAFETY: [GC-LIVE] a dead string is intact until now; the others of its chain are in the table, hence intact.
+        // [GC-HOOK] the vm gives its table.
         unsafe {
-            let (table, len) = (self.hooks.intern_buckets)(self.hooks.ctx);
-            if len < self.intern_len {
-                self.intern_at = 0; // strings moved down
+            if (*s).hdr.kind != ObjKind::String as u8 || (*s).hdr.flags & flags::STR_SHORT == 0 {
+                return;
             }
-            self.intern_len = len;
-            let end = len.min(self.intern_at.saturating_add(n));
-            for i in self.intern_at..end {
-                let mut link = table.add(i);
-                while !(*link).is_null() {
-                    let s = *link;
-                    if self.is_condemned(s.cast()) {
-                        *link = (*s).next;
-                        self.unlinked += 1;
-                    } else {
-                        link = &raw mut (*s).next;
-                    }
-                }
+            self.work += STRING_WORK;
+            let mut link = (self.hooks.intern_head)(self.hooks.ctx, (*s).hdr.word);
+            while *link != s {
+                debug_assert!(!(*link).is_null(), "{s:?} is not in the intern table");
+                link = &raw mut (**link).next;
             }
-            self.work += BUCKET_WORK * (end - self.intern_at);
-            self.intern_at = end;
-            self.intern_pending = end < len;
+            *link = (*s).next;
+            (*s).hdr.kind = 0;
         }
-        !self.intern_pending
-    }
-
-    /// Strings that were taken out of the intern table since the last call.
-    pub fn take_unlinked_strings(&mut self) -> usize {
-        core::mem::take(&mut self.unlinked)
     }
 
     /// Must be called for a string that a look-up in the intern table found: it may be condemned already, and
     /// must then survive the sweep.
     #[inline]
-    pub fn resurrect_string(&mut self, s: *mut traceorus_base::objects::Str) {
-        if self.intern_pending {
+    pub fn resurrect_string(&mut self, s: *mut Str) {
+        if self.phase == Phase::Sweep {
             let (b, i) = (block_of(s), bit_of(s));
             // SAFETY: [GC-LIVE] strings in the table are intact; short strings lie in blocks.
             unsafe {

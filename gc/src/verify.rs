@@ -5,7 +5,8 @@
 //! 2. everything reachable from the roots is an allocated cell of a valid kind that fits its tag, no run has
 //!    two owners or a wrong size class, and weak references are not dangling either;
 //! 3. in the mark phase, no black object refers to a white one, other than through weak edges;
-//! 4. in the sweep phase, nothing reachable is condemned.
+//! 4. in the sweep phase, nothing reachable is condemned;
+//! 5. what a settled object refers to is settled, or is a root because it was.
 
 use crate::arena::*;
 use crate::mark::{Root, inline_run, plain_kind, run_start, walk_frames};
@@ -181,22 +182,28 @@ impl Heap {
         let mut edges: Vec<Edge> = Vec::new();
         // SAFETY: every object is checked to be one before it is read.
         unsafe {
-            for r in self.hook_roots() {
+            for r in self.roots() {
                 edges.push(match r {
                     Root::Value(v) => Edge::Strong(v),
                     Root::Object(p) => Edge::Object(p),
                 });
             }
-            let g = self.global;
-            edges.push(Edge::Object((*g).main.cast()));
-            edges.push(Edge::Object((*g).current.cast()));
-            edges.push(Edge::Object((*g).globals.cast()));
-            edges.push(Edge::Object((*g).registry.cast()));
-            edges.push(Edge::Strong((*g).error_value));
             edges.extend(self.finobj.iter().map(|&p| Edge::Object(p)));
             edges.extend(self.tobefnz.iter().map(|&p| Edge::Object(p)));
+            let stirred: HashSet<usize> = self.stirred.iter().map(|p| p.addr()).collect();
+            for s in self.settled_cells() {
+                if free.contains(&s.addr()) {
+                    return Err(format!("settled cell {s:?} is free"));
+                }
+            }
             let mut from = core::ptr::null_mut::<GcHeader>();
             loop {
+                let settled = !from.is_null() && self.is_settled(from);
+                let needs_barrier =
+                    |kind| kind != ObjKind::String as u8 && kind != ObjKind::Dict as u8;
+                if settled && (*from).barrier == 0 && needs_barrier((*from).kind) {
+                    return Err(format!("settled object {from:?} without barrier"));
+                }
                 let black = !from.is_null()
                     && self.phase == Phase::Mark
                     && self.bit(from)
@@ -211,6 +218,11 @@ impl Heap {
                             }
                             self.verify_run(p, bytes, free)
                                 .map_err(|m| format!("run {p:?} of {from:?}: {m}"))?;
+                            if settled && (bytes > MAX_SMALL || !self.is_settled(p)) {
+                                return Err(format!(
+                                    "run {p:?} of settled {from:?} is not settled"
+                                ));
+                            }
                             if !runs.insert(p.addr()) {
                                 return Err(format!("run {p:?} of {from:?} has another owner"));
                             }
@@ -257,6 +269,9 @@ impl Heap {
                     }
                     if !weak && black && !self.bit(p) {
                         return bad("white in black");
+                    }
+                    if !weak && settled && !self.is_settled(p) && !stirred.contains(&p.addr()) {
+                        return bad("not settled, in settled");
                     }
                     if !weak && seen.insert(p.addr()) {
                         todo.push(p);

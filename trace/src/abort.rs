@@ -39,12 +39,16 @@ aborts! {
     CallDepth = "calls are nested too deep";
     /// A recursive function is called that is not compiled yet.
     CalleeFirst = "the function that is called has to be compiled first";
+    /// An inner loop that is left early is compiled, and the loop around it goes through all of it.
+    OuterFirst = "the loop around it has to be compiled first";
     /// Returned to a frame below the trace's first.
     ReturnBelow = "returned from the frame in which the trace began";
     /// An error was raised.
     ErrorRaised = "an error was raised while recording";
     /// Finalizers ran between two instructions.
     Finalizers = "finalizers ran while recording";
+    /// `debug.setlocal` and the like, or their functions in C, changed a variable.
+    Disturbed = "a variable was changed from outside while recording";
     /// A hook was set.
     HookSet = "a debug hook was set while recording";
     /// Another thread runs.

@@ -177,6 +177,7 @@ impl Jit {
                 keep: objects_of(&r).into(),
                 protos: r.protos.as_slice().into(),
                 alive: true,
+                retired: false,
                 map: map.into(),
                 helpers: r.performed.as_slice().into(),
             });
@@ -202,6 +203,9 @@ impl Jit {
             }
             let entry = t.entry;
             self.traces[number as usize] = Some(t);
+            if root == number {
+                self.replace_retired(number);
+            }
             match r.kind {
                 Kind::Side { parent, exit } => {
                     let root = self.trace(parent).root;
@@ -227,9 +231,7 @@ impl Jit {
                     self.funcs.insert(proto as usize, (entry, r.recursive));
                     jithooks::set_entry(r.anchor, proto, Some(number), 0);
                 }
-                Kind::Cont { call } => {
-                    jithooks::set_continuation(call.cast_mut(), entry);
-                }
+                Kind::Cont { .. } | Kind::Event { .. } => self.set_return(r.kind, entry),
             }
             self.area.trim();
             self.stats.compile_ns += began.elapsed().as_nanos() as u64;

@@ -7,7 +7,7 @@
 use traceorus_asm::{Host, Masm};
 use traceorus_base::bytecode::{self, Op};
 use traceorus_base::objects::*;
-use traceorus_base::{Tag, Value};
+use traceorus_base::{Tag, Value, frame};
 use traceorus_vm::dispatch;
 use traceorus_vm::state::Global;
 use traceorus_vm::{call, exec, table};
@@ -282,6 +282,53 @@ pub unsafe extern "C" fn alloc(g: *mut GlobalHot) {
         let bytes = (*g).jit_scratch[0] as usize;
         let p = Global::of(g).heap.alloc(ObjKind::Table, bytes);
         (*g).jit_scratch[0] = p as u64;
+    }
+}
+
+/// Compiled code has returned from the frame of a metamethod, with this word, to an instruction without continuation.
+///
+/// # Safety
+/// Called by the thunk only.
+pub unsafe extern "C" fn ret_event(g: *mut GlobalHot, word: u64) -> *const Instr {
+    // SAFETY: [STACK-STABLE] as promised: `Thread::base` is the base of the frame, and the result is below.
+    unsafe {
+        let jit = Jit::of(Global::of(g)).expect("we run because it is there");
+        let l = (*g).current;
+        let res = (*l).base.sub(1);
+        let (pc, delta) = (
+            frame::addr_of(word) as *const Instr,
+            frame::delta_of(word) as usize,
+        );
+        (*l).base = (*l).base.sub(delta);
+        (*l).pc = pc;
+        jit.event_returned(l, word, pc);
+        traceorus_vm::helpers::finish_op(l, pc, res, 1, delta)
+    }
+}
+
+/// What SLOTOF gives for the table and the key in `jit_scratch` goes there.
+///
+/// # Safety
+/// Called by the thunk only.
+pub unsafe extern "C" fn slot_of(g: *mut GlobalHot) {
+    // SAFETY: [GC-LIVE] the trace has both in registers.
+    unsafe {
+        let [t, key, ..] = (*g).jit_scratch;
+        let slot = dispatch::own_slot(Global::of(g), t as *mut Table, key as *mut Str);
+        (*g).jit_scratch[0] = slot.map_or(-1, i64::from) as u64;
+    }
+}
+
+/// The same for METHOD.
+///
+/// # Safety
+/// Called by the thunk only.
+pub unsafe extern "C" fn method(g: *mut GlobalHot) {
+    // SAFETY: as `slot_of`.
+    unsafe {
+        let [t, key, ..] = (*g).jit_scratch;
+        let f = dispatch::inherited_function(Global::of(g), t as *mut Table, key as *mut Str);
+        (*g).jit_scratch[0] = f.map_or(0, |f| f.payload);
     }
 }
 

@@ -105,8 +105,13 @@ unsafe fn proto_freed(data: *mut u8, p: *mut Proto) {
             (code, code + 8 * (*p).ncode as usize)
         };
         jit.hot_protos.retain(|&q| q != p);
-        jit.penalties.retain(|&at, _| !(from..to).contains(&at));
-        jit.returns.retain(|&at, _| !(from..to).contains(&at));
+        let other = |at: usize| !(from..to).contains(&at);
+        jit.penalties.retain(|&at, _| other(at));
+        jit.returns.retain(|&at, _| other(at));
+        jit.sites.retain(|&(_, at), _| other(at));
+        jit.renewed.retain(|&at, _| other(at));
+        jit.joins.retain(|&at| other(at));
+        jit.helped.retain(|&at| other(at));
         debug_assert!(jit.traces.iter().flatten().all(|t| !t.protos.contains(&p)));
     }
 }

@@ -1,11 +1,11 @@
 //! The state machine and policy: when to record, what to do with what was recorded, which traces there are.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::time::Instant;
 
-use traceorus_base::Value;
 use traceorus_base::objects::*;
+use traceorus_base::{Value, frame};
 use traceorus_vm::dispatch;
 use traceorus_vm::state::Global;
 
@@ -19,7 +19,7 @@ use crate::loc::Link;
 use crate::lower::{self, CodeArea, RustEntry, Thunks};
 use crate::outputs::Outputs;
 use crate::params::{Params, dump};
-use crate::policy::{Penalty, processor_time};
+use crate::policy::{Penalty, may_hurry, processor_time};
 use crate::record::{Kind, Pending, Recorder, Step};
 use crate::stats::Stats;
 use crate::traces::{PROTO_OFF, Trace};
@@ -78,6 +78,16 @@ pub struct Jit {
     /// How often compiled code returned to a call without continuation.
     pub(crate) returns: HashMap<usize, u32>,
     pub(crate) penalties: HashMap<usize, Penalty>,
+    /// Side traces that begin at an instruction, by root trace and instruction.
+    pub(crate) sites: HashMap<(u16, usize), u32>,
+    /// Instructions at which shapes are not guarded; see `record::join`.
+    pub(crate) joins: HashSet<usize>,
+    /// Instructions that are left to their helpers; see [`Jit::is_join`].
+    pub(crate) helped: HashSet<usize>,
+    /// Continuations of instructions that have called metamethods: frame word, address.
+    pub(crate) events_table: Box<[[u64; 2]; lower::EVENTS]>,
+    /// How often the root trace with this first instruction was recorded anew.
+    pub(crate) renewed: HashMap<usize, u32>,
     pub(crate) area: CodeArea,
     /// What all traces share, made for the first recording.
     pub(crate) thunks: Option<Thunks>,
@@ -141,6 +151,11 @@ impl Jit {
             funcs: HashMap::new(),
             returns: HashMap::new(),
             penalties: HashMap::new(),
+            sites: HashMap::new(),
+            joins: HashSet::new(),
+            helped: HashSet::new(),
+            events_table: Box::new([[0; 2]; lower::EVENTS]),
+            renewed: HashMap::new(),
             area,
             thunks: None,
             code,
@@ -175,6 +190,10 @@ impl Jit {
                 barrier: crate::exit::barrier as *const () as usize as u64,
                 alloc: crate::exit::alloc as *const () as usize as u64,
                 charge: crate::exit::charge as *const () as usize as u64,
+                slot_of: crate::exit::slot_of as *const () as usize as u64,
+                method: crate::exit::method as *const () as usize as u64,
+                ret_event: crate::exit::ret_event as *const () as usize as u64,
+                events: self.events_table.as_ptr() as u64,
                 ret: crate::exit::ret as *const () as usize as u64,
                 resume: g.hot.resume as u64,
                 disturbed_offset: DISTURBED,
@@ -260,10 +279,15 @@ impl Jit {
                 self.params.on = false;
                 return Err(why);
             }
-            self.may_record(kind, anchor)?;
+            if let Err(why) = self.may_record(kind, anchor) {
+                self.reinstate(kind, pc);
+                return Err(why);
+            }
             let mut r = Recorder::new(l, kind, anchor, pc, self.params);
             r.funcs = &raw const self.funcs;
             r.chars = &raw mut self.chars;
+            r.joins = &raw const self.joins;
+            r.helped = &raw const self.helped;
             let n = self.params.abortrandom;
             if n != 0 && self.rand().is_multiple_of(n) {
                 r.die_at = 1 + self.rand() % 30;
@@ -278,6 +302,7 @@ impl Jit {
                     r.inherit(t, exit)?;
                 }
                 Kind::Cont { call } => r.continuation(call, pc)?,
+                Kind::Event { word } => r.after_event(pc, frame::delta_of(word) as i16)?,
                 _ => {}
             }
             self.recorder = Some(Box::new(r));
@@ -345,6 +370,10 @@ impl Jit {
                 self.abort(Abort::HookSet);
                 return pc;
             }
+            if std::mem::take(&mut r.disturbed) {
+                self.abort(Abort::Disturbed);
+                return pc;
+            }
             // what they changed the trace does not know, unless it happened in a helper, after which it knows nothing
             let in_helper = matches!(r.pending, Pending::Generic { quiet: false, .. });
             if std::mem::replace(&mut r.finalizer_runs, g.finalizer_runs) != g.finalizer_runs
@@ -382,7 +411,9 @@ impl Jit {
         // SAFETY: as `record`.
         unsafe {
             let r = self.recorder.as_mut().expect("recording");
-            r.step(pc)?;
+            if let Step::Stop(link) = r.step(pc)? {
+                return Ok(Step::Stop(link));
+            }
             let (kind, base) = (r.kind, r.base());
             let loop_here = self.loop_at(kind, pc, base);
             let r = self.recorder.as_mut().expect("recording");
@@ -397,7 +428,16 @@ impl Jit {
                 if let Some(n) = loop_here {
                     let t = self.traces[n as usize].as_ref().expect("alive");
                     let (entry, own) = (t.entry, t.anchor == r.anchor);
-                    let short = r.kind == Kind::Loop && r.is_short_loop(t.anchor);
+                    let mut short = r.is_short_loop(t.anchor);
+                    if short && r.kind != Kind::Loop {
+                        // better one trace of the loop around than two that meet here
+                        let outer = r.outer_loop(pc);
+                        if !outer.is_null() && may_hurry(&self.penalties, &self.params, outer) {
+                            r.first = outer;
+                            return Err(Abort::OuterFirst);
+                        }
+                        short = false;
+                    }
                     // those of coroutines that a loop resumes become parts of it
                     if !own && !short && !r.elsewhere() {
                         if r.kind != Kind::Loop {
@@ -416,7 +456,8 @@ impl Jit {
             }
             self.dump.bytecode(r, pc);
             r.leaving(pc)?;
-            r.instruction(pc)
+            let step = r.instruction(pc)?;
+            Ok(r.end.map_or(step, Step::Stop))
         }
     }
 }

@@ -36,6 +36,7 @@ mod policy;
 #[forbid(unsafe_code)]
 pub mod ra;
 pub mod record;
+mod renew;
 pub mod report;
 pub mod rt;
 pub mod stats;

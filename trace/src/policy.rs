@@ -19,6 +19,8 @@
 //! bytecode instructions. A tree that is left in such a way again and again, with little time in between, is removed; its place counts
 //! from a higher number.
 
+use std::collections::HashMap;
+
 use traceorus_base::bytecode::Op;
 use traceorus_base::objects::*;
 use traceorus_vm::{dispatch, jithooks};
@@ -131,6 +133,7 @@ impl Jit {
         let place = match kind {
             Kind::Side { parent, exit } => self.trace(parent).stub(exit) as usize,
             Kind::Cont { call } => Jit::place_of_call(call),
+            Kind::Event { word } => word as usize,
             _ => anchor as usize,
         };
         self.penalties.entry(place).or_default()
@@ -201,11 +204,13 @@ impl Jit {
         // SAFETY: [CODE] the anchor is in code that the running frame or its callers keep alive.
         unsafe {
             let random = (self.rand() & 15) as u16;
-            let wait = why == Abort::CalleeFirst && self.hurry(r.callee);
+            let first = matches!(why, Abort::CalleeFirst | Abort::OuterFirst);
+            let wait = first && self.hurry(r.first);
             if let Kind::Side { parent, exit } = r.kind {
                 // try again much later
                 self.trace(parent).states[exit as usize].count = 0;
             }
+            self.reinstate(r.kind, r.start_pc);
             let p = self.penalty(r.kind, r.anchor);
             if !matches!(r.kind, Kind::Loop | Kind::Func) {
                 p.count(wait);
@@ -222,20 +227,16 @@ impl Jit {
         }
     }
 
-    /// Has the function with this header recorded at its next call. False: that has failed too often.
-    unsafe fn hurry(&mut self, header: *mut Instr) -> bool {
-        let tries = self
-            .penalties
-            .get(&(header as usize))
-            .map_or(0, |p| p.tries);
-        // SAFETY: [CODE] the header is in code that the recording kept alive.
+    /// Has the function with this header, or the loop, recorded at its next call or iteration. False: that has failed too often.
+    unsafe fn hurry(&mut self, anchor: *mut Instr) -> bool {
+        // SAFETY: [CODE] the anchor is in code that the recording kept alive.
         unsafe {
-            if tries > 2 || self.params.hotcall == NEVER || !jithooks_is_counter(header) {
-                return false;
+            let may = may_hurry(&self.penalties, &self.params, anchor);
+            if may {
+                jithooks::set_counter(anchor, 1);
             }
-            jithooks::set_counter(header, 1);
+            may
         }
-        true
     }
 
     /// An exit has been taken and the interpreter restored: count it, perhaps record what follows. `full`: it was for want of room on the stack.
@@ -281,6 +282,9 @@ impl Jit {
             let kind = Kind::Side { parent: n, exit };
             let place = t.stub(exit) as usize;
             let tries = self.penalties.get(&place).map_or(0, |p| p.tries);
+            if self.trace(root).retired || self.is_join(root, pc) {
+                return;
+            }
             if self.trace(root).nsides >= maxside || !is_due(&self.params, tries, taken) {
                 return self.lose(root, hotexit);
             }
@@ -506,6 +510,47 @@ impl Jit {
             next
         }
     }
+
+    /// Compiled code has returned from a metamethod to the instruction at `pc`, which has no continuation (or another has its place in the table). `word` is the
+    /// frame word; the result is in the slot below the frame.
+    pub(crate) unsafe fn event_returned(&mut self, l: *mut Thread, word: u64, pc: *const Instr) {
+        let kind = Kind::Event { word };
+        // SAFETY: [CODE] `l` goes on with what the instruction does with the result.
+        unsafe {
+            if self.wake(word as usize) {
+                return;
+            }
+            let mut traces = self.traces.iter().flatten();
+            if let Some(t) = traces.rfind(|t| t.alive && !t.retired && t.kind == kind) {
+                let entry = t.entry;
+                return self.set_return(kind, entry);
+            }
+            let n = self.returns.entry(word as usize).or_insert(0);
+            *n += 1;
+            let taken = *n;
+            if taken.is_multiple_of(self.params.hotexit)
+                && self.params.on
+                && (*l).hook_mask == 0
+                && !(*self.g).recording
+            {
+                let tries = self.penalties.get(&(word as usize)).map_or(0, |p| p.tries);
+                if is_due(&self.params, tries, taken) {
+                    let _ = self.start(l, kind, std::ptr::null_mut(), pc);
+                }
+            }
+        }
+    }
+}
+
+/// What begins at `anchor` may be recorded soon: it counts, and that has not failed too often.
+pub(crate) unsafe fn may_hurry(
+    penalties: &HashMap<usize, Penalty>,
+    params: &Params,
+    anchor: *mut Instr,
+) -> bool {
+    let tried = penalties.get(&(anchor as usize)).map_or(0, |p| p.tries);
+    // SAFETY: [CODE] the anchor is in code that the recording keeps alive.
+    tried <= 2 && params.hotcall != NEVER && unsafe { jithooks_is_counter(anchor) }
 }
 
 /// Whether something may be tried at an exit (or a return) that has been taken `taken` times and where `tries` attempts have failed:

@@ -87,6 +87,8 @@ pub struct Trace {
     pub protos: Box<[*mut Proto]>,
     /// Can be entered and linked to.
     pub alive: bool,
+    /// A root that is to be recorded anew: nothing enters it any more but traces that are linked to it already, until there is another.
+    pub retired: bool,
     /// Bytecode by offset in the code (see [`places::code_map`]), if reports need it.
     pub map: Box<[(u32, u64)]>,
     /// Bytecode instructions that are performed by calling their helpers.
@@ -150,6 +152,7 @@ impl Trace {
             keep: Box::default(),
             protos: Box::default(),
             alive: true,
+            retired: false,
             map: Box::default(),
             helpers: Box::default(),
         }

@@ -48,6 +48,9 @@ impl Jit {
 
     /// Traces that wait for a call to return are left then: what they know of frames and constants may be wrong.
     pub(crate) unsafe fn disturb(&mut self) {
+        if let Some(r) = self.recorder.as_mut() {
+            r.disturbed = true;
+        }
         // SAFETY: the state is live.
         unsafe { (*self.g).hot.jit_scratch[3] = 1 }
     }
@@ -82,6 +85,8 @@ impl Jit {
     fn place_of(t: &Trace) -> usize {
         match t.kind {
             Kind::Cont { call } => Jit::place_of_call(call),
+            // (its kind is in the lowest bits)
+            Kind::Event { word } => word as usize,
             _ => t.anchor as usize,
         }
     }
@@ -98,8 +103,8 @@ impl Jit {
             let t = self.traces[root as usize].as_ref().expect("a trace");
             let entry = t.entry;
             match t.kind {
-                Kind::Cont { call } => {
-                    jithooks::set_continuation(call.cast_mut(), if open { entry } else { 0 });
+                kind @ (Kind::Cont { .. } | Kind::Event { .. }) => {
+                    self.set_return(kind, if open { entry } else { 0 });
                 }
                 _ => jithooks::set_entry(t.anchor, t.proto, open.then_some(root), counter),
             }
@@ -178,12 +183,16 @@ impl Jit {
                 if self.by_start.get(&start) == Some(&n) {
                     self.by_start.remove(&start);
                 }
-                if t.kind == Kind::Func {
-                    self.funcs.remove(&(t.proto as usize));
+                t.retired = false;
+                let (func, entry) = (t.proto as usize, t.entry);
+                let is_func = t.kind == Kind::Func;
+                if is_func && self.funcs.get(&func).is_some_and(|f| f.0 == entry) {
+                    self.funcs.remove(&func);
                 }
                 self.penalties.retain(|&at, _| !code.contains(&(at as u64)));
                 self.dead.push(n);
             }
+            self.sites.retain(|&(of, _), _| of != root);
             for t in self.traces.iter_mut().flatten() {
                 if t.link_to == root {
                     t.link_to = 0;
@@ -266,7 +275,9 @@ impl Jit {
             let roots = self.live().filter(|t| t.root == t.number).count();
             if self.asleep.len() <= roots / 8 && self.made_since_nap >= most / 16 {
                 self.made_since_nap = 0;
-                for root in self.roots_by_use(|j, t| !j.sleeps(t) && t.number != parent) {
+                for root in
+                    self.roots_by_use(|j, t| !j.sleeps(t) && !t.retired && t.number != parent)
+                {
                     self.sleep(root);
                 }
                 self.area.trim();

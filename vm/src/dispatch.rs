@@ -23,6 +23,14 @@ static CONT_PASS: [Instr; 4] = [
     0,
 ];
 
+/// See [`crate::ccall::catch`].
+static CONT_CATCH: [Instr; 1] = [bytecode::pack(handler_of(Op::ContCatch), 0, 0, 0)];
+
+/// Address of the static instruction that goes on with a C function which has caught an error.
+pub(crate) fn cont_catch() -> *const Instr {
+    CONT_CATCH.as_ptr()
+}
+
 /// Address of the static instruction that passes `n` results (3, or all if `None`) on as those of a native frame.
 pub fn cont_pass(n: Option<u16>) -> *const Instr {
     debug_assert!(matches!(n, None | Some(3)));
@@ -408,6 +416,46 @@ unsafe fn lookup_own(g: &mut Global, shape: u32, key: *mut Str, slot: u32) {
             spare: 0,
         };
         lookup_put(g, key as u64, e);
+    }
+}
+
+/// The slot of the own field `key` of `t`, if that is a record; the look-up cache knows it then. Not of prototypes, stores into which must be
+/// seen by the table module.
+///
+/// # Safety
+/// [GC-LIVE] `key` is a short string.
+pub unsafe fn own_slot(g: &mut Global, t: *mut Table, key: *mut Str) -> Option<u32> {
+    // SAFETY: as promised.
+    unsafe {
+        if (*t).hdr.flags & (flags::TAB_DICT | flags::TAB_VOLATILE | flags::TAB_PROTO) != 0 {
+            return None;
+        }
+        let slot = shape::shape_find(g, (*t).shape, key);
+        if let Some(n) = slot {
+            lookup_own(g, (*t).hdr.word, key, n);
+        } else if let Some(v) = inherited(g, Value::ptr(t, Tag::TABLE), key) {
+            lookup_constant(g, (*t).hdr.word, key as u64, v);
+        }
+        slot
+    }
+}
+
+/// The function that the record `t`, which lacks the field `key` and is no prototype, inherits for it, if that is a constant of its
+/// prototypes; the look-up cache knows it then.
+///
+/// # Safety
+/// [GC-LIVE] `key` is a short string.
+pub unsafe fn inherited_function(g: &mut Global, t: *mut Table, key: *mut Str) -> Option<Value> {
+    // SAFETY: as promised.
+    unsafe {
+        if (*t).hdr.flags & (flags::TAB_DICT | flags::TAB_VOLATILE | flags::TAB_PROTO) != 0
+            || shape::shape_find(g, (*t).shape, key).is_some()
+        {
+            return None;
+        }
+        let v = constant_of(g, Value::ptr(t, Tag::TABLE), key)?;
+        lookup_constant(g, (*t).hdr.word, key as u64, v);
+        (v.tag == Tag::FUNCTION).then_some(v)
     }
 }
 

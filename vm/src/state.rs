@@ -106,7 +106,11 @@ impl Global {
 const MAIN_STACK: usize = 256;
 const CO_STACK: usize = 16 + call::EXTRA;
 
-/// Makes a state with an empty registry and globals table, and gives its main thread. The libraries are not opened.
+/// Bytes that a fresh state takes, with some to spare.
+const INITIAL: usize = 32 << 10;
+
+/// Makes a state with an empty registry and globals table, and gives its main thread; null if the host refuses the memory. The libraries are
+/// not opened.
 ///
 /// # Safety
 /// A custom allocator obeys the `lua_Alloc` contract.
@@ -121,7 +125,7 @@ pub unsafe fn new(host: HostAlloc) -> *mut Thread {
             table_mode,
             atomic_done,
             queue_finalizers,
-            intern_buckets,
+            intern_head,
         };
         std::ptr::write(&raw mut (*raw).hot, fresh_hot());
         std::ptr::write(
@@ -149,6 +153,10 @@ pub unsafe fn new(host: HostAlloc) -> *mut Thread {
         (*raw).stack_calm = 0;
         (*raw).stack_stress = std::env::var_os("TRACEORUS_STACK_STRESS").is_some_and(|v| v != "0");
         let g = &mut *raw;
+        if !g.heap.reserve_now(INITIAL) {
+            free(g);
+            return std::ptr::null_mut();
+        }
         dispatch::install(g);
         shape::init(g);
         for (i, m) in MetaMethod::ALL.iter().enumerate() {
@@ -256,10 +264,17 @@ pub unsafe fn close(l: *mut Thread) {
         if let Some(jit) = g.jit.take() {
             (jit.close)(jit.data);
         }
-        g.heap.destroy();
-        let raw = g as *mut Global;
-        std::ptr::drop_in_place(raw);
-        std::alloc::dealloc(raw as *mut u8, std::alloc::Layout::new::<Global>());
+        free(g);
+    }
+}
+
+/// Gives all memory of a state back.
+unsafe fn free(g: *mut Global) {
+    // SAFETY: nothing of the state is used any more; it was allocated by `new`.
+    unsafe {
+        (*g).heap.destroy();
+        std::ptr::drop_in_place(g);
+        std::alloc::dealloc(g as *mut u8, std::alloc::Layout::new::<Global>());
     }
 }
 
@@ -290,14 +305,6 @@ unsafe fn mark_roots(ctx: *mut u8, m: &mut Marker<'_>) {
     // SAFETY: [GC-LIVE] the collector calls with its own state; every root is null or live.
     unsafe {
         let g = &mut *(ctx as *mut Global);
-        let h = &g.hot;
-        m.object(h.main);
-        m.object(h.current);
-        m.object(h.globals);
-        m.object(h.registry);
-        m.object(h.empty_shape);
-        m.object(h.dict_shape);
-        m.value(h.error_value);
         for (values, n) in [g.kept, g.extra_roots] {
             for i in 0..n {
                 m.value(*values.add(i));
@@ -306,17 +313,6 @@ unsafe fn mark_roots(ctx: *mut u8, m: &mut Marker<'_>) {
         g.c.mark(m);
         if let Some(jit) = g.jit {
             (jit.mark)(jit.data, m);
-        }
-        for &t in &h.type_meta {
-            m.object(t);
-        }
-        for &s in &h.meta_names {
-            m.object(s);
-        }
-        let mut a = h.activation;
-        while !a.is_null() {
-            m.object((*a).thread);
-            a = (*a).prev;
         }
         for &p in &g.loading {
             m.object(p);
@@ -390,7 +386,7 @@ unsafe fn queue_finalizers(ctx: *mut u8) {
     };
 }
 
-unsafe fn intern_buckets(ctx: *mut u8) -> (*mut *mut Str, usize) {
+unsafe fn intern_head(ctx: *mut u8, hash: u32) -> *mut *mut Str {
     // SAFETY: the collector's own state.
-    unsafe { string::intern_buckets(&mut (*(ctx as *mut Global)).strings) }
+    unsafe { (*(ctx as *mut Global)).strings.head(hash) }
 }

@@ -1,8 +1,8 @@
 //! Strings: interning of short ones, lazily hashed long ones.
 //!
 //! The intern table grows by *linear hashing*: one bucket is split per step, so an insertion does a bounded
-//! amount of work, every string is in exactly one chain at any time, and all chains hang off one array
-//! ([`intern_buckets`], whose part not in use yet is kept null). When to split is decided by the lengths of the chains that insertions walk, so the
+//! amount of work, every string is in exactly one chain at any time, and all chains hang off one array.
+//! When to split is decided by the lengths of the chains that insertions walk, so the
 //! collector may unlink strings without telling. The array itself is doubled by `realloc`, which remaps pages
 //! once it is large; if that fails the chains just grow longer.
 //!
@@ -26,7 +26,7 @@ pub struct StringTable {
     len: usize,
     /// Largest power of two not above `len`.
     half: usize,
-    /// Heads that are null or in use; the collector sees these.
+    /// Heads that are null or in use.
     ready: usize,
     /// Heads that there is memory for.
     allocated: usize,
@@ -62,7 +62,7 @@ impl StringTable {
 
     /// Address of the chain head for a hash.
     #[inline(always)]
-    fn head(&self, hash: u32) -> *mut *mut Str {
+    pub(crate) fn head(&self, hash: u32) -> *mut *mut Str {
         let mut i = hash as usize & (2 * self.half - 1);
         if i >= self.len {
             i &= self.half - 1;
@@ -156,15 +156,6 @@ impl Drop for StringTable {
         // SAFETY: the array came from libc's allocator and nobody uses it any more.
         unsafe { libc::free(self.buckets.cast()) };
     }
-}
-
-/// Chain heads for the collector's sweep, some of them not in use yet. Valid until the next string is made: ask
-/// again at every step. A sweep may go on at the index where it was even if the answer has changed: a bucket
-/// that is split meanwhile puts strings that the sweep has seen into a later bucket, or ones that it has not
-/// seen into two that it will see; none moves to an earlier bucket. A sweep that starts again instead gets
-/// through as well, since the answer changes only with every 16th part of growth.
-pub fn intern_buckets(t: &mut StringTable) -> (*mut *mut Str, usize) {
-    (t.buckets, t.ready)
 }
 
 const K0: u64 = 0xa076_1d64_78bd_642f;

@@ -103,6 +103,16 @@ fn forget_the_barrier(w: &mut World, t: *mut Table) {
     }
 }
 
+#[test]
+fn a_store_into_a_settled_table_without_barrier_is_reported() {
+    let found = finding(|w, t| unsafe {
+        w.h().settle();
+        w.verify();
+        run_set((*t).array, 2, tab(w.table(0, 0)));
+    });
+    assert!(found.contains("not settled, in settled"), "{found}");
+}
+
 /// Enough that marking takes several steps.
 fn much(w: &mut World) {
     for _ in 0..500 {

@@ -226,6 +226,8 @@ impl Program {
                 if n % 4 == 0 {
                     unsafe { self.w.h().full(n % 8 == 0) };
                     self.sync();
+                } else if n % 4 == 1 {
+                    unsafe { self.w.h().settle() };
                 }
             }
         }

@@ -7,5 +7,6 @@
 mod cost;
 mod damage;
 mod graph;
+mod settled;
 mod units;
 mod world;

@@ -83,11 +83,11 @@ unsafe fn queue_finalizers(ctx: *mut u8) {
     unsafe { (*ctx.cast::<World>()).queued = true }
 }
 
-unsafe fn intern_buckets(ctx: *mut u8) -> (*mut *mut Str, usize) {
+unsafe fn intern_head(ctx: *mut u8, hash: u32) -> *mut *mut Str {
     unsafe {
-        let w: *mut World = ctx.cast();
-        let b = &raw mut (*w).buckets;
-        ((*b).as_mut_ptr(), (*b).len())
+        let w = &mut *ctx.cast::<World>();
+        let at = hash as usize % w.buckets.len();
+        &raw mut w.buckets[at]
     }
 }
 
@@ -121,7 +121,7 @@ impl World {
             table_mode,
             atomic_done,
             queue_finalizers,
-            intern_buckets,
+            intern_head,
         };
         let host = if custom_host {
             HostAlloc::Custom {
@@ -150,6 +150,19 @@ impl World {
         if let Err(e) = unsafe { self.h().verify() } {
             panic!("verify: {e}");
         }
+    }
+
+    /// Strings in the intern table.
+    pub fn interned(&self) -> usize {
+        let mut n = 0;
+        for &head in &self.buckets {
+            let mut s = head;
+            while !s.is_null() {
+                n += 1;
+                s = unsafe { (*s).next };
+            }
+        }
+        n
     }
 
     fn init_shape(&mut self) {

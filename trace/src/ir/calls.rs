@@ -201,6 +201,17 @@ calls! {
     StrInt = "strint" false (Str) -> Int, PURE;
     /// Float that the text is; NaN if it is none
     StrFloat = "strfloat" false (Str) -> Float, PURE;
+    /// Appends the integer c to the buffer a, in the size and order that b says (see `record::fastfn::pack`)
+    BufPackInt = "bufpackint" false (Ptr Int Int) -> Ptr, PURE;
+    /// The same of a float of 4 or 8 bytes
+    BufPackFloat = "bufpackfloat" false (Ptr Int Float) -> Ptr, PURE;
+    /// Integer at the zero-based position b of a, of the size and order that c says, all of it being there
+    StrUnpackInt = "strunpackint" false (Str Int Int) -> Int, PURE;
+    /// The same of a float
+    StrUnpackFloat = "strunpackfloat" false (Str Int Int) -> Float, PURE;
+    /// The character that `utf8.codes` comes to after position b of a: position * 2^31 + code point; 0: none, -1: it is not valid.
+    /// c: 1 if it is lax
+    Utf8Next = "utf8next" false (Str Int Int) -> Int, PURE;
     /// 1 if the text is a number
     StrIsNum = "strisnum" false (Str) -> Int, PURE;
     /// Integer that the text is in base b (2 .. 36); the least integer if it is none
@@ -227,6 +238,14 @@ calls! {
     TabInsert = "tabinsert" true (Tab Int Any Tag) -> Int, STORE;
     /// As `TabPop` of the element at position b, the ones above moving down
     TabRemove = "tabremove" true (Tab Int) -> Ptr, Effect::WRITES.with(Effect::LENGTH);
+    /// Gives a fresh table without array part room for elements up to b <= 256, and announces that many
+    TabReserve = "tabreserve" true (Tab Int) -> Int, STORE;
+    /// Sorts a table without metatable by `<`, if its elements are all integers, floats or strings; 0: nothing has been done
+    TabSort = "tabsort" true (Tab) -> Int, Effect::WRITES;
+    /// `table.move` of elements b to c of a to d and up of e, tables without metatables; 0: nothing has been done
+    TabMove = "tabmove" true (Tab Int Int Int Tab) -> Int, STORE;
+    /// The value of any key but nil and floats of any table, without metamethods: payload and tag. Of weak tables, too, by `Call`
+    TabGet = "tabget" true (Tab Any Tag) -> Ptr, READ;
     /// The value of a string key of any table, without metamethods: payload and tag
     TabStr = "tabstr" true (Tab Str) -> Ptr, READ;
     /// Stores a value under a key (neither nil nor a float) into any table, without metamethods; 0: it should not, nothing has been done

@@ -386,10 +386,10 @@ impl Machine {
             self.values[r.ins_index()] = f as i64 as u64;
             return Ok(());
         }
-        // other stacks are not modelled
+        // other stacks and shapes are not modelled
         if matches!(
             i.op,
-            IrOp::CoWord | IrOp::CoPc | IrOp::CoLeave | IrOp::CoEnter
+            IrOp::CoWord | IrOp::CoPc | IrOp::CoLeave | IrOp::CoEnter | IrOp::SlotOf | IrOp::Method
         ) {
             return Err(Stop::Broken(r));
         }

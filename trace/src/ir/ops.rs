@@ -101,6 +101,8 @@ macro_rules! for_each_ir_op {
             /// results: the pc of that call (Ptr). That frame is the one at BASE; if `b >> 3` is not 0 it is the frame of pcall or xpcall so many
             /// slots below it, and the frame at BASE is of kind PCALL.
             RetPc = "RETPC" (l l) C;
+            /// The frame word at BASE, which is of kind `a` (Word).
+            RetWord = "RETWORD" (l _) C;
             /// `Thread::top` is the address of slot `a`.
             TopEq = "TOPEQ" (s _) G;
             /// The frame word at BASE is of kind `a`.
@@ -204,6 +206,12 @@ macro_rules! for_each_ir_op {
             UpRef = "UPREF" (r l) N;
             /// Upvalue `b` of the native closure `a`: payload
             NUpv = "NUPV" (r l) N;
+            /// Slot (Int) in which the table `a`, a record, has the field with the key `b` (a short string), whatever its shape; -1: it is no
+            /// record, or has no such field
+            SlotOf = "SLOTOF" (r r) L;
+            /// The function (Func) that the prototypes of the table `a` have for the key `b` (a constant string), which `a` lacks, if that is a
+            /// constant of theirs; else null
+            Method = "METHOD" (r k) L;
             /// Byte `b` (Int, zero-based, in bounds) of the string `a`
             StrByte = "STRBYTE" (r r) N;
             /// Before storing the value `b` into the object `a`: the collector's barrier if the object needs it. Changes no

@@ -158,6 +158,7 @@ impl Verifier<'_> {
                 need(!twice, || "a second PHI of the value".into())
             }
             RetPc => own(&[Ty::Ptr]),
+            RetWord => own(&[Ty::Word]),
             RetKind | SetTail | TopEq => Ok(()),
             CoWord => {
                 values(&[i.a])?;
@@ -168,6 +169,12 @@ impl Verifier<'_> {
                 own(&[Ty::Ptr])?;
                 values(&[i.a])?;
                 is(i.a, &[Ty::Ptr])
+            }
+            SlotOf | Method => {
+                own(&[if i.op == SlotOf { Ty::Int } else { Ty::Func }])?;
+                values(&[i.a, i.b])?;
+                is(i.a, &[Ty::Tab])?;
+                is(i.b, &[Ty::Str])
             }
             CoLeave | CoEnter => {
                 values(&[i.a])?;

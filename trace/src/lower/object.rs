@@ -3,11 +3,11 @@
 
 use std::mem::offset_of;
 
-use traceorus_asm::{AluCond, AluOp, Cond, Gpr, Label, LoadKind, at, d};
+use traceorus_asm::{AluCond, AluOp, Cond, Gpr, Label, LoadKind, Scale, ShiftOp, at, at_index, d};
 use traceorus_base::Tag;
 use traceorus_base::objects::{
-    Cell, GcHeader, GlobalHot, LuaClosure, ObjKind, Proto, SMALL_STEP_MAX, Table, flags,
-    small_class,
+    Cell, GcHeader, GlobalHot, LOOKUP_SIZE, LookupEntry, LuaClosure, ObjKind, Proto,
+    SMALL_STEP_MAX, Table, flags, lookup_index, small_class,
 };
 
 use super::{B8, B32, B64, Cold, Lower, TraceRegs, U64, Val, tag_bits};
@@ -20,6 +20,13 @@ use crate::ra::plan;
 macro_rules! tab {
     ($f:ident) => {
         offset_of!(Table, $f) as i32
+    };
+}
+
+/// Offset of a field of an entry of the look-up cache.
+macro_rules! entry {
+    ($f:ident) => {
+        offset_of!(LookupEntry, $f) as i32
     };
 }
 
@@ -113,6 +120,92 @@ impl<M: TraceRegs> Lower<'_, M> {
         }
         m.store_imm(B32, at(dst, tab!(field_cap)), fields as i32);
         Ok(())
+    }
+
+    /// SLOTOF, METHOD: what the look-up cache has for the table and the key; if it has nothing that holds, a function looks.
+    pub(super) fn look_up(&mut self, r: Ref, al: InsAlloc) {
+        let ins = self.ir.at(r);
+        let method = ins.op == IrOp::Method;
+        let (dst, t) = (Gpr(al.dst.number()), Gpr(al.ops[0].number()));
+        let key = self.val(al.ops[1], ins.b);
+        let (from, back, absent) = (self.m.new_label(), self.m.new_label(), self.m.new_label());
+        // what the function gets; `dst` may be the register of either
+        let asked = at(M::GLOBAL, SCRATCH + 8);
+        self.m.store(B64, at(M::GLOBAL, SCRATCH), t);
+        self.store_val(B64, asked, key);
+        let m = &mut self.m;
+        m.with_scratch(|m, s| {
+            m.load(LoadKind::U32, d(s), at(t, ID));
+            // the address of the entry: as `lookup_index`, in bytes
+            let size = size_of::<LookupEntry>() as i64;
+            let to_bytes = i64::from(size.trailing_zeros());
+            let mask = LOOKUP_SIZE as i64 - 1;
+            match key {
+                Val::Const(k) => {
+                    m.mov(d(dst), s);
+                    m.shift(ShiftOp::Shl, B64, d(dst), dst, 3);
+                    let first = lookup_index(0, k.bits) as i64;
+                    m.alu(AluOp::Add, B64, d(dst), dst, first);
+                }
+                Val::Gpr(k) => {
+                    m.mov(d(dst), k);
+                    m.shift(ShiftOp::Shr, B64, d(dst), dst, 4);
+                    m.lea(d(dst), at_index(dst, s, Scale::S8, 0));
+                }
+                Val::Fpr(_) => {}
+            }
+            m.alu(AluOp::And, B32, d(dst), dst, mask);
+            m.shift(ShiftOp::Shl, B64, d(dst), dst, to_bytes);
+            let cache = at(M::GLOBAL, offset_of!(GlobalHot, lookup) as i32);
+            m.alu(AluOp::Add, B64, d(dst), dst, cache);
+            m.branch(Cond::Ne, B32, s, at(dst, entry!(shape)), from);
+            match key {
+                Val::Const(k) => m.mov_imm(d(s), k.bits as i64),
+                _ => m.load(U64, d(s), asked),
+            }
+            m.branch(Cond::Ne, B64, s, at(dst, entry!(key)), from);
+            let epoch = at(dst, entry!(epoch));
+            if method {
+                m.load(LoadKind::U32, d(s), epoch);
+                let now = at(M::GLOBAL, offset_of!(GlobalHot, proto_epoch) as i32);
+                m.branch(Cond::Ne, B32, s, now, from);
+                let function = i64::from(Tag::FUNCTION.0);
+                m.branch_mem(Cond::Ne, B32, at(dst, entry!(tag)), function, from);
+            } else {
+                m.branch_mem(Cond::Ne, B32, epoch, 0, absent);
+            }
+        });
+        self.m.load(U64, d(dst), at(dst, entry!(payload)));
+        self.m.bind(back);
+        let thunks = self.input.thunks;
+        let function = if method {
+            thunks.method
+        } else {
+            thunks.slot_of
+        };
+        self.cold.push(Cold::LookUp {
+            from: [absent, from],
+            back,
+            dst,
+            function,
+        });
+    }
+
+    pub(super) fn cold_look_up(&mut self, from: [Label; 2], back: Label, dst: Gpr, function: u64) {
+        let [absent, from] = from;
+        // what holds for an epoch says that there is no such field
+        self.m.bind(absent);
+        self.m.with_scratch(|m, s| {
+            m.load(LoadKind::U32, d(s), at(dst, entry!(epoch)));
+            let now = at(M::GLOBAL, offset_of!(GlobalHot, proto_epoch) as i32);
+            m.branch(Cond::Ne, B32, s, now, from);
+            m.mov_imm(d(dst), -1);
+            m.jump(back);
+        });
+        self.m.bind(from);
+        self.m.call_abs(function);
+        self.m.load(U64, d(dst), at(M::GLOBAL, SCRATCH));
+        self.m.jump(back);
     }
 
     /// `dst =` a free cell for `bytes` bytes.

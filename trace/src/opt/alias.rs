@@ -184,6 +184,17 @@ fn owner(buf: &IrBuf, r: Ref) -> Ref {
     r
 }
 
+/// The run `r` holds the fields of a table.
+fn is_fields(buf: &IrBuf, r: Ref) -> bool {
+    let r = object(buf, r);
+    r.is_ins()
+        && match buf.at(r).op {
+            IrOp::TRun => true,
+            IrOp::FLd => field(buf.at(r).b) == Some(FieldId::TabHash),
+            _ => false,
+        }
+}
+
 fn is_fresh(cx: &OptCx, buf: &IrBuf, r: Ref) -> bool {
     r.is_ins()
         && r >= cx.floor
@@ -237,7 +248,17 @@ pub fn addresses(cx: &OptCx, buf: &IrBuf, x: Ref, y: Ref) -> Alias {
     }
     let (i, j) = (buf.at(x), buf.at(y));
     if i.op != j.op {
-        return Alias::No;
+        // a field by a number that is computed
+        let field = |x: Ins, y: Ins| {
+            matches!(
+                (x.op, y.op),
+                (IrOp::ARef, IrOp::HRef) | (IrOp::ATRef, IrOp::HTRef)
+            ) && is_fields(buf, x.a)
+        };
+        return match field(i, j) || field(j, i) {
+            true if !distinct(cx, buf, i.a, j.a) => Alias::May,
+            _ => Alias::No,
+        };
     }
     let objects = |x: Ref, y: Ref| fields(cx, buf, x, y);
     match i.op {

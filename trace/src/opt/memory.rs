@@ -67,6 +67,7 @@ fn mem_of_load(buf: &IrBuf, i: &Ins) -> Mem {
             Mem::Field(FactKind::Structure)
         }
         IrOp::CallL => Mem::Any,
+        IrOp::SlotOf | IrOp::Method => Mem::Field(FactKind::Structure),
         _ => alias::mem_of_address(buf, i.a),
     }
 }

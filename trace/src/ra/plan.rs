@@ -185,9 +185,14 @@ impl Plan {
                 }
             }
             TNew | TArr | FNew | CoWord | CoPc | CoLeave | CoEnter => n.push(ins.a, Kind::Reg),
+            SlotOf | Method => {
+                n.push(ins.a, Kind::Reg);
+                n.push(ins.b, Kind::RegOrConst);
+            }
             Base | Nop | Loop | Phi | PVal | StkChk | Poll | RetF | FRef | ARef | ATRef | RetPc
-            | RetKind | SetTail | TopEq | STop | Sunk | HRef | HTRef | CRef | CTRef | ERef
-            | ETRef | XRef | CNew | UpAddr | CArg | Call | CallN | CallL | XOp | XOpQ | XOpR => {}
+            | RetWord | RetKind | SetTail | TopEq | STop | Sunk | HRef | HTRef | CRef | CTRef
+            | ERef | ETRef | XRef | CNew | UpAddr | CArg | Call | CallN | CallL | XOp | XOpQ
+            | XOpR => {}
         }
         n
     }

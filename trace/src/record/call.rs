@@ -52,7 +52,7 @@ impl Recorder {
                 Op::Call | Op::TailCall => bc::b(i.w) as i16,
                 _ => match self.multi_top(i.pc) {
                     Some(top) => top - (self.base() + i.ra() + 1),
-                    None => return self.generic(i),
+                    None => return self.call_open(i),
                 },
             };
             let mut object = None;
@@ -134,10 +134,27 @@ impl Recorder {
             match compiled {
                 Some((address, _)) => Ok(Way::Entry(address)),
                 None => {
-                    self.callee = (*closure).pc.sub(1).cast_mut();
+                    self.first = (*closure).pc.sub(1).cast_mut();
                     Err(Abort::CalleeFirst)
                 }
             }
+        }
+    }
+
+    /// A helper has entered the running function, at `pc` if nothing of it has been performed: how the trace ends if that is recursion.
+    pub(super) unsafe fn entered_recursion(&mut self, pc: *const Instr) -> Option<Link> {
+        let f = self.frame();
+        // SAFETY: [GC-LIVE] it runs.
+        if pc != unsafe { (*f.closure).pc } {
+            return None;
+        }
+        if self.kind == super::Kind::Func && f.proto == self.protos[0] {
+            self.recursive = true;
+            return Some(Link::SelfEntry { base: 0 });
+        }
+        match self.compiled_function(f.proto) {
+            Some((address, true)) => Some(Link::Entry { address, base: 0 }),
+            _ => None,
         }
     }
 
@@ -345,7 +362,7 @@ impl Recorder {
         }
     }
 
-    fn compiled_function(&self, p: *mut Proto) -> Option<(u64, bool)> {
+    pub(super) fn compiled_function(&self, p: *mut Proto) -> Option<(u64, bool)> {
         // SAFETY: the policy's table outlives the recording.
         unsafe { self.funcs.as_ref()?.get(&(p as usize)).copied() }
     }
@@ -468,6 +485,18 @@ impl Recorder {
     unsafe fn link_return(&mut self, i: Cursor, word: u64, from: i16, n: i16) -> Rec<Step> {
         // SAFETY: [CODE] the word of a frame of kind LUA is the pc of a call.
         unsafe {
+            if frame::kind_of(word) == kind::CONT
+                && super::meta::end_of(frame::addr_of(word) as *const Instr).is_some()
+            {
+                let v = match n {
+                    0 => self.konst(Value::NIL),
+                    _ => self.tv(from)?,
+                };
+                let cont = Self::lit(kind::CONT as u16);
+                let word = self.guard(IrOp::RetWord, Ty::Word, cont, REF_NONE)?;
+                self.store_slot(-1, v)?;
+                return Ok(Step::Stop(Link::Event(word)));
+            }
             let (mut word, mut down) = (word, 0);
             let mut results = Vec::new();
             if frame::kind_of(word) == kind::PCALL {
@@ -546,7 +575,7 @@ impl Recorder {
         // SAFETY: as `instruction`.
         unsafe {
             let Some(n) = self.frame().nextra else {
-                return self.generic(i);
+                return self.perform(i, true);
             };
             let base = self.base();
             let first = base - 1 - n as i16;

@@ -29,11 +29,6 @@ impl State {
         unsafe fn mark_roots(ctx: *mut u8, m: &mut Marker<'_>) {
             unsafe {
                 let g = &mut *(ctx as *mut Global);
-                m.object(g.hot.empty_shape);
-                m.object(g.hot.dict_shape);
-                for &s in &g.hot.meta_names {
-                    m.object(s);
-                }
                 shape::mark_roots(g, m);
                 ROOTS.with_borrow(|r| r.iter().for_each(|&v| m.value(v)));
             }
@@ -45,8 +40,8 @@ impl State {
             unsafe { shape::shapes_clear_dead(&mut *(ctx as *mut Global)) };
         }
         unsafe fn queue_finalizers(_: *mut u8) {}
-        unsafe fn intern_buckets(ctx: *mut u8) -> (*mut *mut Str, usize) {
-            unsafe { crate::string::intern_buckets(&mut (*(ctx as *mut Global)).strings) }
+        unsafe fn intern_head(ctx: *mut u8, hash: u32) -> *mut *mut Str {
+            unsafe { (*(ctx as *mut Global)).strings.head(hash) }
         }
         unsafe {
             let raw = Box::into_raw(Box::new(MaybeUninit::<Global>::zeroed())) as *mut Global;
@@ -56,7 +51,7 @@ impl State {
                 table_mode,
                 atomic_done,
                 queue_finalizers,
-                intern_buckets,
+                intern_head,
             };
             let mut hot: GlobalHot = zeroed();
             hot.error_value = Value::NIL;
