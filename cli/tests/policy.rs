@@ -136,6 +136,24 @@ fn links_are_opened_and_closed() {
     }
 }
 
+/// The same where a loop of the tree has several ways: traces of other trees end in its first one only.
+#[test]
+fn links_lead_to_roots() {
+    let text = functions(300)
+        + "local lists = {{}, {}, {}}\nfor i = 1, 60 do lists[1][i] = i; lists[2][i] = i + 0.5; lists[3][i] = i .. '' end\n\
+           local function sum(t) local n = 0 for i = 1, #t do n = n + t[i] end return n end\n\
+           local function total(k) local n = sum(lists[k % 3 + 1]) return n + sum(lists[(k + 1) % 3 + 1]) end\n\
+           for k = 1, 300 do s = s + f[k](120)\n\
+             if k % 4 ~= 0 then for j = 1, 40 do s = s + total(k + j) end end\n\
+           end\nprint(s)\n";
+    for maxtrace in [30, 50, 80] {
+        let Some(r) = run("roots", &format!("maxtrace={maxtrace}"), &text) else {
+            return;
+        };
+        assert!(r.trees("evicted") > 50 && r.trees("woken") > 0);
+    }
+}
+
 /// Coroutines and callbacks that are inside of a tree when it is removed.
 #[test]
 fn trees_are_removed_under_their_users() {
