@@ -66,8 +66,8 @@ impl Jit {
             return None;
         };
         let t = self.live().find(|t| t.entry == address)?;
-        // SAFETY: [GC-LIVE] a trace keeps its prototypes.
         let room = match t.kind {
+            // SAFETY: [GC-LIVE] a trace keeps its prototypes.
             Kind::Func => unsafe { (*t.proto).frame_size.into() },
             // its frame is there already
             _ => 0,

@@ -587,6 +587,6 @@ mod tests {
             assert!(!is_due(&p, tries, taken - 1) && is_due(&p, tries, taken));
         }
         // never for ever
-        assert!(is_due(&p, 1000, 10 * 32 << 9));
+        assert!(is_due(&p, 1000, (10 * 32) << 9));
     }
 }
