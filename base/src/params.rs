@@ -42,6 +42,8 @@ macro_rules! for_each_param {
             freecompile = 50, 0, 1000000;
             /// Compile nothing more after so many traces (to find a wrong one; 0: no end)
             stoptrace = 0, 0, 1000000;
+            /// Instructions that are watched before a loop or function is recorded in which branches may become selections
+            watch = 500, 0, 65534;
             /// Times that a recording may start at one place before it is left alone for long
             maxtries = 6, 1, 1000;
         }

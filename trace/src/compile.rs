@@ -9,13 +9,14 @@ use crate::abort::Abort;
 use crate::dump::Code;
 use crate::events::What;
 use crate::exits::Exits;
-use crate::ir::{Ins, IrBuf, IrOp, SnapNo, Ty};
+use crate::ir::{Ins, IrBuf, IrOp, Ref, SnapNo, Ty};
 use crate::jit::{Jit, MAX_TRACES};
 use crate::loc::Link;
 use crate::lower::{self, CodeInput, TraceRegs};
 use crate::opt;
 use crate::params::dump;
 use crate::places;
+use crate::record::inherit::slot_facts;
 use crate::record::{Kind, Recorder};
 use crate::stats::guards_of;
 use crate::traces::{ExitState, PROTO_KNOWN, Trace};
@@ -31,13 +32,17 @@ fn objects_of(r: &Recorder) -> Vec<Value> {
     all
 }
 
+/// Number of the first snapshot behind the instruction `r`.
+fn first_exit(buf: &IrBuf, r: Ref) -> u16 {
+    buf.snaps.partition_point(|s| s.first <= r) as u16
+}
+
 /// Number of the first snapshot behind LOOP; without LOOP, that of snapshots.
 fn loop_exits(buf: &IrBuf) -> u16 {
-    let before = match buf.loop_ref.is_none() {
-        true => buf.snaps.len(),
-        false => buf.snaps.partition_point(|s| s.first <= buf.loop_ref),
-    };
-    before as u16
+    match buf.loop_ref.is_none() {
+        true => buf.snaps.len() as u16,
+        false => first_exit(buf, buf.loop_ref),
+    }
 }
 
 /// A guard of snapshot `n` is about a type: a tag, or the kind of an array.
@@ -156,6 +161,10 @@ impl Jit {
                 exits: Exits::new(&out.exits, r.start_pc as u64),
                 states: out.stubs.iter().enumerate().map(state).collect(),
                 guards: (0..named).map(|n| guards_of(&r.buf, n)).collect(),
+                slots: slot_facts(&r.buf, &r.inherited_facts)
+                    .into_iter()
+                    .map(|f| (first_exit(&r.buf, f.since), f))
+                    .collect(),
                 nins: r.buf.len() as u32,
                 nkonsts: r.buf.konsts.len() as u32,
                 address,

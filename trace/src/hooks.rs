@@ -112,6 +112,13 @@ unsafe fn proto_freed(data: *mut u8, p: *mut Proto) {
         jit.renewed.retain(|&at, _| other(at));
         jit.joins.retain(|&at| other(at));
         jit.helped.retain(|&at| other(at));
+        jit.profile.retain(|&at, _| other(at));
+        jit.watched.retain(|&at| other(at));
+        if let Some(w) = &mut jit.watch
+            && !other(w.anchor as usize)
+        {
+            w.anchor = std::ptr::null_mut();
+        }
         debug_assert!(jit.traces.iter().flatten().all(|t| !t.protos.contains(&p)));
     }
 }

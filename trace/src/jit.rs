@@ -20,9 +20,11 @@ use crate::lower::{self, CodeArea, RustEntry, Thunks};
 use crate::outputs::Outputs;
 use crate::params::{Params, dump};
 use crate::policy::{Penalty, may_hurry, processor_time};
+use crate::record::select::Profile;
 use crate::record::{Kind, Pending, Recorder, Step};
 use crate::stats::Stats;
 use crate::traces::{PROTO_OFF, Trace};
+use crate::watch::Watch;
 
 /// Numbers that traces can have.
 pub(crate) const MAX_TRACES: usize = (1 << 16) - 1;
@@ -86,6 +88,11 @@ pub struct Jit {
     pub(crate) helped: HashSet<usize>,
     /// Continuations of instructions that have called metamethods: frame word, address.
     pub(crate) events_table: Box<[[u64; 2]; lower::EVENTS]>,
+    /// How the branches of loops that became hot went for a while.
+    pub(crate) profile: Profile,
+    pub(crate) watch: Option<Watch>,
+    /// Anchors that need no more watching.
+    pub(crate) watched: HashSet<usize>,
     /// How often the root trace with this first instruction was recorded anew.
     pub(crate) renewed: HashMap<usize, u32>,
     pub(crate) area: CodeArea,
@@ -156,6 +163,9 @@ impl Jit {
             helped: HashSet::new(),
             events_table: Box::new([[0; 2]; lower::EVENTS]),
             renewed: HashMap::new(),
+            profile: HashMap::new(),
+            watch: None,
+            watched: HashSet::new(),
             area,
             thunks: None,
             code,
@@ -288,6 +298,7 @@ impl Jit {
             r.chars = &raw mut self.chars;
             r.joins = &raw const self.joins;
             r.helped = &raw const self.helped;
+            r.profile = &raw const self.profile;
             let n = self.params.abortrandom;
             if n != 0 && self.rand().is_multiple_of(n) {
                 r.die_at = 1 + self.rand() % 30;
@@ -349,6 +360,10 @@ impl Jit {
     pub(crate) unsafe fn record(&mut self, l: *mut Thread, pc: *const Instr) -> *const Instr {
         // SAFETY: as the hook.
         unsafe {
+            if self.watch.is_some() {
+                self.watching(pc);
+                return pc;
+            }
             let Some(r) = self.recorder.as_mut() else {
                 self.stop();
                 return pc;
@@ -411,6 +426,9 @@ impl Jit {
         // SAFETY: as `record`.
         unsafe {
             let r = self.recorder.as_mut().expect("recording");
+            if r.skips(pc) {
+                return Ok(Step::More);
+            }
             if let Step::Stop(link) = r.step(pc)? {
                 return Ok(Step::Stop(link));
             }

@@ -42,6 +42,7 @@ pub mod rt;
 pub mod stats;
 pub mod traces;
 mod trees;
+mod watch;
 
 pub use config::Config;
 pub use jit::Jit;

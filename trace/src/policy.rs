@@ -123,6 +123,9 @@ impl Jit {
                 self.hot_protos.push(proto);
                 jithooks::set_proto_jit(&mut *self.g, proto, (*proto).jit | PROTO_KNOWN);
             }
+            if self.watches(l, proto, anchor, start) {
+                return;
+            }
             let kind = if func { Kind::Func } else { Kind::Loop };
             let _ = self.start(l, kind, anchor, start);
         }
@@ -561,7 +564,7 @@ fn is_due(params: &Params, tries: u32, taken: u32) -> bool {
 }
 
 /// Whether the word at `anchor` still counts (it does not enter a trace).
-unsafe fn jithooks_is_counter(anchor: *mut Instr) -> bool {
+pub(crate) unsafe fn jithooks_is_counter(anchor: *mut Instr) -> bool {
     if anchor.is_null() {
         return false;
     }

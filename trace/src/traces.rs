@@ -8,6 +8,7 @@ use traceorus_base::objects::*;
 
 use crate::exits::Exits;
 use crate::loc::Link;
+use crate::record::inherit::SlotFact;
 use crate::record::{Kind, Performed};
 
 /// What has become of an exit.
@@ -41,6 +42,8 @@ pub struct Trace {
     pub proto: *mut Proto,
     /// How it ends.
     pub link: Link,
+    /// What it finds of slots that it leaves alone, and the first exit at which that holds.
+    pub slots: Box<[(u16, SlotFact)]>,
     /// Number of IR instructions.
     pub nins: u32,
     /// Number of constants in the IR.
@@ -131,6 +134,7 @@ impl Trace {
             anchor: std::ptr::null_mut(),
             proto: std::ptr::null_mut(),
             link: Link::Loop,
+            slots: Box::default(),
             nins: 1,
             nkonsts: 0,
             exits: Exits::default(),
