@@ -17,23 +17,28 @@ for p in bench/programs/*/*.lua; do
             "$bin" "$p" 0.01 >"$dir/log" 2>&1
     done
 done
-# sizes and names
-nm -S -t d "$bin" | awk '$3 ~ /^[tT]$/ && $4 !~ /^(traceorus_|main$)/ { print $2 + 0, $4 }' >"$dir/symbols"
-# The functions called, as patterns for their sections: those first that most programs call. Names are given once
+# names of functions; and patterns that match several of them
+nm -S -t d "$bin" | awk '$3 ~ /^[tT]$/ && $4 !~ /^(traceorus_|main$)/ { print $4 }' >"$dir/symbols"
+# hashes change from build to build
+unhashed() {
+    sed -E -e 's/17h[0-9a-f]{16}E.*$/17h*/' -e 's/\.llvm\.[0-9]+$/*/' -e 's/Cs[0-9A-Za-z]+_([0-9])/Cs*_\1/g'
+}
+unhashed <"$dir/symbols" | LC_ALL=C sort | uniq -d >"$dir/ambiguous"
+# The functions called, as patterns for their sections, with their hashes only if that matters: those first that most programs call. Names are given once
 # per file and then by number; those of closures and recursion end in 'number.
 called() {
     awk '
-        FNR == NR { size[$2] = $1; next }
+        FNR == NR { known[$1] = 1; next }
         FNR == 1 { split("", name); split("", seen) }
         /^c?fn=/ {
             id = $0; sub(/^c?fn=/, "", id); sub(/\).*/, ")", id)
             if ($0 ~ /\) /) { n = $0; sub(/^[^)]*\) /, "", n); sub(/\047[0-9]+$/, "", n); name[id] = n }
             n = name[id]
-            if (n in size && !(n in seen)) { seen[n] = 1; count[n]++ }
+            if (n in known && !(n in seen)) { seen[n] = 1; count[n]++ }
         }
-        END { for (n in count) printf "%d %s\n", count[n], n }' "$dir/symbols" "$@" |
-        sed -E -e 's/17h[0-9a-f]{16}E.*$/17h*/' -e 's/\.llvm\.[0-9]+$/*/' -e 's/Cs[0-9A-Za-z]+_([0-9])/Cs*_\1/g' |
-        LC_ALL=C sort -k1,1nr -k2 | awk '!seen[$2]++ { print $2 }'
+        END { for (n in count) printf "%d %s\n", count[n], n }' "$dir/symbols" "$@" | LC_ALL=C sort -k1,1nr -k2 >"$dir/called"
+    cut -d ' ' -f 2 "$dir/called" | unhashed | paste -d ' ' - "$dir/called" |
+        awk 'FNR == NR { several[$1] = 1; next } { n = $1 in several ? $3 : $1 } !(n in seen) { seen[n] = 1; print n }' "$dir/ambiguous" -
 }
 called "$dir"/empty.lua.* | LC_ALL=C sort >"$dir/start"
 called "$dir"/*.off | awk 'FNR == NR { start[$0] = 1; next } !($0 in start)' "$dir/start" - >"$dir/others"
