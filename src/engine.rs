@@ -25,7 +25,7 @@ pub(crate) struct Embedder {
     pub(crate) runtime: Weak<Inner>,
 }
 
-/// A new state that can load chunks. No library is open.
+/// A new state that can load chunks, or null if the host refuses the memory. No library is open.
 ///
 /// # Safety
 /// As `vm::state::new`.
@@ -38,6 +38,9 @@ pub unsafe fn new_state(
     // SAFETY: as promised; the state is fresh.
     unsafe {
         let l = state::new(host);
+        if l.is_null() {
+            return l;
+        }
         let g = Global::of((*l).global);
         g.loader = Some(load_source);
         if let Some(jit) = Jit::new(g, config, outputs) {

@@ -15,27 +15,25 @@ use std::env;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::Duration;
 
 #[path = "lua/command.rs"]
 mod command;
+#[path = "lua/report.rs"]
+mod report;
+
+use report::{SHOWN_LINES, difference, each, files, installed};
 
 /// The reference implementation that the expected outputs come from.
 const REFERENCE: &str = "lua5.4";
-/// How many scripts run at once.
-const THREADS: usize = 2;
-/// How many differing lines a failure shows.
-const SHOWN_LINES: usize = 8;
 /// The longest a script may take.
 const TIMEOUT: Duration = Duration::from_secs(120);
 /// The longest a script may take under stress.
 const STRESS_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// The tests of this file take turns, so that no more than `THREADS` scripts ever run at once.
+/// The tests of this file take turns, so that no more than two scripts ever run at once.
 static TURN: Mutex<()> = Mutex::new(());
 
 /// One script and what is expected of it.
@@ -179,15 +177,19 @@ fn expected_output_is_that_of_lua() {
     }
     let bless = env::var_os("TRACEORUS_BLESS").is_some();
     let scripts = scripts();
-    let report = each(&scripts, |script| {
-        let mut lua = Command::new(REFERENCE);
-        lua.arg(&script.name).current_dir(&script.dir);
-        let outcome = command::run(&mut lua, TIMEOUT).map_err(|e| e.to_string())?;
-        if bless {
-            return fs::write(&script.out, &outcome.stdout).map_err(|e| e.to_string());
-        }
-        check(script, &outcome)
-    });
+    let report = each(
+        &scripts,
+        |s| s.name.clone(),
+        |script| {
+            let mut lua = Command::new(REFERENCE);
+            lua.arg(&script.name).current_dir(&script.dir);
+            let outcome = command::run(&mut lua, TIMEOUT).map_err(|e| e.to_string())?;
+            if bless {
+                return fs::write(&script.out, &outcome.stdout).map_err(|e| e.to_string());
+            }
+            check(script, &outcome)
+        },
+    );
     assert!(
         report.is_empty(),
         "lua5.4 disagrees with tests/lua (TRACEORUS_BLESS=1 rewrites it)\n{report}"
@@ -217,53 +219,22 @@ fn run_all(mode: &str, vars: &[(&str, &str)], timeout: Duration, wanted: impl Fn
         }
     }
     let binary = command::binary();
-    let report = each(&picked, |script| {
-        let mut run = Command::new(binary);
-        run.arg(&script.name)
-            .current_dir(&script.dir)
-            .envs(vars.iter().copied());
-        check(
-            script,
-            &command::run(&mut run, timeout).map_err(|e| e.to_string())?,
-        )
-    });
+    let report = each(
+        &picked,
+        |s| s.name.clone(),
+        |script| {
+            let mut run = Command::new(binary);
+            run.arg(&script.name)
+                .current_dir(&script.dir)
+                .envs(vars.iter().copied());
+            check(
+                script,
+                &command::run(&mut run, timeout).map_err(|e| e.to_string())?,
+            )
+        },
+    );
     assert!(report.is_empty(), "{mode}: {report}");
     eprintln!("{mode}: {} scripts passed", picked.len());
-}
-
-/// Runs `test` for every script, several at once; gives the report of those that failed, empty if none did.
-fn each(scripts: &[Script], test: impl Fn(&Script) -> Result<(), String> + Sync) -> String {
-    let next = AtomicUsize::new(0);
-    let failures = Mutex::new(Vec::new());
-    thread::scope(|scope| {
-        for _ in 0..THREADS {
-            scope.spawn(|| {
-                while let Some(script) = scripts.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Err(why) = test(script) {
-                        failures
-                            .lock()
-                            .expect("no test panics")
-                            .push((&script.name, why));
-                    }
-                }
-            });
-        }
-    });
-    let mut failures = failures.into_inner().expect("no test panics");
-    failures.sort();
-    let mut report = String::new();
-    if !failures.is_empty() {
-        let _ = writeln!(
-            report,
-            "{} of {} scripts failed",
-            failures.len(),
-            scripts.len()
-        );
-    }
-    for (name, why) in failures {
-        let _ = writeln!(report, "\n--- {name}\n{}", why.trim_end());
-    }
-    report
 }
 
 /// Compares a finished run with what is expected.
@@ -291,48 +262,6 @@ fn check(script: &Script, outcome: &command::Outcome) -> Result<(), String> {
         let _ = writeln!(why, "stderr: {line}");
     }
     Err(why)
-}
-
-/// Appends the first lines that differ. Lines are compared by number: outputs seldom gain or lose any.
-fn difference(expected: &[u8], actual: &[u8], out: &mut String) {
-    let (expected, actual) = (
-        String::from_utf8_lossy(expected),
-        String::from_utf8_lossy(actual),
-    );
-    let (old, new): (Vec<&str>, Vec<&str>) =
-        (expected.split('\n').collect(), actual.split('\n').collect());
-    let differing: Vec<usize> = (0..old.len().max(new.len()))
-        .filter(|&i| old.get(i) != new.get(i))
-        .collect();
-    let _ = writeln!(
-        out,
-        "{} of {} lines differ (- expected, + printed)",
-        differing.len(),
-        old.len()
-    );
-    for &i in differing.iter().take(SHOWN_LINES) {
-        for (sign, line) in [('-', old.get(i)), ('+', new.get(i))] {
-            if let Some(line) = line {
-                let _ = writeln!(
-                    out,
-                    "{:4} {sign}{}",
-                    i + 1,
-                    line.escape_debug().take(300).collect::<String>()
-                );
-            }
-        }
-    }
-}
-
-/// Whether a program of this name is on the search path.
-fn installed(name: &str) -> bool {
-    Command::new(name)
-        .arg("-v")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok()
 }
 
 /// All scripts: those of `tests/lua`, run in that folder, and the examples, run in theirs.
@@ -382,19 +311,4 @@ fn script(file: &Path, dir: &Path, out: PathBuf) -> Script {
         no_stress: directive("nostress"),
         exit: directive("exit").map_or(0, |v| v.parse().expect("exit: takes a number")),
     }
-}
-
-/// The files with this extension in a folder and the folders in it, sorted.
-fn files(dir: &Path, extension: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display())) {
-        let path = entry.expect("a readable folder").path();
-        if path.is_dir() {
-            found.extend(files(&path, extension));
-        } else if path.extension().is_some_and(|e| e == extension) {
-            found.push(path);
-        }
-    }
-    found.sort();
-    found
 }

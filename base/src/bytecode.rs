@@ -325,6 +325,8 @@ macro_rules! for_each_bytecode {
             FfYield(_ n n;)
             /// Frame-private continuation: passes C results (0xFFFF: all) on as those of a native frame (never in chunks)
             ContPass(_ _ n;)
+            /// The C function whose protected call has caught the error under way goes on by its continuation (never in chunks)
+            ContCatch(_ _ _;)
 
             /// As Loop, which it replaced: enters trace number A where Loop jumps
             JLoop(x l h;)

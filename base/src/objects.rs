@@ -484,7 +484,8 @@ pub struct Activation {
     pub native_sp: u64,
     /// Offset in bytes of the entered function's slot (where results go).
     pub func: u64,
-    /// Results wanted, or -1 for all.
+    /// Results wanted, or -1 for all. In a detached entry -2 less the number, so that emitted returns, which give one result where one
+    /// is wanted, leave it to the vm.
     pub nresults: i32,
     /// 0 call, 1 protected, 3 hook, 4 finalizer.
     pub kind: u32,

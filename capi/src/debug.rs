@@ -169,8 +169,7 @@ pub unsafe extern "C" fn lua_getlocal(
 ) -> *const c_char {
     let l = thread(L);
     if ar.is_null() {
-        (*l).top = (*l).top.sub(1);
-        return match debuginfo::param_name(*(*l).top, n.into()) {
+        return match debuginfo::param_name(*(*l).top.sub(1), n.into()) {
             Some(name) => cfunc::keep(global(l), &name),
             None => std::ptr::null(),
         };
@@ -195,8 +194,11 @@ pub unsafe extern "C" fn lua_setlocal(
         let (name, slot) = debuginfo::local_at(&f, n.into())?;
         debuginfo::write_local(l, &f, slot, v).then_some(name)
     });
+    let Some(name) = name else {
+        return std::ptr::null();
+    };
     (*l).top = (*l).top.sub(1);
-    name.map_or(std::ptr::null(), |name| cfunc::keep(global(l), &name))
+    cfunc::keep(global(l), &name)
 }
 
 /// `lua_getupvalue`.
@@ -261,8 +263,11 @@ unsafe fn c_hook(l: *mut Thread, event: Event, line: i64) -> LResult<()> {
     let mut ar: lua_Debug = std::mem::zeroed();
     ar.event = event as c_int;
     ar.currentline = line as c_int;
-    ar.i_ci = (*l).base.byte_offset_from((*l).stack) as usize;
-    match cfunc::call_c(l, f, [state_of(l) as usize, &raw mut ar as usize, 0]) {
+    let ended = hooks::in_frame(l, |base| {
+        ar.i_ci = base;
+        cfunc::call_c(l, f, [state_of(l) as usize, &raw mut ar as usize, 0])
+    });
+    match ended {
         Ended::Returned(_) => Ok(()),
         _ => Err(Throw),
     }

@@ -108,7 +108,7 @@ unsafe fn format(l: *mut Thread, fmt: &[u8], args: &mut VaList) -> LResult<Value
                 let shown = String::from_utf8_lossy(&[c]).into_owned();
                 return Err(run_error(
                     l,
-                    &::std::format!("invalid conversion '%{shown}' to 'lua_pushfstring'"),
+                    &::std::format!("invalid option '%{shown}' to 'lua_pushfstring'"),
                 ));
             }
         };

@@ -9,6 +9,8 @@
 //! | [`debug`] | `lua_Debug`, hooks, locals, upvalues |
 //! | [`gc`] | the collector |
 //! | [`fmt`], [`variadic`] | formatted strings, the functions with `...` |
+//! | [`aux_args`], [`aux_buffer`], [`aux_lib`], [`aux_load`] | `lauxlib.h` |
+//! | [`openlibs`] | `lualib.h` |
 //!
 //! Invariant **[C-API]**, on which every function here relies as a whole, so that they have no notes on single operations: the caller
 //! keeps the manual's rules. Thus `L` is a live state or thread of one, indices are acceptable or valid as the manual asks,
@@ -26,10 +28,15 @@
     reason = "[C-API]: the functions are unsafe as a whole, and have the names of C"
 )]
 
+pub mod aux_args;
+pub mod aux_buffer;
+pub mod aux_lib;
+pub mod aux_load;
 pub mod call;
 pub mod debug;
 pub mod fmt;
 pub mod gc;
+pub mod openlibs;
 pub mod stack;
 pub mod state;
 pub mod table;

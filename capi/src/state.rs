@@ -44,6 +44,10 @@ pub unsafe extern "C" fn lua_newstate(f: lua_Alloc, ud: *mut c_void) -> *mut lua
     let config = Config::from_env(|n| std::env::var(n).ok()).unwrap_or_default();
     let outputs = Outputs::open(&config).unwrap_or_default();
     let l = traceorus::raw::new_state(host(f, ud), None, &config, outputs);
+    if l.is_null() {
+        return std::ptr::null_mut();
+    }
+    (*l).hdr.flags |= flags::THREAD_OPEN;
     state_of(l)
 }
 

@@ -4,6 +4,7 @@
 // tenth of the memory of an empty script
 #![cfg_attr(not(test), no_main)]
 
+mod exports;
 mod opts;
 mod repl;
 mod reports;

@@ -294,6 +294,59 @@ fn recursion_through_pcall() {
 }
 
 #[test]
+fn lists_of_all_values() {
+    let head = "local function list(...) return {...} end\n\
+        local function pair(x) return x, x + 1 end\n\
+        local function sum(...) local n = 0 for _, v in ipairs({...}) do n = n + v end return n end";
+    if let Some(r) = inlined(
+        "list",
+        head,
+        "local t = list(i, 1, 2) s = s + t[1] + #t - 3",
+        "4501500",
+    ) {
+        assert!(r.sunk() >= 1, "the list is not made");
+    }
+    inlined(
+        "list_call",
+        head,
+        "local t = {1, pair(i)} s = s + t[3]",
+        "4504500",
+    );
+    inlined(
+        "list_counted",
+        head,
+        "local t = {n = 3, pair(i)} s = s + t.n + t[2]",
+        "4513500",
+    );
+    inlined("list_loop", head, "s = s + sum(i, 1, 2)", "4510500");
+    inlined(
+        "pack",
+        head,
+        "local t = table.pack(i, 2) s = s + t.n + t[1]",
+        "4507500",
+    );
+    let head = "local t, u = {5, 3, 4, 1, 2, 6}, {}";
+    inlined(
+        "unpack",
+        head,
+        "local a, b = table.unpack(t, i % 4 + 1) s = s + a * 0 + b * 0 + 1",
+        "3000",
+    );
+    inlined(
+        "move",
+        head,
+        "table.move(t, 1, 5, i % 2 + 1, u) s = s + 1",
+        "3000",
+    );
+    inlined(
+        "sort",
+        head,
+        "t[i % 6 + 1] = i table.sort(t) s = s + t[6]",
+        "4501514",
+    );
+}
+
+#[test]
 fn fields_of_many_shapes() {
     // a few side traces, then one loop that looks the fields up
     let text = "local recs = {}\n\

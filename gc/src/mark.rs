@@ -791,7 +791,16 @@ pub(crate) unsafe fn walk_frames(t: *mut Thread, f: &mut dyn FnMut(Value)) -> us
                     full = (*a).bits & frame::FULL_BIT != 0;
                     base = (*t).stack.byte_add((*a).prev_base as usize);
                 }
-                _ => return work,
+                _ => {
+                    // what C code has put below the body of a coroutine
+                    let mut p = (*t).stack.add(1);
+                    while p < func {
+                        f(*p);
+                        p = p.add(1);
+                        work += 16;
+                    }
+                    return work;
+                }
             }
         }
     }

@@ -305,7 +305,7 @@ pub fn load_chunk(cx: Ctx, source: &[u8], name: &[u8], mode: &[u8]) -> Result<Va
 }
 
 /// A source file without byte order mark and first-line comment, or the message.
-fn read_source(name: Option<&[u8]>) -> Result<Vec<u8>, Vec<u8>> {
+pub fn read_source(name: Option<&[u8]>) -> Result<Vec<u8>, Vec<u8>> {
     let failed = |what: &str, e: i32| {
         let mut m = format!("cannot {what} ").into_bytes();
         m.extend_from_slice(name.unwrap_or(b"stdin"));

@@ -44,23 +44,31 @@ pub fn open_libs(cx: Ctx) {
 /// Opens the libraries that `wanted` accepts.
 pub fn open_some(cx: Ctx, mut wanted: impl FnMut(&str) -> bool) {
     let loaded = cx.registry_table("_LOADED");
-    for (name, open) in LIBRARIES {
+    for (name, _) in LIBRARIES {
         if wanted(name) {
-            let lib = open(cx);
-            traceorus_vm::fastfn::install(cx, name, lib);
-            let lib = Value::ptr(lib, Tag::TABLE);
+            let lib = Value::ptr(open_one(cx, name), Tag::TABLE);
             cx.raw_set_field(loaded, name, lib);
             cx.raw_set_field(cx.globals(), name, lib);
         }
     }
-    let string = cx.raw_get_field(cx.globals(), "string");
-    if string.tag == Tag::TABLE {
-        cx.raw_set_field(
-            string.as_ptr(),
-            "dump",
-            cx.new_native("dump", native_string_dump(), &[]),
-        );
+}
+
+/// Makes a library's table, which no other place refers to yet, except that of the basic library.
+///
+/// # Panics
+/// If there is no such library.
+pub fn open_one(cx: Ctx, name: &str) -> *mut Table {
+    let (_, open) = LIBRARIES
+        .iter()
+        .find(|library| library.0 == name)
+        .expect("a library of the list");
+    let lib = open(cx);
+    if name == "string" {
+        let dump = cx.new_native("dump", native_string_dump(), &[]);
+        cx.raw_set_field(lib, "dump", dump);
     }
+    traceorus_vm::fastfn::install(cx, name, lib);
+    lib
 }
 
 fn native_string_dump() -> NativeFn {

@@ -8,8 +8,6 @@
 //! is inconsistent, see the same. Where no program can see the difference (integers, floats, strings without an order
 //! function), the payloads are sorted in place by the standard library's sort.
 
-use std::cmp::Ordering;
-
 use traceorus_base::objects::{Table, run_get};
 use traceorus_base::{Tag, Value};
 use traceorus_vm::arith::lt;
@@ -18,9 +16,9 @@ use traceorus_vm::ctx::{Ctx, LResult};
 use traceorus_vm::native;
 use traceorus_vm::number::fmt_number;
 use traceorus_vm::repeat::Repeat;
-use traceorus_vm::string::str_bytes;
 use traceorus_vm::table::{
-    table_get_int, table_len, table_move_elements, table_set_int, table_settle,
+    table_get_int, table_len, table_may_move, table_move_elements, table_set_int, table_settle,
+    table_sort,
 };
 
 use crate::string::buf::{Buf, append};
@@ -168,16 +166,10 @@ fn length(cx: Ctx, needs: Needs) -> LResult<i64> {
     cx.len(cx.arg(1))
 }
 
-/// Whether elements may be moved within the array part without a barrier for each: if the collector has seen the table
-/// already, it is told to look again, and if it would rather not, the answer is no.
+/// See [`table_may_move`].
 fn may_move(cx: Ctx, t: *mut Table) -> bool {
-    // SAFETY: [GC-LIVE] a live table; [GC-BARRIER] the header's byte decides.
-    unsafe {
-        if (*t).hdr.barrier != 0 {
-            cx.g().heap.barrier(&raw mut (*t).hdr, Value::NIL);
-        }
-        (*t).hdr.barrier == 0
-    }
+    // SAFETY: [GC-LIVE] a live table.
+    unsafe { table_may_move(cx.g(), t) }
 }
 
 // ---- functions -----------------------------------------------------------------------------------------------------
@@ -419,7 +411,8 @@ fn sort(cx: Ctx) -> LResult<usize> {
         let (t, f) = (cx.arg(1), cx.arg(2));
         if f.is_nil()
             && let Some(t) = raw(t)
-            && sort_in_place(cx, t, n as usize)
+            // SAFETY: [GC-LIVE] the slot keeps it.
+            && unsafe { table_sort(cx.g(), t, n as usize) }
         {
             return Ok(0);
         }
@@ -430,48 +423,6 @@ fn sort(cx: Ctx) -> LResult<usize> {
         s.sort(1, n as u32, 0)?;
     }
     Ok(0)
-}
-
-/// Sorts elements `1..=n` where the algorithm does not show; false if it does (or the array part does not hold them).
-fn sort_in_place(cx: Ctx, t: *mut Table, n: usize) -> bool {
-    if n as i64 >= array_cap(t) {
-        return false;
-    }
-    // SAFETY: [GC-LIVE] elements 1..=n are in the array part; nothing runs that could touch the table meanwhile;
-    // [GC-BARRIER] only values without objects, or with leave to move them, are moved, and tags stay as they are.
-    unsafe {
-        let first = (*t).array.add(1);
-        let tags = std::slice::from_raw_parts((*t).array.cast::<i8>().sub(1 + n), n);
-        let tag = Tag(i32::from(tags[n - 1]));
-        if tags.iter().any(|&b| b != tag.byte()) {
-            return false;
-        }
-        match tag {
-            Tag::INT => std::slice::from_raw_parts_mut(first.cast::<i64>(), n).sort_unstable(),
-            Tag::FLOAT => {
-                let a = std::slice::from_raw_parts_mut(first.cast::<f64>(), n);
-                // Neither NaNs nor negative zeros: then the total order is the order.
-                if a.iter()
-                    .any(|x| x.is_nan() || (*x == 0.0 && x.is_sign_negative()))
-                {
-                    return false;
-                }
-                a.sort_unstable_by(f64::total_cmp);
-            }
-            Tag::STRING if may_move(cx, t) => {
-                let a = std::slice::from_raw_parts_mut(first.cast(), n);
-                a.sort_unstable_by(|&a, &b| {
-                    if a == b {
-                        Ordering::Equal
-                    } else {
-                        str_bytes(a).cmp(str_bytes(b))
-                    }
-                });
-            }
-            _ => return false,
-        }
-    }
-    true
 }
 
 /// Frame of the quicksort: table, function, and the values at hand, which the order function may take out of the table:

@@ -118,8 +118,8 @@ impl Drop for Scratch {
     }
 }
 
-/// Builds the command with cargo; gives its path.
-fn build() -> PathBuf {
+/// The target folder and the profile that this test was built in.
+pub fn target() -> (PathBuf, String) {
     let exe = env::current_exe().expect("a test knows its own path");
     // <target>/<profile>/deps/<this test>
     let profile_dir = exe
@@ -137,6 +137,12 @@ fn build() -> PathBuf {
         None | Some("debug") => "dev".to_owned(),
         Some(name) => name.to_owned(),
     };
+    (target_dir.to_owned(), profile)
+}
+
+/// Builds the command with cargo; gives its path.
+fn build() -> PathBuf {
+    let (target_dir, profile) = target();
     let status = Command::new(env!("CARGO"))
         .args([
             "build",
@@ -147,12 +153,13 @@ fn build() -> PathBuf {
             &profile,
             "--target-dir",
         ])
-        .arg(target_dir)
+        .arg(&target_dir)
         .current_dir(repository())
         .status()
         .expect("cargo starts");
     assert!(status.success(), "cargo could not build traceorus-cli");
-    let binary = profile_dir.join("traceorus");
+    let folder = if profile == "dev" { "debug" } else { &profile };
+    let binary = target_dir.join(folder).join("traceorus");
     assert!(binary.is_file(), "cargo did not make {}", binary.display());
     binary
 }

@@ -39,6 +39,8 @@ aborts! {
     CallDepth = "calls are nested too deep";
     /// A recursive function is called that is not compiled yet.
     CalleeFirst = "the function that is called has to be compiled first";
+    /// An inner loop that is left early is compiled, and the loop around it goes through all of it.
+    OuterFirst = "the loop around it has to be compiled first";
     /// Returned to a frame below the trace's first.
     ReturnBelow = "returned from the frame in which the trace began";
     /// An error was raised.

@@ -464,7 +464,8 @@ impl Jit {
         // SAFETY: [CODE] the anchor is in code that the running frame or its callers keep alive.
         unsafe {
             let random = (self.rand() & 15) as u16;
-            let wait = why == Abort::CalleeFirst && self.hurry(r.callee);
+            let first = matches!(why, Abort::CalleeFirst | Abort::OuterFirst);
+            let wait = first && self.hurry(r.first);
             match r.kind {
                 Kind::Side { parent, exit } => {
                     let t = self.trace(parent);
@@ -574,20 +575,16 @@ impl Jit {
         }
     }
 
-    /// Has the function with this header recorded at its next call. False: that has failed too often.
-    unsafe fn hurry(&mut self, header: *mut Instr) -> bool {
-        let tries = self
-            .penalties
-            .get(&(header as usize))
-            .map_or(0, |p| p.tries);
-        // SAFETY: [CODE] the header is in code that the recording kept alive.
+    /// Has the function with this header, or the loop, recorded at its next call or iteration. False: that has failed too often.
+    unsafe fn hurry(&mut self, anchor: *mut Instr) -> bool {
+        // SAFETY: [CODE] the anchor is in code that the recording kept alive.
         unsafe {
-            if tries > 2 || self.params.hotcall == NEVER || !jithooks_is_counter(header) {
-                return false;
+            let may = may_hurry(&self.penalties, &self.params, anchor);
+            if may {
+                jithooks::set_counter(anchor, 1);
             }
-            jithooks::set_counter(header, 1);
+            may
         }
-        true
     }
 
     /// One step of the recording; see `JitHooks::record`.
@@ -659,7 +656,16 @@ impl Jit {
                 if let Some(&n) = self.by_start.get(&(pc as usize)) {
                     let t = self.traces[n as usize].as_ref().expect("alive");
                     let (entry, own) = (t.entry, t.anchor == r.anchor);
-                    let short = r.kind == Kind::Loop && r.is_short_loop(t.anchor);
+                    let mut short = r.is_short_loop(t.anchor);
+                    if short && r.kind != Kind::Loop {
+                        // better one trace of the loop around than two that meet here
+                        let outer = r.outer_loop(pc);
+                        if !outer.is_null() && may_hurry(&self.penalties, &self.params, outer) {
+                            r.first = outer;
+                            return Err(Abort::OuterFirst);
+                        }
+                        short = false;
+                    }
                     // those of coroutines that a loop resumes become parts of it
                     if !own && !short && !r.elsewhere() {
                         if r.kind != Kind::Loop {
@@ -958,6 +964,17 @@ impl Jit {
             }
         }
     }
+}
+
+/// What begins at `anchor` may be recorded soon: it counts, and that has not failed too often.
+unsafe fn may_hurry(
+    penalties: &HashMap<usize, Penalty>,
+    params: &Params,
+    anchor: *mut Instr,
+) -> bool {
+    let tried = penalties.get(&(anchor as usize)).map_or(0, |p| p.tries);
+    // SAFETY: [CODE] the anchor is in code that the recording keeps alive.
+    tried <= 2 && params.hotcall != NEVER && unsafe { jithooks_is_counter(anchor) }
 }
 
 /// Whether the word at `anchor` still counts (it does not enter a trace).

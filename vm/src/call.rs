@@ -228,6 +228,12 @@ unsafe fn interrupted(l: *mut Thread, top: *mut Value) -> LResult<()> {
     }
 }
 
+/// Whether C code may count on room that it has asked for in the stack of `l` (`lua_checkstack`): such a stack keeps its size.
+unsafe fn counted_on(l: *mut Thread) -> bool {
+    // SAFETY: `l` is live.
+    unsafe { (*l).hdr.flags & flags::THREAD_OPEN != 0 || !(*(*l).global).boundary.is_null() }
+}
+
 /// After an overflow was handled: back to a normal stack, if what is in use fits.
 ///
 /// # Safety
@@ -238,7 +244,8 @@ pub unsafe fn shrink_after_error(l: *mut Thread) {
         if (*l).stack_slots as usize > MAX_STACK + EXTRA {
             let used = scratch_top(l).offset_from((*l).stack) as usize;
             if used + EXTRA < MAX_STACK {
-                realloc_stack(l, (used * 2).clamp(256, MAX_STACK) + EXTRA);
+                let least = if counted_on(l) { MAX_STACK } else { 256 };
+                realloc_stack(l, (used * 2).clamp(least, MAX_STACK) + EXTRA);
             }
         }
     }
@@ -253,7 +260,7 @@ pub unsafe fn shrink_idle(l: *mut Thread) {
     // SAFETY: as promised.
     unsafe {
         let slots = (*l).stack_slots as usize;
-        if slots > SMALL {
+        if slots > SMALL && !counted_on(l) {
             let used = scratch_top(l).offset_from((*l).stack) as usize + EXTRA;
             if used < slots / 8 {
                 realloc_stack(l, (used * 2).max(SMALL / 4));
@@ -680,7 +687,10 @@ pub unsafe fn finish_return(mut l: *mut Thread, mut res: *mut Value, mut n: usiz
                     let act = frame::addr_of(w) as *mut Activation;
                     let g = (*l).global;
                     let to = (*l).stack.byte_add((*act).func as usize);
-                    let want = (*act).nresults;
+                    let want = match (*act).nresults {
+                        want @ ..-1 => ccall::detached_results(want),
+                        want => want,
+                    };
                     let count = if want < 0 { n } else { want as usize };
                     let k = count.min(n);
                     copy_down(to, res, k);
@@ -698,7 +708,7 @@ pub unsafe fn finish_return(mut l: *mut Thread, mut res: *mut Value, mut n: usiz
                 }
                 kind::BASE => {
                     if (*l).resume_kind == 2 {
-                        return coroutine::finish_to_native(l, res, n);
+                        return coroutine::finish_to_native(l, func, res, n);
                     }
                     let next = coroutine::finish(l, res, n);
                     l = next.0;
@@ -973,13 +983,17 @@ pub unsafe fn pcall_with(
     // SAFETY: [NATIVE-FRAME] the values are on top; the handler is rooted in the slot below the function.
     unsafe {
         let g = (*l).global;
-        ensure_slots(l, 4);
-        let slot = (*l).top.sub(nargs + 1);
-        let off = slot.offset_from((*l).stack) as usize;
-        std::ptr::copy(slot, slot.add(1), nargs + 1);
-        *slot = handler;
-        (*l).top = (*l).top.add(1);
-        let r = enter(l, slot.add(1));
+        let off = (*l).top.sub(nargs + 1).offset_from((*l).stack) as usize;
+        let r = match need(l, (*l).top, 1, &[handler]) {
+            Ok(()) => {
+                let slot = (*l).stack.add(off);
+                std::ptr::copy(slot, slot.add(1), nargs + 1);
+                *slot = handler;
+                (*l).top = (*l).top.add(1);
+                enter(l, slot.add(1))
+            }
+            Err(e) => Err(e),
+        };
         let slot = (*l).stack.add(off);
         match r {
             Ok(n) => {

@@ -154,6 +154,11 @@ pub unsafe fn suspend_c(co: *mut Thread, res: *mut Value, n: usize, status: u32)
     }
 }
 
+/// [`Activation::nresults`] of a detached entry for what is wanted, and back.
+pub(crate) fn detached_results(n: i32) -> i32 {
+    if n == -1 { -1 } else { -2 - n }
+}
+
 /// Copies the records of the entries that `co` is in since it was resumed. False if there are none.
 unsafe fn detach(co: *mut Thread) -> bool {
     // SAFETY: all of them are continuable, as the thread may yield. The runs belong to the thread.
@@ -167,6 +172,7 @@ unsafe fn detach(co: *mut Thread) -> bool {
             let copy = g.heap.alloc_run(size_of::<Continuable>()) as *mut Continuable;
             std::ptr::copy_nonoverlapping(a.cast(), copy, 1);
             (*copy).act.bits |= activation_bits::DETACHED;
+            (*copy).act.nresults = detached_results((*a).nresults);
             (*copy).act.prev = older.cast();
             let func = (*co).stack.byte_add((*a).func as usize);
             let tail = word_at(func) & frame::TAIL_BIT;
@@ -232,6 +238,21 @@ pub unsafe fn returned(l: *mut Thread) -> *const Instr {
     }
 }
 
+/// The registered error of the running thread `l` is caught by the entry of a protected call with a continuation: its native frames are
+/// left, and the C function goes on by the continuation, as it does in Lua's own implementation, whether there was a yield or not.
+///
+/// # Safety
+/// The innermost entry is that one, and nothing above it catches. Called by functions that keep nothing to be dropped.
+pub unsafe fn catch(l: *mut Thread) -> ! {
+    // SAFETY: as promised. The frames stay until `caught` gives them up.
+    unsafe {
+        let g = (*l).global;
+        detach(l);
+        (*g).next_pc = dispatch::cont_catch();
+        cfunc::switched(boundary(g))
+    }
+}
+
 /// The registered error of the running thread `l` is caught by the detached entry `a` of a protected call.
 ///
 /// # Safety
@@ -290,10 +311,13 @@ pub unsafe fn resume(co: *mut Thread, nargs: usize) -> (u32, usize) {
         let g = (*co).global;
         let l = (*g).current;
         if let Some(msg) = coroutine::refusal(l, co, nargs) {
-            let text = Global::of(g).str_new(msg.as_bytes());
+            let text = string::str_val(Global::of(g).str_new(msg.as_bytes()));
             (*co).top = (*co).top.sub(nargs);
-            string::str_val(text).store((*co).top);
+            text.store((*co).top);
             (*co).top = (*co).top.add(1);
+            if (*co).status == thread_status::ERROR {
+                coroutine::set_death(co, text);
+            }
             return (2, 1);
         }
         let mut act = Activation {

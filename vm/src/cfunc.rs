@@ -379,8 +379,11 @@ unsafe fn unprotected(l: *mut Thread) -> ! {
         let g = Global::of((*l).global);
         let e = std::mem::replace(&mut g.hot.error_value, Value::NIL);
         g.hot.error_handled = 0;
-        e.store((*l).top);
-        (*l).top = (*l).top.add(1);
+        // the error is all that is left on the stack
+        (*l).tbc_len = 0;
+        (*l).base = (*l).stack.add(1);
+        e.store((*l).base);
+        (*l).top = (*l).base.add(1);
         if let Some(f) = g.c.panic {
             f(state_of(l));
         }

@@ -361,14 +361,17 @@ unsafe fn start(co: *mut Thread, n: usize) -> *const Instr {
     unsafe {
         let bottom = (*co).stack;
         let f = (*bottom).payload;
+        let mut func = bottom;
         if f != 0 {
             *bottom = Value::new(f, Tag::FUNCTION);
+        } else if (*co).resume_kind == 2 && (*co).top.sub(n + 1) > (*co).base {
+            // what C code has put below the function stays there
+            func = (*co).top.sub(n + 1);
         } else {
-            // what C code has put below the function is given up
             std::ptr::copy((*co).top.sub(n + 1), bottom, n + 1);
             (*co).top = bottom.add(n + 1);
         }
-        call::precall(co, bottom, n, frame::word(kind::BASE, 0, 0))
+        call::precall(co, func, n, frame::word(kind::BASE, 0, 0))
     }
 }
 
@@ -514,19 +517,36 @@ pub(crate) unsafe fn give_to_native(co: *mut Thread, n: usize, status: u32) -> *
     }
 }
 
-/// As [`finish`], when `lua_resume` has resumed `co`: the results stay on its stack.
+/// As [`finish`], when `lua_resume` has resumed `co`: the results stay on its stack, where its function (in slot `func`) was.
 ///
 /// # Safety
 /// As [`finish`].
-pub(crate) unsafe fn finish_to_native(co: *mut Thread, res: *mut Value, n: usize) -> *const Instr {
+pub(crate) unsafe fn finish_to_native(
+    co: *mut Thread,
+    func: *mut Value,
+    res: *mut Value,
+    n: usize,
+) -> *const Instr {
     // SAFETY: as promised.
     unsafe {
-        let off = res.offset_from((*co).stack);
         bury(co, thread_status::DEAD);
-        let from = (*co).stack.offset(off);
-        std::ptr::copy(from, (*co).base, n);
-        (*co).top = (*co).base.add(n);
-        give_to_native(co, n, 0)
+        let to = func.max((*co).base);
+        std::ptr::copy(res, to, n);
+        (*co).top = to.add(n);
+        // all that is there counts
+        give_to_native(co, (*co).top.offset_from((*co).base) as usize, 0)
+    }
+}
+
+/// Makes a value the error of a dead thread. It has no hooks any more: the slot of the hook function roots it.
+///
+/// # Safety
+/// [GC-LIVE] both are live; `co` is dead or about to be.
+pub(crate) unsafe fn set_death(co: *mut Thread, err: Value) {
+    // SAFETY: [GC-BARRIER] as promised.
+    unsafe {
+        (*co).hook_value = Value::new(err.payload, err.tag);
+        dirty(Global::of((*co).global), co);
     }
 }
 
@@ -539,8 +559,7 @@ pub unsafe fn die(co: *mut Thread) -> *const Instr {
     unsafe {
         let g = Global::of((*co).global);
         let err = g.hot.error_value;
-        // a dead thread has no hooks: the slot of the hook function roots its error
-        (*co).hook_value = err;
+        set_death(co, err);
         (*co).hook_mask = 0;
         (*co).status = thread_status::ERROR;
         (*co).yield_ctx = g.hot.error_status.into();

@@ -256,7 +256,7 @@ impl<'c> Ctx<'c> {
     /// "bad argument #i to 'f' (msg)".
     #[cold]
     pub fn arg_error(&self, i: usize, msg: impl fmt::Display) -> Throw {
-        debuginfo::arg_error(*self, i, &msg.to_string())
+        debuginfo::arg_error(*self, i, msg.to_string().as_bytes())
     }
     /// "bad argument #i to 'f' (expected expected, got actual)".
     #[cold]

@@ -23,6 +23,14 @@ static CONT_PASS: [Instr; 4] = [
     0,
 ];
 
+/// See [`crate::ccall::catch`].
+static CONT_CATCH: [Instr; 1] = [bytecode::pack(handler_of(Op::ContCatch), 0, 0, 0)];
+
+/// Address of the static instruction that goes on with a C function which has caught an error.
+pub(crate) fn cont_catch() -> *const Instr {
+    CONT_CATCH.as_ptr()
+}
+
 /// Address of the static instruction that passes `n` results (3, or all if `None`) on as those of a native frame.
 pub fn cont_pass(n: Option<u16>) -> *const Instr {
     debug_assert!(matches!(n, None | Some(3)));

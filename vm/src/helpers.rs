@@ -19,7 +19,7 @@ use crate::exec::{self, Access};
 use crate::jithooks;
 use crate::number::{ForError, ForPrep};
 use crate::state::Global;
-use crate::{dispatch, number, string, table, throw};
+use crate::{ccall, dispatch, number, string, table, throw};
 
 // emitted allocation finds its free lists by `small_class`
 const _: () = {
@@ -1011,6 +1011,12 @@ unsafe fn for_loop(i: Ins, copy: bool) -> *const Instr {
     }
 }
 
+/// Not an instruction of a function: execution goes on here after a jump to the C function's caller.
+unsafe extern "C" fn h_cont_catch(l: *mut Thread, _: *const Instr) -> *const Instr {
+    // SAFETY: `ccall::catch` has prepared it.
+    unsafe { ccall::caught(l, (*l).detached.cast()) }
+}
+
 /// Helpers by op number.
 pub static HELPERS: [Helper; Op::ALL.len()] = {
     let mut t: [Helper; Op::ALL.len()] = [h_private; Op::ALL.len()];
@@ -1039,6 +1045,7 @@ pub static HELPERS: [Helper; Op::ALL.len()] = {
         Ret0 => h_ret0, Ret1 => h_ret1, Ret => h_ret, RetM => h_retm, RetC => h_retc,
         JLoop => h_loop, JForLoop => h_forloop, JForLoopV => h_forloopv, JTForCall => h_tforcall,
         Vararg => h_vararg, VarargM => h_varargm, Closure => h_closure, Tbc => h_tbc, Close => h_close,
+        ContCatch => h_cont_catch,
     }
     t
 };

@@ -200,13 +200,55 @@ pub unsafe fn set_hook_async(
     }
 }
 
-/// Whether native code that runs in `l` is a hook: the running frame is the Lua function that it looks at.
+/// Does what `f` says in a native frame of its own, for hooks that use the stack. The frame has no function, so that levels are counted from
+/// the one that the hook looks at. `f` gets the byte offset of that one's base.
+///
+/// # Safety
+/// [STACK-STABLE] called by a hook: every slot of the frame below the top is valid.
+pub unsafe fn in_frame<R>(l: *mut Thread, f: impl FnOnce(usize) -> R) -> R {
+    // SAFETY: as promised; the frame ends with its record.
+    unsafe {
+        let g = (*l).global;
+        let func = (*l).top;
+        let prev_base = (*l).base.byte_offset_from((*l).stack) as u64;
+        let mut act = Activation {
+            prev: (*g).activation,
+            thread: l,
+            prev_base,
+            prev_pc: (*l).pc,
+            native_sp: 0,
+            func: func.byte_offset_from((*l).stack) as u64,
+            nresults: 0,
+            kind: ENTRY_HOOK,
+            bits: frame::FULL_BIT,
+        };
+        (*g).activation = &mut act;
+        (*func).payload = 0;
+        call::set_word(func, frame::word(kind::ENTRY, &raw mut act as u64, 0));
+        (*l).base = func.add(1);
+        (*l).top = (*l).base;
+        let r = f(prev_base as usize);
+        (*g).activation = act.prev;
+        (*l).base = (*l).stack.byte_add(prev_base as usize);
+        (*l).pc = act.prev_pc;
+        r
+    }
+}
+
+/// Whether native code that runs in `l` is a hook ([`in_frame`]).
 ///
 /// # Safety
 /// `l` is a live thread.
 pub unsafe fn in_hook(l: *mut Thread) -> bool {
-    // SAFETY: [GC-LIVE] the function slot holds a function or null.
-    unsafe { proto_of((*(*l).base.sub(1)).payload as *const GcHeader).is_some() }
+    // SAFETY: as promised.
+    unsafe {
+        let a = (*(*l).global).activation;
+        !a.is_null()
+            && (*a).thread == l
+            && (*a).kind == ENTRY_HOOK
+            && (*(*l).base.sub(1)).payload == 0
+            && call::word_at((*l).base.sub(1)) == frame::word(kind::ENTRY, a as u64, 0)
+    }
 }
 
 /// Makes the thread yield when the hook that runs in it has returned.

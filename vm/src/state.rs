@@ -106,7 +106,11 @@ impl Global {
 const MAIN_STACK: usize = 256;
 const CO_STACK: usize = 16 + call::EXTRA;
 
-/// Makes a state with an empty registry and globals table, and gives its main thread. The libraries are not opened.
+/// Bytes that a fresh state takes, with some to spare.
+const INITIAL: usize = 32 << 10;
+
+/// Makes a state with an empty registry and globals table, and gives its main thread; null if the host refuses the memory. The libraries are
+/// not opened.
 ///
 /// # Safety
 /// A custom allocator obeys the `lua_Alloc` contract.
@@ -149,6 +153,10 @@ pub unsafe fn new(host: HostAlloc) -> *mut Thread {
         (*raw).stack_calm = 0;
         (*raw).stack_stress = std::env::var_os("TRACEORUS_STACK_STRESS").is_some_and(|v| v != "0");
         let g = &mut *raw;
+        if !g.heap.reserve_now(INITIAL) {
+            free(g);
+            return std::ptr::null_mut();
+        }
         dispatch::install(g);
         shape::init(g);
         for (i, m) in MetaMethod::ALL.iter().enumerate() {
@@ -256,10 +264,17 @@ pub unsafe fn close(l: *mut Thread) {
         if let Some(jit) = g.jit.take() {
             (jit.close)(jit.data);
         }
-        g.heap.destroy();
-        let raw = g as *mut Global;
-        std::ptr::drop_in_place(raw);
-        std::alloc::dealloc(raw as *mut u8, std::alloc::Layout::new::<Global>());
+        free(g);
+    }
+}
+
+/// Gives all memory of a state back.
+unsafe fn free(g: *mut Global) {
+    // SAFETY: nothing of the state is used any more; it was allocated by `new`.
+    unsafe {
+        (*g).heap.destroy();
+        std::ptr::drop_in_place(g);
+        std::alloc::dealloc(g as *mut u8, std::alloc::Layout::new::<Global>());
     }
 }
 

@@ -251,6 +251,11 @@ pub unsafe extern "C" fn raise(l: *mut Thread) -> *const Instr {
                     }
                     base = (*l).stack.byte_add((*a).prev_base as usize);
                 }
+                Below::Entry(a)
+                    if (*a).kind == 1 && (*a).bits & activation_bits::CONTINUABLE != 0 =>
+                {
+                    ccall::catch(l)
+                }
                 Below::Entry(a) => {
                     (*l).base = (*l).stack.byte_add((*a).prev_base as usize);
                     (*l).pc = (*a).prev_pc;

@@ -227,6 +227,14 @@ calls! {
     TabInsert = "tabinsert" true (Tab Int Any Tag) -> Int, STORE;
     /// As `TabPop` of the element at position b, the ones above moving down
     TabRemove = "tabremove" true (Tab Int) -> Ptr, Effect::WRITES.with(Effect::LENGTH);
+    /// Gives a fresh table without array part room for elements up to b <= 256, and announces that many
+    TabReserve = "tabreserve" true (Tab Int) -> Int, STORE;
+    /// Sorts a table without metatable by `<`, if its elements are all integers, floats or strings; 0: nothing has been done
+    TabSort = "tabsort" true (Tab) -> Int, Effect::WRITES;
+    /// `table.move` of elements b to c of a to d and up of e, tables without metatables; 0: nothing has been done
+    TabMove = "tabmove" true (Tab Int Int Int Tab) -> Int, STORE;
+    /// The value of any key but nil and floats of any table, without metamethods: payload and tag. Of weak tables, too, by `Call`
+    TabGet = "tabget" true (Tab Any Tag) -> Ptr, READ;
     /// The value of a string key of any table, without metamethods: payload and tag
     TabStr = "tabstr" true (Tab Str) -> Ptr, READ;
     /// Stores a value under a key (neither nil nor a float) into any table, without metamethods; 0: it should not, nothing has been done

@@ -52,7 +52,7 @@ impl Recorder {
                 Op::Call | Op::TailCall => bc::b(i.w) as i16,
                 _ => match self.multi_top(i.pc) {
                     Some(top) => top - (self.base() + i.ra() + 1),
-                    None => return self.generic(i),
+                    None => return self.call_open(i),
                 },
             };
             let mut object = None;
@@ -134,7 +134,7 @@ impl Recorder {
             match compiled {
                 Some((address, _)) => Ok(Way::Entry(address)),
                 None => {
-                    self.callee = (*closure).pc.sub(1).cast_mut();
+                    self.first = (*closure).pc.sub(1).cast_mut();
                     Err(Abort::CalleeFirst)
                 }
             }
@@ -546,7 +546,7 @@ impl Recorder {
         // SAFETY: as `instruction`.
         unsafe {
             let Some(n) = self.frame().nextra else {
-                return self.generic(i);
+                return self.perform(i, true);
             };
             let base = self.base();
             let first = base - 1 - n as i16;

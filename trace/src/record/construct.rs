@@ -5,9 +5,13 @@ use traceorus_base::Tag;
 use traceorus_base::bytecode as bc;
 use traceorus_base::objects::*;
 
+use super::meta::Operand;
 use super::table::{Place, Tab};
-use super::{Cursor, Rec, Recorder};
-use crate::ir::{FieldId, IrOp, REF_NONE, Ref, Ty};
+use super::{Cursor, Rec, Recorder, Tv};
+use crate::ir::{CallId, FieldId, IrOp, REF_NONE, Ref, Ty};
+
+/// Most elements that are stored one by one.
+pub(super) const MAX_LIST: usize = 50;
 
 impl Recorder {
     /// There is room for field `n`: in the table as it is now, or in a fresh one as the trace makes it.
@@ -85,46 +89,128 @@ impl Recorder {
             let last = u64::from(from) + u64::from(n);
             let all = from == 0 && last >= u64::from((*p).arr_len);
             if !all
-                || last >= u64::from((*p).arr_cap)
+                || last >= u64::from(self.buf.at(t.val).lit_b())
                 || (*p).hdr.extra != nil
                 || !(*p).metatable.is_null()
             {
                 return Ok(false);
             }
             let mut vals = Vec::new();
-            let mut kind = Tag::NIL;
             for k in 1..=n as i16 {
-                let v = self.tv(i.ra() + k)?;
-                let ov = self.observed(i.ra() + k);
-                vals.push(self.storable(v, ov)?);
-                kind = match ov.tag {
-                    // [DENSE] the whole length has been announced
-                    Tag::NIL => Tag::ANY,
-                    tag if k == 1 || kind == tag => tag,
-                    _ => Tag::ANY,
-                };
+                vals.push((self.tv(i.ra() + k)?, self.observed(i.ra() + k)));
             }
+            let vals = self.storable_all(vals)?;
             let was = self.field(t.val, FieldId::TabKind)?;
             let k = self.buf.k(Ty::U8, nil.into());
             self.guard(IrOp::Eq, Ty::U8, was, k)?;
-            for (k, v) in vals.into_iter().enumerate() {
-                let k = self.buf.k_int(i64::from(from) + 1 + k as i64);
-                let at = self.element(Tab { r: t.val, p }, k)?;
-                self.barrier(t.val, v)?;
-                self.store(at, v)?;
-            }
-            if kind != Tag::NIL {
-                let at = self.emit(
-                    IrOp::FRef,
-                    Ty::Ptr,
-                    t.val,
-                    Self::lit(FieldId::TabKind as u16),
-                )?;
-                let k = self.buf.k(Ty::U8, (kind.byte() as u8).into());
-                self.emit(IrOp::FSt, Ty::U8, at, k)?;
-            }
+            let run = self.field(t.val, FieldId::TabArray)?;
+            self.put_elements(t.val, run, &vals)?;
             Ok(true)
         }
+    }
+
+    /// A list constructor's elements, as many as the instruction before has made.
+    pub(super) unsafe fn set_list_open(&mut self, i: Cursor) -> Rec<bool> {
+        // SAFETY: [CODE] [GC-LIVE]
+        unsafe {
+            let from = i.word(1) as u32;
+            let Some(top) = self.multi_top(i.pc) else {
+                return Ok(false);
+            };
+            let n = top - (self.base() + i.ra() + 1);
+            let t = self.tv(i.ra())?;
+            if from != 0 || !t.val.is_ins() {
+                return Ok(false);
+            }
+            let mut vals = Vec::new();
+            for k in 1..=n {
+                vals.push((self.tv(i.ra() + k)?, self.observed(i.ra() + k)));
+            }
+            let made = self.buf.at(t.val);
+            match made.op {
+                IrOp::TArr => {}
+                IrOp::TNew if made.lit_b() == 0 => {}
+                IrOp::TNew => return self.fill(t.val, vals),
+                _ => return Ok(false),
+            }
+            // nobody has seen the table that it was to be
+            let Some(t) = self.new_list(vals)? else {
+                return Ok(false);
+            };
+            self.set(i.ra(), t);
+            Ok(true)
+        }
+    }
+
+    /// A new table with these elements; `None`: there are too many.
+    pub(super) fn new_list(&mut self, vals: Vec<Operand>) -> Rec<Option<Tv>> {
+        let n = vals.len();
+        let ks = self.shape_const(self.global().hot.empty_shape);
+        if n >= Table::INLINE_MAX {
+            if n > MAX_LIST {
+                return Ok(None);
+            }
+            let vals = self.storable_all(vals)?;
+            let t = self.emit(IrOp::TNew, Ty::Tab, ks, Self::lit(0))?;
+            self.fill_reserved(t, vals)?;
+            return Ok(Some(self.typed(t)));
+        }
+        let vals = self.storable_all(vals)?;
+        let (op, slots) = match n {
+            0 => (IrOp::TNew, 0),
+            _ => (IrOp::TArr, n as u16 + 1),
+        };
+        let t = self.emit(op, Ty::Tab, ks, Self::lit(slots))?;
+        if n != 0 {
+            let run = self.emit(IrOp::TRun, Ty::Ptr, t, REF_NONE)?;
+            self.put_elements(t, run, &vals)?;
+        }
+        Ok(Some(self.typed(t)))
+    }
+
+    /// Gives the fresh table `t`, which has no array part, these elements; false: there are too many.
+    pub(super) fn fill(&mut self, t: Ref, vals: Vec<Operand>) -> Rec<bool> {
+        if vals.len() > MAX_LIST {
+            return Ok(false);
+        }
+        let vals = self.storable_all(vals)?;
+        if !vals.is_empty() {
+            self.fill_reserved(t, vals)?;
+        }
+        Ok(true)
+    }
+    fn fill_reserved(&mut self, t: Ref, vals: Vec<Operand>) -> Rec<()> {
+        let n = self.buf.k_int(vals.len() as i64);
+        self.rt(IrOp::Call, CallId::TabReserve, &[t, n])?;
+        let run = self.field(t, FieldId::TabArray)?;
+        self.put_elements(t, run, &vals)
+    }
+    pub(super) fn storable_all(&mut self, vals: Vec<Operand>) -> Rec<Vec<Operand>> {
+        let mut out = Vec::new();
+        for (v, o) in vals {
+            out.push((self.storable(v, o)?, o));
+        }
+        Ok(out)
+    }
+
+    /// Stores elements from 1 on into the array part `run` of the fresh table `t`, whose length they are.
+    fn put_elements(&mut self, t: Ref, run: Ref, vals: &[Operand]) -> Rec<()> {
+        let mut kind = None;
+        for (k, &(v, o)) in vals.iter().enumerate() {
+            let k = k as i64 + 1;
+            let (n, not) = (self.buf.k_int(k), self.buf.k_int(!k));
+            self.barrier(t, v)?;
+            self.store(Place::Element(run, n, not), v)?;
+            // [DENSE] the whole length has been announced
+            let one = kind.is_none_or(|tag| tag == o.tag) && o.tag != Tag::NIL;
+            kind = Some(if one { o.tag } else { Tag::ANY });
+        }
+        let kind = kind.unwrap_or(Tag::NIL);
+        let f = Self::lit(FieldId::TabKind as u16);
+        let at = self.emit(IrOp::FRef, Ty::Ptr, t, f)?;
+        let k = self.buf.k(Ty::U8, (kind.byte() as u8).into());
+        self.emit(IrOp::FSt, Ty::U8, at, k)?;
+        Ok(())
     }
 
     /// The address of a shape of new tables, whose id the optimiser may take for granted.

@@ -2,12 +2,12 @@
 
 use traceorus_base::Tag;
 use traceorus_base::bytecode::{self as bc, Op};
-use traceorus_base::objects::Instr;
+use traceorus_base::objects::*;
 use traceorus_vm::{arith, dispatch};
 
 use super::{Cursor, Rec, Recorder, Slot, Step};
 use crate::abort::Abort;
-use crate::ir::{IrOp, Ty};
+use crate::ir::{IrOp, REF_NONE, Ty};
 
 /// Iterations of a compiled inner loop that are rather recorded as part of the outer one, if their number is known.
 const SHORT_LOOP: i128 = 8;
@@ -64,6 +64,11 @@ impl Recorder {
         if self.is_own(i) {
             return Ok(());
         }
+        self.outer = match i.op {
+            Op::TForLoop => i.pc.wrapping_sub(Op::TForCall.words()),
+            _ => i.pc,
+        }
+        .cast_mut();
         let n = self.unrolled.entry(i.pc as usize).or_insert(0);
         *n += 1;
         if *n > self.params.loopunroll {
@@ -72,11 +77,14 @@ impl Recorder {
         Ok(())
     }
 
-    /// The FORLOOP at `anchor`, whose body begins here, runs a few times more, which is a fact of the trace: the loop is recorded
-    /// as part of the one around it although it is compiled.
+    /// The loop at `anchor`, whose body begins here, runs a few times more, which is a fact of the trace: it is recorded as part of the
+    /// one around it although it is compiled.
     pub(crate) unsafe fn is_short_loop(&self, anchor: *const Instr) -> bool {
         // SAFETY: [CODE] the anchor is in live code, that of the running function.
         let (op, w) = unsafe { (dispatch::op_at(anchor), *anchor) };
+        if op == Op::TForCall {
+            return self.is_short_list((bc::a(w) / 16) as i16);
+        }
         if !matches!(op, Op::ForLoop | Op::ForLoopV) {
             return false;
         }
@@ -91,6 +99,42 @@ impl Recorder {
         // the limit has been made the last value of the index
         let rest = i128::from(last) - i128::from(i);
         step != 0 && (0..SHORT_LOOP).contains(&(rest / i128::from(step)))
+    }
+
+    /// The generic loop whose TFORCALL has this A goes by `ipairs` through a table that the trace has made, which is short.
+    fn is_short_list(&self, a: i16) -> bool {
+        let of = |r: i16| match self.slot(self.base() + r) {
+            Slot::Known { v, .. } => v.val,
+            Slot::Unknown => REF_NONE,
+        };
+        let (f, t) = (of(a - 4), of(a - 3));
+        // SAFETY: [GC-LIVE] a constant of the trace, which has guarded that it is this function.
+        let ipairs = self.buf.konst(f).is_some_and(|k| unsafe {
+            k.ty == Ty::Func && {
+                let c = k.bits as *const GcHeader;
+                (*c).kind == ObjKind::NativeClosure as u8 && (*c).flags & flags::NATIVE_IPAIRS != 0
+            }
+        });
+        let made = t.is_ins() && matches!(self.buf.at(t).op, IrOp::TArr | IrOp::TNew);
+        ipairs
+            && made
+            && self.buf.int(of(a - 2)).is_some()
+            && self.buf.at(t).lit_b() < Table::INLINE_MAX as u16
+    }
+
+    /// The instruction of the loop around `pc` by which the recording has just come there; null: it has not.
+    pub(crate) fn outer_loop(&self, pc: *const Instr) -> *mut Instr {
+        for (n, fr) in self.frames.iter().enumerate() {
+            let at = self.frames.get(n + 1).map_or(pc, |inner| inner.call_pc);
+            // SAFETY: [GC-LIVE] the frame keeps its prototype alive.
+            let (code, len) =
+                unsafe { ((*fr.proto).code as *const Instr, (*fr.proto).ncode as usize) };
+            let outer = self.outer.cast_const();
+            if outer > at && outer >= code && outer < code.wrapping_add(len) {
+                return self.outer;
+            }
+        }
+        std::ptr::null_mut()
     }
 
     /// A loop ends; not the one that is recorded, unless it is left for good.

@@ -196,8 +196,10 @@ pub struct Recorder {
     pub(crate) wants_poll: bool,
     /// That POLL.
     first_poll: Ref,
-    /// Header of the function that has to be compiled first ([`Abort::CalleeFirst`]).
-    pub(crate) callee: *mut Instr,
+    /// Header of the function, or loop instruction, that has to be compiled first ([`Abort::CalleeFirst`], [`Abort::OuterFirst`]).
+    pub(crate) first: *mut Instr,
+    /// The last loop instruction by which the recording has gone around another loop than its own.
+    pub(crate) outer: *mut Instr,
     /// Side traces that the tree has.
     pub(crate) sides: u32,
     /// Strings of one byte; may be null.
@@ -287,7 +289,8 @@ impl Recorder {
                 shapeless: Vec::new(),
                 first_poll: REF_NONE,
                 wants_poll: kind != Kind::Loop,
-                callee: std::ptr::null_mut(),
+                first: std::ptr::null_mut(),
+                outer: std::ptr::null_mut(),
                 sides: 0,
                 chars: std::ptr::null_mut(),
                 recursive: false,

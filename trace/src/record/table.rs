@@ -82,6 +82,7 @@ impl Recorder {
                 Op::NewRecord => self.new_record(i)?,
                 Op::NewTable => self.new_table(i)?,
                 Op::SetList => self.set_list(i)?,
+                Op::SetListM => self.set_list_open(i)?,
                 _ => false,
             };
             if done {
@@ -833,9 +834,12 @@ impl Recorder {
                 return Ok(Some(Found::Value(v)));
             }
             let meta = (*t.p).metatable;
-            let inside = (ok as u64) < u64::from((*t.p).arr_cap);
+            // a table made here may have another capacity than the one that is there now
+            let cap = self.field(t.r, FieldId::TabCap)?;
+            let cap = self.buf.konst(cap).map(|k| k.bits);
+            let inside = (ok as u64) < cap.unwrap_or((*t.p).arr_cap.into());
             if inside {
-                let now = run_get((*t.p).array, ok as usize);
+                let now = table::table_get_int(t.p, ok);
                 self.guard_metatable(t)?;
                 let at = self.element(t, k)?;
                 let v = self.load(at)?;

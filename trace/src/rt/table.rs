@@ -90,6 +90,16 @@ pub(super) unsafe extern "C" fn get_str(l: *mut Thread, t: *mut Table, k: *mut S
     }
 }
 
+pub(super) unsafe extern "C" fn get(
+    _: *mut Thread,
+    t: *mut Table,
+    key: u64,
+    tag: i32,
+) -> *const u64 {
+    // SAFETY: [GC-LIVE] as above.
+    unsafe { results(&[table::table_get(t, Value::new(key, Tag(tag)))]) }
+}
+
 // ---- changes ------------------------------------------------------------------------------------------------------------
 
 pub(super) unsafe extern "C" fn append(
@@ -121,14 +131,51 @@ pub(super) unsafe extern "C" fn pop(l: *mut Thread, t: *mut Table) -> *const u64
         results(&[v])
     }
 }
-/// Elements may be moved within the array part without a barrier for each: the collector has not looked at the table, or will again.
-unsafe fn may_move(g: &mut Global, t: *mut Table) -> bool {
-    // SAFETY: [GC-LIVE] as above; [GC-BARRIER] the header's byte decides.
+pub(super) unsafe extern "C" fn reserve(l: *mut Thread, t: *mut Table, n: i64) -> i64 {
+    // SAFETY: [GC-LIVE] as above; it takes little. [DENSE] the elements come next, and then the kind.
     unsafe {
-        if (*t).hdr.barrier != 0 {
-            g.heap.barrier(&raw mut (*t).hdr, Value::NIL);
+        let g = Global::of((*l).global);
+        let done = table::table_resize(g, t, n as usize, 0);
+        debug_assert!(done.is_ok());
+        (*t).arr_len = n as u32;
+    }
+    1
+}
+pub(super) unsafe extern "C" fn sort(l: *mut Thread, t: *mut Table) -> i64 {
+    // SAFETY: [GC-LIVE] as above.
+    unsafe {
+        let n = table::table_len(t) as usize;
+        i64::from(n < 2 || table::table_sort(Global::of((*l).global), t, n))
+    }
+}
+pub(super) unsafe extern "C" fn move_(
+    l: *mut Thread,
+    a: *mut Table,
+    first: i64,
+    last: i64,
+    to: i64,
+    b: *mut Table,
+) -> i64 {
+    // SAFETY: [GC-LIVE] as above; ranges are inside the array parts.
+    unsafe {
+        let g = Global::of((*l).global);
+        if last < first {
+            return 1;
         }
-        (*t).hdr.barrier == 0
+        let (n, cap) = (last - first, i64::from((*b).arr_cap));
+        if first < 0 || last >= i64::from((*a).arr_cap) || to < 0 || to >= cap || n >= cap - to {
+            return 0;
+        }
+        let copy = |k: i64| {
+            let v = run_get((*a).array, (first + k) as usize);
+            table::table_set_int(g, b, to + k, v);
+        };
+        if a == b && first < to && to <= last {
+            (0..=n).rev().for_each(copy);
+        } else {
+            (0..=n).for_each(copy);
+        }
+        1
     }
 }
 pub(super) unsafe extern "C" fn insert(
@@ -149,7 +196,7 @@ pub(super) unsafe extern "C" fn insert(
         if pos < end {
             let last = table::table_get_int(t, end - 1);
             table::table_set_int(g, t, end, last);
-            if end < i64::from((*t).arr_cap) && may_move(g, t) {
+            if end < i64::from((*t).arr_cap) && table::table_may_move(g, t) {
                 let n = (end - 1 - pos) as usize;
                 table::table_move_elements(t, pos as usize, pos as usize + 1, n);
             } else {
@@ -172,7 +219,7 @@ pub(super) unsafe extern "C" fn remove(l: *mut Thread, t: *mut Table, pos: i64) 
             return std::ptr::null();
         }
         let v = run_get((*t).array, pos as usize);
-        if may_move(g, t) {
+        if table::table_may_move(g, t) {
             let n = (size - pos) as usize;
             table::table_move_elements(t, pos as usize + 1, pos as usize, n);
         } else {

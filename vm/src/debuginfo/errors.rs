@@ -369,9 +369,12 @@ pub unsafe fn close_error(l: *mut Thread, _v: Value) -> Throw {
 pub unsafe fn local_name_of_slot(l: *mut Thread, slot: *const Value) -> String {
     // SAFETY: as promised.
     unsafe {
-        let found = walk::level(l, 0)
-            .and_then(|f| locals::name_at(&f, slot.offset_from(f.base) as i64 + 1));
-        String::from_utf8_lossy(&found.unwrap_or_else(|| b"?".to_vec())).into_owned()
+        let name = walk::level(l, 0).and_then(|f| {
+            let name = locals::name_at(&f, slot.offset_from(f.base) as i64 + 1);
+            let native = proto_of(f.func).is_none();
+            name.or_else(|| native.then(|| b"(C temporary)".to_vec()))
+        });
+        String::from_utf8_lossy(&name.unwrap_or_else(|| b"?".to_vec())).into_owned()
     }
 }
 
@@ -396,7 +399,7 @@ pub fn where_(cx: Ctx<'_>, level: i32) -> Vec<u8> {
 
 /// "bad argument #i to 'f' (msg)", as `luaL_argerror`.
 #[cold]
-pub fn arg_error(cx: Ctx<'_>, i: usize, msg: &str) -> Throw {
+pub fn arg_error(cx: Ctx<'_>, i: usize, msg: &[u8]) -> Throw {
     // SAFETY: [NATIVE-FRAME]
     let (frame, name) = unsafe {
         let f = walk::level(cx.l, 0);
@@ -426,7 +429,7 @@ pub fn arg_error(cx: Ctx<'_>, i: usize, msg: &str) -> Throw {
             m.extend_from_slice(b"' (");
         }
     }
-    m.extend_from_slice(msg.as_bytes());
+    m.extend_from_slice(msg);
     m.push(b')');
     cx.error_bytes(&m)
 }

@@ -63,11 +63,13 @@ use crate::string::{str_bytes, str_is_short, str_val};
 
 mod grow;
 mod proto;
+mod sort;
 mod store;
 mod traverse;
 
 pub use grow::*;
 pub use proto::*;
+pub use sort::*;
 pub use store::*;
 pub use traverse::*;
 

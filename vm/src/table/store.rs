@@ -641,6 +641,21 @@ pub unsafe fn table_array_store_slow(g: &mut Global, t: *mut Table, i: i64, v: V
     unsafe { table_set_int(g, t, i, v) }
 }
 
+/// Whether elements may be moved within the array part without a barrier for each: if the collector has seen the table already, it is
+/// told to look again, and if it would rather not, the answer is no.
+///
+/// # Safety
+/// [GC-LIVE] the table is alive.
+pub unsafe fn table_may_move(g: &mut Global, t: *mut Table) -> bool {
+    // SAFETY: [GC-LIVE]; [GC-BARRIER] the header's byte decides.
+    unsafe {
+        if (*t).hdr.barrier != 0 {
+            g.heap.barrier(&raw mut (*t).hdr, Value::NIL);
+        }
+        (*t).hdr.barrier == 0
+    }
+}
+
 /// Copies elements `from .. from + n` of the array part to `to ..`, as memmove does.
 ///
 /// # Safety

@@ -38,18 +38,17 @@ impl Recorder {
                         Tag::NIL if c.nargs == 0 => (self.l, self.running()?),
                         _ => return Ok(None),
                     };
+                    // native code in between may allow a yield or not
+                    if co != self.global().hot.main && (*co).ncalls >> 16 != 0 {
+                        return Ok(None);
+                    }
                     let main = self.thread_is_main(co, at)?;
                     if !main {
                         let calls = self.field(at, FieldId::ThreadCalls)?;
                         let low = self.buf.k(Ty::U32, 0x1_0000);
-                        let op = match (*co).ncalls >> 16 {
-                            0 => IrOp::Ult,
-                            _ => IrOp::Uge,
-                        };
-                        self.guard(op, Ty::U32, calls, low)?;
+                        self.guard(IrOp::Ult, Ty::U32, calls, low)?;
                     }
-                    let yes = !main && (*co).ncalls >> 16 == 0;
-                    let yes = self.konst(Value::bool(yes));
+                    let yes = self.konst(Value::bool(!main));
                     Ok(Some(vec![yes]))
                 }
                 _ => self.status(c, o),

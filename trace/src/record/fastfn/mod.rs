@@ -103,6 +103,24 @@ impl Recorder {
         }
     }
 
+    /// A call with as many arguments as the instruction before has made: by the helper.
+    pub(crate) unsafe fn call_open(&mut self, i: Cursor) -> Rec<Step> {
+        // SAFETY: as `native`.
+        unsafe {
+            let f = self.observed(i.ra());
+            let c = f.as_ptr::<NativeClosure>();
+            let quiet = i.op == bc::Op::CallM
+                && f.tag == Tag::FUNCTION
+                && (*c).hdr.kind == ObjKind::NativeClosure as u8
+                && FastFn::from_u32((*c).hdr.word).quiet() == Quiet::Always;
+            if quiet {
+                let fv = self.guard_observed(i.ra())?;
+                self.guard_is(fv.val, f.payload)?;
+            }
+            self.perform(i, quiet)
+        }
+    }
+
     /// The function `id`, which is guarded, is quiet with the arguments of `c`; that these are such is guarded then.
     unsafe fn is_quiet(&mut self, id: FastFn, c: Native) -> Rec<bool> {
         // SAFETY: as `native`.
@@ -143,7 +161,10 @@ impl Recorder {
                 }
                 Byte | Char | Find | Format | Gsub | Len | Lower | Match | Rep | Reverse | Sub
                 | Upper | Utf8Char | Utf8Codepoint | Utf8Len => self.string_function(id, c),
-                TableConcat | Insert | Remove | Unpack => self.table_function(id, c),
+                TableConcat | TableMove | Insert | Remove | Sort | Unpack => {
+                    self.table_function(id, c)
+                }
+                TablePack => self.table_pack(c),
                 CoCreate | CoWrap | IsYieldable | Running | Status => {
                     self.coroutine_function(id, c)
                 }

@@ -4,12 +4,14 @@ use traceorus_base::bytecode::MULTI;
 use traceorus_base::fastfn::FastFn;
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
-use traceorus_vm::table::table_len;
+use traceorus_vm::shape;
+use traceorus_vm::table::{table_len, table_sorts};
 
 use super::{Native, Results};
-use crate::ir::{CallId, IrOp, Ty};
+use crate::ir::{CallId, IrOp, REF_NONE, Ref, Ty};
 use crate::record::Recorder;
-use crate::record::table::Tab;
+use crate::record::construct::MAX_LIST;
+use crate::record::table::{Place, Tab};
 use crate::rt;
 
 /// Most elements that `unpack` gives in line.
@@ -28,6 +30,8 @@ impl Recorder {
                 FastFn::Remove => self.remove(c, t),
                 FastFn::Unpack => self.unpack(c, t),
                 FastFn::TableConcat => self.table_concat(c, t),
+                FastFn::Sort => self.sort(c, t),
+                FastFn::TableMove => self.table_move(c, t),
                 _ => Ok(None),
             }
         }
@@ -125,6 +129,9 @@ impl Recorder {
                 Tag::INT => (self.arg(c, 3)?.val, olast.as_int()),
                 _ => return Ok(None),
             };
+            if c.wanted != MULTI && i64::from(c.wanted) <= MAX_UNPACK {
+                return self.unpack_some(c, t, (i, oi), (j, oj));
+            }
             if oi < 0 || oj < oi || oj.saturating_sub(oi) >= MAX_UNPACK || oj >= i64::MAX - 1 {
                 return Ok(None);
             }
@@ -144,6 +151,137 @@ impl Recorder {
                 }
             }
             Ok(Some(out))
+        }
+    }
+
+    /// As many elements as are wanted, if there are so many; else as many as there are.
+    unsafe fn unpack_some(
+        &mut self,
+        c: Native,
+        t: Tab,
+        (i, oi): (Ref, i64),
+        (j, oj): (Ref, i64),
+    ) -> Results {
+        // SAFETY: [GC-LIVE] as `native`.
+        unsafe {
+            let wanted = i64::from(c.wanted);
+            let there = oj.saturating_sub(oi).saturating_add(1).clamp(0, wanted);
+            // neither the difference nor an index overflows
+            let most = self.buf.k_int(1 << 40);
+            for (end, now) in [(i, oi), (j, oj)] {
+                if !(0..1 << 40).contains(&now) {
+                    return Ok(None);
+                }
+                self.guard(IrOp::Ult, Ty::Int, end, most)?;
+            }
+            let more = self.emit(IrOp::Sub, Ty::Int, j, i)?;
+            let last = self.buf.k_int(there - 1);
+            let op = if there == wanted { IrOp::Ge } else { IrOp::Eq };
+            if there == 0 && wanted != 0 {
+                self.guard(IrOp::Lt, Ty::Int, j, i)?;
+            } else {
+                self.guard(op, Ty::Int, more, last)?;
+            }
+            let mut out = Vec::new();
+            for k in 0..there {
+                let key = self.plus(i, k)?;
+                match self.get_int(t, key, oi + k)? {
+                    Some(v) => out.push(v),
+                    None => return Ok(None),
+                }
+            }
+            Ok(Some(out))
+        }
+    }
+
+    /// `table.pack`: a record with the field `n`, and an array part.
+    pub(super) unsafe fn table_pack(&mut self, c: Native) -> Results {
+        // SAFETY: [GC-LIVE] as `native`.
+        unsafe {
+            let g = self.global();
+            let key = g.str_new(b"n");
+            self.keep.push(Value::ptr(key, Tag::STRING));
+            let empty = g.hot.empty_shape;
+            let Some(shape) = shape::shape_add(g, empty, key) else {
+                return Ok(None);
+            };
+            self.keep.push(Value::ptr(shape, Tag::SHAPE));
+            if c.nargs as usize > MAX_LIST {
+                return Ok(None);
+            }
+            let mut vals = Vec::new();
+            for k in 1..=c.nargs {
+                vals.push((self.any_arg(c, k)?, self.oarg(c, k)));
+            }
+            let vals = self.storable_all(vals)?;
+            let ks = self.shape_const(shape);
+            let t = self.emit(IrOp::TNew, Ty::Tab, ks, Self::lit(1))?;
+            let run = self.emit(IrOp::TRun, Ty::Ptr, t, REF_NONE)?;
+            let n = self.int_tv(c.nargs.into());
+            self.store(Place::Field(run, 0), n)?;
+            self.fill(t, vals)?;
+            Ok(Some(vec![self.typed(t)]))
+        }
+    }
+
+    /// Without an order function, and where that would not show.
+    unsafe fn sort(&mut self, c: Native, t: Tab) -> Results {
+        // SAFETY: [GC-LIVE] as `native`.
+        unsafe {
+            let n = table_len(t.p) as usize;
+            if !self.oarg(c, 2).is_nil() || n > 1 && table_sorts(t.p, n).is_none() {
+                return Ok(None);
+            }
+            self.arg(c, 2)?;
+            let done = self.rt(IrOp::Call, CallId::TabSort, &[t.r])?;
+            let zero = self.buf.k_int(0);
+            self.guard(IrOp::Ne, Ty::Int, done, zero)?;
+            Ok(Some(Vec::new()))
+        }
+    }
+
+    /// Within array parts.
+    unsafe fn table_move(&mut self, c: Native, from: Tab) -> Results {
+        // SAFETY: [GC-LIVE] as `native`.
+        unsafe {
+            let ends = [self.oarg(c, 2), self.oarg(c, 3), self.oarg(c, 4)];
+            if ends.iter().any(|v| v.tag != Tag::INT) {
+                return Ok(None);
+            }
+            let [first, last, at] = ends.map(|v| v.as_int());
+            let to = match self.oarg(c, 5).tag {
+                Tag::NIL => {
+                    self.arg(c, 5)?;
+                    from
+                }
+                _ => match self.plain_table(c, 5)? {
+                    Some((r, p)) => Tab { r, p },
+                    None => return Ok(None),
+                },
+            };
+            let inside = |t: Tab, k: i64| (0..i64::from((*t.p).arr_cap)).contains(&k);
+            let end = at.saturating_add(last.saturating_sub(first));
+            if last >= first
+                && ![
+                    inside(from, first),
+                    inside(from, last),
+                    inside(to, at),
+                    inside(to, end),
+                ]
+                .iter()
+                .all(|&b| b)
+            {
+                return Ok(None);
+            }
+            let (f, e, a) = (
+                self.arg(c, 2)?.val,
+                self.arg(c, 3)?.val,
+                self.arg(c, 4)?.val,
+            );
+            let done = self.rt(IrOp::Call, CallId::TabMove, &[from.r, f, e, a, to.r])?;
+            let zero = self.buf.k_int(0);
+            self.guard(IrOp::Ne, Ty::Int, done, zero)?;
+            Ok(Some(vec![self.typed(to.r)]))
         }
     }
 

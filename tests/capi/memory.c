@@ -1,0 +1,182 @@
+/* nostress: stress moves stacks without asking the allocator first.
+   Host allocators: counted, limited, and refusing at the n-th request, for n = 1 until everything succeeds. */
+#include "t.h"
+
+typedef struct Heap { long blocks, bytes, limit, until_refusal; int wrong; } Heap;
+
+/* Keeps the size before each block, to see that the sizes given back are right. */
+static void *allocate(void *ud, void *block, size_t old_size, size_t size) {
+  Heap *h = ud;
+  size_t *p = block ? (size_t *)block - 2 : NULL;
+  if (p && *p != old_size) h->wrong++;
+  if (size == 0) {
+    if (p) h->blocks--, h->bytes -= (long)old_size, free(p);
+    return NULL;
+  }
+  size_t before = p ? old_size : 0;
+  if (size > before) {
+    if (h->until_refusal && --h->until_refusal == 0) {
+      h->until_refusal = 1;
+      return NULL;
+    }
+    if (h->limit && h->bytes + (long)(size - before) > h->limit) return NULL;
+  }
+  p = realloc(p, size + 2 * sizeof *p);
+  if (p == NULL) return NULL;
+  *p = size;
+  h->bytes += (long)size - (long)before;
+  h->blocks += block == NULL;
+  return p + 2;
+}
+
+static int work(lua_State *L) {
+  luaL_openlibs(L);
+  luaL_Buffer b;
+  lua_newtable(L);
+  luaL_buffinit(L, &b);
+  for (int i = 0; i < 300; i++) luaL_addstring(&b, "0123456789");
+  luaL_pushresult(&b);
+  lua_setfield(L, 1, "text");
+  lua_State *T = lua_newthread(L);
+  luaL_loadstring(T, "local t = {} for i = 1, 50 do t[i] = {i, x = i .. ''} coroutine.yield(t) end return t");
+  int n;
+  for (int i = 0; i < 5; i++) {
+    int status = lua_resume(T, L, 0, &n);
+    if (status > LUA_YIELD) {
+      lua_xmove(T, L, 1);
+      return lua_error(L);
+    }
+    lua_pop(T, n);
+  }
+  if (luaL_dostring(L, "local s = 0 for w in ('a b c d'):gmatch('%a') do s = s + #w end return s, string.rep('x', 1000), table.concat({1, 2, 3}, ',')") != LUA_OK) return lua_error(L);
+  lua_newuserdatauv(L, 5000, 3);
+  lua_pushcclosure(L, work, 1);
+  lua_pushfstring(L, "%s %d %f", "text", 1, 2.5);
+  luaL_ref(L, LUA_REGISTRYINDEX);
+  luaL_newmetatable(L, "type");
+  luaL_traceback(L, L, "trace", 0);
+  luaL_checkstack(L, 3000, "room");
+  lua_pushliteral(L, "finished");
+  return 1;
+}
+
+static int counting(lua_State *L) {
+  Heap h = {0, 0, 0, 0, 0};
+  (void)L;
+  lua_State *S = lua_newstate(allocate, &h);
+  CHECK(S != NULL && h.bytes > 0);
+  void *ud = NULL;
+  CHECK(lua_getallocf(S, &ud) == allocate && ud == &h);
+  CHECK(lua_getallocf(S, NULL) == allocate);
+  lua_pushcfunction(S, work);
+  outcome(S, "work", lua_pcall(S, 0, 1, 0));
+  show(S, "result", -1);
+  lua_gc(S, LUA_GCCOLLECT);
+  long kb = lua_gc(S, LUA_GCCOUNT);
+  CHECK(kb > 0 && kb <= h.bytes / 1024 + 1);
+  long before = h.bytes;
+  lua_newuserdatauv(S, 1000000, 0);
+  CHECK(h.bytes > before + 1000000);
+  lua_settop(S, 0);
+  lua_gc(S, LUA_GCCOLLECT);
+  CHECK(h.bytes < before + 1000000);
+  Heap other = h;
+  lua_setallocf(S, allocate, &other);
+  CHECK(lua_getallocf(S, &ud) == allocate && ud == &other);
+  lua_newuserdatauv(S, 1000000, 0);
+  CHECK(other.bytes > h.bytes);
+  lua_close(S);
+  printf("left: %ld blocks, %ld bytes, %d wrong sizes\n", other.blocks, other.bytes, other.wrong + h.wrong);
+  return 0;
+}
+
+/* With a finite amount of refusals every attempt either fails cleanly or succeeds. */
+static int refusing(lua_State *L) {
+  long n, no_state = 0, failed = 0;
+  (void)L;
+  for (n = 1; n < 1000000; n = n < 300 ? n + 1 : n + n / 64) {
+    Heap h = {0, 0, 0, n, 0};
+    lua_State *S = lua_newstate(allocate, &h);
+    int done = 0;
+    if (S == NULL) {
+      no_state++;
+    } else {
+      lua_pushcfunction(S, work);
+      int status = lua_pcall(S, 0, 1, 0);
+      if (status == LUA_OK) {
+        done = 1;
+      } else {
+        failed++;
+        CHECK(status == LUA_ERRMEM || status == LUA_ERRRUN || status == LUA_ERRERR);
+        /* lua_checkstack only says no */
+        CHECK(strstr(lua_tostring(S, -1), "not enough memory") != NULL || strcmp(lua_tostring(S, -1), "stack overflow (room)") == 0);
+        /* with memory again the state works */
+        h.until_refusal = 0;
+        lua_settop(S, 0);
+        CHECK(!luaL_dostring(S, "local t = {} for i = 1, 1000 do t[i] = {i} end return #t") && lua_tointeger(S, -1) == 1000);
+      }
+      lua_close(S);
+    }
+    if (h.blocks != 0 || h.bytes != 0 || h.wrong != 0) {
+      printf("FAILED at request %ld: %ld blocks, %ld bytes left, %d wrong sizes\n", n, h.blocks, h.bytes, h.wrong);
+      break;
+    }
+    if (done) break;
+  }
+  CHECK(no_state > 0 && failed > 0);
+  return 0;
+}
+
+static int grow_table(lua_State *L) {
+  lua_newtable(L);
+  for (int i = 1; i < 100000000; i++) lua_pushinteger(L, i), lua_rawseti(L, 1, i);
+  return 0;
+}
+static int grow_string(lua_State *L) {
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  for (int i = 0; i < 100000000; i++) luaL_addstring(&b, "0123456789");
+  return 0;
+}
+static int grow_stack(lua_State *L) {
+  for (int i = 0; i < 990000; i++) {
+    if (!lua_checkstack(L, 1)) return luaL_error(L, "no room");
+    lua_pushinteger(L, i);
+  }
+  return 0;
+}
+static int grow_userdata(lua_State *L) {
+  lua_newtable(L);
+  for (int i = 1; i < 100000; i++) lua_newuserdatauv(L, 1000, 0), lua_rawseti(L, 1, i);
+  return 0;
+}
+static int grow_in_lua(lua_State *L) {
+  load(L, "local t = {} for i = 1, 1e9 do t[i] = {i} end");
+  lua_call(L, 0, 0);
+  return 0;
+}
+static int one_huge(lua_State *L) {
+  lua_newuserdatauv(L, 100000000, 0);
+  return 0;
+}
+static int limited(lua_State *L) {
+  static const lua_CFunction growers[] = {grow_table, grow_string, grow_stack, grow_userdata, grow_in_lua, one_huge};
+  (void)L;
+  for (int i = 0; i < 6; i++) {
+    Heap h = {0, 0, 4000000, 0, 0};
+    lua_State *S = lua_newstate(allocate, &h);
+    lua_pushcfunction(S, growers[i]);
+    int status = lua_pcall(S, 0, 0, 0);
+    printf("%d: %s %d\n", i, status_name(status), h.bytes <= h.limit);
+    if (i != 2) show(S, "message", -1);
+    lua_settop(S, 0);
+    lua_gc(S, LUA_GCCOLLECT);
+    outcome(S, "afterwards", luaL_dostring(S, "local t = {} for i = 1, 1000 do t[i] = i end return #t"));
+    lua_close(S);
+    CHECK(h.blocks == 0 && h.bytes == 0 && h.wrong == 0);
+  }
+  return 0;
+}
+
+static const Test tests[] = {TEST(counting), TEST(refusing), TEST(limited)};
+MAIN(tests)
