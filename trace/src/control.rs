@@ -164,7 +164,7 @@ impl Trace {
         match self.kind {
             Kind::Loop => "loop",
             Kind::Func => "function",
-            Kind::Cont { .. } => "continuation",
+            Kind::Cont { .. } | Kind::Event { .. } => "continuation",
             Kind::Side { .. } => "side",
         }
     }
@@ -175,7 +175,7 @@ impl Trace {
             Link::SelfEntry { base: 0 } if self.kind == Kind::Loop => "loop",
             Link::Entry { .. } | Link::Body { .. } => "root",
             Link::SelfEntry { .. } => "up-recursion",
-            Link::Return { .. } => "return",
+            Link::Return { .. } | Link::Event(_) => "return",
             Link::Exit | Link::Resume { .. } => "interpreter",
         }
     }

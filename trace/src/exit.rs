@@ -7,7 +7,7 @@
 use traceorus_asm::{Host, Masm};
 use traceorus_base::bytecode::{self, Op};
 use traceorus_base::objects::*;
-use traceorus_base::{Tag, Value};
+use traceorus_base::{Tag, Value, frame};
 use traceorus_vm::dispatch;
 use traceorus_vm::state::Global;
 use traceorus_vm::{call, exec, table};
@@ -281,6 +281,27 @@ pub unsafe extern "C" fn alloc(g: *mut GlobalHot) {
         let bytes = (*g).jit_scratch[0] as usize;
         let p = Global::of(g).heap.alloc(ObjKind::Table, bytes);
         (*g).jit_scratch[0] = p as u64;
+    }
+}
+
+/// Compiled code has returned from the frame of a metamethod, with this word, to an instruction without continuation.
+///
+/// # Safety
+/// Called by the thunk only.
+pub unsafe extern "C" fn ret_event(g: *mut GlobalHot, word: u64) -> *const Instr {
+    // SAFETY: [STACK-STABLE] as promised: `Thread::base` is the base of the frame, and the result is below.
+    unsafe {
+        let jit = Jit::of(Global::of(g)).expect("we run because it is there");
+        let l = (*g).current;
+        let res = (*l).base.sub(1);
+        let (pc, delta) = (
+            frame::addr_of(word) as *const Instr,
+            frame::delta_of(word) as usize,
+        );
+        (*l).base = (*l).base.sub(delta);
+        (*l).pc = pc;
+        jit.event_returned(l, word, pc);
+        traceorus_vm::helpers::finish_op(l, pc, res, 1, delta)
     }
 }
 

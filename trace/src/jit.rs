@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use traceorus_base::bytecode::Op;
 use traceorus_base::objects::*;
-use traceorus_base::{Tag, Value};
+use traceorus_base::{Tag, Value, frame};
 use traceorus_gc::Marker;
 use traceorus_vm::jithooks::{self, JitHooks};
 use traceorus_vm::state::Global;
@@ -212,6 +212,10 @@ pub struct Jit {
     sites: HashMap<(u16, usize), u32>,
     /// Instructions at which shapes are not guarded; see `record::join`.
     joins: HashSet<usize>,
+    /// Instructions that are left to their helpers; see [`Jit::is_join`].
+    helped: HashSet<usize>,
+    /// Continuations of instructions that have called metamethods: frame word, address.
+    events_table: Box<[[u64; 2]; lower::EVENTS]>,
     /// How often the root trace with this first instruction was recorded anew.
     renewed: HashMap<usize, u32>,
     area: CodeArea,
@@ -269,6 +273,8 @@ impl Jit {
             penalties: HashMap::new(),
             sites: HashMap::new(),
             joins: HashSet::new(),
+            helped: HashSet::new(),
+            events_table: Box::new([[0; 2]; lower::EVENTS]),
             renewed: HashMap::new(),
             area,
             thunks: None,
@@ -305,6 +311,8 @@ impl Jit {
                 charge: crate::exit::charge as *const () as usize as u64,
                 slot_of: crate::exit::slot_of as *const () as usize as u64,
                 method: crate::exit::method as *const () as usize as u64,
+                ret_event: crate::exit::ret_event as *const () as usize as u64,
+                events: self.events_table.as_ptr() as u64,
                 ret: crate::exit::ret as *const () as usize as u64,
                 resume: g.hot.resume as u64,
                 disturbed_offset: DISTURBED,
@@ -405,6 +413,7 @@ impl Jit {
             r.funcs = &raw const self.funcs;
             r.chars = &raw mut self.chars;
             r.joins = &raw const self.joins;
+            r.helped = &raw const self.helped;
             let n = self.params.abortrandom;
             if n != 0 && self.rand().is_multiple_of(n) {
                 r.die_at = 1 + self.rand() % 30;
@@ -419,6 +428,7 @@ impl Jit {
                     r.inherit(t, exit)?;
                 }
                 Kind::Cont { call } => r.continuation(call, pc)?,
+                Kind::Event { word } => r.after_event(pc, frame::delta_of(word) as i16)?,
                 _ => {}
             }
             self.recorder = Some(Box::new(r));
@@ -478,6 +488,10 @@ impl Jit {
                     let p = self.penalties.entry(call as usize).or_default();
                     p.count(wait);
                 }
+                Kind::Event { word } => {
+                    let p = self.penalties.entry(word as usize).or_default();
+                    p.count(wait);
+                }
                 _ => {
                     let p = self.penalties.entry(r.anchor as usize).or_insert(Penalty {
                         counter: 32,
@@ -498,19 +512,26 @@ impl Jit {
 
     // ---- joins --------------------------------------------------------------------------------------------------------
 
-    /// The exit of the tree `root` at `pc` is one too many that an access to a field there has caused: the tree is to be recorded anew, with
-    /// what is there looked up (`record::join`).
+    /// The exit of the tree `root` at `pc` is one too many that an access to a table there has caused: the tree is to be recorded anew, with
+    /// what is there looked up (`record::join`), or left to the helper.
     unsafe fn is_join(&mut self, root: u16, pc: *const Instr) -> bool {
         // SAFETY: [CODE] the exit goes on there.
         let most = match unsafe { dispatch::op_at(pc) } {
             Op::GetField | Op::SetField => self.params.maxshapes,
             // a shape tells the function that is called, too: to guard that instead is worth it only if there are very many
             Op::SelfGet => self.params.maxshapes.saturating_mul(10),
+            Op::GetIndex | Op::SetIndex | Op::GetInt | Op::SetInt | Op::Len => u32::MAX,
             _ => return false,
         };
         let n = self.sites.entry((root, pc as usize)).or_insert(0);
         *n += 1;
-        if *n < most || !self.joins.insert(pc as usize) {
+        // the helper takes whatever comes
+        let all = match most {
+            u32::MAX => self.params.maxshapes.saturating_mul(4),
+            _ => self.params.maxshapes.saturating_mul(12),
+        };
+        let helped = *n >= all && self.helped.insert(pc as usize);
+        if !helped && (*n < most || !self.joins.insert(pc as usize)) {
             return false;
         }
         let t = self.traces[root as usize].as_mut().expect("alive");
@@ -526,9 +547,7 @@ impl Jit {
             if !anchor.is_null() {
                 jithooks::set_entry(anchor, proto, None, 1);
             }
-            if let Kind::Cont { call } = kind {
-                jithooks::set_continuation(call.cast_mut(), 0);
-            }
+            self.set_return(kind, 0);
         }
         true
     }
@@ -567,11 +586,27 @@ impl Jit {
         self.renewed.insert(start as usize, MAX_RENEWED);
         // SAFETY: [CODE] the trace keeps its code alive.
         unsafe {
-            if let Kind::Cont { call } = kind {
-                jithooks::set_continuation(call.cast_mut(), entry);
-            } else {
+            self.set_return(kind, entry);
+            if !anchor.is_null() {
                 jithooks::set_entry(anchor, proto, Some(n), 0);
             }
+        }
+    }
+
+    /// Returns to what the continuation of this kind follows go to `entry`; 0: to the interpreter.
+    unsafe fn set_return(&mut self, kind: Kind, entry: u64) {
+        match kind {
+            // SAFETY: [CODE] the trace keeps its code alive.
+            Kind::Cont { call } => unsafe { jithooks::set_continuation(call.cast_mut(), entry) },
+            Kind::Event { word } => {
+                let at = &mut self.events_table[lower::event_index(word)];
+                if entry != 0 {
+                    *at = [word, entry];
+                } else if at[0] == word {
+                    *at = [0; 2];
+                }
+            }
+            _ => {}
         }
     }
 
@@ -612,6 +647,10 @@ impl Jit {
                 self.abort(Abort::HookSet);
                 return pc;
             }
+            if std::mem::take(&mut r.disturbed) {
+                self.abort(Abort::Disturbed);
+                return pc;
+            }
             // what they changed the trace does not know, unless it happened in a helper, after which it knows nothing
             let in_helper = matches!(r.pending, Pending::Generic { quiet: false, .. });
             if std::mem::replace(&mut r.finalizer_runs, g.finalizer_runs) != g.finalizer_runs
@@ -644,7 +683,9 @@ impl Jit {
         // SAFETY: as `record`.
         unsafe {
             let r = self.recorder.as_mut().expect("recording");
-            r.step(pc)?;
+            if let Step::Stop(link) = r.step(pc)? {
+                return Ok(Step::Stop(link));
+            }
             if (*r.frame().proto).jit & PROTO_OFF != 0 {
                 return Err(Abort::SwitchedOff);
             }
@@ -684,7 +725,8 @@ impl Jit {
             }
             self.dump.bytecode(r, pc);
             r.leaving(pc)?;
-            r.instruction(pc)
+            let step = r.instruction(pc)?;
+            Ok(r.end.map_or(step, Step::Stop))
         }
     }
 
@@ -826,9 +868,7 @@ impl Jit {
                     self.funcs.insert(proto as usize, (entry, r.recursive));
                     jithooks::set_entry(r.anchor, proto, Some(number), 0);
                 }
-                Kind::Cont { call } => {
-                    jithooks::set_continuation(call.cast_mut(), entry);
-                }
+                Kind::Cont { .. } | Kind::Event { .. } => self.set_return(r.kind, entry),
             }
             self.stats.compile_ns += began.elapsed().as_nanos() as u64;
             Ok(())
@@ -904,6 +944,35 @@ impl Jit {
         }
     }
 
+    /// Compiled code has returned from a metamethod to the instruction at `pc`, which has no continuation (or another has its place in the table). `word` is the
+    /// frame word; the result is in the slot below the frame.
+    pub(crate) unsafe fn event_returned(&mut self, l: *mut Thread, word: u64, pc: *const Instr) {
+        let kind = Kind::Event { word };
+        let mut traces = self.traces.iter().flatten();
+        if let Some(t) = traces.rfind(|t| t.alive && !t.retired && t.kind == kind) {
+            let entry = t.entry;
+            // SAFETY: as `set_return`.
+            unsafe { self.set_return(kind, entry) };
+            return;
+        }
+        let n = self.returns.entry(word as usize).or_insert(0);
+        *n += 1;
+        // SAFETY: [CODE] `l` goes on with what the instruction does with the result.
+        unsafe {
+            if *n >= self.params.hotexit
+                && self.params.on
+                && (*l).hook_mask == 0
+                && !(*self.g).recording
+            {
+                *n = 0;
+                let tries = self.penalties.get(&(word as usize)).map_or(0, |p| p.tries);
+                if tries < self.params.maxtries {
+                    let _ = self.start(l, kind, std::ptr::null_mut(), pc);
+                }
+            }
+        }
+    }
+
     /// Removes every trace; those that wait for a call to return are left then. Code memory is not used again.
     ///
     /// # Safety
@@ -924,6 +993,9 @@ impl Jit {
 
     /// Traces that wait for a call to return are left then: what they know of frames and constants may be wrong.
     unsafe fn disturb(&mut self) {
+        if let Some(r) = self.recorder.as_mut() {
+            r.disturbed = true;
+        }
         // SAFETY: the state is live.
         unsafe { (*self.g).hot.jit_scratch[3] = 1 }
     }
@@ -959,6 +1031,10 @@ impl Jit {
                 }
                 Kind::Cont { call } if jithooks::continuation(call) == t.entry => {
                     jithooks::set_continuation(call.cast_mut(), 0);
+                }
+                Kind::Event { .. } => {
+                    let kind = t.kind;
+                    self.set_return(kind, 0);
                 }
                 _ => {}
             }
@@ -1099,7 +1175,12 @@ unsafe fn proto_freed(data: *mut u8, p: *mut Proto) {
             (code, code + 8 * (*p).ncode as usize)
         };
         jit.hot_protos.retain(|&q| q != p);
-        jit.penalties.retain(|&at, _| !(from..to).contains(&at));
+        let other = |at: usize| !(from..to).contains(&at);
+        jit.penalties.retain(|&at, _| other(at));
+        jit.sites.retain(|&(_, at), _| other(at));
+        jit.renewed.retain(|&at, _| other(at));
+        jit.joins.retain(|&at| other(at));
+        jit.helped.retain(|&at| other(at));
         for n in 1..jit.traces.len() {
             if jit.traces[n]
                 .as_ref()

@@ -153,6 +153,9 @@ pub enum Link {
         /// Slots that BASE goes down by.
         down: i16,
     },
+    /// To the continuation of the instruction that has called a metamethod, whose frame word (a RETWORD) is given: the result is in slot -1, BASE
+    /// stays, and register PC gets the word. There BASE goes down by the delta of the word.
+    Event(Ref),
     /// Into a loop's body at its head, with everything where the loop's contract wants it.
     Body {
         /// Address of the loop's head.

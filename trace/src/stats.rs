@@ -130,7 +130,7 @@ impl Stats {
         match t.kind {
             Kind::Loop => self.loops += 1,
             Kind::Func => self.funcs += 1,
-            Kind::Cont { .. } => self.conts += 1,
+            Kind::Cont { .. } | Kind::Event { .. } => self.conts += 1,
             Kind::Side { .. } => self.sides += 1,
         }
         self.bytecodes += u64::from(r.nbc);

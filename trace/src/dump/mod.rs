@@ -98,7 +98,7 @@ fn kind(k: Kind) -> String {
     match k {
         Kind::Loop => "loop".into(),
         Kind::Func => "function".into(),
-        Kind::Cont { .. } => "continuation".into(),
+        Kind::Cont { .. } | Kind::Event { .. } => "continuation".into(),
         Kind::Side { parent, exit } => format!("side of {parent}/{exit}"),
     }
 }
@@ -282,7 +282,7 @@ impl crate::loc::Link {
             Link::Entry { base: 0, .. } => "-> entry of a trace".into(),
             Link::Entry { base, .. } => format!("-> entry of a trace, BASE {base:+}"),
             Link::SelfEntry { base } => format!("-> its own entry, BASE {base:+}"),
-            Link::Return { .. } => "-> continuation of the caller".into(),
+            Link::Return { .. } | Link::Event(_) => "-> continuation of the caller".into(),
             Link::Body { .. } => "-> body of a loop".into(),
             Link::Exit | Link::Resume { .. } => "-> interpreter".into(),
         }

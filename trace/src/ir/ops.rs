@@ -101,6 +101,8 @@ macro_rules! for_each_ir_op {
             /// results: the pc of that call (Ptr). That frame is the one at BASE; if `b >> 3` is not 0 it is the frame of pcall or xpcall so many
             /// slots below it, and the frame at BASE is of kind PCALL.
             RetPc = "RETPC" (l l) C;
+            /// The frame word at BASE, which is of kind `a` (Word).
+            RetWord = "RETWORD" (l _) C;
             /// `Thread::top` is the address of slot `a`.
             TopEq = "TOPEQ" (s _) G;
             /// The frame word at BASE is of kind `a`.

@@ -158,6 +158,7 @@ impl Verifier<'_> {
                 need(!twice, || "a second PHI of the value".into())
             }
             RetPc => own(&[Ty::Ptr]),
+            RetWord => own(&[Ty::Word]),
             RetKind | SetTail | TopEq => Ok(()),
             CoWord => {
                 values(&[i.a])?;

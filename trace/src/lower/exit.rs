@@ -49,6 +49,11 @@ pub struct RustEntry {
     /// `unsafe extern "C" fn(g: *mut GlobalHot, call: *const Instr) -> *const Instr`: compiled code has returned to the call at
     /// `call`, which has no continuation, and `Thread::base` is its frame's; gives the pc to go on at.
     pub ret: u64,
+    /// `unsafe extern "C" fn(g: *mut GlobalHot, word: u64) -> *const Instr`: compiled code has returned from a metamethod's frame, whose
+    /// word this is and whose base `Thread::base`, with the result below it, to an instruction without continuation; gives the pc to go on at.
+    pub ret_event: u64,
+    /// Address of the table of [`EVENTS`] continuations of instructions that have called metamethods: frame word, address.
+    pub events: u64,
     /// Where RET0, the next pc or null, goes on in the interpreter (`GlobalHot::resume`).
     pub resume: u64,
     /// Offset from GLOBAL of a 32-bit word that is not 0 when something disturbed a frame during a call.
@@ -80,6 +85,10 @@ pub struct Thunks {
     pub charge: u64,
     /// Continuation of calls that have none: see `Link::Return`.
     pub ret: u64,
+    /// The same for instructions that have called metamethods: see `Link::Event`.
+    pub ret_event: u64,
+    /// As in [`RustEntry`].
+    pub events: u64,
     /// As in [`RustEntry`].
     pub resume: u64,
     /// As in [`RustEntry`].
@@ -90,6 +99,13 @@ pub struct Thunks {
     pub helpers: fn(pc: u64) -> u64,
     /// As in [`RustEntry`].
     pub handlers: fn(pc: u64) -> Option<u64>,
+}
+
+/// Entries of the table of continuations by frame word (a power of two).
+pub const EVENTS: usize = 256;
+/// Where that table has the frame word `word`.
+pub const fn event_index(word: u64) -> usize {
+    (word >> 3) as usize & (EVENTS - 1)
 }
 
 /// Index of spill slot `n` from the save area's address, in words.
@@ -183,6 +199,14 @@ pub fn emit_thunks<M: TraceRegs>(
     m.call_abs(rust.ret);
     m.jump_abs(rust.resume);
 
+    m.align(16);
+    let ret_event = m.here();
+    m.load(LoadKind::U64, d(M::THREAD), at(M::GLOBAL, CURRENT));
+    m.store(Size::B64, at(M::THREAD, BASE), M::BASE);
+    m.move_args(&[M::GLOBAL.into(), M::PC.into()]);
+    m.call_abs(rust.ret_event);
+    m.jump_abs(rust.resume);
+
     let mut preserving = |function: u64| {
         m.align(16);
         let label = m.here();
@@ -211,6 +235,8 @@ pub fn emit_thunks<M: TraceRegs>(
         slot_of: place(slot_of),
         method: place(method),
         ret: place(ret),
+        ret_event: place(ret_event),
+        events: rust.events,
         resume: rust.resume,
         disturbed_offset: rust.disturbed_offset,
         exit_left_offset: rust.exit_left_offset,

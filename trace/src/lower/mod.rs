@@ -43,7 +43,7 @@ use crate::ra::{self, Allocation, InsAlloc, Job, Move, Place, Plan, Reg, RegInfo
 
 pub use arch::TraceRegs;
 pub use area::CodeArea;
-pub use exit::{RustEntry, Thunks, emit_thunks, spill_index};
+pub use exit::{EVENTS, RustEntry, Thunks, emit_thunks, event_index, spill_index};
 
 const B8: Size = Size::B8;
 const B32: Size = Size::B32;
@@ -339,6 +339,27 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
                 self.m.bind(none);
                 self.m.jump_abs(self.input.thunks.ret);
             }
+            Link::Event(_) => {
+                let word = Gpr(self.al.ret.number());
+                let none = self.m.new_label();
+                self.m.mov(d(M::PC), word);
+                self.m.mov(d(M::T0), M::PC);
+                // as `event_index`
+                self.m.shift(ShiftOp::Shr, B64, d(M::T0), M::T0, 3);
+                self.m
+                    .alu(AluOp::And, B32, d(M::T0), M::T0, EVENTS as i64 - 1);
+                self.m.shift(ShiftOp::Shl, B64, d(M::T0), M::T0, 4);
+                let table = self.input.thunks.events;
+                self.m.with_scratch(|m, s| {
+                    m.mov_imm(d(s), table as i64);
+                    m.alu(AluOp::Add, B64, d(M::T0), M::T0, s);
+                });
+                self.m.branch(Cond::Ne, B64, M::PC, at(M::T0, 0), none);
+                self.m.load(U64, d(M::T0), at(M::T0, 8));
+                self.m.jump_reg(M::T0);
+                self.m.bind(none);
+                self.m.jump_abs(self.input.thunks.ret_event);
+            }
             Link::Exit => {
                 let stub = *self.stubs.last().ok_or(Abort::Internal)?;
                 self.m.jump(stub);
@@ -433,6 +454,11 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
                     m.store(B64, at(s, field), M::BASE);
                 });
                 self.add_base(-ins.slot());
+            }
+            RetWord => {
+                let exit = self.stub(r)?;
+                self.frame_kind(ins.lit_a(), 0, exit);
+                self.m.load(U64, d(Gpr(al.dst.number())), at(M::BASE, -8));
             }
             RetPc => {
                 let (pc, exit) = (Gpr(al.dst.number()), self.stub(r)?);

@@ -146,7 +146,7 @@ impl Walk<'_> {
                 }
                 Link::Body { .. } => self.reenter()?,
                 Link::Loop => return Err(Abort::Internal),
-                Link::Return { call: r, .. } => {
+                Link::Return { call: r, .. } | Link::Event(r) => {
                     self.out.ret = self.allocate(n, r, RegSet::EMPTY, Reg::NONE)?;
                 }
                 Link::Entry { .. } | Link::SelfEntry { .. } | Link::Resume { .. } => {}

@@ -74,7 +74,7 @@ impl Check<'_> {
                 let carried = out.phis.iter().find(|p| p.0 == r).map_or(r, |p| p.1);
                 self.reads(place, carried)?;
             }
-        } else if let Link::Return { call: r, .. } = self.job.link {
+        } else if let Link::Return { call: r, .. } | Link::Event(r) = self.job.link {
             self.reads(Place::Reg(out.ret), r)?;
         } else if matches!(self.job.link, Link::Body { .. }) {
             self.parallel(&out.back_edge);

@@ -290,6 +290,6 @@ pub struct Allocation {
     pub through: Vec<Through>,
     /// Spill slots used, the parent's included.
     pub spills: u16,
-    /// Where the value that `Link::Return` names is at the end.
+    /// Where the value that `Link::Return` or `Link::Event` names is at the end.
     pub ret: Reg,
 }

@@ -190,8 +190,9 @@ impl Plan {
                 n.push(ins.b, Kind::RegOrConst);
             }
             Base | Nop | Loop | Phi | PVal | StkChk | Poll | RetF | FRef | ARef | ATRef | RetPc
-            | RetKind | SetTail | TopEq | STop | Sunk | HRef | HTRef | CRef | CTRef | ERef
-            | ETRef | XRef | CNew | UpAddr | CArg | Call | CallN | CallL | XOp | XOpQ | XOpR => {}
+            | RetWord | RetKind | SetTail | TopEq | STop | Sunk | HRef | HTRef | CRef | CTRef
+            | ERef | ETRef | XRef | CNew | UpAddr | CArg | Call | CallN | CallL | XOp | XOpQ
+            | XOpR => {}
         }
         n
     }

@@ -141,6 +141,23 @@ impl Recorder {
         }
     }
 
+    /// A helper has entered the running function, at `pc` if nothing of it has been performed: how the trace ends if that is recursion.
+    pub(super) unsafe fn entered_recursion(&mut self, pc: *const Instr) -> Option<Link> {
+        let f = self.frame();
+        // SAFETY: [GC-LIVE] it runs.
+        if pc != unsafe { (*f.closure).pc } {
+            return None;
+        }
+        if self.kind == super::Kind::Func && f.proto == self.protos[0] {
+            self.recursive = true;
+            return Some(Link::SelfEntry { base: 0 });
+        }
+        match self.compiled_function(f.proto) {
+            Some((address, true)) => Some(Link::Entry { address, base: 0 }),
+            _ => None,
+        }
+    }
+
     /// The frame of `closure` has been pushed.
     pub(super) unsafe fn go_into(&mut self, way: Way, closure: *mut LuaClosure) -> Rec<Step> {
         let address = match way {
@@ -345,7 +362,7 @@ impl Recorder {
         }
     }
 
-    fn compiled_function(&self, p: *mut Proto) -> Option<(u64, bool)> {
+    pub(super) fn compiled_function(&self, p: *mut Proto) -> Option<(u64, bool)> {
         // SAFETY: the policy's table outlives the recording.
         unsafe { self.funcs.as_ref()?.get(&(p as usize)).copied() }
     }
@@ -468,6 +485,18 @@ impl Recorder {
     unsafe fn link_return(&mut self, i: Cursor, word: u64, from: i16, n: i16) -> Rec<Step> {
         // SAFETY: [CODE] the word of a frame of kind LUA is the pc of a call.
         unsafe {
+            if frame::kind_of(word) == kind::CONT
+                && super::meta::end_of(frame::addr_of(word) as *const Instr).is_some()
+            {
+                let v = match n {
+                    0 => self.konst(Value::NIL),
+                    _ => self.tv(from)?,
+                };
+                let cont = Self::lit(kind::CONT as u16);
+                let word = self.guard(IrOp::RetWord, Ty::Word, cont, REF_NONE)?;
+                self.store_slot(-1, v)?;
+                return Ok(Step::Stop(Link::Event(word)));
+            }
             let (mut word, mut down) = (word, 0);
             let mut results = Vec::new();
             if frame::kind_of(word) == kind::PCALL {

@@ -101,7 +101,39 @@ impl Recorder {
         match self.kind {
             // SAFETY: [CODE] the call is in live code.
             Kind::Cont { call } => unsafe { (bc::a(*call) / 16) as i16 + 1 },
+            Kind::Event { word } => frame::delta_of(word) as i16,
             _ => 0,
+        }
+    }
+
+    /// What follows the instruction at `pc`, which has called a metamethod in a frame `delta` slots above its own, is recorded: the result, in the
+    /// slot below that frame, has not been made use of yet.
+    pub(crate) unsafe fn after_event(&mut self, pc: *const Instr, delta: i16) -> Rec<()> {
+        // SAFETY: [CODE] the instruction waits in the running frame.
+        unsafe {
+            let (w, op) = (*pc, dispatch::op_at(pc));
+            let at = Cursor { pc, w, op };
+            let v = self.slot_tv(delta - 1)?;
+            let mut next = at.next();
+            match super::meta::end_of(pc).ok_or(Abort::Nyi)? {
+                super::meta::End::Value => {
+                    self.forget_from(delta - 1);
+                    self.set(at.ra(), v);
+                }
+                super::meta::End::Nothing => self.forget_from(delta - 1),
+                super::meta::End::Jump(sense) => {
+                    let falsy = self.observed(delta - 1).is_falsy();
+                    let mut other = next.wrapping_offset(bc::jump16(w) as isize);
+                    if sense != falsy {
+                        std::mem::swap(&mut next, &mut other);
+                    }
+                    self.forget_from(delta - 1);
+                    self.new_snap(other);
+                    self.guard_truth(v, falsy)?;
+                }
+            }
+            self.expect(next);
+            Ok(())
         }
     }
 

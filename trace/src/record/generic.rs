@@ -92,6 +92,7 @@ impl Recorder {
                 self.l = l;
                 self.emit(IrOp::XOpR, Ty::Void, args, from)?;
                 self.reset_frames();
+                self.end = self.entered_recursion(next);
                 return Ok(());
             }
             let how = if quiet { IrOp::XOpQ } else { IrOp::XOp };

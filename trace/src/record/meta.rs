@@ -12,10 +12,10 @@ use traceorus_base::{Tag, Value};
 use traceorus_vm::arith::ArithOp;
 use traceorus_vm::{dispatch, table};
 
-use super::call::Callee;
+use super::call::{Callee, Way};
 use super::table::Tab;
 use super::{Cursor, How, Rec, Recorder, Slot, Step, Tv};
-use crate::ir::{FieldId, IrOp, Ty};
+use crate::ir::{FieldId, IrOp, Ref, Ty};
 
 /// Frames of one function on a trace, if metamethods begin them.
 const MAX_DEPTH: usize = 3;
@@ -28,6 +28,35 @@ pub(super) enum Handler {
     Value(Value),
     /// This function; its value now.
     Call(Tv, Value),
+}
+
+/// What becomes of the result of a metamethod.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// It is the value of register A.
+    Value,
+    /// Nothing.
+    Nothing,
+    /// The instruction jumps if it is truthy (or, with false, if it is falsy).
+    Jump(bool),
+}
+
+/// What becomes of the result of a metamethod that the instruction at `pc` has called. `None`: more than this, or there is none.
+///
+/// # Safety
+/// [CODE]
+pub(super) unsafe fn end_of(pc: *const Instr) -> Option<End> {
+    use Op::*;
+    // SAFETY: as promised.
+    let (w, op) = unsafe { (*pc, dispatch::op_at(pc)) };
+    Some(match op {
+        JLt | JLe | JLtI | JLeI | JGtI | JGeI | JEq => End::Jump(true),
+        JNLt | JNLe | JNLtI | JNLeI | JNGtI | JNGeI | JNe => End::Jump(false),
+        SetGlobal | SetField | SetIndex | SetInt => End::Nothing,
+        Concat if bc::c(w) != 2 => return None,
+        _ if op.info().modes[0] == bc::Mode::W || op == SelfGet => End::Value,
+        _ => return None,
+    })
 }
 
 /// What becomes of an access to a table.
@@ -94,6 +123,36 @@ impl Recorder {
         }
     }
 
+    /// Guards which metatable the userdata `u`, now `o`, has (null: none).
+    unsafe fn guard_userdata_meta(&mut self, u: Ref, o: Value) -> Rec<*mut Table> {
+        // SAFETY: [GC-LIVE] as `instruction`.
+        unsafe {
+            let mt = (*o.as_ptr::<Userdata>()).metatable;
+            let m = self.field(u, FieldId::UdMeta)?;
+            let k = self.buf.k_ptr(mt as u64);
+            self.guard(IrOp::Eq, Ty::Ptr, m, k)?;
+            if !mt.is_null() {
+                self.keep.push(Value::ptr(mt, Tag::TABLE));
+            }
+            Ok(mt)
+        }
+    }
+    /// The field `key` of the userdata in register `r`, which its metatable must have.
+    pub(super) unsafe fn userdata_field(&mut self, r: i16, key: *mut Str) -> Rec<Option<Found>> {
+        // SAFETY: [GC-LIVE] as `instruction`.
+        unsafe {
+            let o = self.observed(r);
+            let v = self.guard_observed(r)?;
+            let mt = self.guard_userdata_meta(v.val, o)?;
+            if mt.is_null() {
+                return Ok(None);
+            }
+            let k = Value::ptr(key, Tag::STRING);
+            let k = (self.konst(k), k);
+            self.missing(mt, v, k)
+        }
+    }
+
     /// What an operand has for an event.
     pub(super) unsafe fn handler(&mut self, v: Operand, ev: MetaMethod) -> Rec<Option<Handler>> {
         // SAFETY: [GC-LIVE] as `instruction`.
@@ -107,6 +166,10 @@ impl Recorder {
                 Tag::INT | Tag::FLOAT | Tag::STRING | Tag::NIL | Tag::TRUE | Tag::FALSE => {
                     self.guard_tag(v, o.tag)?;
                     self.guard_type_meta(o.tag)?
+                }
+                Tag::USERDATA => {
+                    let u = self.guard_tag(v, o.tag)?.val;
+                    self.guard_userdata_meta(u, o)?
                 }
                 _ => return Ok(None),
             };
@@ -149,8 +212,19 @@ impl Recorder {
             let proto = (*closure).proto;
             let same = self.frames.iter().filter(|x| x.proto == proto).count();
             let deep = self.frames.len() as u32 > self.params.maxdepth;
-            if same >= MAX_DEPTH || deep {
+            if deep {
                 return Ok(false);
+            }
+            let recursive = self.compiled_function(proto).is_some_and(|c| c.1);
+            let often = same > self.params.recunroll as usize || self.in_loop;
+            let mut way = Way::Inline;
+            if same >= MAX_DEPTH || recursive && often {
+                way = match self.compiled_function(proto) {
+                    _ if (*proto).is_vararg != 0 => return Ok(false),
+                    _ if self.kind == super::Kind::Func && proto == self.protos[0] => Way::Own,
+                    Some((address, _)) => Way::Entry(address),
+                    None => return Ok(false),
+                };
             }
             let known = self.guard_function(f, closure)?;
             let caller = self.frame();
@@ -175,6 +249,9 @@ impl Recorder {
                 call_pc: i.pc,
                 how: How::Meta,
             })?;
+            if let Step::Stop(link) = self.go_into(way, closure)? {
+                self.end = Some(link);
+            }
             Ok(true)
         }
     }
@@ -207,7 +284,9 @@ impl Recorder {
         // SAFETY: as `handler`.
         unsafe {
             // strings may be numerals
-            let object = x.1.tag == Tag::TABLE || y.1.tag == Tag::TABLE;
+            let object = [x.1.tag, y.1.tag]
+                .iter()
+                .any(|t| matches!(*t, Tag::TABLE | Tag::USERDATA));
             if object && self.event(i, op.event(), x, y)? {
                 return Ok(Step::More);
             }
@@ -221,7 +300,7 @@ impl Recorder {
         unsafe {
             match self.handler(x, MetaMethod::Len)? {
                 Some(Handler::Call(f, of)) => self.call_event(i, f, of, &[x.0, x.0], None),
-                Some(Handler::None) => {
+                Some(Handler::None) if x.1.tag == Tag::TABLE => {
                     let t = self.guard_tag(x.0, Tag::TABLE)?.val;
                     let id = crate::ir::CallId::TabLen;
                     let n = self.emit(IrOp::CallL, Ty::Int, t, Self::lit(id as u16))?;
@@ -395,25 +474,21 @@ impl Recorder {
             let pc = self.frame().call_pc;
             let (w, op) = (*pc, dispatch::op_at(pc));
             let at = Cursor { pc, w, op };
-            let sense = match op {
-                JLt | JLe | JLtI | JLeI | JGtI | JGeI | JEq => Some(true),
-                JNLt | JNLe | JNLtI | JNLeI | JNGtI | JNGeI | JNe => Some(false),
-                _ => None,
+            let concat = op == Concat && bc::c(w) != 2;
+            let end = match end_of(pc) {
+                Some(end) => end,
+                None if concat => End::Value,
+                None => return self.ret_generic(i),
             };
-            let plain = op.info().modes[0] == bc::Mode::W || op == SelfGet;
-            let store = matches!(op, SetGlobal | SetField | SetIndex | SetInt);
-            if sense.is_none() && !plain && !store {
-                return self.ret_generic(i);
-            }
             let v = match n {
                 0 => self.nil(),
                 _ => self.tv(from)?,
             };
-            if op == Concat && bc::c(w) != 2 {
+            if concat {
                 return self.go_on_concat(i, at, v, (n != 0).then(|| self.observed(from)));
             }
             let mut next = at.next();
-            if let Some(sense) = sense {
+            if let End::Jump(sense) = end {
                 let falsy = n == 0 || self.observed(from).is_falsy();
                 self.guard_truth(v, falsy)?;
                 if sense != falsy {
@@ -421,7 +496,7 @@ impl Recorder {
                 }
             }
             self.leave_event();
-            if sense.is_none() && !store {
+            if end == End::Value {
                 self.set(at.ra(), v);
             }
             self.expect(next);

@@ -23,6 +23,7 @@ mod construct;
 mod coroutine;
 mod fastfn;
 mod generic;
+mod index;
 mod inherit;
 mod iter;
 mod join;
@@ -32,6 +33,7 @@ mod protect;
 mod slots;
 mod table;
 mod upval;
+mod weak;
 
 use std::collections::{HashMap, HashSet};
 
@@ -64,6 +66,11 @@ pub enum Kind {
     Cont {
         /// The call.
         call: *const Instr,
+    },
+    /// What follows the instruction that has called a metamethod, when compiled code returns to it.
+    Event {
+        /// The frame word.
+        word: u64,
     },
     /// What follows a hot exit.
     Side {
@@ -190,6 +197,10 @@ pub struct Recorder {
     pub(crate) funcs: *const HashMap<usize, (u64, bool)>,
     /// Instructions that meet too many shapes or functions for guards on them; may be null.
     pub(crate) joins: *const HashSet<usize>,
+    /// Instructions that are left to their helpers, since guards have not held there again and again; may be null.
+    pub(crate) helped: *const HashSet<usize>,
+    /// The running instruction has ended the trace.
+    pub(crate) end: Option<Link>,
     /// Tables whose shape such an instruction has not looked at.
     pub(crate) shapeless: Vec<Ref>,
     /// A POLL is to be emitted as soon as nothing lies above the live slots.
@@ -214,6 +225,8 @@ pub struct Recorder {
     pub(crate) pcalls: u16,
     /// Step at which a test wants the recording to be given up; 0: none.
     pub(crate) die_at: u32,
+    /// A frame was changed from outside since the last instruction.
+    pub(crate) disturbed: bool,
     /// `Global::finalizer_runs` as it was at the last instruction.
     pub(crate) finalizer_runs: u64,
     /// The instruction here takes values up to a top that is known; it comes right after the one that made them.
@@ -286,6 +299,8 @@ impl Recorder {
                 in_loop: kind == Kind::Loop,
                 funcs: std::ptr::null(),
                 joins: std::ptr::null(),
+                helped: std::ptr::null(),
+                end: None,
                 shapeless: Vec::new(),
                 first_poll: REF_NONE,
                 wants_poll: kind != Kind::Loop,
@@ -298,6 +313,7 @@ impl Recorder {
                 newindex_depth: 0,
                 pcalls: 0,
                 die_at: 0,
+                disturbed: false,
                 finalizer_runs: g.finalizer_runs,
             };
             r.opt.passes = params.passes;
@@ -377,6 +393,9 @@ impl Recorder {
         unsafe {
             self.last_pc = pc;
             self.finish_pending(pc)?;
+            if let Some(link) = self.end {
+                return Ok(Step::Stop(link));
+            }
             if self.multi.is_some_and(|m| m.pc != pc) {
                 self.multi = None;
             }

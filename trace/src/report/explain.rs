@@ -42,7 +42,7 @@ fn guard_in_words(guards: &str) -> String {
             "TOPEQ" => "a function returns another number of results than when the trace was recorded",
             "POLL" => "a finalizer, hook or signal waits",
             "COWORD" | "COPC" => "a coroutine waits elsewhere, or was resumed from elsewhere, than when the trace was recorded",
-            "RETF" | "RETPC" | "RETKIND" => "a function returns to another caller than when the trace was recorded",
+            "RETF" | "RETPC" | "RETWORD" | "RETKIND" => "a function returns to another caller than when the trace was recorded",
             _ => "a check fails",
         });
     }

@@ -19,7 +19,7 @@ pub(super) fn fold(cx: &OptCx, buf: &mut IrBuf, i: &Ins, algebra: bool) -> Fold 
             _ => Fold::Next,
         },
         FtoI => ftoi(cx, buf, i, algebra),
-        StkChk | Poll | RetF | RetPc | RetKind | TopEq | CoWord | CoPc => Fold::Next,
+        StkChk | Poll | RetF | RetPc | RetWord | RetKind | TopEq | CoWord | CoPc => Fold::Next,
         _ => compare(cx, buf, i, algebra),
     }
 }
