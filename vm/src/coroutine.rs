@@ -347,6 +347,7 @@ pub(crate) unsafe fn go_on(l: *mut Thread, co: *mut Thread, n: usize, rkind: u32
                 (*co).hdr.flags |= flags::THREAD_HOOK_DONE;
                 (*co).pc
             }
+            thread_status::SUSPENDED_K if (*co).yield_k == 0 => ccall::end_c(co, n as i64),
             thread_status::SUSPENDED_K => {
                 ccall::continue_c(co, (*co).yield_k, ccall::YIELD, (*co).yield_ctx)
             }
@@ -577,6 +578,11 @@ pub unsafe fn die(co: *mut Thread) -> *const Instr {
         make_current(g, r);
         (*r).status = thread_status::RUNNING;
         dirty(g, r);
+        if g.hot.error_status == throw::UNCATCHABLE {
+            let _ = close_thread(r, co);
+            throw::set_error(r, err, throw::UNCATCHABLE);
+            return throw::raise(r);
+        }
         if (*co).resume_kind == 1 {
             // wrap: close it, prefix a string with the position, propagate
             let _ = close_thread(r, co);
