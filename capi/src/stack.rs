@@ -81,6 +81,11 @@ unsafe fn close_above(l: *mut Thread, to: *mut Value) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lua_pushvalue(L: *mut lua_State, idx: c_int) {
     let l = thread(L);
+    check!(
+        is_valid(l, idx),
+        "lua_pushvalue",
+        "there is no value at idx"
+    );
     push(l, *at(l, idx));
 }
 

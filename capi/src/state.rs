@@ -13,11 +13,11 @@ use traceorus_vm::{coroutine, state};
 use crate::types::*;
 use crate::{check, global, push, safepoint, state_of, thread};
 
-/// `lua_ident`, what `strings` and `what` find.
+/// `lua_ident`, what `strings` and `what` find. As long as that of Debian's library: programs copy it when they start.
 #[unsafe(no_mangle)]
-pub static lua_ident: [c_char; 128] = {
+pub static lua_ident: [c_char; 129] = {
     let text = b"$LuaVersion: Lua 5.4.8 (Traceorus) $$LuaAuthors: see the project $";
-    let mut t = [0; 128];
+    let mut t = [0; 129];
     let mut i = 0;
     while i < text.len() {
         t[i] = text[i] as c_char;

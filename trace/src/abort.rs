@@ -47,6 +47,8 @@ aborts! {
     ErrorRaised = "an error was raised while recording";
     /// Finalizers ran between two instructions.
     Finalizers = "finalizers ran while recording";
+    /// `debug.setlocal` and the like, or their functions in C, changed a variable.
+    Disturbed = "a variable was changed from outside while recording";
     /// A hook was set.
     HookSet = "a debug hook was set while recording";
     /// Another thread runs.

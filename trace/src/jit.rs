@@ -647,6 +647,10 @@ impl Jit {
                 self.abort(Abort::HookSet);
                 return pc;
             }
+            if std::mem::take(&mut r.disturbed) {
+                self.abort(Abort::Disturbed);
+                return pc;
+            }
             // what they changed the trace does not know, unless it happened in a helper, after which it knows nothing
             let in_helper = matches!(r.pending, Pending::Generic { quiet: false, .. });
             if std::mem::replace(&mut r.finalizer_runs, g.finalizer_runs) != g.finalizer_runs
@@ -989,6 +993,9 @@ impl Jit {
 
     /// Traces that wait for a call to return are left then: what they know of frames and constants may be wrong.
     unsafe fn disturb(&mut self) {
+        if let Some(r) = self.recorder.as_mut() {
+            r.disturbed = true;
+        }
         // SAFETY: the state is live.
         unsafe { (*self.g).hot.jit_scratch[3] = 1 }
     }

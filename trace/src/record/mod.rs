@@ -23,6 +23,7 @@ mod construct;
 mod coroutine;
 mod fastfn;
 mod generic;
+mod index;
 mod inherit;
 mod iter;
 mod join;
@@ -32,6 +33,7 @@ mod protect;
 mod slots;
 mod table;
 mod upval;
+mod weak;
 
 use std::collections::{HashMap, HashSet};
 
@@ -223,6 +225,8 @@ pub struct Recorder {
     pub(crate) pcalls: u16,
     /// Step at which a test wants the recording to be given up; 0: none.
     pub(crate) die_at: u32,
+    /// A frame was changed from outside since the last instruction.
+    pub(crate) disturbed: bool,
     /// `Global::finalizer_runs` as it was at the last instruction.
     pub(crate) finalizer_runs: u64,
     /// The instruction here takes values up to a top that is known; it comes right after the one that made them.
@@ -309,6 +313,7 @@ impl Recorder {
                 newindex_depth: 0,
                 pcalls: 0,
                 die_at: 0,
+                disturbed: false,
                 finalizer_runs: g.finalizer_runs,
             };
             r.opt.passes = params.passes;
