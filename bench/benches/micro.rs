@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
-use traceorus::{Bytes, Function, Lua};
+use traceorus::{Bytes, Function, Lua, UserData, UserDataFields, UserDataMethods};
 use traceorus_asm::arch::{a64::A64Masm, rv64::Rv64Masm, x64::X64Masm};
 use traceorus_asm::operand::{at, at_index};
 use traceorus_asm::{AluOp, Cond, LoadKind, Masm, Scale, Size, d};
@@ -45,12 +45,34 @@ fn lua_group(c: &mut Criterion, name: &str, cases: &[Case]) {
     group.finish();
 }
 
-/// A runtime with two Rust functions: `echo` returns its argument, `apply(f, x)` returns `f(x)`.
+/// A type of the host.
+struct Counter {
+    total: i64,
+}
+
+impl UserData for Counter {
+    fn add_fields<F: UserDataFields<Self>>(fields: &mut F) {
+        fields.add_field_method_get("total", |_, this| Ok(this.total));
+    }
+    fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
+        methods.add_method_mut("add", |_, this, n: i64| {
+            this.total = this.total.wrapping_add(n);
+            Ok(())
+        });
+    }
+}
+
+/// A state with Rust functions: `echo` returns its argument, `captured` adds what it has captured, `apply(f, x)` returns `f(x)`; and a
+/// userdata `counter`.
 fn runtime() -> Lua {
     let lua = Lua::new();
     let echo = lua.register("echo", |_, x: i64| Ok(x));
     let apply = lua.register("apply", |_, (f, x): (Function, i64)| f.call::<i64>(x));
-    echo.and(apply).expect("memory suffices");
+    let k = std::rc::Rc::new(1);
+    let captured = lua.register("captured", move |_, x: i64| Ok(x + *k));
+    let counter = lua.globals().set("counter", Counter { total: 0 });
+    let all = echo.and(apply).and(captured).and(counter);
+    all.expect("memory suffices");
     lua
 }
 
@@ -195,6 +217,19 @@ fn calls(c: &mut Criterion) {
         ),
         ("Rust function", 1, "local echo = echo", "echo(i)"),
         (
+            "Rust closure",
+            1,
+            "local captured = captured",
+            "captured(i)",
+        ),
+        ("userdata method", 1, "local u = counter", "u:add(i)"),
+        (
+            "userdata field",
+            1,
+            "local u = counter",
+            "local _ = u.total",
+        ),
+        (
             "Rust function with callback",
             1,
             "local apply = apply
@@ -326,6 +361,31 @@ fn allocation(c: &mut Criterion) {
 }
 
 /// A Lua program of many functions; its lines are counted by the caller.
+/// Making traces: each iteration removes the function's traces, and its loop is recorded, optimised and assembled at once.
+fn traces(c: &mut Criterion) {
+    // the loop around must not become a trace itself
+    const AT_ONCE: &str =
+        "jit.opt.start('hotloop=1', 'hotcall=65534', 'maxcompile=100') jit.off(true)
+        local t, o = { 1, 2, 3, 4, 5, 6, 7, 8 }, { x = 1, y = 2.5 }\n";
+    let numbers = format!(
+        "{AT_ONCE}local function f() local s = 0 for k = 1, 6 do s = s + t[k] * 2 - t[k + 1] % 7 end return s end"
+    );
+    let fields = format!(
+        "{AT_ONCE}local function f() for k = 1, 6 do o.x = o.x + k; if o.x > 100 then o.x = 0 end; o.y = o.y + t[k] * o.x end end"
+    );
+    let cases = [
+        (
+            "loop over an array",
+            1,
+            numbers.as_str(),
+            "jit.flush(f) f()",
+        ),
+        ("loop over fields", 1, fields.as_str(), "jit.flush(f) f()"),
+        ("the same, without making it", 1, fields.as_str(), "f()"),
+    ];
+    lua_group(c, "trace", &cases);
+}
+
 fn generated_source() -> String {
     let mut s = String::new();
     for i in 0..100 {
@@ -446,6 +506,6 @@ fn short() -> Criterion {
 criterion_group! {
     name = benches;
     config = short();
-    targets = loops, tables, calls, concatenation, allocation, code
+    targets = loops, tables, calls, concatenation, allocation, traces, code
 }
 criterion_main!(benches);
