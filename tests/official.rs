@@ -19,21 +19,20 @@ mod command;
 const KNOWN_FAILURES: &[(&str, Mode, &str)] = &[];
 
 /// Parts replaced in the private copy: file, text, replacement, reason. The text must occur once. Line numbers stay as they are.
-const CHANGED: &[(&str, &str, &str, &str)] = &[
-    (
-        "main.lua",
-        r#"RUN("env LUA_CPATH='./libs/?.so' lua -l lib2-v2 -e 'print(lib2.id())' > %s",
-    out)
-checkout("true\n")"#,
-        "\n\n",
-        "loads a C library",
-    ),
-    (
-        "main.lua",
-        r#"string.format('%s -e "%s" & echo $!',"#,
-        r#"string.format('(sleep 0.3; exec %s -e "%s") & echo $!',"#,
-        "lets two processes race to print the first line, and then signals the process of that number",
-    ),
+const CHANGED: &[(&str, &str, &str, &str)] = &[(
+    "main.lua",
+    r#"string.format('%s -e "%s" & echo $!',"#,
+    r#"string.format('(sleep 0.3; exec %s -e "%s") & echo $!',"#,
+    "lets two processes race to print the first line, and then signals the process of that number",
+)];
+
+/// C libraries that the suite loads, and their sources, in its folder `libs`.
+const LIBRARIES: [(&str, &str); 5] = [
+    ("lib1.so", "lib1.c"),
+    ("lib11.so", "lib11.c"),
+    ("lib2.so", "lib2.c"),
+    ("lib21.so", "lib21.c"),
+    ("lib2-v2.so", "lib22.c"),
 ];
 
 /// Files that are no tests of their own (`bwcoercion` and `tracegc` are modules), or need gigabytes (`heavy`).
@@ -126,7 +125,7 @@ fn run(file: &str, mode: Mode, copy: &Path) -> Result<(), String> {
     ))
 }
 
-/// Makes a fresh copy of the suite for one pass, with the parts in `CHANGED` replaced.
+/// Makes a fresh copy of the suite for one pass, with the parts in `CHANGED` replaced and the C libraries compiled.
 fn private_copy(folder: &Path, mode: Mode) -> PathBuf {
     let copy = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .join(format!("testes-{}-{mode:?}", std::process::id()));
@@ -145,6 +144,15 @@ fn private_copy(folder: &Path, mode: Mode) -> PathBuf {
             .map_or(0, |before| before.lines().count());
         eprintln!("{file}:{line} is changed, since it {reason}");
         fs::write(&path, text.replace(old, new)).unwrap_or_else(|e| panic!("{file}: {e}"));
+    }
+    for (library, source) in LIBRARIES {
+        let status = Command::new("cc")
+            .args(["-O2", "-fPIC", "-shared", "-o", library, source, "-I"])
+            .arg(command::repository().join("capi/include"))
+            .current_dir(copy.join("libs"))
+            .status()
+            .expect("cc starts");
+        assert!(status.success(), "cc could not make {library}");
     }
     copy
 }
