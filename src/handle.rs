@@ -150,7 +150,7 @@ pub(crate) fn handle_for(tag: Tag, r: Reference) -> Value {
     let r = Rc::new(r);
     match tag {
         Tag::TABLE => Value::Table(Table(r)),
-        Tag::FUNCTION | Tag::LIGHTCFN => Value::Function(Function(r)),
+        Tag::FUNCTION => Value::Function(Function(r)),
         _ => Value::Other(Other(r)),
     }
 }

@@ -487,7 +487,7 @@ pub struct Activation {
     /// Results wanted, or -1 for all. In a detached entry -2 less the number, so that emitted returns, which give one result where one
     /// is wanted, leave it to the vm.
     pub nresults: i32,
-    /// 0 call, 1 protected, 3 hook, 4 finalizer.
+    /// 0 call, 1 protected, 3 hook, 4 finalizer, 5 resume, 6 protected without a message handler.
     pub kind: u32,
     /// `frame::FULL_BIT` if all slots of the frame below are live, `activation_bits::*`.
     pub bits: u64,
@@ -733,7 +733,7 @@ pub fn type_meta_index(tag: Tag) -> Option<usize> {
         Tag::STRING => 0,
         t if t.is_number() => 1,
         Tag::TRUE | Tag::FALSE => 2,
-        Tag::FUNCTION | Tag::LIGHTCFN => 3,
+        Tag::FUNCTION => 3,
         Tag::NIL => 4,
         Tag::THREAD => 5,
         Tag::LIGHTUD => 6,

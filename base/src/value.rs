@@ -34,8 +34,6 @@ impl Tag {
     pub const TRUE: Tag = Tag(6);
     /// Light userdata; payload is the pointer.
     pub const LIGHTUD: Tag = Tag(8);
-    /// C function without upvalues; payload is the function's address.
-    pub const LIGHTCFN: Tag = Tag(9);
     /// Not a value: a dictionary key whose object died. Payload kept for `next`.
     pub const DEADKEY: Tag = Tag(0x70);
     /// The value `false`.
@@ -87,7 +85,7 @@ impl Tag {
             Tag::INT | Tag::FLOAT | Tag::I32 | Tag::U32 | Tag::U64 => "number",
             Tag::STRING => "string",
             Tag::TABLE => "table",
-            Tag::FUNCTION | Tag::LIGHTCFN => "function",
+            Tag::FUNCTION => "function",
             Tag::USERDATA | Tag::LIGHTUD => "userdata",
             Tag::THREAD => "thread",
             _ => "internal",
@@ -224,7 +222,6 @@ mod tests {
             Tag::U64,
             Tag::TRUE,
             Tag::LIGHTUD,
-            Tag::LIGHTCFN,
             Tag::FALSE,
             Tag::NIL,
             Tag::STRING,

@@ -73,6 +73,7 @@ pub unsafe extern "C" fn lua_pcallk(
                 ccall::enter(l, func, nargs, nresults, 1, k.0, k.1)
             })
         }
+        _ if handler.is_nil() => running(l, || call::pcall_bare(l, nargs, nresults)),
         _ => running(l, || call::pcall(l, nargs, nresults, handler)),
     };
     match r {

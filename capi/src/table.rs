@@ -151,6 +151,17 @@ pub unsafe extern "C" fn lua_next(L: *mut lua_State, idx: c_int) -> c_int {
     let t = table_at(l, idx, "lua_next");
     check!(count(l) >= 1, "lua_next", "there is no key");
     let k = (*l).top.sub(1);
+    // elements of the array part follow each other
+    if (*k).tag == Tag::INT && ((*k).payload) < u64::from((*t).arr_cap) {
+        for i in (*k).payload + 1..u64::from((*t).arr_cap) {
+            let v = run_get((*t).array, i as usize);
+            if !v.is_nil() {
+                Value::int(i as i64).store(k);
+                push(l, v);
+                return 1;
+            }
+        }
+    }
     match table::table_next(t, *k, (*k).aux) {
         Ok(Some((key, v, hint))) => {
             Value { aux: hint, ..key }.store(k);
@@ -188,8 +199,18 @@ unsafe fn set(l: *mut Thread, t: Value, k: Value, v: Value, field: bool) -> LRes
 
 #[inline(always)]
 unsafe fn set_field(l: *mut Thread, t: Value, k: *const c_char) {
-    let k = str_val(key(l, k));
+    let k = key(l, k);
     let v = *(*l).top.sub(1);
+    if t.tag == Tag::TABLE && (*t.as_ptr::<Table>()).metatable.is_null() {
+        if let Err(e) = table::table_set_field_checked(global(l), t.as_ptr(), k, v) {
+            exec::store_error(l, e);
+            cfunc::raise(l)
+        }
+        (*l).top = (*l).top.sub(1);
+        safepoint(l);
+        return;
+    }
+    let k = str_val(k);
     push(l, k);
     let r = set(l, t, k, v, true);
     ok(l, r);

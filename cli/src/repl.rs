@@ -305,7 +305,7 @@ impl Completer for Names {
         let methods = path.last().is_some_and(|(_, sep)| *sep == ':');
         if let Some(v) = resolve(cx, &path) {
             each_field(cx, v, |name, value| {
-                let callable = matches!(value.tag, Tag::FUNCTION | Tag::LIGHTCFN);
+                let callable = value.tag == Tag::FUNCTION;
                 if callable || !methods {
                     add(name, callable);
                 }

@@ -64,7 +64,7 @@ fn type_(cx: Ctx) -> LResult<usize> {
         Tag::TRUE | Tag::FALSE => 2,
         Tag::STRING => 4,
         Tag::TABLE => 5,
-        Tag::FUNCTION | Tag::LIGHTCFN => 6,
+        Tag::FUNCTION => 6,
         Tag::THREAD => 8,
         t if t.is_number() => 3,
         _ => 7,

@@ -51,7 +51,7 @@ fn thread_arg(cx: Ctx) -> (*mut Thread, usize) {
 }
 
 fn is_function(v: Value) -> bool {
-    matches!(v.tag, Tag::FUNCTION | Tag::LIGHTCFN)
+    v.tag == Tag::FUNCTION
 }
 
 // ---- registry, metatables, user values ---------------------------------------------------------------------------

@@ -280,7 +280,7 @@ fn find_loader(cx: Ctx, name: &[u8]) -> LResult<()> {
         let (f, data) = (cx.arg(cx.top() - 1), cx.arg(cx.top()));
         cx.set_top(cx.top() - 2);
         match f.tag {
-            Tag::FUNCTION | Tag::LIGHTCFN => {
+            Tag::FUNCTION => {
                 cx.push(f);
                 cx.push(data);
                 return Ok(());

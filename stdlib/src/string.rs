@@ -556,7 +556,7 @@ fn gsub(cx: Ctx) -> LResult<usize> {
     let text = match repl.tag {
         Tag::STRING => Some(cx.check_str(3)?),
         t if t.is_number() => Some(cx.check_str(3)?),
-        Tag::TABLE | Tag::FUNCTION | Tag::LIGHTCFN => None,
+        Tag::TABLE | Tag::FUNCTION => None,
         _ => return Err(cx.type_error(3, "string/function/table")),
     };
     check_pattern(cx, pat)?;

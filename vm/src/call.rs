@@ -973,6 +973,42 @@ pub unsafe fn pcall(
     }
 }
 
+/// `Activation::kind` of a protected call without a message handler, and without the slot for one.
+pub(crate) const ENTRY_BARE: u32 = 6;
+
+/// [`pcall`] without a message handler.
+///
+/// # Safety
+/// As [`Ctx::pcall`].
+pub unsafe fn pcall_bare(l: *mut Thread, nargs: usize, nresults: i32) -> Result<usize, u32> {
+    // SAFETY: [NATIVE-FRAME] the values are on top.
+    unsafe {
+        let func = (*l).top.sub(nargs + 1);
+        let off = func.offset_from((*l).stack) as usize;
+        match enter(l, func, nargs, nresults, ENTRY_BARE) {
+            Ok(n) => Ok(n),
+            Err(Throw) => Err(take_caught(l, off, off)),
+        }
+    }
+}
+
+/// Closes what is pending from slot offset `level` up, puts the registered error into slot `to`, the last one of the frame, and gives the
+/// status.
+unsafe fn take_caught(l: *mut Thread, level: usize, to: usize) -> u32 {
+    // SAFETY: [NATIVE-FRAME] as the callers.
+    unsafe {
+        let g = (*l).global;
+        throw::close_from(l, level);
+        let status = (*g).error_status;
+        let slot = (*l).stack.add(to);
+        *slot = std::mem::replace(&mut (*g).error_value, Value::NIL);
+        (*g).error_handled = 0;
+        (*l).top = slot.add(1);
+        shrink_after_error(l);
+        status
+    }
+}
+
 /// [`pcall`] by an entry that `enter` makes of the function slot.
 ///
 /// # Safety
@@ -986,7 +1022,6 @@ pub unsafe fn pcall_with(
 ) -> Result<usize, u32> {
     // SAFETY: [NATIVE-FRAME] the values are on top; the handler is rooted in the slot below the function.
     unsafe {
-        let g = (*l).global;
         let off = (*l).top.sub(nargs + 1).offset_from((*l).stack) as usize;
         let r = match need(l, (*l).top, 1, &[handler]) {
             Ok(()) => {
@@ -1005,16 +1040,7 @@ pub unsafe fn pcall_with(
                 (*l).top = slot.add(n);
                 Ok(n)
             }
-            Err(Throw) => {
-                throw::close_from(l, off + 1);
-                let slot = (*l).stack.add(off);
-                let status = (*g).error_status;
-                *slot = std::mem::replace(&mut (*g).error_value, Value::NIL);
-                (*g).error_handled = 0;
-                (*l).top = slot.add(1);
-                shrink_after_error(l);
-                Err(status)
-            }
+            Err(Throw) => Err(take_caught(l, off + 1, off)),
         }
     }
 }

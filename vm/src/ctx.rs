@@ -358,7 +358,7 @@ impl<'c> Ctx<'c> {
     /// A function of any kind.
     pub fn check_function(&self, i: usize) -> LResult<Value> {
         let v = self.arg(i);
-        if matches!(v.tag, Tag::FUNCTION | Tag::LIGHTCFN) {
+        if v.tag == Tag::FUNCTION {
             Ok(v)
         } else {
             Err(self.type_error(i, "function"))

@@ -171,7 +171,7 @@ pub unsafe fn index_step(g: &mut Global, t: Value, k: Value) -> Access {
                     return Access::NotIndexable(t);
                 }
             }
-            if matches!(mm.tag, Tag::FUNCTION | Tag::LIGHTCFN) {
+            if mm.tag == Tag::FUNCTION {
                 return Access::Call(mm, t);
             }
             t = mm;
@@ -221,7 +221,7 @@ pub unsafe fn set_step(
                     return Ok(Access::NotIndexable(t));
                 }
             }
-            if matches!(mm.tag, Tag::FUNCTION | Tag::LIGHTCFN) {
+            if mm.tag == Tag::FUNCTION {
                 return Ok(Access::Call(mm, t));
             }
             t = mm;
@@ -242,8 +242,11 @@ pub unsafe fn raw_set(l: *mut Thread, t: *mut Table, k: Value, v: Value) -> LRes
 }
 
 /// Registers the error of a store that the table module refused.
+///
+/// # Safety
+/// `l` is the running thread.
 #[cold]
-unsafe fn store_error(l: *mut Thread, e: TableError) -> Throw {
+pub unsafe fn store_error(l: *mut Thread, e: TableError) -> Throw {
     // SAFETY: `l` is live.
     unsafe {
         match e {
@@ -699,9 +702,7 @@ pub unsafe fn run_finalizers(l: *mut Thread) {
                 _ => Value::ptr(o, Tag::USERDATA),
             };
             let mm = metamethod(g, v, MetaMethod::Gc);
-            if !matches!(mm.tag, Tag::FUNCTION | Tag::LIGHTCFN)
-                && metamethod(g, mm, MetaMethod::Call).is_nil()
-            {
+            if mm.tag != Tag::FUNCTION && metamethod(g, mm, MetaMethod::Call).is_nil() {
                 continue;
             }
             let hooks = std::mem::replace(&mut (*l).allow_hook, 0);

@@ -144,6 +144,7 @@ unsafe fn find_handler(l: *mut Thread) -> Option<Value> {
                     let h = *((*l).stack.byte_add((*a).func as usize).sub(1));
                     return (!h.is_nil()).then_some(h);
                 }
+                Below::Entry(a) if (*a).kind == call::ENTRY_BARE => return None,
                 Below::Entry(a) => base = (*l).stack.byte_add((*a).prev_base as usize),
             }
         }

@@ -32,8 +32,6 @@ pub enum Ty {
     Thread,
     /// Light userdata.
     LightUd,
-    /// C function without upvalues.
-    LightCfn,
     /// Upvalue cell object.
     Cell,
     /// Tag of a Lua value: an `i32`, sign-extended, upper half of the register undefined (compare and store 32 bits or the
@@ -51,7 +49,7 @@ pub enum Ty {
 
 impl Ty {
     /// Every type.
-    pub const ALL: [Ty; 20] = [
+    pub const ALL: [Ty; 19] = [
         Ty::Void,
         Ty::Any,
         Ty::Nil,
@@ -65,7 +63,6 @@ impl Ty {
         Ty::Udata,
         Ty::Thread,
         Ty::LightUd,
-        Ty::LightCfn,
         Ty::Cell,
         Ty::Tag,
         Ty::U32,
@@ -89,7 +86,6 @@ impl Ty {
             Ty::Udata => "udt",
             Ty::Thread => "thr",
             Ty::LightUd => "lud",
-            Ty::LightCfn => "lcf",
             Ty::Cell => "cel",
             Ty::Tag => "tag",
             Ty::U32 => "u32",
@@ -127,7 +123,6 @@ impl Ty {
             Ty::Udata => Tag::USERDATA,
             Ty::Thread => Tag::THREAD,
             Ty::LightUd => Tag::LIGHTUD,
-            Ty::LightCfn => Tag::LIGHTCFN,
             Ty::Cell => Tag::CELL,
             _ => return None,
         })
@@ -146,7 +141,6 @@ impl Ty {
             Tag::USERDATA => Ty::Udata,
             Tag::THREAD => Ty::Thread,
             Tag::LIGHTUD => Ty::LightUd,
-            Tag::LIGHTCFN => Ty::LightCfn,
             Tag::CELL => Ty::Cell,
             _ => Ty::Any,
         }

@@ -42,7 +42,7 @@ impl Recorder {
                         Tag::TRUE | Tag::FALSE => 1,
                         Tag::STRING => 3,
                         Tag::TABLE => 4,
-                        Tag::FUNCTION | Tag::LIGHTCFN => 5,
+                        Tag::FUNCTION => 5,
                         Tag::THREAD => 7,
                         t if t.is_number() => 2,
                         _ => 6,
