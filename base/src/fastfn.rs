@@ -140,6 +140,14 @@ fast_functions! {
     IoWrite = "io" "write" Always;
     GetInfo = "debug" "getinfo" Always;
     Traceback = "debug" "traceback" Always;
+    FileFlush = "FILE*" "flush" Always;
+    FileRead = "FILE*" "read" Always;
+    FileSeek = "FILE*" "seek" Always;
+    FileSetBuf = "FILE*" "setvbuf" Always;
+    FileWrite = "FILE*" "write" Always;
+    LinesNext = "" "iterator of lines" Always;
+    CodesNext = "" "iterator of codes" Always;
+    CodesNextLax = "" "lax iterator of codes" Always;
     GmatchNext = "" "iterator of gmatch" Always;
 }
 

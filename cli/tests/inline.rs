@@ -252,6 +252,10 @@ fn library_functions_called_quietly() {
         "s = s + #debug.traceback('a', 99)",
         "54000\n",
     );
+    let file = "local f = io.stdout";
+    quiet("file", file, "f:write('') s = s + 1", "3000\n");
+    let chars = "for _, c in utf8.codes('a\\u{e4}b') do s = s + c end";
+    quiet("codes", "", chars, "1269000\n");
     // not: Lua code runs, or a table changes
     for (name, head, body, out) in [
         (
@@ -291,6 +295,22 @@ fn recursion_through_pcall() {
     assert_eq!(r.out, "21000\n");
     assert_eq!(r.helpers(), [""; 0]);
     assert!(r.exits() < 200, "{} exits", r.exits());
+}
+
+#[test]
+fn packed_strings_weak_tables_userdata() {
+    let body = "local t = string.pack('<i4 s1 d', i, 'x', i / 2) \
+        local a, b, c = string.unpack('<i4 s1 d', t) s = s + a + #b + c - i / 2 - 1";
+    inlined("pack_string", "", body, "4501500.0");
+    let weak = "local w, k = setmetatable({}, {__mode = 'k'}), {}";
+    inlined(
+        "weak",
+        weak,
+        "w[k] = i w.x = 1 s = s + w[k] + w.x - 1",
+        "4501500",
+    );
+    let userdata = "local f = io.stdout getmetatable(f).__len = function() return 1 end";
+    inlined("userdata", userdata, "s = s + #f", "3000");
 }
 
 #[test]

@@ -2,11 +2,12 @@
 //! C modules can share it.
 
 use libc::{FILE, c_int};
+use traceorus_base::fastfn::FastFn;
 use traceorus_base::objects::{NativeFn, Table, Userdata};
 use traceorus_base::{Tag, Value};
 use traceorus_vm::cfunc::{self, CFunction, Ended};
 use traceorus_vm::ctx::{Ctx, LResult, Throw};
-use traceorus_vm::{c_function, native, number, table};
+use traceorus_vm::{c_function, fastfn, native, number, table};
 
 use crate::base::check_output;
 use crate::{c_ptr, cfile, exec_result, file_result};
@@ -50,6 +51,7 @@ pub fn open(cx: Ctx) -> *mut Table {
             ("setvbuf", native!(f_setvbuf)),
         ],
     );
+    fastfn::install(cx, "FILE*", methods);
     cx.raw_set_field(meta, "__index", Value::ptr(methods, Tag::TABLE));
     register(
         meta,
@@ -409,7 +411,9 @@ fn lines_iterator(cx: Ctx, close: bool) -> LResult<Value> {
     }
     let mut up = vec![cx.upvalue(1), cx.arg(1), Value::bool(close)];
     up.extend((0..n).map(|i| cx.arg(i + 2)));
-    Ok(cx.new_native("lines_iterator", native!(next_line), &up))
+    let f = cx.new_native("lines_iterator", native!(next_line), &up);
+    fastfn::number(f, FastFn::LinesNext);
+    Ok(f)
 }
 
 fn f_lines(cx: Ctx) -> LResult<usize> {

@@ -2,13 +2,12 @@
 
 use traceorus_base::Value;
 use traceorus_vm::ctx::{Ctx, LResult, Throw};
+use traceorus_vm::packing::{
+    FormatError, Item, Kind, Reader, fits_signed, fits_unsigned, get_int, put_int,
+};
 
 use crate::string::buf::Buf;
 use crate::string::{MAX_SIZE, start_pos};
-
-pub mod layout;
-
-use layout::{FormatError, Item, Kind, Reader, fits_signed, fits_unsigned, get_int, put_int};
 
 #[cold]
 fn format_error(cx: Ctx, e: FormatError) -> Throw {

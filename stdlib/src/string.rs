@@ -7,13 +7,13 @@ use std::mem::MaybeUninit;
 
 use crate::{format, pack};
 use traceorus_base::fastfn::FastFn;
-use traceorus_base::objects::{NativeClosure, Table};
+use traceorus_base::objects::Table;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::arith::{ArithError, ArithOp, arith_raw};
 use traceorus_vm::ctx::{Ctx, LResult, Throw};
-use traceorus_vm::native;
 use traceorus_vm::number::fmt_number;
 use traceorus_vm::pattern::{self, Capture, Matcher, PatError, anchor, with_matcher};
+use traceorus_vm::{fastfn, native};
 
 pub(crate) mod buf;
 
@@ -387,8 +387,7 @@ fn gmatch(cx: Ctx) -> LResult<usize> {
         Value::int(-1),
     ];
     let f = cx.new_native("for iterator", native!(gmatch_next), &upvalues);
-    // SAFETY: [GC-LIVE] it is fresh.
-    unsafe { (*f.as_ptr::<NativeClosure>()).hdr.word = FastFn::GmatchNext as u32 };
+    fastfn::number(f, FastFn::GmatchNext);
     cx.ret(f)
 }
 

@@ -1,11 +1,12 @@
 //! The utf8 library. Semantics and messages are those of lutf8lib.c (PUC 5.4.8).
 
+use traceorus_base::fastfn::FastFn;
 use traceorus_base::objects::Table;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::ctx::{Ctx, LResult};
-use traceorus_vm::native;
 use traceorus_vm::number::tointeger_ns;
 use traceorus_vm::utf8::{MAX_UTF, decode, encode, is_continuation};
+use traceorus_vm::{fastfn, native};
 
 use crate::string::buf::Buf;
 
@@ -29,6 +30,8 @@ pub fn open(cx: Ctx<'_>) -> *mut Table {
     // The iterators are upvalues: the same function each time, as in PUC.
     let strict = cx.new_native("for iterator", native!(next_strict), &[]);
     let lax = cx.new_native("for iterator", native!(next_lax), &[]);
+    fastfn::number(strict, FastFn::CodesNext);
+    fastfn::number(lax, FastFn::CodesNextLax);
     cx.raw_set_field(
         lib,
         "codes",

@@ -92,6 +92,14 @@ pub fn install(cx: Ctx<'_>, name: &str, lib: *mut Table) {
     }
 }
 
+/// Gives the native function `f`, which a library has made, its number for the trace compiler.
+pub fn number(f: Value, id: FastFn) {
+    if let Some(c) = native(f) {
+        // SAFETY: [GC-LIVE] the caller has it.
+        unsafe { (*c).hdr.word = id as u32 };
+    }
+}
+
 fn native(f: Value) -> Option<*mut NativeClosure> {
     let c = f.as_ptr::<NativeClosure>();
     // SAFETY: [GC-LIVE] functions are closures of one kind or the other.

@@ -21,6 +21,7 @@ pub mod hooks;
 pub mod jithooks;
 pub mod load;
 pub mod number;
+pub mod packing;
 pub mod pattern;
 pub mod random;
 pub mod repeat;

@@ -201,6 +201,17 @@ calls! {
     StrInt = "strint" false (Str) -> Int, PURE;
     /// Float that the text is; NaN if it is none
     StrFloat = "strfloat" false (Str) -> Float, PURE;
+    /// Appends the integer c to the buffer a, in the size and order that b says (see `record::fastfn::pack`)
+    BufPackInt = "bufpackint" false (Ptr Int Int) -> Ptr, PURE;
+    /// The same of a float of 4 or 8 bytes
+    BufPackFloat = "bufpackfloat" false (Ptr Int Float) -> Ptr, PURE;
+    /// Integer at the zero-based position b of a, of the size and order that c says, all of it being there
+    StrUnpackInt = "strunpackint" false (Str Int Int) -> Int, PURE;
+    /// The same of a float
+    StrUnpackFloat = "strunpackfloat" false (Str Int Int) -> Float, PURE;
+    /// The character that `utf8.codes` comes to after position b of a: position * 2^31 + code point; 0: none, -1: it is not valid.
+    /// c: 1 if it is lax
+    Utf8Next = "utf8next" false (Str Int Int) -> Int, PURE;
     /// 1 if the text is a number
     StrIsNum = "strisnum" false (Str) -> Int, PURE;
     /// Integer that the text is in base b (2 .. 36); the least integer if it is none

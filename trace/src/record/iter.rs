@@ -1,6 +1,7 @@
 //! Generic loops: calls of `next`, of the iterators of `ipairs` and `string.gmatch`, and of Lua functions by TFORCALL.
 
 use traceorus_base::bytecode as bc;
+use traceorus_base::fastfn::{FastFn, Quiet};
 use traceorus_base::frame::{self, kind};
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
@@ -9,7 +10,8 @@ use traceorus_vm::table::{table_get_int, table_next};
 use super::call::Callee;
 use super::table::Tab;
 use super::{Cursor, How, Rec, Recorder, Step, Tv};
-use crate::ir::{FieldId, IrOp, Ty};
+use crate::ir::{CallId, FieldId, IrOp, Ty};
+use crate::rt;
 
 impl Recorder {
     /// `R[A], .. = R[A-4](R[A-3], R[A-2])`.
@@ -42,6 +44,9 @@ impl Recorder {
             }
             if (*f.as_ptr::<GcHeader>()).kind == ObjKind::LuaClosure as u8 {
                 return self.call_iterator(i, f.as_ptr());
+            }
+            if let Some(step) = self.library_iterator(i, f)? {
+                return Ok(step);
             }
             if t.tag != Tag::TABLE {
                 return self.generic(i);
@@ -120,6 +125,73 @@ impl Recorder {
                 how: How::Call,
             })?;
             Ok(Step::More)
+        }
+    }
+
+    /// An iterator that a library has made, other than those of `pairs`, `ipairs` and `string.gmatch`.
+    unsafe fn library_iterator(&mut self, i: Cursor, f: Value) -> Rec<Option<Step>> {
+        // SAFETY: [GC-LIVE] as `tfor_call`.
+        unsafe {
+            let c = f.as_ptr::<NativeClosure>();
+            let next = flags::NATIVE_NEXT | flags::NATIVE_IPAIRS;
+            if (*c).hdr.kind != ObjKind::NativeClosure as u8 || (*c).hdr.flags & next != 0 {
+                return Ok(None);
+            }
+            let id = FastFn::from_u32((*c).hdr.word);
+            if id.quiet() != Quiet::Always {
+                return Ok(None);
+            }
+            let a = i.ra();
+            let fv = self.guard_observed(a - 4)?.val;
+            self.guard_number(fv, id)?;
+            if matches!(id, FastFn::CodesNext | FastFn::CodesNextLax)
+                && let Some((k, v)) = self.next_code(a, id == FastFn::CodesNextLax)?
+            {
+                let wanted = bc::c(i.w) as i16;
+                let nil = self.nil();
+                for n in 0..wanted {
+                    let v = match n {
+                        0 => k,
+                        1 => v,
+                        _ => nil,
+                    };
+                    self.set(a + n, v);
+                }
+                let top = self.base() + a + wanted;
+                self.forget_from(top);
+                return Ok(Some(Step::More));
+            }
+            self.perform(i, true).map(Some)
+        }
+    }
+
+    /// What the iterator of `utf8.codes` gives next; `None`: it may be an error.
+    unsafe fn next_code(&mut self, a: i16, lax: bool) -> Rec<Option<(Tv, Tv)>> {
+        // SAFETY: [GC-LIVE] as `tfor_call`.
+        unsafe {
+            let (s, k) = (self.observed(a - 3), self.observed(a - 2));
+            if s.tag != Tag::STRING || k.tag != Tag::INT {
+                return Ok(None);
+            }
+            let now = rt::utf8_next(s.as_ptr(), k.as_int(), lax.into());
+            if now < 0 {
+                return Ok(None);
+            }
+            let s = self.guard_observed(a - 3)?.val;
+            let k = self.guard_observed(a - 2)?.val;
+            let lax = self.buf.k_int(lax.into());
+            let both = self.rt(IrOp::CallN, CallId::Utf8Next, &[s, k, lax])?;
+            let zero = self.buf.k_int(0);
+            if now == 0 {
+                self.guard(IrOp::Eq, Ty::Int, both, zero)?;
+                let nil = self.nil();
+                return Ok(Some((nil, nil)));
+            }
+            self.guard(IrOp::Gt, Ty::Int, both, zero)?;
+            let (bits, mask) = (self.buf.k_int(31), self.buf.k_int((1 << 31) - 1));
+            let at = self.emit(IrOp::Shr, Ty::Int, both, bits)?;
+            let code = self.emit(IrOp::And, Ty::Int, both, mask)?;
+            Ok(Some((self.typed(at), self.typed(code))))
         }
     }
 

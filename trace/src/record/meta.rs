@@ -15,7 +15,7 @@ use traceorus_vm::{dispatch, table};
 use super::call::{Callee, Way};
 use super::table::Tab;
 use super::{Cursor, How, Rec, Recorder, Slot, Step, Tv};
-use crate::ir::{FieldId, IrOp, Ty};
+use crate::ir::{FieldId, IrOp, Ref, Ty};
 
 /// Frames of one function on a trace, if metamethods begin them.
 const MAX_DEPTH: usize = 3;
@@ -123,6 +123,36 @@ impl Recorder {
         }
     }
 
+    /// Guards which metatable the userdata `u`, now `o`, has (null: none).
+    unsafe fn guard_userdata_meta(&mut self, u: Ref, o: Value) -> Rec<*mut Table> {
+        // SAFETY: [GC-LIVE] as `instruction`.
+        unsafe {
+            let mt = (*o.as_ptr::<Userdata>()).metatable;
+            let m = self.field(u, FieldId::UdMeta)?;
+            let k = self.buf.k_ptr(mt as u64);
+            self.guard(IrOp::Eq, Ty::Ptr, m, k)?;
+            if !mt.is_null() {
+                self.keep.push(Value::ptr(mt, Tag::TABLE));
+            }
+            Ok(mt)
+        }
+    }
+    /// The field `key` of the userdata in register `r`, which its metatable must have.
+    pub(super) unsafe fn userdata_field(&mut self, r: i16, key: *mut Str) -> Rec<Option<Found>> {
+        // SAFETY: [GC-LIVE] as `instruction`.
+        unsafe {
+            let o = self.observed(r);
+            let v = self.guard_observed(r)?;
+            let mt = self.guard_userdata_meta(v.val, o)?;
+            if mt.is_null() {
+                return Ok(None);
+            }
+            let k = Value::ptr(key, Tag::STRING);
+            let k = (self.konst(k), k);
+            self.missing(mt, v, k)
+        }
+    }
+
     /// What an operand has for an event.
     pub(super) unsafe fn handler(&mut self, v: Operand, ev: MetaMethod) -> Rec<Option<Handler>> {
         // SAFETY: [GC-LIVE] as `instruction`.
@@ -136,6 +166,10 @@ impl Recorder {
                 Tag::INT | Tag::FLOAT | Tag::STRING | Tag::NIL | Tag::TRUE | Tag::FALSE => {
                     self.guard_tag(v, o.tag)?;
                     self.guard_type_meta(o.tag)?
+                }
+                Tag::USERDATA => {
+                    let u = self.guard_tag(v, o.tag)?.val;
+                    self.guard_userdata_meta(u, o)?
                 }
                 _ => return Ok(None),
             };
@@ -250,7 +284,9 @@ impl Recorder {
         // SAFETY: as `handler`.
         unsafe {
             // strings may be numerals
-            let object = x.1.tag == Tag::TABLE || y.1.tag == Tag::TABLE;
+            let object = [x.1.tag, y.1.tag]
+                .iter()
+                .any(|t| matches!(*t, Tag::TABLE | Tag::USERDATA));
             if object && self.event(i, op.event(), x, y)? {
                 return Ok(Step::More);
             }
@@ -264,7 +300,7 @@ impl Recorder {
         unsafe {
             match self.handler(x, MetaMethod::Len)? {
                 Some(Handler::Call(f, of)) => self.call_event(i, f, of, &[x.0, x.0], None),
-                Some(Handler::None) => {
+                Some(Handler::None) if x.1.tag == Tag::TABLE => {
                     let t = self.guard_tag(x.0, Tag::TABLE)?.val;
                     let id = crate::ir::CallId::TabLen;
                     let n = self.emit(IrOp::CallL, Ty::Int, t, Self::lit(id as u16))?;

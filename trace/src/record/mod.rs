@@ -23,6 +23,7 @@ mod construct;
 mod coroutine;
 mod fastfn;
 mod generic;
+mod index;
 mod inherit;
 mod iter;
 mod join;
@@ -32,6 +33,7 @@ mod protect;
 mod slots;
 mod table;
 mod upval;
+mod weak;
 
 use std::collections::{HashMap, HashSet};
 

@@ -8,7 +8,7 @@ use traceorus_base::bytecode::{self as bc, Op};
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::state::Global;
-use traceorus_vm::{shape, string, table};
+use traceorus_vm::{shape, table};
 
 use super::meta::{Found, Operand};
 use super::{Cursor, Rec, Recorder, Step, Tv};
@@ -89,7 +89,7 @@ impl Recorder {
                 Op::SetListM => self.set_list_open(i)?,
                 _ => false,
             };
-            if done {
+            if done || self.weak_access(i)? {
                 Ok(Step::More)
             } else {
                 self.generic(i)
@@ -211,10 +211,11 @@ impl Recorder {
     unsafe fn get_str(&mut self, i: Cursor, rb: i16, key: *mut Str) -> Rec<bool> {
         // SAFETY: [GC-LIVE]
         unsafe {
-            let Some(t) = self.table_operand(rb)? else {
-                return Ok(false);
+            let found = match self.table_operand(rb)? {
+                Some(t) => self.lookup(t, key)?,
+                None if self.observed(rb).tag == Tag::USERDATA => self.userdata_field(rb, key)?,
+                None => return Ok(false),
             };
-            let found = self.lookup(t, key)?;
             let key = self.konst(Value::ptr(key, Tag::STRING));
             self.give_found(i, found, key)
         }
@@ -408,7 +409,14 @@ impl Recorder {
     }
 
     /// `t[key] = v` of a short string.
-    unsafe fn set_str(&mut self, i: Cursor, t: Tab, key: *mut Str, v: Tv, ov: Value) -> Rec<bool> {
+    pub(super) unsafe fn set_str(
+        &mut self,
+        i: Cursor,
+        t: Tab,
+        key: *mut Str,
+        v: Tv,
+        ov: Value,
+    ) -> Rec<bool> {
         // SAFETY: [GC-LIVE]
         unsafe {
             let k = Value::ptr(key, Tag::STRING);
@@ -525,7 +533,13 @@ impl Recorder {
     }
 
     /// A store into a dictionary, over a value that is not nil.
-    unsafe fn store_dict(&mut self, i: Cursor, t: Tab, k: Operand, v: Operand) -> Rec<bool> {
+    pub(super) unsafe fn store_dict(
+        &mut self,
+        i: Cursor,
+        t: Tab,
+        k: Operand,
+        v: Operand,
+    ) -> Rec<bool> {
         let ((k, ok), (v, ov)) = (k, v);
         // SAFETY: [GC-LIVE]
         unsafe {
@@ -662,6 +676,7 @@ impl Recorder {
                     let k = (self.konst(k), k);
                     self.missing(mt, o, k)?
                 }
+                Tag::USERDATA => self.userdata_field(i.rb(), key)?,
                 _ => None,
             };
             if found.is_none() {
@@ -672,406 +687,6 @@ impl Recorder {
             self.set(i.ra() + 1, recv);
             let key = self.konst(Value::ptr(key, Tag::STRING));
             self.give_found(i, found, key)
-        }
-    }
-
-    // ---- computed keys --------------------------------------------------------------------------------------------------
-
-    unsafe fn get_index(&mut self, i: Cursor) -> Rec<bool> {
-        // SAFETY: [GC-LIVE]
-        unsafe {
-            let Some(t) = self.table_operand(i.rb())? else {
-                return Ok(false);
-            };
-            let ok = self.observed(i.rc());
-            let found = match ok.tag {
-                Tag::INT => {
-                    let k = self.guard_observed(i.rc())?;
-                    self.find_int(t, k.val, ok.as_int())?
-                }
-                Tag::STRING
-                    if (*t.p).hdr.flags & flags::TAB_DICT == 0
-                        && string::str_is_short(ok.as_ptr())
-                        && self.tv(i.rc())?.val.is_const() =>
-                {
-                    self.lookup(t, ok.as_ptr())?
-                }
-                Tag::STRING if (*t.p).hdr.flags & flags::TAB_DICT == 0 => {
-                    let k = self.guard_observed(i.rc())?;
-                    self.get_text(t, k.val, ok)?
-                }
-                Tag::NIL | Tag::FLOAT => None,
-                _ if (*t.p).hdr.flags & flags::TAB_DICT != 0 => {
-                    let k = self.guard_observed(i.rc())?;
-                    let now = table::table_get(t.p, ok);
-                    self.find_entry(t, (k, ok), now)?
-                }
-                _ => None,
-            };
-            let key = self.tv(i.rc())?;
-            self.give_found(i, found, key)
-        }
-    }
-
-    /// `t[k]` of a computed text, by a call that asks for no shape.
-    unsafe fn get_text(&mut self, t: Tab, k: Ref, ok: Value) -> Rec<Option<Found>> {
-        // SAFETY: [GC-LIVE]
-        unsafe {
-            if let Some(v) = self.text_value(t, k, ok)? {
-                return Ok(Some(Found::Value(v)));
-            }
-            let nil = table::table_get(t.p, ok).is_nil();
-            let meta = (*t.p).metatable;
-            if nil {
-                self.guard_which_meta(t)?;
-            }
-            let at = self.rt(IrOp::Call, CallId::TabStr, &[t.r, k])?;
-            let v = self.result(at, 0)?;
-            self.guard_nil(v.tag, nil)?;
-            if nil && !meta.is_null() {
-                let (o, k) = (self.typed(t.r), self.typed(k));
-                return self.missing(meta, o, (k, ok));
-            }
-            Ok(Some(Found::Value(if nil { self.nil() } else { v })))
-        }
-    }
-
-    /// `t[k] = v` in a table without metatable, by a call that does all that may be needed. `None`: not of such a key.
-    pub(super) unsafe fn set_any(&mut self, t: Tab, k: Operand, v: Tv) -> Rec<bool> {
-        let (k, ok) = k;
-        // SAFETY: [GC-LIVE]
-        unsafe {
-            let plain = !matches!(ok.tag, Tag::NIL | Tag::FLOAT);
-            if !(*t.p).metatable.is_null() || !plain {
-                return Ok(false);
-            }
-            let k = self.guard_tag(k, ok.tag)?;
-            self.guard_no_meta(t.r)?;
-            let (key, val) = (self.bits(k)?, self.bits(v)?);
-            let done = self.rt(IrOp::Call, CallId::TabSet, &[t.r, key, k.tag, val, v.tag])?;
-            let zero = self.buf.k_int(0);
-            self.guard(IrOp::Ne, Ty::Int, done, zero)?;
-            Ok(true)
-        }
-    }
-
-    /// The array element `k`, inside the array part.
-    pub(super) fn element(&mut self, t: Tab, k: Ref) -> Rec<Place> {
-        let cap = self.field(t.r, FieldId::TabCap)?;
-        // SAFETY: [GC-LIVE] it is an operand of the instruction that is recorded.
-        self.saw(cap, i64::from(unsafe { (*t.p).arr_cap }));
-        let cap = self.emit(IrOp::Cast, Ty::Int, cap, REF_NONE)?;
-        self.guard(IrOp::Ult, Ty::Int, k, cap)?;
-        let run = self.field(t.r, FieldId::TabArray)?;
-        let not = self.complement(k)?;
-        Ok(Place::Element(run, k, not))
-    }
-    /// NOT of an index; constants stay outside, where they become part of addresses.
-    fn complement(&mut self, k: Ref) -> Rec<Ref> {
-        if k.is_ins()
-            && self.buf.at(k).op == IrOp::Add
-            && let Some(c) = self.buf.int(self.buf.at(k).b)
-        {
-            let base = self.buf.at(k).a;
-            let not = self.emit(IrOp::Not, Ty::Int, base, REF_NONE)?;
-            let c = self.buf.k_int(c.wrapping_neg());
-            return self.emit(IrOp::Add, Ty::Int, not, c);
-        }
-        self.emit(IrOp::Not, Ty::Int, k, REF_NONE)
-    }
-
-    /// The element `k` (`ok` now), if it is one of those that the array's kind tells the type of.
-    pub(super) unsafe fn dense_value(&mut self, t: Tab, k: Ref, ok: i64) -> Rec<Option<Tv>> {
-        // SAFETY: [GC-LIVE]
-        let Some((at, tag)) = (unsafe { self.dense_element(t, k, ok)? }) else {
-            return Ok(None);
-        };
-        let val = self.emit(IrOp::LdV, Ty::of_tag(tag), at, REF_NONE)?;
-        Ok(Some(self.typed(val)))
-    }
-    /// Guards that element `k` (`ok` now) is one of those that the array's kind tells the type of, if it is: [DENSE]. Its address, and the tag.
-    unsafe fn dense_element(&mut self, t: Tab, k: Ref, ok: i64) -> Rec<Option<(Ref, Tag)>> {
-        // SAFETY: [GC-LIVE]
-        unsafe {
-            let tag = Tag(i32::from((*t.p).hdr.extra as i8));
-            let len = (*t.p).arr_len;
-            // of true and false it does not tell much, and changes
-            if matches!(tag, Tag::NIL | Tag::ANY | Tag::TRUE | Tag::FALSE)
-                || !(1..=i64::from(len)).contains(&ok)
-            {
-                return Ok(None);
-            }
-            let kind = self.field(t.r, FieldId::TabKind)?;
-            if self.buf.konst(kind).is_some() {
-                // made here
-                return Ok(None);
-            }
-            let want = self.buf.k(Ty::U8, (*t.p).hdr.extra.into());
-            self.guard(IrOp::Eq, Ty::U8, kind, want)?;
-            let bound = self.field(t.r, FieldId::TabDense)?;
-            self.saw(bound, len.into());
-            let bound = self.emit(IrOp::Cast, Ty::Int, bound, REF_NONE)?;
-            let one = self.buf.k_int(1);
-            let before = self.emit(IrOp::Sub, Ty::Int, k, one)?;
-            self.guard(IrOp::Ult, Ty::Int, before, bound)?;
-            let run = self.field(t.r, FieldId::TabArray)?;
-            let at = self.emit(IrOp::ARef, Ty::Ptr, run, k)?;
-            Ok(Some((at, tag)))
-        }
-    }
-
-    /// `t[k]`, if no metamethod is called for it.
-    pub(super) unsafe fn get_int(&mut self, t: Tab, k: Ref, ok: i64) -> Rec<Option<Tv>> {
-        // SAFETY: [GC-LIVE]
-        unsafe {
-            match self.find_int(t, k, ok)? {
-                Some(Found::Value(v)) => Ok(Some(v)),
-                _ => Ok(None),
-            }
-        }
-    }
-
-    pub(super) unsafe fn find_int(&mut self, t: Tab, k: Ref, ok: i64) -> Rec<Option<Found>> {
-        // SAFETY: [GC-LIVE]
-        unsafe {
-            if let Some(v) = self.dense_value(t, k, ok)? {
-                return Ok(Some(Found::Value(v)));
-            }
-            let meta = (*t.p).metatable;
-            // a table made here may have another capacity than the one that is there now
-            let cap = self.field(t.r, FieldId::TabCap)?;
-            let cap = self.buf.konst(cap).map(|k| k.bits);
-            let inside = (ok as u64) < cap.unwrap_or((*t.p).arr_cap.into());
-            if inside {
-                let now = table::table_get_int(t.p, ok);
-                self.guard_metatable(t)?;
-                let at = self.element(t, k)?;
-                let v = self.load(at)?;
-                if !meta.is_null() {
-                    self.guard_nil(v.tag, now.is_nil())?;
-                    if now.is_nil() {
-                        return self.int_missing(t, k, ok);
-                    }
-                }
-                return Ok(Some(Found::Value(v)));
-            }
-            if (*t.p).hdr.flags & flags::TAB_DICT != 0 {
-                let now = table::table_get_int(t.p, ok);
-                let cap = self.field(t.r, FieldId::TabCap)?;
-                let cap = self.emit(IrOp::Cast, Ty::Int, cap, REF_NONE)?;
-                self.guard(IrOp::Uge, Ty::Int, k, cap)?;
-                let k = (self.typed(k), Value::int(ok));
-                return self.find_entry(t, k, now);
-            }
-            // a record has no integer keys outside its array part
-            self.guard_metatable(t)?;
-            let f = self.field(t.r, FieldId::TabFlags)?;
-            let bit = self.buf.k(Ty::U8, flags::TAB_DICT.into());
-            self.guard(IrOp::BitsZ, Ty::U8, f, bit)?;
-            let cap = self.field(t.r, FieldId::TabCap)?;
-            let cap = self.emit(IrOp::Cast, Ty::Int, cap, REF_NONE)?;
-            self.guard(IrOp::Uge, Ty::Int, k, cap)?;
-            if !meta.is_null() {
-                return self.int_missing(t, k, ok);
-            }
-            Ok(Some(Found::Value(self.nil())))
-        }
-    }
-    /// `t`, whose metatable is guarded, lacks the integer key `k`.
-    unsafe fn int_missing(&mut self, t: Tab, k: Ref, ok: i64) -> Rec<Option<Found>> {
-        // SAFETY: [GC-LIVE]
-        unsafe {
-            let (o, k) = (self.typed(t.r), self.typed(k));
-            self.missing((*t.p).metatable, o, (k, Value::int(ok)))
-        }
-    }
-
-    /// Register `ra` [k] = v.
-    pub(super) unsafe fn set_index(
-        &mut self,
-        i: Cursor,
-        ra: i16,
-        k: Operand,
-        v: Operand,
-    ) -> Rec<bool> {
-        // SAFETY: [GC-LIVE]
-        unsafe {
-            let Some(t) = self.table_operand(ra)? else {
-                return Ok(false);
-            };
-            Ok(self.set_in(i, t, k, v)? || self.set_any(t, k, v.0)?)
-        }
-    }
-
-    /// `t[k] = v` where that is possible in line, or by calling a metamethod.
-    pub(super) unsafe fn set_in(&mut self, i: Cursor, t: Tab, k: Operand, v: Operand) -> Rec<bool> {
-        let ((k, ok), (v, ov)) = (k, v);
-        // SAFETY: [GC-LIVE]
-        unsafe {
-            let dict = (*t.p).hdr.flags & flags::TAB_DICT != 0;
-            if ok.tag != Tag::INT {
-                if dict && matches!(ok.tag, Tag::STRING | Tag::TABLE) {
-                    return self.store_dict(i, t, (k, ok), (v, ov));
-                }
-                let short = ok.tag == Tag::STRING && string::str_is_short(ok.as_ptr());
-                if !dict && short && k.val.is_const() {
-                    return self.set_str(i, t, ok.as_ptr(), v, ov);
-                }
-                if !dict && short {
-                    let k = self.guard_tag(k, ok.tag)?;
-                    return self.text_store(t, k.val, ok, v, ov);
-                }
-                return Ok(false);
-            }
-            let n = ok.as_int();
-            if n as u64 >= u64::from((*t.p).arr_cap) {
-                let meta = (*t.p).metatable;
-                if !dict && meta.is_null() {
-                    return Ok(false);
-                }
-                let k = self.guard_tag(k, Tag::INT)?;
-                let cap = self.field(t.r, FieldId::TabCap)?;
-                let cap = self.emit(IrOp::Cast, Ty::Int, cap, REF_NONE)?;
-                self.guard(IrOp::Uge, Ty::Int, k.val, cap)?;
-                if dict {
-                    return self.store_dict(i, t, (k, ok), (v, ov));
-                }
-                self.guard_metatable(t)?;
-                let f = self.field(t.r, FieldId::TabFlags)?;
-                let bit = self.buf.k(Ty::U8, flags::TAB_DICT.into());
-                self.guard(IrOp::BitsZ, Ty::U8, f, bit)?;
-                let o = self.typed(t.r);
-                let done = self.store_missing(i, meta, o, (k, ok), (v, ov))?;
-                return Ok(done.unwrap_or(false));
-            }
-            let now = run_get((*t.p).array, n as usize);
-            let meta = (*t.p).metatable;
-            if now.is_nil() && !meta.is_null() {
-                let k = self.guard_tag(k, Tag::INT)?;
-                self.guard_metatable(t)?;
-                let at = self.element(t, k.val)?;
-                let tag = self.load_tag(at)?;
-                self.guard_nil(tag, true)?;
-                let o = self.typed(t.r);
-                let done = self.store_missing(i, meta, o, (k, ok), (v, ov))?;
-                return Ok(done.unwrap_or(false));
-            }
-            let kind = (*t.p).hdr.extra;
-            let fits = kind == ov.tag.byte() as u8 || kind == Tag::ANY.byte() as u8;
-            if !ov.is_nil() && !fits {
-                return Ok(false);
-            }
-            let k = self.guard_tag(k, Tag::INT)?;
-            let v = self.storable(v, ov)?;
-            if kind == ov.tag.byte() as u8
-                && let Some((at, _)) = self.dense_element(t, k.val, n)?
-            {
-                // over an element of the same type
-                self.barrier(t.r, v)?;
-                let ty = self.buf.ty(v.val);
-                self.emit(IrOp::StV, ty, at, v.val)?;
-                return Ok(true);
-            }
-            self.guard_metatable(t)?;
-            // [DENSE] a nil
-            let mut pop = false;
-            if ov.is_nil() {
-                let len = self.field(t.r, FieldId::TabLen)?;
-                let len = self.emit(IrOp::Cast, Ty::Int, len, REF_NONE)?;
-                let one = self.buf.k_int(1);
-                let hint = i64::from((*t.p).arr_len);
-                if kind == Tag::ANY.byte() as u8 {
-                    let f = self.field(t.r, FieldId::TabKind)?;
-                    let want = self.buf.k(Ty::U8, kind.into());
-                    self.guard(IrOp::Eq, Ty::U8, f, want)?;
-                } else if n == hint && n != 0 {
-                    self.guard(IrOp::Eq, Ty::Int, k.val, len)?;
-                    let zero = self.buf.k_int(0);
-                    self.guard(IrOp::Ne, Ty::Int, k.val, zero)?;
-                    pop = true;
-                } else if n == 0 || n > hint {
-                    let before = self.emit(IrOp::Sub, Ty::Int, k.val, one)?;
-                    self.guard(IrOp::Uge, Ty::Int, before, len)?;
-                } else {
-                    return Ok(false);
-                }
-            } else {
-                let f = self.field(t.r, FieldId::TabKind)?;
-                let want = self.buf.k(Ty::U8, kind.into());
-                self.guard(IrOp::Eq, Ty::U8, f, want)?;
-            }
-            let at = self.element(t, k.val)?;
-            if !meta.is_null() {
-                let tag = self.load_tag(at)?;
-                self.guard_nil(tag, false)?;
-            }
-            // appending moves the border hint along
-            let mut append = false;
-            if meta.is_null() && now.is_nil() && !ov.is_nil() {
-                append = n - 1 == i64::from((*t.p).arr_len);
-                let len = self.field(t.r, FieldId::TabLen)?;
-                let len = self.emit(IrOp::Cast, Ty::Int, len, REF_NONE)?;
-                let one = self.buf.k_int(1);
-                let before = self.emit(IrOp::Sub, Ty::Int, k.val, one)?;
-                let op = if append { IrOp::Eq } else { IrOp::Ne };
-                self.guard(op, Ty::Int, before, len)?;
-            }
-            self.barrier(t.r, v)?;
-            self.store(at, v)?;
-            if append || pop {
-                let at = self.emit(IrOp::FRef, Ty::Ptr, t.r, Self::lit(FieldId::TabLen as u16))?;
-                let one = self.buf.k_int(1);
-                let n = if pop {
-                    self.emit(IrOp::Sub, Ty::Int, k.val, one)?
-                } else {
-                    k.val
-                };
-                let n = self.emit(IrOp::Cast, Ty::U32, n, REF_NONE)?;
-                self.emit(IrOp::FSt, Ty::U32, at, n)?;
-                if pop {
-                    let at = self.emit(
-                        IrOp::FRef,
-                        Ty::Ptr,
-                        t.r,
-                        Self::lit(FieldId::TabDense as u16),
-                    )?;
-                    self.emit(IrOp::FSt, Ty::U32, at, n)?;
-                }
-            }
-            Ok(true)
-        }
-    }
-
-    // ---- length -----------------------------------------------------------------------------------------------
-
-    unsafe fn len(&mut self, i: Cursor) -> Rec<bool> {
-        // SAFETY: [GC-LIVE]
-        unsafe {
-            let o = self.observed(i.rb());
-            let n = match o.tag {
-                Tag::STRING => {
-                    let v = self.guard_observed(i.rb())?;
-                    self.field(v.val, FieldId::StrLen)?
-                }
-                Tag::TABLE if !(*o.as_ptr::<Table>()).metatable.is_null() => {
-                    let v = self.tv(i.rb())?;
-                    return self.len_event(i, (v, o));
-                }
-                Tag::TABLE => {
-                    let v = self.guard_observed(i.rb())?;
-                    self.guard_no_meta(v.val)?;
-                    self.emit(
-                        IrOp::CallL,
-                        Ty::Int,
-                        v.val,
-                        Self::lit(CallId::TabLen as u16),
-                    )?
-                }
-                _ => return Ok(false),
-            };
-            let v = self.typed(n);
-            self.set(i.ra(), v);
-            Ok(true)
         }
     }
 }

@@ -12,7 +12,8 @@ mod table;
 pub(crate) use out::MAX_RESULTS;
 pub(crate) use table::concat_len;
 
-pub(crate) use string::{MAX_TEXT, find_text, is_plain_text, pack_spec, sub_range};
+pub(crate) use string::utf8_next;
+pub(crate) use string::{MAX_TEXT, find_text, is_plain_text, item_spec, pack_spec, sub_range};
 
 use crate::ir::CallId;
 
@@ -84,6 +85,11 @@ pub fn address(id: CallId) -> usize {
         StrPlain = string::plain,
         StrInt = string::str_int,
         StrFloat = string::str_float,
+        BufPackInt = string::buf_pack_int,
+        BufPackFloat = string::buf_pack_float,
+        StrUnpackInt = string::str_unpack_int,
+        StrUnpackFloat = string::str_unpack_float,
+        Utf8Next = string::utf8_next,
         StrIsNum = string::str_is_num,
         StrIntBase = string::str_int_base,
         Utf8Char = string::utf8_char,

@@ -11,7 +11,7 @@ use traceorus_vm::convert::{self, Spec};
 use traceorus_vm::number::{self, fmt_float, fmt_int};
 use traceorus_vm::state::Global;
 use traceorus_vm::string::{str_bytes, str_data};
-use traceorus_vm::{arith, utf8};
+use traceorus_vm::{arith, packing, utf8};
 
 /// Longest text in bytes that compiled code makes.
 pub const MAX_TEXT: usize = 1 << 20;
@@ -312,6 +312,50 @@ pub(super) unsafe extern "C" fn buf_quoted(b: *mut Vec<u8>, s: *mut Str) -> *mut
     unsafe { convert::quoted_str(&mut *b, str_bytes(s)) };
     b
 }
+pub(super) unsafe extern "C" fn buf_pack_int(b: *mut Vec<u8>, spec: i64, n: i64) -> *mut Vec<u8> {
+    // SAFETY: as `buf_str`.
+    let out = unsafe { &mut *b };
+    packing::put_int(out, n as u64, is_little(spec), size_of_item(spec), n < 0);
+    b
+}
+pub(super) unsafe extern "C" fn buf_pack_float(b: *mut Vec<u8>, spec: i64, x: f64) -> *mut Vec<u8> {
+    let size = size_of_item(spec);
+    let bits = match size {
+        4 => u64::from((x as f32).to_bits()),
+        _ => x.to_bits(),
+    };
+    // SAFETY: as `buf_str`.
+    packing::put_int(unsafe { &mut *b }, bits, is_little(spec), size, false);
+    b
+}
+/// What an item of a packing format is, in an integer: size, whether it is little-endian, whether it is signed.
+pub(crate) fn item_spec(size: usize, little: bool, signed: bool) -> i64 {
+    size as i64 | i64::from(little) << 8 | i64::from(signed) << 9
+}
+fn size_of_item(spec: i64) -> usize {
+    (spec & 0xff) as usize
+}
+fn is_little(spec: i64) -> bool {
+    spec & 0x100 != 0
+}
+/// The bits of the item at `at`, which are all there.
+unsafe fn item_bits(s: *mut Str, at: i64, spec: i64) -> i64 {
+    // SAFETY: [GC-LIVE] as the module says.
+    let bytes = unsafe { &str_bytes(s)[at as usize..][..size_of_item(spec)] };
+    packing::get_int(bytes, is_little(spec), spec & 0x200 != 0).unwrap_or(0)
+}
+pub(super) unsafe extern "C" fn str_unpack_int(s: *mut Str, at: i64, spec: i64) -> i64 {
+    // SAFETY: as `item_bits`.
+    unsafe { item_bits(s, at, spec) }
+}
+pub(super) unsafe extern "C" fn str_unpack_float(s: *mut Str, at: i64, spec: i64) -> f64 {
+    // SAFETY: as `item_bits`.
+    let bits = unsafe { item_bits(s, at, spec) } as u64;
+    match size_of_item(spec) {
+        4 => f32::from_bits(bits as u32).into(),
+        _ => f64::from_bits(bits),
+    }
+}
 pub(super) unsafe extern "C" fn buf_end(l: *mut Thread, b: *mut Vec<u8>) -> *mut Str {
     // SAFETY: as `buf_str`.
     unsafe { make(l, &*b) }
@@ -389,6 +433,25 @@ pub(super) unsafe extern "C" fn utf8_code(s: *mut Str, at: i64) -> i64 {
     // SAFETY: [GC-LIVE] as the module says.
     let b = unsafe { str_bytes(s) };
     utf8::decode(&b[at as usize..], true).map_or(-1, |c| i64::from(c.0))
+}
+pub(crate) unsafe extern "C" fn utf8_next(s: *mut Str, from: i64, lax: i64) -> i64 {
+    // SAFETY: [GC-LIVE] as the module says.
+    let b = unsafe { str_bytes(s) };
+    let Some(mut at) = usize::try_from(from).ok().filter(|&n| n < b.len()) else {
+        return 0;
+    };
+    while utf8::is_continuation(b, at) {
+        at += 1;
+    }
+    if at >= b.len() {
+        return 0;
+    }
+    match utf8::decode(&b[at..], lax == 0) {
+        Some((code, len)) if !utf8::is_continuation(b, at + len) && at < 1 << 31 => {
+            (at as i64 + 1) << 31 | i64::from(code)
+        }
+        _ => -1,
+    }
 }
 pub(super) unsafe extern "C" fn utf8_len(s: *mut Str) -> i64 {
     // SAFETY: [GC-LIVE] as the module says.

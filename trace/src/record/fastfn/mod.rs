@@ -8,6 +8,7 @@ mod base;
 mod chars;
 mod coroutine;
 mod math;
+mod pack;
 mod pattern;
 mod string;
 mod table;
@@ -19,7 +20,7 @@ use traceorus_base::{Tag, Value};
 use traceorus_vm::call::{native_pcall, native_xpcall};
 
 use super::{Cursor, Rec, Recorder, Step, Tv};
-use crate::ir::{CallId, IrOp, REF_NONE, Ref, Ty};
+use crate::ir::{CallId, FieldId, IrOp, REF_NONE, Ref, Ty};
 
 /// A call of a native function: the instruction, the closure, register below the arguments, their number, results wanted ([`MULTI`]: all).
 #[derive(Clone, Copy)]
@@ -165,6 +166,9 @@ impl Recorder {
                     self.table_function(id, c)
                 }
                 TablePack => self.table_pack(c),
+                Pack => self.pack(c),
+                PackSize => self.pack_size(c),
+                StrUnpack => self.unpack_string(c),
                 CoCreate | CoWrap | IsYieldable | Running | Status => {
                     self.coroutine_function(id, c)
                 }
@@ -243,6 +247,18 @@ impl Recorder {
         if wanted == MULTI {
             self.set_multi(i.next(), top);
         }
+    }
+
+    /// Guards that the function `f` is a native one with the number of `id`.
+    pub(super) fn guard_number(&mut self, f: Ref, id: FastFn) -> Rec<()> {
+        // closures of Lua and natives have different layouts
+        let kind = self.emit(IrOp::FLd, Ty::U8, f, Self::lit(FieldId::Kind as u16))?;
+        let k = self.buf.k(Ty::U8, ObjKind::NativeClosure as u64);
+        self.guard(IrOp::Eq, Ty::U8, kind, k)?;
+        let word = self.emit(IrOp::FLd, Ty::U32, f, Self::lit(FieldId::FuncWord as u16))?;
+        let k = self.buf.k(Ty::U32, id as u64);
+        self.guard(IrOp::Eq, Ty::U32, word, k)?;
+        Ok(())
     }
 
     // ---- arguments ------------------------------------------------------------------------------------------------------

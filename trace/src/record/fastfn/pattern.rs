@@ -8,7 +8,7 @@ use traceorus_vm::pattern::{anchor, with_matcher};
 use traceorus_vm::string::str_bytes;
 
 use super::{Native, Results};
-use crate::ir::{CallId, FieldId, IrOp, REF_NONE, Ref, Ty};
+use crate::ir::{CallId, IrOp, REF_NONE, Ref, Ty};
 use crate::record::{Rec, Recorder, Tv};
 use crate::rt::MAX_RESULTS;
 use crate::rt::pattern::{FIND, MAX_PATTERN};
@@ -144,13 +144,7 @@ impl Recorder {
             return Ok(None);
         }
         let f = self.guard_observed(r)?.val;
-        // closures of Lua and natives have different layouts
-        let kind = self.emit(IrOp::FLd, Ty::U8, f, Self::lit(FieldId::Kind as u16))?;
-        let k = self.buf.k(Ty::U8, ObjKind::NativeClosure as u64);
-        self.guard(IrOp::Eq, Ty::U8, kind, k)?;
-        let word = self.emit(IrOp::FLd, Ty::U32, f, Self::lit(FieldId::FuncWord as u16))?;
-        let k = self.buf.k(Ty::U32, FastFn::GmatchNext as u64);
-        self.guard(IrOp::Eq, Ty::U32, word, k)?;
+        self.guard_number(f, FastFn::GmatchNext)?;
         let n = self.buf.k_int(want as i64);
         let at = self.rt(IrOp::Call, CallId::GmatchNext, &[f, n])?;
         self.guard_done(at)?;

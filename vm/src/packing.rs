@@ -1,4 +1,4 @@
-//! Formats of `string.pack`, independent of the state: options, sizes, alignment, integers.
+//! Formats of `string.pack`, independent of the state: options, sizes, alignment, integers. The library and traces read them.
 
 /// Largest integer in bytes.
 const MAX_INT: i32 = 16;
@@ -68,6 +68,11 @@ impl<'a> Reader<'a> {
             little: cfg!(target_endian = "little"),
             max_align: 1,
         }
+    }
+
+    /// No option has asked for alignment so far.
+    pub fn aligns_nothing(&self) -> bool {
+        self.max_align == 1
     }
 
     fn at_end(&self) -> bool {
