@@ -1,6 +1,6 @@
 //! Puts the parts together: a state, the front end as its loader, the libraries.
 
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 
 use traceorus_base::Value;
 use traceorus_base::chunk::Chunk;
@@ -14,7 +14,6 @@ use traceorus_vm::string::str_val;
 use traceorus_vm::{debuginfo, dump, load, throw};
 
 use crate::jitlib;
-use crate::runtime::Inner;
 
 /// Is shown every chunk before it is materialised.
 pub type Observer = Rc<dyn Fn(&Chunk)>;
@@ -22,7 +21,6 @@ pub type Observer = Rc<dyn Fn(&Chunk)>;
 /// What the loader finds in `Global::user`.
 pub(crate) struct Embedder {
     pub(crate) observer: Option<Observer>,
-    pub(crate) runtime: Weak<Inner>,
 }
 
 /// A new state that can load chunks, or null if the host refuses the memory. No library is open.
@@ -46,10 +44,7 @@ pub unsafe fn new_state(
         if let Some(jit) = Jit::new(g, config, outputs) {
             jit.install();
         }
-        g.user = Some(Box::new(Embedder {
-            observer,
-            runtime: Weak::new(),
-        }));
+        g.user = Some(Box::new(Embedder { observer }));
         l
     }
 }

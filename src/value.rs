@@ -1,332 +1,247 @@
-//! Values on the Rust side, and conversions.
+//! Lua values on the Rust side.
 
-use crate::handle::{Function, Other, Table};
+use std::ffi::c_void;
+use std::fmt;
 
-/// A Lua value. Tables, functions and other objects are handles: references that keep the object alive.
-#[derive(Clone, Debug, Default)]
+use crate::state::Op;
+use crate::{AnyUserData, Error, Function, LuaString, Result, Table, Thread};
+
+/// A Lua value. Strings, tables, functions, threads and userdata are handles: references that keep the object alive.
+///
+/// `==` compares as Lua's `rawequal`, which takes an integer and a float of the same value for equal.
+#[derive(Clone, Default)]
 pub enum Value {
     /// `nil`.
     #[default]
     Nil,
     /// A boolean.
-    Bool(bool),
+    Boolean(bool),
+    /// A pointer, which Lua code can only pass on and compare.
+    LightUserData(LightUserData),
     /// An integer.
-    Int(i64),
+    Integer(i64),
     /// A float.
-    Float(f64),
+    Number(f64),
     /// A string: any bytes.
-    Str(Vec<u8>),
+    String(LuaString),
     /// A table.
     Table(Table),
     /// A function.
     Function(Function),
-    /// A userdata or a coroutine, which Rust can only pass on.
-    Other(Other),
+    /// A coroutine.
+    Thread(Thread),
+    /// A userdata.
+    UserData(AnyUserData),
+    /// An error of Rust code that was raised (see [`Error::external`]).
+    Error(Box<Error>),
 }
 
+/// A pointer as a Lua value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LightUserData(pub *mut c_void);
+
 impl Value {
-    /// Name of the type as in Lua (userdata and coroutines are both "userdata" here).
+    /// Name of the type as in Lua.
     pub fn type_name(&self) -> &'static str {
         match self {
             Value::Nil => "nil",
-            Value::Bool(_) => "boolean",
-            Value::Int(_) | Value::Float(_) => "number",
-            Value::Str(_) => "string",
+            Value::Boolean(_) => "boolean",
+            Value::Integer(_) | Value::Number(_) => "number",
+            Value::String(_) => "string",
             Value::Table(_) => "table",
             Value::Function(_) => "function",
-            Value::Other(_) => "userdata",
+            Value::Thread(_) => "thread",
+            Value::LightUserData(_) | Value::UserData(_) | Value::Error(_) => "userdata",
         }
     }
-    /// The string, if it is one and valid UTF-8.
-    pub fn as_str(&self) -> Option<&str> {
+    /// It is nil.
+    pub fn is_nil(&self) -> bool {
+        matches!(self, Value::Nil)
+    }
+    /// Neither nil nor false.
+    pub fn is_truthy(&self) -> bool {
+        !matches!(self, Value::Nil | Value::Boolean(false))
+    }
+    /// The boolean.
+    pub fn as_boolean(&self) -> Option<bool> {
+        match *self {
+            Value::Boolean(b) => Some(b),
+            _ => None,
+        }
+    }
+    /// The integer.
+    pub fn as_integer(&self) -> Option<i64> {
+        match *self {
+            Value::Integer(i) => Some(i),
+            _ => None,
+        }
+    }
+    /// The number, of either kind.
+    pub fn as_f64(&self) -> Option<f64> {
+        match *self {
+            Value::Integer(i) => Some(i as f64),
+            Value::Number(n) => Some(n),
+            _ => None,
+        }
+    }
+    /// The string.
+    pub fn as_string(&self) -> Option<&LuaString> {
         match self {
-            Value::Str(s) => std::str::from_utf8(s).ok(),
+            Value::String(s) => Some(s),
             _ => None,
         }
     }
-}
-
-/// The types differ: what was expected, of which value (from 1).
-#[derive(Clone, Debug)]
-pub struct Mismatch {
-    pub(crate) position: usize,
-    pub(crate) expected: &'static str,
-    pub(crate) got: &'static str,
-}
-
-impl std::fmt::Display for Mismatch {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "value #{}: {} expected, got {}",
-            self.position, self.expected, self.got
-        )
-    }
-}
-
-/// What can be made from a Lua value.
-pub trait FromValue: Sized {
-    /// Type name for messages.
-    const EXPECTED: &'static str;
-    /// The conversion; `None` if the type does not fit.
-    fn from_value(v: Value) -> Option<Self>;
-}
-
-/// What can become a Lua value.
-pub trait IntoValue {
-    /// The conversion.
-    fn into_value(self) -> Value;
-}
-
-impl FromValue for Value {
-    const EXPECTED: &'static str = "value";
-    fn from_value(v: Value) -> Option<Value> {
-        Some(v)
-    }
-}
-impl IntoValue for Value {
-    fn into_value(self) -> Value {
-        self
-    }
-}
-
-impl FromValue for bool {
-    const EXPECTED: &'static str = "boolean";
-    fn from_value(v: Value) -> Option<bool> {
-        match v {
-            Value::Bool(b) => Some(b),
+    /// The table.
+    pub fn as_table(&self) -> Option<&Table> {
+        match self {
+            Value::Table(t) => Some(t),
             _ => None,
         }
     }
-}
-impl IntoValue for bool {
-    fn into_value(self) -> Value {
-        Value::Bool(self)
-    }
-}
-
-/// The integer that a value is: floats with an integral value count.
-fn to_int(v: &Value) -> Option<i64> {
-    match *v {
-        Value::Int(i) => Some(i),
-        Value::Float(f) if f == f.trunc() && (i64::MIN as f64..-(i64::MIN as f64)).contains(&f) => {
-            Some(f as i64)
-        }
-        _ => None,
-    }
-}
-
-macro_rules! integers {
-    ($($t:ty),*) => { $(
-        impl FromValue for $t {
-            const EXPECTED: &'static str = "integer";
-            fn from_value(v: Value) -> Option<$t> {
-                <$t>::try_from(to_int(&v)?).ok()
-            }
-        }
-    )* };
-}
-integers!(i8, i16, i32, i64, isize, u8, u16, u32, u64, usize);
-macro_rules! from_integers {
-    ($($t:ty),*) => { $(
-        impl IntoValue for $t {
-            fn into_value(self) -> Value {
-                Value::Int(i64::from(self))
-            }
-        }
-    )* };
-}
-from_integers!(i8, i16, i32, i64, u8, u16, u32);
-impl IntoValue for usize {
-    /// Wraps around above `i64::MAX`, as Lua's own arithmetic does.
-    fn into_value(self) -> Value {
-        Value::Int(self as i64)
-    }
-}
-
-impl FromValue for f64 {
-    const EXPECTED: &'static str = "number";
-    fn from_value(v: Value) -> Option<f64> {
-        match v {
-            Value::Int(i) => Some(i as f64),
-            Value::Float(f) => Some(f),
+    /// The function.
+    pub fn as_function(&self) -> Option<&Function> {
+        match self {
+            Value::Function(f) => Some(f),
             _ => None,
         }
     }
-}
-impl IntoValue for f64 {
-    fn into_value(self) -> Value {
-        Value::Float(self)
-    }
-}
-impl FromValue for f32 {
-    const EXPECTED: &'static str = "number";
-    fn from_value(v: Value) -> Option<f32> {
-        f64::from_value(v).map(|f| f as f32)
-    }
-}
-impl IntoValue for f32 {
-    fn into_value(self) -> Value {
-        Value::Float(f64::from(self))
-    }
-}
-
-impl FromValue for Vec<u8> {
-    const EXPECTED: &'static str = "string";
-    fn from_value(v: Value) -> Option<Vec<u8>> {
-        match v {
-            Value::Str(s) => Some(s),
+    /// The coroutine.
+    pub fn as_thread(&self) -> Option<&Thread> {
+        match self {
+            Value::Thread(t) => Some(t),
             _ => None,
         }
     }
-}
-impl FromValue for String {
-    const EXPECTED: &'static str = "UTF-8 string";
-    fn from_value(v: Value) -> Option<String> {
-        String::from_utf8(Vec::from_value(v)?).ok()
-    }
-}
-impl IntoValue for Vec<u8> {
-    fn into_value(self) -> Value {
-        Value::Str(self)
-    }
-}
-impl IntoValue for &[u8] {
-    fn into_value(self) -> Value {
-        Value::Str(self.to_vec())
-    }
-}
-impl IntoValue for String {
-    fn into_value(self) -> Value {
-        Value::Str(self.into_bytes())
-    }
-}
-impl IntoValue for &str {
-    fn into_value(self) -> Value {
-        Value::Str(self.as_bytes().to_vec())
-    }
-}
-
-impl<T: FromValue> FromValue for Option<T> {
-    const EXPECTED: &'static str = T::EXPECTED;
-    fn from_value(v: Value) -> Option<Option<T>> {
-        match v {
-            Value::Nil => Some(None),
-            v => T::from_value(v).map(Some),
+    /// The userdata.
+    pub fn as_userdata(&self) -> Option<&AnyUserData> {
+        match self {
+            Value::UserData(u) => Some(u),
+            _ => None,
         }
     }
-}
-impl<T: IntoValue> IntoValue for Option<T> {
-    fn into_value(self) -> Value {
-        self.map_or(Value::Nil, T::into_value)
+    /// The error.
+    pub fn as_error(&self) -> Option<&Error> {
+        match self {
+            Value::Error(e) => Some(e),
+            _ => None,
+        }
     }
-}
-
-macro_rules! handles {
-    ($($t:ident $name:literal),*) => { $(
-        impl FromValue for $t {
-            const EXPECTED: &'static str = $name;
-            fn from_value(v: Value) -> Option<$t> {
-                match v {
-                    Value::$t(h) => Some(h),
-                    _ => None,
-                }
+    /// Text of the value as Lua's `tostring` makes it, with `__tostring` and `__name`; what is not UTF-8 is replaced.
+    pub fn to_string(&self) -> Result<String> {
+        let r = match self {
+            Value::Nil => return Ok("nil".into()),
+            Value::Boolean(b) => return Ok(b.to_string()),
+            Value::Integer(i) => return Ok(i.to_string()),
+            Value::Number(n) => {
+                let v = traceorus_base::Value::float(*n);
+                let text = traceorus_vm::number::fmt_number(v);
+                return Ok(String::from_utf8_lossy(text.as_bytes()).into_owned());
             }
+            Value::LightUserData(p) => return Ok(format!("userdata: {:p}", p.0)),
+            Value::String(s) => return Ok(s.to_string_lossy()),
+            Value::Error(e) => return Ok(e.to_string()),
+            Value::Table(Table(r))
+            | Value::Function(Function(r))
+            | Value::Thread(Thread(r))
+            | Value::UserData(AnyUserData(r)) => r,
+        };
+        let lua = r.lua();
+        lua.state.enter(|cx| {
+            let s = lua.state.operate(cx, Op::ToString, &[r.raw(cx)])?;
+            Ok(String::from_utf8_lossy(cx.bytes(s)).into_owned())
+        })
+    }
+    /// Address of the object (or the pointer), null for others. Only good for comparing and printing.
+    pub fn to_pointer(&self) -> *const c_void {
+        match self {
+            Value::LightUserData(p) => p.0,
+            Value::String(LuaString(r))
+            | Value::Table(Table(r))
+            | Value::Function(Function(r))
+            | Value::Thread(Thread(r))
+            | Value::UserData(AnyUserData(r)) => r.address(),
+            _ => std::ptr::null(),
         }
-        impl IntoValue for $t {
-            fn into_value(self) -> Value {
-                Value::$t(self)
-            }
+    }
+    /// `a == b` as Lua code has it, `__eq` included.
+    pub fn equals(&self, other: &Value) -> Result<bool> {
+        match (self, other) {
+            (Value::Table(a), Value::Table(b)) => a.equals(b),
+            (Value::UserData(a), Value::UserData(b)) => equals(&a.0, &b.0),
+            _ => Ok(self == other),
         }
-        impl IntoValue for &$t {
-            fn into_value(self) -> Value {
-                Value::$t(self.clone())
-            }
-        }
-    )* };
+    }
 }
-handles!(Table "table", Function "function", Other "userdata");
 
-/// A list of values: arguments of a call. One value, a tuple, a `Vec<Value>`, or `()`.
-pub trait IntoValues {
-    /// The conversion.
-    fn into_values(self) -> Vec<Value>;
-}
-/// What can be made from a list of values: results of a call, arguments of a Rust function. Missing values are nil,
-/// further ones are ignored.
-pub trait FromValues: Sized {
-    /// The conversion.
-    fn from_values(vs: Vec<Value>) -> Result<Self, Mismatch>;
-}
-/// What a Rust function may return to Lua: values, or a `Result` whose error is raised.
-pub trait IntoReturn {
-    /// Values or the error's message.
-    fn into_return(self) -> Result<Vec<Value>, String>;
-}
-
-impl<T: IntoValue> IntoValues for T {
-    fn into_values(self) -> Vec<Value> {
-        vec![self.into_value()]
-    }
-}
-impl IntoValues for Vec<Value> {
-    fn into_values(self) -> Vec<Value> {
-        self
-    }
-}
-impl FromValues for Vec<Value> {
-    fn from_values(vs: Vec<Value>) -> Result<Vec<Value>, Mismatch> {
-        Ok(vs)
-    }
-}
-fn one<T: FromValue>(position: usize, v: Option<Value>) -> Result<T, Mismatch> {
-    let got = v.as_ref().map_or("no value", Value::type_name);
-    T::from_value(v.unwrap_or_default()).ok_or(Mismatch {
-        position,
-        expected: T::EXPECTED,
-        got,
+/// `a == b` with `__eq`.
+pub(crate) fn equals(a: &crate::state::Ref, b: &crate::state::Ref) -> Result<bool> {
+    let lua = a.lua();
+    lua.state.enter(|cx| {
+        let (a, b) = (a.raw(cx), b.raw_in(&lua.state)?);
+        Ok(!lua.state.operate(cx, Op::Eq, &[a, b])?.is_falsy())
     })
 }
-impl<T: FromValue> FromValues for T {
-    fn from_values(vs: Vec<Value>) -> Result<T, Mismatch> {
-        one(1, vs.into_iter().next())
-    }
-}
-impl<T: IntoValues> IntoReturn for T {
-    fn into_return(self) -> Result<Vec<Value>, String> {
-        Ok(self.into_values())
-    }
-}
-impl<T: IntoValues, E: std::fmt::Display> IntoReturn for Result<T, E> {
-    fn into_return(self) -> Result<Vec<Value>, String> {
-        self.map(T::into_values).map_err(|e| e.to_string())
+
+impl PartialEq for Value {
+    fn eq(&self, o: &Value) -> bool {
+        match (self, o) {
+            (Value::Nil, Value::Nil) => true,
+            (Value::Boolean(a), Value::Boolean(b)) => a == b,
+            (Value::Integer(a), Value::Integer(b)) => a == b,
+            (Value::Number(a), Value::Number(b)) => a == b,
+            (Value::Integer(i), Value::Number(n)) | (Value::Number(n), Value::Integer(i)) => {
+                traceorus_vm::number::float_to_int(*n) == Some(*i)
+            }
+            (Value::LightUserData(a), Value::LightUserData(b)) => a == b,
+            (Value::String(a), Value::String(b)) => a == b,
+            (Value::Table(a), Value::Table(b)) => a == b,
+            (Value::Function(a), Value::Function(b)) => a == b,
+            (Value::Thread(a), Value::Thread(b)) => a == b,
+            (Value::UserData(a), Value::UserData(b)) => a == b,
+            _ => false,
+        }
     }
 }
 
-macro_rules! tuples {
-    ($(($($t:ident $n:tt),*))*) => { $(
-        impl<$($t: IntoValue),*> IntoValues for ($($t,)*) {
-            fn into_values(self) -> Vec<Value> {
-                vec![$(self.$n.into_value()),*]
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Nil => f.write_str("Nil"),
+            Value::Boolean(b) => write!(f, "Boolean({b})"),
+            Value::LightUserData(p) => write!(f, "{p:?}"),
+            Value::Integer(i) => write!(f, "Integer({i})"),
+            Value::Number(n) => write!(f, "Number({n:?})"),
+            Value::String(s) => write!(f, "String({s:?})"),
+            Value::Table(t) => t.fmt(f),
+            Value::Function(x) => x.fmt(f),
+            Value::Thread(t) => t.fmt(f),
+            Value::UserData(u) => u.fmt(f),
+            Value::Error(e) => write!(f, "Error({:?})", e.message()),
+        }
+    }
+}
+
+/// `Debug`, `PartialEq` and others of handles.
+macro_rules! handle_traits {
+    ($($t:ident),*) => { $(
+        impl std::fmt::Debug for $t {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, concat!(stringify!($t), "({:?})"), self.to_pointer())
             }
         }
-        impl<$($t: FromValue),*> FromValues for ($($t,)*) {
-            #[allow(unused_variables, unused_mut, reason = "the empty tuple uses none")]
-            fn from_values(vs: Vec<Value>) -> Result<Self, Mismatch> {
-                let mut vs = vs.into_iter();
-                Ok(($(one::<$t>($n + 1, vs.next())?,)*))
+        /// Raw equality: the same object.
+        impl PartialEq for $t {
+            fn eq(&self, o: &$t) -> bool {
+                self.0.same(&o.0)
+            }
+        }
+        impl Eq for $t {}
+        impl $t {
+            /// Address of the object. Only good for comparing and printing. Null once the state is closed.
+            pub fn to_pointer(&self) -> *const std::ffi::c_void {
+                self.0.address()
             }
         }
     )* };
 }
-tuples! {
-    ()
-    (A 0)
-    (A 0, B 1)
-    (A 0, B 1, C 2)
-    (A 0, B 1, C 2, D 3)
-    (A 0, B 1, C 2, D 3, E 4)
-    (A 0, B 1, C 2, D 3, E 4, F 5)
-    (A 0, B 1, C 2, D 3, E 4, F 5, G 6)
-    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7)
-}
+handle_traits!(Table, Function, Thread, AnyUserData);

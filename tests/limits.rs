@@ -8,7 +8,21 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{Rng, Run, TempDir, lua, traceorus};
-use traceorus::{Error, ErrorKind, Runtime, Value};
+use traceorus::{AsChunk, Bytes, Error, ErrorKind, FromLuaMulti, Function, Lua, MultiValue, Value};
+
+/// Short forms.
+trait Short {
+    fn function(&self, source: impl AsChunk, name: &str) -> Result<Function, Error>;
+    fn eval<R: FromLuaMulti>(&self, source: impl AsChunk) -> Result<R, Error>;
+}
+impl Short for Lua {
+    fn function(&self, source: impl AsChunk, name: &str) -> Result<Function, Error> {
+        self.load(source).set_name(name).into_function()
+    }
+    fn eval<R: FromLuaMulti>(&self, source: impl AsChunk) -> Result<R, Error> {
+        self.function(source, "=eval")?.call(())
+    }
+}
 
 /// Runs `f` on a native stack like that of a program's main thread.
 fn on_main_stack(f: impl FnOnce() + Send + 'static) {
@@ -20,7 +34,7 @@ fn on_main_stack(f: impl FnOnce() + Send + 'static) {
 }
 
 /// The state still works: values, calls, errors, memory.
-fn usable(lua: &Runtime) {
+fn usable(lua: &Lua) {
     let r: i64 = lua
         .eval(
             "local t = {} for i = 1, 100 do t[i] = tostring(i) .. 'x' end
@@ -123,18 +137,18 @@ fn other_limit(e: &Error) -> bool {
 #[test]
 fn memory_limit_in_steps() {
     on_main_stack(|| {
-        let base = Runtime::new().memory_used();
+        let base = Lua::new().used_memory();
         // from far too little over just the libraries to plenty
         let mut limits: Vec<usize> = vec![0, 1, base / 2, base];
         limits.extend((1..=12).map(|i| base + i * 700));
         limits.extend([16, 32, 64, 128, 256, 512, 1024, 4096, 16384].map(|k| base + (k << 10)));
         for (name, body) in HUNGRY {
-            let lua = Runtime::new();
-            let f = lua.load(body, "=hungry").expect("it compiles");
+            let lua = Lua::new();
+            let f = lua.function(body, "=hungry").expect("it compiles");
             for &limit in &limits {
                 lua.set_memory_limit(Some(limit));
-                let r = f.call::<Vec<Value>>(());
-                let used = lua.memory_used();
+                let r = f.call::<MultiValue>(());
+                let used = lua.used_memory();
                 lua.set_memory_limit(None);
                 match r {
                     Err(e) if memory_error(&e) || other_limit(&e) => {}
@@ -146,10 +160,10 @@ fn memory_limit_in_steps() {
                 );
                 usable(&lua);
                 // objects with finalizers take two
-                lua.collect_garbage().expect("a collection");
-                lua.collect_garbage().expect("a collection");
+                lua.gc_collect().expect("a collection");
+                lua.gc_collect().expect("a collection");
             }
-            let left = lua.memory_used();
+            let left = lua.used_memory();
             assert!(
                 left < base + (512 << 10),
                 "{name} leaves {left} bytes behind, the libraries take {base}"
@@ -162,7 +176,7 @@ fn memory_limit_in_steps() {
 fn memory_errors_are_lua_errors() {
     on_main_stack(|| {
         for (name, body) in HUNGRY {
-            let lua = Runtime::builder().memory_limit(3 << 20).build();
+            let lua = Lua::builder().memory_limit(3 << 20).build();
             let source = format!(
                 "local closed = false
                  local ok, e = pcall(function() local c <close> = setmetatable({{}}, {{__close = function() closed = true end}}) {body} end)
@@ -184,7 +198,7 @@ fn memory_errors_are_lua_errors() {
 
 #[test]
 fn memory_limit_in_coroutines_and_callbacks() {
-    let lua = Runtime::builder().memory_limit(4 << 20).build();
+    let lua = Lua::builder().memory_limit(4 << 20).build();
     let r: String = lua
         .eval(
             "local function eat() local s = 'x' while true do s = s .. s end end
@@ -251,9 +265,7 @@ fn time_limit() {
         "table.sort({1, 2, 3}, function() local function f() return f() end return f() end)",
     ];
     for s in snippets {
-        let lua = Runtime::builder()
-            .time_limit(Duration::from_millis(30))
-            .build();
+        let lua = Lua::builder().time_limit(Duration::from_millis(30)).build();
         let start = Instant::now();
         let e = lua.eval::<Value>(s).expect_err(s);
         assert!(e.message().ends_with("time limit exceeded"), "{s}: {e}");
@@ -269,7 +281,7 @@ fn time_limit() {
 
 #[test]
 fn interrupts() {
-    let lua = Runtime::new();
+    let lua = Lua::new();
     let handle = lua.interrupt_handle();
     let t = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(30));
@@ -303,7 +315,7 @@ fn interrupts_at_any_moment() {
         "while true do for k, v in pairs({1, 2, a = 3}) do local x = {k, v} end end",
         "while true do local c <close> = setmetatable({}, {__close = function() end}) end",
     ];
-    let lua = Runtime::new();
+    let lua = Lua::new();
     for body in bodies {
         let handle = lua.interrupt_handle();
         let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
@@ -600,7 +612,7 @@ fn deep_nesting_of_source() {
 
 #[test]
 fn large_sources() {
-    let lua = Runtime::new();
+    let lua = Lua::new();
     // a constructor of a million elements, of both kinds
     let list: String = (1..=1_000_000).map(|i| format!("{i},")).collect();
     let (n, last): (i64, i64) = lua
@@ -672,9 +684,9 @@ fn large_sources() {
 
 #[test]
 fn odd_bytes() {
-    let lua = Runtime::new();
+    let lua = Lua::new();
     let e = |s: &[u8]| {
-        lua.load(s, "=s")
+        lua.function(s, "=s")
             .expect_err("an error")
             .message()
             .to_string()
@@ -690,10 +702,8 @@ fn odd_bytes() {
     );
     assert_eq!(e(b"\x01"), "s:1: unexpected symbol near '<\\1>'");
     let ok = |s: &[u8]| -> Vec<u8> {
-        lua.load(s, "=s")
-            .expect("it loads")
-            .call(())
-            .expect("it runs")
+        let f = lua.function(s, "=s").expect("it loads");
+        f.call::<Bytes>(()).expect("it runs").0
     };
     assert_eq!(ok(b"return 'a\0b'"), b"a\0b");
     assert_eq!(ok(b"return '\xff\xc3('"), b"\xff\xc3(");
@@ -720,7 +730,7 @@ fn random_sources() {
         "<", ">", "=", "(", ")", "{", "}", "[", "]", "::", ";", ":", ",", ".", "..", "...", "x",
         "y", "1", "'s'", "<close>",
     ];
-    let lua = Runtime::new();
+    let lua = Lua::new();
     let mut rng = Rng(2024);
     let (mut good, mut bad) = (0, 0);
     let start = Instant::now();
@@ -733,7 +743,7 @@ fn random_sources() {
         } else {
             (0..rng.range(1, 40)).map(|_| rng.next() as u8).collect()
         };
-        match lua.load(&source, "=random") {
+        match lua.function(&source, "=random") {
             Ok(_) => good += 1,
             Err(e) => {
                 bad += 1;
@@ -892,13 +902,13 @@ const DUMPED: [&str; 4] = [
 ];
 
 fn dumps() -> Vec<Vec<u8>> {
-    let lua = Runtime::new();
-    let f = lua.load("local s, strip = ... return string.dump(load(s)(), strip), string.dump(load(s), strip)", "=d").expect("it compiles");
+    let lua = Lua::new();
+    let f = lua.function("local s, strip = ... return string.dump(load(s)(), strip), string.dump(load(s), strip)", "=d").expect("it compiles");
     let mut all = Vec::new();
     for s in DUMPED {
         for strip in [false, true] {
-            let (a, b): (Vec<u8>, Vec<u8>) = f.call((s, strip)).expect("dumps");
-            all.extend([a, b]);
+            let (a, b): (Bytes, Bytes) = f.call((s, strip)).expect("dumps");
+            all.extend([a.0, b.0]);
         }
     }
     all
@@ -913,18 +923,18 @@ const HOSTILE: &str = "local chunk, run = ...
     if ok and type(a) == 'function' then pcall(a, {}, 2) end
     return 'accepted'";
 
-fn limited() -> (Runtime, traceorus::Function) {
-    let lua = Runtime::builder()
+fn limited() -> (Lua, Function) {
+    let lua = Lua::builder()
         .memory_limit(64 << 20)
         .time_limit(Duration::from_millis(200))
         .build();
-    let f = lua.load(HOSTILE, "=hostile").expect("it compiles");
+    let f = lua.function(HOSTILE, "=hostile").expect("it compiles");
     (lua, f)
 }
 
 /// `Ok(true)`: accepted. Errors of running (limits) are fine.
-fn hostile(f: &traceorus::Function, chunk: &[u8], run: bool) -> bool {
-    match f.call::<(String, Option<String>)>((chunk, run)) {
+fn hostile(f: &Function, chunk: &[u8], run: bool) -> bool {
+    match f.call::<(String, Option<String>)>((Bytes(chunk.to_vec()), run)) {
         Ok((s, _)) => s == "accepted",
         Err(e) => {
             assert!(
@@ -950,7 +960,9 @@ fn truncated_chunks() {
                 d.len()
             );
         }
-        let (_, m): (String, String) = f.call((&d[..d.len() - 1], false)).expect("a message");
+        let (_, m): (String, String) = f
+            .call((Bytes(d[..d.len() - 1].to_vec()), false))
+            .expect("a message");
         assert!(m.contains("truncated"), "{m}");
     }
     lua.set_time_limit(None);

@@ -339,8 +339,8 @@ pub struct Userdata {
     pub metatable: *mut Table,
     /// Size of the block in bytes.
     pub size: u64,
-    /// Free.
-    pub spare: u64,
+    /// Not 0: the block holds a Rust value, which this says more about (see `vm::exec::new_owner`). Lua code cannot change it.
+    pub owner: u64,
 }
 
 impl Userdata {

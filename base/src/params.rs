@@ -36,6 +36,8 @@ macro_rules! for_each_param {
             abortrandom = 0, 0, 1000000;
             /// Leave compiled code at a random guard, which did not fail, after about so many (tests; 0: never)
             exitrandom = 0, 0, 1000000;
+            /// Instructions that are watched before a loop or function is recorded in which branches may become selections
+            watch = 500, 0, 65534;
             /// Times that a recording may start at one place before it is left alone for long
             maxtries = 6, 1, 1000;
         }

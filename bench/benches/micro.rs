@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
-use traceorus::{Function, Runtime};
+use traceorus::{Bytes, Function, Lua};
 use traceorus_asm::arch::{a64::A64Masm, rv64::Rv64Masm, x64::X64Masm};
 use traceorus_asm::operand::{at, at_index};
 use traceorus_asm::{AluOp, Cond, LoadKind, Masm, Scale, Size, d};
@@ -27,7 +27,9 @@ fn lua_group(c: &mut Criterion, name: &str, cases: &[Case]) {
         let lua = runtime();
         let source = format!("local n = ...\n{setup}\nfor i = 1, n do\n{body}\nend");
         let run = lua
-            .load(&source, &format!("={name}/{case}"))
+            .load(&source)
+            .set_name(format!("={name}/{case}"))
+            .into_function()
             .unwrap_or_else(|e| panic!("{e}"));
         group.throughput(Throughput::Elements(operations));
         group.bench_function(case, |b| {
@@ -44,10 +46,10 @@ fn lua_group(c: &mut Criterion, name: &str, cases: &[Case]) {
 }
 
 /// A runtime with two Rust functions: `echo` returns its argument, `apply(f, x)` returns `f(x)`.
-fn runtime() -> Runtime {
-    let lua = Runtime::new();
-    let echo = lua.register("echo", |x: i64| x);
-    let apply = lua.register("apply", |(f, x): (Function, i64)| f.call::<i64>(x));
+fn runtime() -> Lua {
+    let lua = Lua::new();
+    let echo = lua.register("echo", |_, x: i64| Ok(x));
+    let apply = lua.register("apply", |_, (f, x): (Function, i64)| f.call::<i64>(x));
     echo.and(apply).expect("memory suffices");
     lua
 }
@@ -311,13 +313,14 @@ fn allocation(c: &mut Criterion) {
     let mut group = c.benchmark_group("collect");
     let lua = runtime();
     let objects = 10_000;
-    lua.eval::<()>(format!(
+    lua.load(format!(
         "kept = {{}} for i = 1, {objects} do kept[i] = {{ i }} end"
     ))
+    .exec()
     .unwrap_or_else(|e| panic!("{e}"));
     group.throughput(Throughput::Elements(objects));
     group.bench_function("full, 10000 live tables", |b| {
-        b.iter(|| lua.collect_garbage().expect("collections do not fail"));
+        b.iter(|| lua.gc_collect().expect("collections do not fail"));
     });
     group.finish();
 }
@@ -400,17 +403,23 @@ fn code(c: &mut Criterion) {
     group.throughput(lines);
     group.bench_function("load lines into a runtime", |b| {
         b.iter(|| {
-            lua.load(black_box(&source), "=generated")
+            lua.load(black_box(&source))
+                .into_function()
                 .expect("no errors")
         });
     });
     let dump = lua
-        .load("return string.dump(load((...)))", "=dump")
+        .load("return string.dump(load((...)))")
+        .into_function()
         .expect("no errors");
-    let binary: Vec<u8> = dump.call(source.as_str()).expect("no errors");
+    let Bytes(binary) = dump.call(source.as_str()).expect("no errors");
     group.throughput(Throughput::Bytes(binary.len() as u64));
     group.bench_function("load bytes of a binary chunk", |b| {
-        b.iter(|| lua.load(black_box(&binary), "=binary").expect("no errors"));
+        b.iter(|| {
+            lua.load(black_box(&binary))
+                .into_function()
+                .expect("no errors")
+        });
     });
 
     let interpreter = || {

@@ -209,6 +209,58 @@ fn left_to_helpers() {
     }
 }
 
+/// Short branches that go both ways are selections, and others are not.
+#[test]
+fn branches() {
+    let head = "local seed, t, u = 42, {1}, {2, 3}
+local function r(n) seed = seed * 16807 % 2147483647 return seed % n end
+local s = 0";
+    let selected = |name: &str, body: &str| {
+        let text = format!("{head}\nfor i = 1, 3000 do\n  {body}\nend\nprint(s)\n");
+        let r = run(name, &text)?;
+        Some((r.stats["branches"]["selected"].as_u64()?, r.exits()))
+    };
+    for (name, body) in [
+        ("count", "if r(2) == 0 then s = s + 1 end"),
+        (
+            "floats",
+            "if r(2) == 0 then s = s + 0.5 else s = s - 0.25 end",
+        ),
+        ("bound", "local v = r(3) if v < 1 then v = 1 end s = s + v"),
+        ("both", "if r(2) == 0 and r(3) > 0 then s = s + 1 end"),
+        (
+            "value",
+            "local v = r(2) == 0 and r(7) > 3 if v then s = s + 1 end",
+        ),
+        ("element", "t[1] = r(2) == 0 if t[1] then s = s + 1 end"),
+    ] {
+        let Some((n, exits)) = selected(name, body) else {
+            return;
+        };
+        assert!(n > 0 && exits < 60, "{name}: {n} branches, {exits} exits");
+    }
+    for (name, body) in [
+        ("biased", "if i % 100 == 0 then s = s + 1 end"),
+        ("call", "if r(2) == 0 then s = r(3) end"),
+        ("store", "if r(2) == 0 then t[1] = s end"),
+        (
+            "object",
+            "local o = t if r(2) == 0 then o = u end s = s + #o",
+        ),
+        (
+            "mixed",
+            "local v = 1 if r(2) == 0 then v = 0.5 end s = s + v",
+        ),
+        (
+            "long",
+            "if r(2) == 0 then s = s * 3 + 1 - i * 2 + 5 - i + 7 * i - 1 + 4 * i - 8 + i end",
+        ),
+    ] {
+        let n = selected(name, body).map(|n| n.0);
+        assert_eq!(n, Some(0), "{name}");
+    }
+}
+
 #[test]
 fn types_that_never_settle() {
     let text = "local seed, last, n = 7, 0, 0

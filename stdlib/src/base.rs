@@ -5,7 +5,7 @@ use traceorus_base::objects::{Cell, GcHeader, LuaClosure, ObjKind, Table};
 use traceorus_base::{Tag, Value};
 use traceorus_vm::ctx::{Ctx, LResult};
 use traceorus_vm::native;
-use traceorus_vm::{arith, call, debuginfo, dump, exec, number, table};
+use traceorus_vm::{arith, call, debuginfo, dump, exec, number, table, throw};
 
 use crate::cfile;
 
@@ -438,35 +438,38 @@ fn load(cx: Ctx) -> LResult<usize> {
         let name = cx.opt_str(2)?.map_or(&b"=(load)"[..], cfile::until_nul);
         cx.check_function(1)?;
         // the reader is called with the arguments safe below
-        read_pieces(cx).and_then(|source| load_chunk(cx, &source, name, mode))
+        read_pieces(cx)?.and_then(|source| load_chunk(cx, &source, name, mode))
     };
     loaded(cx, r, 4)
 }
 
-/// All that the reader function (argument 1) returns. `Err` is the error value.
-fn read_pieces(cx: Ctx) -> Result<Vec<u8>, Value> {
+/// All that the reader function (argument 1) returns, or else the error value of a failure that `load` reports.
+fn read_pieces(cx: Ctx) -> LResult<Result<Vec<u8>, Value>> {
     let mut source = Vec::new();
     loop {
         cx.push(cx.arg(1));
         // not protected: as in PUC, the message handler that is in force sees the error
-        if cx.call(0, 1).is_err() {
-            return Err(cx.take_error());
+        if let Err(e) = cx.call(0, 1) {
+            if cx.g().hot.error_status == throw::UNCATCHABLE {
+                return Err(e);
+            }
+            return Ok(Err(cx.take_error()));
         }
         let v = cx.pop();
         let piece = match v.tag {
-            Tag::NIL => return Ok(source),
+            Tag::NIL => return Ok(Ok(source)),
             Tag::STRING => cx.bytes(v),
             t if t.is_number() => cx.bytes(cx.number_to_str(v)),
             _ => {
                 cx.error("reader function must return a string");
-                return Err(cx.take_error());
+                return Ok(Err(cx.take_error()));
             }
         };
         if piece.is_empty() {
-            return Ok(source);
+            return Ok(Ok(source));
         }
         if source.try_reserve(piece.len()).is_err() {
-            return Err(cx.str("not enough memory"));
+            return Ok(Err(cx.str("not enough memory")));
         }
         source.extend_from_slice(piece);
     }

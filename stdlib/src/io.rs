@@ -142,7 +142,7 @@ fn stream_of(v: Value, meta: *mut Table) -> Option<*mut Stream> {
     // SAFETY: [GC-LIVE] the caller's value is reachable; the metatable marks blocks of our layout.
     unsafe {
         let u = v.as_ptr::<Userdata>();
-        ((*u).metatable == meta).then(|| {
+        ((*u).metatable == meta && (*u).owner == 0).then(|| {
             u.cast::<u8>()
                 .add(Userdata::block_offset((*u).hdr.extra as usize))
                 .cast::<Stream>()

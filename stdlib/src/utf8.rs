@@ -130,6 +130,33 @@ fn codepoint(cx: Ctx) -> LResult<usize> {
     Ok(n)
 }
 
+/// The position of the `n`-th character (from 1) behind the one at `at`, which is inside; the end counts as one. Gives it and how many
+/// characters are missing.
+fn advance(s: &[u8], mut at: usize, mut n: i64) -> (usize, i64) {
+    /// Bytes that are counted at once.
+    const CHUNK: usize = 32;
+    let starts = |b: &u8| b & 0xC0 != 0x80;
+    at += 1;
+    while let Some(chunk) = s.get(at..at + CHUNK) {
+        let count = chunk.iter().filter(|b| starts(b)).count() as i64;
+        if count >= n {
+            break;
+        }
+        n -= count;
+        at += CHUNK;
+    }
+    for b in &s[at..] {
+        if starts(b) {
+            n -= 1;
+            if n == 0 {
+                return (at, 0);
+            }
+        }
+        at += 1;
+    }
+    (at, n - 1)
+}
+
 fn offset(cx: Ctx) -> LResult<usize> {
     let s = cx.check_str(1)?;
     let mut n = cx.check_int(2)?;
@@ -157,12 +184,8 @@ fn offset(cx: Ctx) -> LResult<usize> {
             }
         } else {
             n -= 1;
-            while n > 0 && at < s.len() {
-                at += 1;
-                while is_continuation(s, at) {
-                    at += 1;
-                }
-                n -= 1;
+            if n > 0 && at < s.len() {
+                (at, n) = advance(s, at, n);
             }
         }
     }

@@ -297,3 +297,43 @@ impl Rng {
         of[self.below(of.len())]
     }
 }
+
+/// Runs the tests of this program again with collections at every allocation, with traces from the second iteration on (left at random
+/// guards, too), and with stacks that move; all but those whose name starts with "stressed". The memory limit's figures
+/// are not for that: names in `skip`.
+pub fn stressed(skip: &[&str]) {
+    const HOT: &str = "hotloop=1,hotcall=1,hotexit=1";
+    let exe = std::env::current_exe().expect("the test's own path");
+    for vars in [
+        vec![("TRACEORUS_JIT", "off")],
+        vec![("TRACEORUS_JIT", HOT)],
+        vec![(
+            "TRACEORUS_JIT",
+            "hotloop=1,hotcall=1,hotexit=1,exitrandom=5",
+        )],
+        vec![("TRACEORUS_GC_STRESS", "3"), ("TRACEORUS_JIT", HOT)],
+        vec![
+            ("TRACEORUS_GC_STRESS", "7"),
+            ("TRACEORUS_JIT", "off"),
+            ("TRACEORUS_VERIFY", "500"),
+        ],
+        vec![("TRACEORUS_STACK_STRESS", "1")],
+    ] {
+        let mut c = Command::new(&exe);
+        for s in skip.iter().chain(&["stressed"]) {
+            c.args(["--skip", s]);
+        }
+        let out = c
+            .envs(vars.iter().copied())
+            .stdin(Stdio::null())
+            .output()
+            .expect("runs");
+        assert!(
+            out.status.success(),
+            "{vars:?}: {}\n{}{}",
+            out.status,
+            String::from_utf8_lossy(&out.stdout),
+            String::from_utf8_lossy(&out.stderr)
+        );
+    }
+}

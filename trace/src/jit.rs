@@ -24,6 +24,8 @@ use crate::opt;
 use crate::outputs::Outputs;
 use crate::params::{Params, dump};
 use crate::places;
+use crate::record::inherit::{SlotFact, slot_facts};
+use crate::record::select::{self, Profile};
 use crate::record::{Kind, Pending, Performed, Recorder, Step};
 use crate::report;
 use crate::stats::Stats;
@@ -46,6 +48,8 @@ pub struct Trace {
     pub link: Link,
     /// Optimised IR, for side traces and reports.
     pub ir: IrBuf,
+    /// What it finds of slots that it leaves alone.
+    pub slots: Vec<SlotFact>,
     /// What its exits restore, by snapshot.
     pub exits: Vec<ExitMap>,
     /// How often each exit was taken to the interpreter.
@@ -102,6 +106,7 @@ impl Trace {
             proto: std::ptr::null_mut(),
             link: Link::Loop,
             ir: IrBuf::new(),
+            slots: Vec::new(),
             exits: Vec::new(),
             counts: Vec::new(),
             taken: Vec::new(),
@@ -184,6 +189,16 @@ impl Penalty {
     }
 }
 
+/// Instructions are watched, for [`Jit::profile`].
+struct Watch {
+    /// So many more.
+    left: u32,
+    /// The last one, if it was a conditional jump: where it is, leads to, and goes on.
+    last: Option<[*const Instr; 3]>,
+    /// What is to be recorded then; null: it is gone.
+    anchor: *mut Instr,
+}
+
 /// Times that a root trace is recorded anew.
 const MAX_RENEWED: u32 = 3;
 
@@ -208,6 +223,11 @@ pub struct Jit {
     /// How often compiled code returned to a call without continuation.
     returns: HashMap<usize, u32>,
     penalties: HashMap<usize, Penalty>,
+    /// How the branches of loops that became hot went for a while.
+    profile: Profile,
+    watch: Option<Watch>,
+    /// Anchors that need no more watching.
+    watched: HashSet<usize>,
     /// Side traces that begin at an instruction, by root trace and instruction.
     sites: HashMap<(u16, usize), u32>,
     /// Instructions at which shapes are not guarded; see `record::join`.
@@ -271,6 +291,9 @@ impl Jit {
             funcs: HashMap::new(),
             returns: HashMap::new(),
             penalties: HashMap::new(),
+            profile: HashMap::new(),
+            watch: None,
+            watched: HashSet::new(),
             sites: HashMap::new(),
             joins: HashSet::new(),
             helped: HashSet::new(),
@@ -412,6 +435,7 @@ impl Jit {
             let mut r = Recorder::new(l, kind, anchor, pc, self.params);
             r.funcs = &raw const self.funcs;
             r.chars = &raw mut self.chars;
+            r.profile = &raw const self.profile;
             r.joins = &raw const self.joins;
             r.helped = &raw const self.helped;
             let n = self.params.abortrandom;
@@ -438,6 +462,71 @@ impl Jit {
             self.began = Some(Instant::now());
             self.tell(What::Start);
             Ok(())
+        }
+    }
+
+    /// Has the interpreter watched before what begins at `start` is recorded, if there are branches in it that may become selections.
+    unsafe fn watches(
+        &mut self,
+        l: *mut Thread,
+        proto: *mut Proto,
+        anchor: *mut Instr,
+        start: *const Instr,
+    ) -> bool {
+        // SAFETY: [CODE] as the callers.
+        unsafe {
+            let left = self.params.watch;
+            let on = self.params.passes.has(opt::Passes::SELECT) && self.params.hotloop > 1;
+            if left == 0 || !on || !self.watched.insert(anchor as usize) {
+                return false;
+            }
+            let end = match start > anchor {
+                true => (*proto).code.add((*proto).ncode as usize).cast_const(),
+                false => anchor.cast_const(),
+            };
+            let mut at = start;
+            while at < end && select::join(at).is_none() {
+                at = at.add(dispatch::op_at(at).words());
+            }
+            if at >= end {
+                return false;
+            }
+            self.watch = Some(Watch {
+                left,
+                last: None,
+                anchor,
+            });
+            jithooks::set_proto_jit(&mut *self.g, proto, (*proto).jit | PROTO_KNOWN);
+            (*self.g).recording = true;
+            dispatch::follow_recording(l);
+            true
+        }
+    }
+
+    /// The instruction at `pc` is about to be performed, and is watched.
+    unsafe fn watching(&mut self, pc: *const Instr) {
+        // SAFETY: [CODE] as the hook; the prototype of the anchor is known.
+        unsafe {
+            let Some(w) = self.watch.as_mut() else {
+                return;
+            };
+            if let Some([at, to, next]) = w.last
+                && (pc == to || pc == next)
+            {
+                self.profile.entry(at as usize).or_default()[usize::from(pc == next)] += 1;
+            }
+            let next = pc.add(dispatch::op_at(pc).words());
+            w.last = select::target(pc).map(|to| [pc, to, next]);
+            w.left -= 1;
+            if w.left > 0 {
+                return;
+            }
+            let anchor = w.anchor;
+            self.watch = None;
+            self.stop();
+            if !anchor.is_null() && jithooks_is_counter(anchor) {
+                jithooks::set_counter(anchor, 1);
+            }
         }
     }
 
@@ -626,6 +715,10 @@ impl Jit {
     unsafe fn record(&mut self, l: *mut Thread, pc: *const Instr) -> *const Instr {
         // SAFETY: as the hook.
         unsafe {
+            if self.watch.is_some() {
+                self.watching(pc);
+                return pc;
+            }
             let Some(r) = self.recorder.as_mut() else {
                 self.stop();
                 return pc;
@@ -683,6 +776,9 @@ impl Jit {
         // SAFETY: as `record`.
         unsafe {
             let r = self.recorder.as_mut().expect("recording");
+            if r.skips(pc) {
+                return Ok(Step::More);
+            }
             if let Step::Stop(link) = r.step(pc)? {
                 return Ok(Step::Stop(link));
             }
@@ -823,6 +919,7 @@ impl Jit {
                 keep,
                 protos: r.protos.clone(),
                 alive: true,
+                slots: slot_facts(&r.buf, &r.inherited_facts),
                 retired: false,
                 ir: r.buf.clone(),
                 map,
@@ -1093,6 +1190,9 @@ unsafe fn hot(data: *mut u8, l: *mut Thread, anchor: *mut Instr, start: *const I
             jit.hot_protos.push(proto);
             jithooks::set_proto_jit(&mut *jit.g, proto, (*proto).jit | PROTO_KNOWN);
         }
+        if jit.watches(l, proto, anchor, start) {
+            return;
+        }
         let kind = if func { Kind::Func } else { Kind::Loop };
         let _ = jit.start(l, kind, anchor, start);
     }
@@ -1181,6 +1281,13 @@ unsafe fn proto_freed(data: *mut u8, p: *mut Proto) {
         jit.renewed.retain(|&at, _| other(at));
         jit.joins.retain(|&at| other(at));
         jit.helped.retain(|&at| other(at));
+        jit.profile.retain(|&at, _| other(at));
+        jit.watched.retain(|&at| other(at));
+        if let Some(w) = &mut jit.watch
+            && !other(w.anchor as usize)
+        {
+            w.anchor = std::ptr::null_mut();
+        }
         for n in 1..jit.traces.len() {
             if jit.traces[n]
                 .as_ref()

@@ -73,6 +73,8 @@ pub struct Stats {
     pub guards: u64,
     /// Of these, those that are checked in each iteration of a loop.
     pub guards_in_loops: u64,
+    /// Branches that became selections, in compiled traces.
+    pub selects: u64,
     /// Allocations in compiled traces.
     pub allocations: u64,
     /// Allocations that were moved out of compiled traces into their exits.
@@ -140,6 +142,7 @@ impl Stats {
         self.guards_asked += u64::from(s.guards_asked);
         self.guards_proved += u64::from(s.guards_proved);
         self.guards_hoisted += u64::from(s.guards_hoisted);
+        self.selects += u64::from(s.selects);
         self.sunk += u64::from(s.sunk);
         let mut in_loop = false;
         for i in &r.buf.ins {

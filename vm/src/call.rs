@@ -973,6 +973,21 @@ pub unsafe fn pcall(
     }
 }
 
+/// [`pcall`] with the handler (or nil) in the slot below the function. It goes, too.
+///
+/// # Safety
+/// As [`Ctx::pcall`].
+#[inline]
+pub unsafe fn pcall_handled(l: *mut Thread, nargs: usize, nresults: i32) -> Result<usize, u32> {
+    // SAFETY: [NATIVE-FRAME] the values are on top; the handler is rooted in its slot.
+    unsafe {
+        let slot = (*l).top.sub(nargs + 2);
+        let off = slot.offset_from((*l).stack) as usize;
+        let r = enter(l, slot.add(1), nargs, nresults, 1);
+        end_pcall(l, off, r)
+    }
+}
+
 /// `Activation::kind` of a protected call without a message handler, and without the slot for one.
 pub(crate) const ENTRY_BARE: u32 = 6;
 
@@ -1033,10 +1048,19 @@ pub unsafe fn pcall_with(
             }
             Err(e) => Err(e),
         };
-        let slot = (*l).stack.add(off);
+        end_pcall(l, off, r)
+    }
+}
+
+/// The end of a protected call whose handler was in slot `off`: moves results or the error value there.
+#[inline]
+unsafe fn end_pcall(l: *mut Thread, off: usize, r: LResult<usize>) -> Result<usize, u32> {
+    // SAFETY: [STACK-STABLE] the slot is taken anew after what may move the stack.
+    unsafe {
         match r {
             Ok(n) => {
-                std::ptr::copy((*l).stack.add(off + 1), slot, n);
+                let slot = (*l).stack.add(off);
+                std::ptr::copy(slot.add(1), slot, n);
                 (*l).top = slot.add(n);
                 Ok(n)
             }

@@ -577,6 +577,11 @@ pub unsafe fn die(co: *mut Thread) -> *const Instr {
         make_current(g, r);
         (*r).status = thread_status::RUNNING;
         dirty(g, r);
+        if g.hot.error_status == throw::UNCATCHABLE {
+            let _ = close_thread(r, co);
+            throw::set_error(r, err, throw::UNCATCHABLE);
+            return throw::raise(r);
+        }
         if (*co).resume_kind == 1 {
             // wrap: close it, prefix a string with the position, propagate
             let _ = close_thread(r, co);

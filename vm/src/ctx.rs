@@ -415,7 +415,7 @@ impl<'c> Ctx<'c> {
         self.test_udata(self.arg(i), tname)
             .ok_or_else(|| self.type_error(i, tname))
     }
-    /// As [`Ctx::check_udata`] for a value.
+    /// As [`Ctx::check_udata`] for a value. A block that owns a Rust value is none, whatever the metatable says.
     pub fn test_udata(&self, v: Value, tname: &str) -> Option<*mut u8> {
         if v.tag != Tag::USERDATA {
             return None;
@@ -424,7 +424,7 @@ impl<'c> Ctx<'c> {
         unsafe {
             let u = v.as_ptr::<Userdata>();
             let mt = self.registry_get(tname);
-            (mt.tag == Tag::TABLE && mt.as_ptr::<Table>() == (*u).metatable)
+            (mt.tag == Tag::TABLE && mt.as_ptr::<Table>() == (*u).metatable && (*u).owner == 0)
                 .then(|| (u as *mut u8).add(Userdata::block_offset((*u).hdr.extra as usize)))
         }
     }

@@ -108,13 +108,50 @@ pub unsafe fn new_userdata(g: &mut Global, size: usize, nuv: usize) -> (Value, *
         (*u).hdr.extra = nuv as u8;
         (*u).metatable = std::ptr::null_mut();
         (*u).size = size as u64;
-        (*u).spare = 0;
+        (*u).owner = 0;
         for i in 0..nuv {
             *((u as *mut u8).add(Userdata::UVALS) as *mut Value).add(i) = Value::NIL;
         }
         let block = (u as *mut u8).add(off);
         std::ptr::write_bytes(block, 0, size);
         (Value::ptr(u, Tag::USERDATA), block)
+    }
+}
+
+/// As [`new_userdata`], for a block that owns something: `owner` (not 0) says what. Once nothing refers to the userdata, or
+/// when the state is closed, `Global::owned_gc` is called with it, whatever its metatable says. `None` while the state is
+/// being closed: nobody would call it.
+///
+/// # Safety
+/// As [`new_userdata`].
+pub unsafe fn new_owner(
+    g: &mut Global,
+    size: usize,
+    nuv: usize,
+    owner: u64,
+) -> Option<(Value, *mut u8)> {
+    debug_assert!(owner != 0 && !g.owned_gc.is_nil());
+    if g.closing {
+        return None;
+    }
+    // SAFETY: as promised.
+    unsafe {
+        let (v, block) = new_userdata(g, size, nuv);
+        (*v.as_ptr::<Userdata>()).owner = owner;
+        g.heap.register_finalizer(v.as_ptr());
+        Some((v, block))
+    }
+}
+
+/// What calls the finalizer of an object, nil if it has none.
+unsafe fn finalizer_of(g: &mut Global, v: Value) -> Value {
+    // SAFETY: [GC-LIVE] the object waits for its finalizer.
+    unsafe {
+        if v.tag == Tag::USERDATA && (*v.as_ptr::<Userdata>()).owner != 0 {
+            g.owned_gc
+        } else {
+            metamethod(g, v, MetaMethod::Gc)
+        }
     }
 }
 
@@ -701,7 +738,7 @@ pub unsafe fn run_finalizers(l: *mut Thread) {
                 k if k == ObjKind::Table as u8 => Value::ptr(o, Tag::TABLE),
                 _ => Value::ptr(o, Tag::USERDATA),
             };
-            let mm = metamethod(g, v, MetaMethod::Gc);
+            let mm = finalizer_of(g, v);
             if mm.tag != Tag::FUNCTION && metamethod(g, mm, MetaMethod::Call).is_nil() {
                 continue;
             }

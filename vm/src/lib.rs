@@ -24,6 +24,7 @@ pub mod number;
 pub mod packing;
 pub mod pattern;
 pub mod random;
+pub mod refs;
 pub mod repeat;
 pub mod shape;
 pub mod state;

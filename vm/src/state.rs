@@ -12,6 +12,7 @@ use traceorus_gc::{Heap, Hooks, HostAlloc, Marker, WeakMode};
 use crate::cfunc::CData;
 use crate::ctx::{Ctx, LResult};
 use crate::jithooks::{self, JitHooks};
+use crate::refs::Refs;
 use crate::shape::ShapeState;
 use crate::string::StringTable;
 use crate::{call, dispatch, exec, shape, string, table, throw};
@@ -46,6 +47,12 @@ pub struct Global {
     pub warn: Option<unsafe fn(Ctx<'_>, &[u8], bool)>,
     /// Data of the embedder.
     pub user: Option<Box<dyn Any>>,
+    /// What the Rust API keeps per state, so that its functions find it quickly; null without it.
+    pub api: *const (),
+    /// Values that native code keeps alive.
+    pub refs: Refs,
+    /// The finalizer of userdata that own Rust values; see [`exec::new_owner`].
+    pub owned_gc: Value,
     /// Stress mode: move the stack at every call (TRACEORUS_STACK_STRESS).
     pub stack_stress: bool,
     /// Calls since the stack was moved for that; a big one is not moved at each call (`call::need`).
@@ -144,6 +151,8 @@ pub unsafe fn new(host: HostAlloc) -> *mut Thread {
         std::ptr::write(&raw mut (*raw).events, None);
         std::ptr::write(&raw mut (*raw).warn, None);
         std::ptr::write(&raw mut (*raw).user, None);
+        std::ptr::write(&raw mut (*raw).refs, Refs::default());
+        (*raw).owned_gc = Value::NIL;
         std::ptr::write(&raw mut (*raw).c, CData::new());
         std::ptr::write(&raw mut (*raw).jit, None);
         std::ptr::write(&raw mut (*raw).jit_protos, Vec::new());
@@ -305,6 +314,10 @@ unsafe fn mark_roots(ctx: *mut u8, m: &mut Marker<'_>) {
     // SAFETY: [GC-LIVE] the collector calls with its own state; every root is null or live.
     unsafe {
         let g = &mut *(ctx as *mut Global);
+        m.value(g.owned_gc);
+        for &v in g.refs.slots() {
+            m.value(v);
+        }
         for (values, n) in [g.kept, g.extra_roots] {
             for i in 0..n {
                 m.value(*values.add(i));

@@ -9,6 +9,9 @@
 //! 3. at a pcall frame, calls `__close` of the variables above it one by one, each as a frame whose return continues
 //!    the closing (kind CLOSING), so that they may yield; an error in one replaces the error;
 //! 4. returns `false, error` from pcall.
+//!
+//! An error with the status [`UNCATCHABLE`] passes pcall, xpcall and the ends of coroutines by: native code that has called into
+//! Lua gets it. What is pending is closed then.
 
 use traceorus_base::Value;
 use traceorus_base::bytecode;
@@ -20,6 +23,9 @@ use crate::call::{self, word_at};
 use crate::ctx::{LResult, Throw};
 use crate::state::Global;
 use crate::{ccall, coroutine, debuginfo, exec, string};
+
+/// Status of an error that Lua code does not catch, and no message handler sees.
+pub const UNCATCHABLE: u32 = 16;
 
 /// Registers an error value: 2 run, 3 syntax, 4 memory, 5 in error handling.
 ///
@@ -178,7 +184,7 @@ pub unsafe fn run_handler(l: *mut Thread) {
     // SAFETY: [STACK-STABLE] the call goes above everything in use.
     unsafe {
         let g = Global::of((*l).global);
-        if g.hot.error_handled != 0 || matches!(g.hot.error_status, 4 | 5) {
+        if g.hot.error_handled != 0 || matches!(g.hot.error_status, 4 | 5 | UNCATCHABLE) {
             return;
         }
         if let Some(h) = find_handler(l) {
@@ -241,13 +247,18 @@ pub unsafe extern "C" fn raise(l: *mut Thread) -> *const Instr {
         loop {
             match below(base) {
                 Below::Frame(b) => base = b,
+                Below::Pcall(pb, _, _) | Below::Closing(pb)
+                    if g.hot.error_status == UNCATCHABLE =>
+                {
+                    base = pb;
+                }
                 Below::Pcall(pb, _, depth) => {
                     (*l).pcall_depth = depth;
                     return begin_close(l, pb);
                 }
                 Below::Closing(pb) => return begin_close(l, pb),
                 Below::Entry(a) if (*a).bits & activation_bits::DETACHED != 0 => {
-                    if (*a).kind == 1 {
+                    if (*a).kind == 1 && g.hot.error_status != UNCATCHABLE {
                         return ccall::caught(l, a);
                     }
                     base = (*l).stack.byte_add((*a).prev_base as usize);

@@ -6,6 +6,7 @@ const MAX_UNICODE: u32 = 0x10_FFFF;
 pub const MAX_UTF: u32 = 0x7FFF_FFFF;
 
 /// There is a continuation byte at `at`.
+#[inline]
 pub fn is_continuation(s: &[u8], at: usize) -> bool {
     s.get(at).is_some_and(|b| b & 0xC0 == 0x80)
 }

@@ -24,3 +24,16 @@ message(function() for _ in utf8.codes("a\xED\xA0\x80") do end end)
 for p, c in utf8.codes("\xED\xA0\x80", true) do print(p, c) end
 print(utf8.codepoint("\xF4\x90\x80\x80", 1, 1, true), utf8.codepoint("é€", 1, 3))
 print("\u{48}\u{49}", utf8.char(72, 73), utf8.len("\u{7FFFFFFF}", 1, -1, true), utf8.len("\u{D7FF}\u{E000}"))
+
+-- offset through long texts, in both directions
+do
+  local text = ("aä€😀"):rep(20) .. ("x"):rep(40) .. ("ä"):rep(40)
+  local sum, nils = 0, 0
+  for n = -170, 170 do
+    for _, from in ipairs({ 1, 2, 4, 7, 200, #text + 1 }) do
+      local ok, at = pcall(utf8.offset, text, n, from)
+      if not ok then sum = sum + #at elseif at then sum = sum + at * (n % 7) else nils = nils + 1 end
+    end
+  end
+  print(sum, nils, utf8.offset(text, 161), utf8.offset(text, 162), utf8.offset("", 1), utf8.offset("", 2), utf8.offset("a", 2), utf8.offset("a", 3))
+end

@@ -501,6 +501,19 @@ impl Machine {
             }
             Add | Sub | Mul | Neg | IDiv | IMod | And | Or | Xor | Not | Shl | Shr | Sar | Abs
             | Min | Max => integer(i.op, a as i64, b as i64).ok_or(Stop::Broken(r))? as u64,
+            IsEq | IsLt | IsLe | IsGe => {
+                let order = match buf.ty(i.a) {
+                    Ty::Float => f64::from_bits(a).partial_cmp(&f64::from_bits(b)),
+                    Ty::Tag => Some((a as i32).cmp(&(b as i32))),
+                    _ => Some((a as i64).cmp(&(b as i64))),
+                };
+                u64::from(order.is_some_and(|o| match i.op {
+                    IsEq => o.is_eq(),
+                    IsLt => o.is_lt(),
+                    IsLe => o.is_le(),
+                    _ => o.is_ge(),
+                }))
+            }
             FLd => self.read(Place::Field(a, i.lit_b())),
             LdV | LdB | LdW => {
                 let p = self.place(buf, i.a).ok_or(Stop::Broken(r))?;
@@ -513,7 +526,12 @@ impl Machine {
                     StW => b as i32 as i64 as u64,
                     _ => b,
                 };
-                self.mem.insert(p, v);
+                self.mem.remove(&p);
+                // a tag that is there anyway does not count as written: stores of such may be left out
+                let old = observe::address(p) < FIRST_OBJECT;
+                if !old || !matches!(i.op, StB | StW) || self.read(p) != v {
+                    self.mem.insert(p, v);
+                }
                 0
             }
             UpRef => match self.mem.get(&Place::Upvalue(a, i.lit_b())) {

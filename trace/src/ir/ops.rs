@@ -158,6 +158,14 @@ macro_rules! for_each_ir_op {
             Min = "MIN" (r r) N;
             /// The larger: `a < b ? b : a`, for Int and Float
             Max = "MAX" (r r) N;
+            /// 1 if a == b, else 0: of two Int, Float or Tag. The result of this and the next three is an Int
+            IsEq = "ISEQ" (r r) N;
+            /// 1 if a < b (signed; Float: and ordered), else 0
+            IsLt = "ISLT" (r r) N;
+            /// 1 if a <= b, else 0
+            IsLe = "ISLE" (r r) N;
+            /// 1 if a >= b, else 0
+            IsGe = "ISGE" (r r) N;
             /// Int to Float, rounded
             ItoF = "ITOF" (r _) N;
             /// Float to Int if that is exact, else the trace is left

@@ -211,7 +211,7 @@ impl Verifier<'_> {
             }
             Eq | Ne => self.comparable(i),
             Lt | Ge | Le | Gt => {
-                own(NUM)?;
+                own(&[Ty::Int, Ty::Float, Ty::Tag])?;
                 self.comparable(i)
             }
             NLt | NLe | NGt | NGe => {
@@ -231,6 +231,12 @@ impl Verifier<'_> {
                 own(&[Ty::Int, Ty::Float, Ty::U32])?;
                 same(i.a)?;
                 same(i.b)
+            }
+            IsEq | IsLt | IsLe | IsGe => {
+                own(&[Ty::Int])?;
+                values(&[i.a, i.b])?;
+                is(i.a, &[Ty::Int, Ty::Float, Ty::Tag])?;
+                is(i.b, &[ta(i.a)])
             }
             Neg | Abs => {
                 own(NUM)?;

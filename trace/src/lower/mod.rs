@@ -392,6 +392,7 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
             | Ult | Uge | Ule | Ugt | BitsZ | BitsNz | StkChk | Poll | RetF => self.guard(r, al)?,
             Add | Sub | Mul | Div | Neg | IDiv | IMod | And | Or | Xor | Not | Shl | Shr | Sar
             | Abs | Sqrt | Min | Max | ItoF | FtoI | Cast | Copy => self.number(r, al)?,
+            IsEq | IsLt | IsLe | IsGe => self.outcome(r, al),
             RetKind => {
                 let exit = self.stub(r)?;
                 self.frame_kind(ins.lit_a(), 0, exit);

@@ -1,7 +1,7 @@
 //! Arithmetic and conversions.
 
 use traceorus_asm::{
-    AluCond, AluOp, BitCond, Cond, FAlu, Fpr, Gpr, Label, Operand, RoundMode, ShiftOp, d,
+    AluCond, AluOp, BitCond, Cond, FAlu, FCond, Fpr, Gpr, Label, Operand, RoundMode, ShiftOp, d,
 };
 
 use super::{B32, B64, Cold, Lower, TraceRegs, Val, imm};
@@ -80,6 +80,33 @@ impl<M: TraceRegs> Lower<'_, M> {
             _ => return Err(Abort::Internal),
         }
         Ok(())
+    }
+
+    /// A comparison as 0 or 1.
+    pub(super) fn outcome(&mut self, r: Ref, al: InsAlloc) {
+        let ins = self.ir.at(r);
+        let dst = d(Gpr(al.dst.number()));
+        let of = self.ir.ty(ins.a);
+        if of == Ty::Float {
+            let cond = match ins.op {
+                IrOp::IsEq => FCond::Eq,
+                IrOp::IsLt => FCond::Lt,
+                IrOp::IsLe => FCond::Le,
+                _ => FCond::Ge,
+            };
+            let b = self.float_operand(ins.b, al);
+            self.m.fcset(cond, dst, Fpr(al.ops[0].number()), b);
+            return;
+        }
+        let cond = match ins.op {
+            IrOp::IsEq => Cond::Eq,
+            IrOp::IsLt => Cond::Lt,
+            IrOp::IsLe => Cond::Le,
+            _ => Cond::Ge,
+        };
+        let b = self.operand(r, al);
+        let a = Gpr(al.ops[0].number());
+        self.m.cset(cond, Self::size_of(of), dst, a, b);
     }
 
     /// The operand that is not `ops[0]` of an integer operation.

@@ -81,7 +81,7 @@ pub fn proved_tag(buf: &IrBuf, a: Ref) -> Option<Tag> {
 }
 
 /// The same, by guards younger than `limit`.
-fn proved_tag_since(buf: &IrBuf, a: Ref, limit: Ref) -> Option<Tag> {
+pub(super) fn proved_tag_since(buf: &IrBuf, a: Ref, limit: Ref) -> Option<Tag> {
     if let Some(t) = buf.tag(a) {
         return Some(t);
     }
@@ -479,6 +479,7 @@ fn range_to(buf: &IrBuf, r: Ref, depth: u32) -> Range {
             }
             _ => full,
         },
+        IsEq | IsLt | IsLe | IsGe => Range::new(0, 1),
         Min => {
             let (x, y) = (of(i.a), of(i.b));
             Range::new(x.lo.min(y.lo), x.hi.min(y.hi))

@@ -2,6 +2,10 @@
 //!
 //! A load walks back over what may have changed its place. The youngest such instruction is the *limit*: an equal load younger than it
 //! still holds. A store to exactly that place, younger than the limit, gives its value.
+//!
+//! Storing a tag that the place is known to hold changes nothing ([`is_there`]): as a field that was a float and becomes another one. Such stores do not stand
+//! in the way of guards of tags, then, which become invariant. (What the loop pass says of stores holds as well: one that is left out in the model or in
+//! the body changes nothing where it would stand, in any iteration, since what proves that is part of the model.)
 
 use traceorus_base::Tag;
 use traceorus_base::objects::ObjKind;
@@ -11,7 +15,7 @@ use crate::ir::{Effect, FactKind, FieldId, Ins, IrBuf, IrOp, REF_BASE, REF_NONE,
 
 use super::alias::{self, Alias, Mem};
 use super::cse::{self, Typed};
-use super::{OptCx, Passes};
+use super::{OptCx, Passes, facts};
 
 /// What a walk back from a load found.
 struct Walk {
@@ -194,6 +198,28 @@ fn slot(s: &Ins, i: &Ins) -> Alias {
     if s.a == i.a { Alias::Must } else { Alias::No }
 }
 
+/// The store `i`, of a tag that is a constant, finds it there.
+pub(super) fn is_there(cx: &OptCx, buf: &IrBuf, i: &Ins) -> bool {
+    let op = match i.op {
+        IrOp::StB => IrOp::LdB,
+        IrOp::StW => IrOp::LdW,
+        _ => return false,
+    };
+    let Some(tag) = buf.tag(i.b) else {
+        return false;
+    };
+    if !cx.passes.has(Passes::FWD.with(Passes::DSE)) {
+        return false;
+    }
+    let load = Ins::new(op, Ty::Tag, i.a, REF_NONE);
+    let walk = walk(cx, buf, &load);
+    let held = match walk.stored {
+        REF_NONE => cse::find(buf, &load, walk.limit),
+        stored => Some(stored),
+    };
+    held.is_some_and(|r| facts::proved_tag_since(buf, r, r.max(cx.barrier)) == Some(tag))
+}
+
 /// Fields of a table made on this trace that nothing has changed since.
 fn fresh_field(cx: &mut OptCx, buf: &mut IrBuf, i: &Ins, limit: Ref) -> Result<Option<Ref>, Abort> {
     if i.op != IrOp::FLd || !i.a.is_ins() || limit > i.a {
@@ -298,7 +324,8 @@ pub(super) fn remove_overwritten(cx: &mut OptCx, buf: &mut IrBuf, i: Ins) {
             StV | StB | StW | FSt | SSt | Bar => o.op == Bar && i.op == FSt,
             CallN | CArg | PVal | Copy | Nop => false,
             Add | Sub | Mul | Div | Neg | IDiv | IMod | And | Or | Xor | Not | Shl | Shr | Sar
-            | Abs | Sqrt | Round | Min | Max | ItoF | Cast | UpRef | NUpv | StrByte | TRun => false,
+            | Abs | Sqrt | Round | Min | Max | IsEq | IsLt | IsLe | IsGe | ItoF | Cast | UpRef
+            | NUpv | StrByte | TRun => false,
             FRef | ARef | ATRef | HRef | HTRef | CRef | CTRef | ERef | ETRef | XRef | UpAddr => {
                 false
             }

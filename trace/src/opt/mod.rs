@@ -61,6 +61,8 @@ passes! {
     SINK = "sink" 7;
     /// Bounds of induction variables.
     RANGE = "range" 8;
+    /// Branches become selections.
+    SELECT = "select" 9;
 }
 
 impl Passes {
@@ -131,6 +133,8 @@ pub struct OptStats {
     pub loops: u32,
     /// Bound checks of loop variables that guards before the loop replace.
     pub ranged: u32,
+    /// Branches that became selections.
+    pub selects: u32,
     /// PHIs made.
     pub phis: u32,
     /// Allocations sunk.
@@ -277,6 +281,10 @@ impl OptCx {
                 None
             }
             Class::S => {
+                if memory::is_there(self, buf, &i) {
+                    self.stats.dead_stores += 1;
+                    return Ok(REF_NONE);
+                }
                 if self.passes.has(Passes::DSE) {
                     memory::remove_overwritten(self, buf, i);
                 }

@@ -164,6 +164,10 @@ impl Plan {
             Add | Sub | Mul | Div | And | Or | Xor | Shl | Shr | Sar => {
                 self.pair(ir, &mut n, ins, Kind::Reg, Kind::RegOrConst);
             }
+            IsEq | IsLt | IsLe | IsGe => {
+                n.push(ins.a, Kind::Reg);
+                n.push(ins.b, Kind::RegOrConst);
+            }
             Min | Max => {
                 // b first: it is what the result is unless a is better
                 n.push(ins.b, Kind::Reg);

@@ -69,6 +69,7 @@ impl Recorder {
                     self.frames[n].known = true;
                 }
             }
+            self.inherit_facts(t, exit);
             self.iteration = self.buf.next();
             Ok(())
         }

@@ -23,6 +23,9 @@ impl Recorder {
         use Op::*;
         // SAFETY: as `instruction`.
         unsafe {
+            if self.if_convert(i)? {
+                return Ok(Step::More);
+            }
             match i.op {
                 JLt | JNLt => self.order(i, Order::Lt, None),
                 JLe | JNLe => self.order(i, Order::Le, None),

@@ -297,7 +297,14 @@ impl Recorder {
                 return Ok(false);
             }
             let k = self.guard_tag(k, Tag::INT)?;
-            let v = self.storable(v, ov)?;
+            let any = kind == Tag::ANY.byte() as u8 && !ov.is_nil();
+            let v = if any && self.has_no_payload(v) {
+                // true or false, no matter which
+                self.guard_nil(v.tag, false)?;
+                Tv { val: REF_NONE, ..v }
+            } else {
+                self.storable(v, ov)?
+            };
             if kind == ov.tag.byte() as u8
                 && let Some((at, _)) = self.dense_element(t, k.val, n)?
             {

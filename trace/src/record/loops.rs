@@ -3,7 +3,7 @@
 use traceorus_base::Tag;
 use traceorus_base::bytecode::{self as bc, Op};
 use traceorus_base::objects::*;
-use traceorus_vm::{arith, dispatch};
+use traceorus_vm::{arith, dispatch, number};
 
 use super::{Cursor, Rec, Recorder, Slot, Step};
 use crate::abort::Abort;
@@ -145,27 +145,75 @@ impl Recorder {
         Ok(())
     }
 
+    /// The limit of an integer loop becomes the last value of the index: that is a multiple of the step away.
     unsafe fn for_prep(&mut self, i: Cursor) -> Rec<Step> {
         // SAFETY: as `instruction`.
         unsafe {
             let a = i.ra();
             let (oi, ol, os) = (self.observed(a), self.observed(a + 1), self.observed(a + 2));
-            // step 1: the limit is the last value
-            let plain = [oi, ol, os].iter().all(|v| v.tag == Tag::INT);
-            if !plain || os.as_int() != 1 {
+            let plain = oi.tag == Tag::INT && os.tag == Tag::INT;
+            if !plain || !matches!(ol.tag, Tag::INT | Tag::FLOAT) || os.as_int() == 0 {
+                return self.generic(i);
+            }
+            let (step, up) = (os.as_int(), os.as_int() > 0);
+            let Some(whole) = number::for_limit(ol, step).ok().flatten() else {
+                return self.generic(i);
+            };
+            let (nearest, farthest) = if up {
+                (oi.as_int(), whole)
+            } else {
+                (whole, oi.as_int())
+            };
+            let runs = nearest <= farthest;
+            // else the limit would have to be clipped
+            let exact = ol.tag == Tag::INT || ol.as_float().abs() <= 9e18;
+            let constant = matches!(self.tv(a + 2)?, v if v.val.is_const());
+            if runs && farthest.checked_sub(nearest).is_none()
+                || !matches!(step, -1 | 1..) && !constant
+                || step == i64::MIN
+                || !exact
+            {
                 return self.generic(i);
             }
             let init = self.guard_observed(a)?;
             let limit = self.guard_observed(a + 1)?;
-            let step = self.guard_observed(a + 2)?;
-            let one = self.buf.k_int(1);
-            if step.val != one {
-                self.guard(IrOp::Eq, Ty::Int, step.val, one)?;
+            let by = self.guard_observed(a + 2)?;
+            let mut last = limit;
+            if ol.tag == Tag::FLOAT {
+                let how = Self::lit(if up { 1 } else { 2 });
+                let r = self.emit(IrOp::Round, Ty::Float, limit.val, how)?;
+                let r = self.guard(IrOp::FtoI, Ty::Int, r, REF_NONE)?;
+                last = self.typed(r);
             }
-            let runs = oi.as_int() <= ol.as_int();
-            let op = if runs { IrOp::Le } else { IrOp::Gt };
-            self.guard(op, Ty::Int, init.val, limit.val)?;
-            // the three keep their values; they are integers by construction from here on
+            let k = self.buf.k_int(step);
+            let one = self.buf.k_int(1);
+            if matches!(step, -1 | 1) {
+                self.guard(IrOp::Eq, Ty::Int, by.val, k)?;
+            } else if up {
+                self.guard(IrOp::Gt, Ty::Int, by.val, one)?;
+            }
+            let op = match (up, runs) {
+                (true, true) => IrOp::Le,
+                (true, false) => IrOp::Gt,
+                (false, true) => IrOp::Ge,
+                (false, false) => IrOp::Lt,
+            };
+            self.guard(op, Ty::Int, init.val, last.val)?;
+            if runs && !matches!(step, -1 | 1) {
+                let (far, near) = if up { (last, init) } else { (init, last) };
+                let zero = self.buf.k_int(0);
+                let way = self.emit(IrOp::Sub, Ty::Int, far.val, near.val)?;
+                self.guard(IrOp::Ge, Ty::Int, way, zero)?;
+                let size = if up { by.val } else { self.buf.k_int(-step) };
+                let rest = self.emit(IrOp::IMod, Ty::Int, way, size)?;
+                let op = if up { IrOp::Sub } else { IrOp::Add };
+                let r = self.emit(op, Ty::Int, last.val, rest)?;
+                last = self.typed(r);
+            }
+            // they are integers by construction from here on
+            if runs && last != limit {
+                self.set(a + 1, last);
+            }
             Ok(Step::More)
         }
     }

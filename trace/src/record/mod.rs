@@ -24,12 +24,13 @@ mod coroutine;
 mod fastfn;
 mod generic;
 mod index;
-mod inherit;
+pub(crate) mod inherit;
 mod iter;
 mod join;
 mod loops;
 mod meta;
 mod protect;
+pub(crate) mod select;
 mod slots;
 mod table;
 mod upval;
@@ -183,6 +184,10 @@ pub struct Recorder {
     /// BASE of the trace's first frame (of side traces: of the parent's), as `base0`.
     entry_base: isize,
     start_l: *mut Thread,
+    /// What the parent has found of slots that have not been written since.
+    facts: Vec<inherit::SlotFact>,
+    /// The same at the beginning.
+    pub(crate) inherited_facts: Vec<inherit::SlotFact>,
     /// Integers that payloads had when they were looked at, for the optimiser to judge by.
     pub(crate) seen: HashMap<Ref, i64>,
     /// Iterations recorded.
@@ -213,6 +218,10 @@ pub struct Recorder {
     pub(crate) outer: *mut Instr,
     /// Side traces that the tree has.
     pub(crate) sides: u32,
+    /// How branches went; may be null.
+    pub(crate) profile: *const select::Profile,
+    /// Instructions up to here have been recorded; null: none.
+    skip_to: *const Instr,
     /// Strings of one byte; may be null.
     pub(crate) chars: *mut crate::chars::Chars,
     /// The function calls itself by its own entry.
@@ -289,6 +298,8 @@ impl Recorder {
                 start_base: (*l).base.byte_offset_from((*l).stack),
                 entry_base: (*l).base.byte_offset_from((*l).stack),
                 start_l: l,
+                facts: Vec::new(),
+                inherited_facts: Vec::new(),
                 seen: HashMap::new(),
                 iterations: 0,
                 performed: Vec::new(),
@@ -307,6 +318,8 @@ impl Recorder {
                 first: std::ptr::null_mut(),
                 outer: std::ptr::null_mut(),
                 sides: 0,
+                profile: std::ptr::null(),
+                skip_to: std::ptr::null(),
                 chars: std::ptr::null_mut(),
                 recursive: false,
                 raising: false,
@@ -338,6 +351,7 @@ impl Recorder {
         unsafe {
             self.base0 = base.byte_offset_from((*self.l).stack);
             self.slots.clear();
+            self.facts.clear();
             self.frames.clear();
             self.checked = 0;
             self.pcalls = 0;

@@ -127,9 +127,8 @@ impl Recorder {
 
     /// The barrier before `v` is stored into `obj`.
     pub(crate) fn barrier(&mut self, obj: Ref, v: Tv) -> Rec<()> {
-        if let Some(t) = self.buf.tag(v.tag)
-            && !t.is_collectable()
-        {
+        let plain = self.buf.tag(v.tag).is_some_and(|t| !t.is_collectable());
+        if plain || v.val.is_none() {
             return Ok(());
         }
         let ty = self.buf.ty(v.val);

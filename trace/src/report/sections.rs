@@ -48,6 +48,7 @@ impl Report {
              recordings    {} begun, {aborted} given up; {:.1} ms, {:.1} ms of them compiling\n\
              size          {} bytecode instructions, {} IR instructions, {} bytes of machine code\n\
              guards        {} asked for, {} implied by others, {} hoisted out of loops, {} left, {} of them in loops\n\
+             branches      {} became selections\n\
              allocations   {} left in traces, {} sunk into exits\n\
              exits         {} to the interpreter; {} collector steps on trace",
             s.loops,
@@ -66,6 +67,7 @@ impl Report {
             s.guards_hoisted,
             s.guards,
             s.guards_in_loops,
+            s.selects,
             s.allocations,
             s.sunk,
             s.exits,
@@ -182,6 +184,7 @@ impl Report {
                 "asked": s.guards_asked, "implied": s.guards_proved, "hoisted": s.guards_hoisted,
                 "left": s.guards, "left_in_loops": s.guards_in_loops,
             },
+            "branches": {"selected": s.selects},
             "allocations": {"left": s.allocations, "sunk": s.sunk},
             "aborts": {"causes": causes, "places": aborts},
             "exits": {"total": s.exits, "places": exits},
@@ -218,6 +221,7 @@ mod tests {
         r.stats.loops = 2;
         r.stats.guards_asked = 100;
         r.stats.guards = 40;
+        r.stats.selects = 7;
         r.stats.aborts.insert(Abort::Nyi, 3);
         let abort = AbortPlace {
             start: at(1),
@@ -253,6 +257,7 @@ mod tests {
             "{t}"
         );
         assert!(t.contains("and 10 more"), "{t}");
+        assert!(t.contains("7 became selections"), "{t}");
     }
 
     #[test]
@@ -260,6 +265,7 @@ mod tests {
         let v: Value = serde_json::from_str(&report().json()).expect("JSON");
         assert_eq!(v["traces"]["loops"], 2);
         assert_eq!(v["guards"]["asked"], 100);
+        assert_eq!(v["branches"]["selected"], 7);
         assert_eq!(v["aborts"]["causes"]["Nyi"], 3);
         assert_eq!(v["aborts"]["places"][0]["at"]["line"], 2);
         assert_eq!(v["aborts"]["places"][0]["at"]["chunk"], "a \"quoted\".lua");

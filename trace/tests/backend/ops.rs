@@ -281,6 +281,61 @@ fn holds<T: PartialOrd>(op: IrOp, a: T, b: T) -> bool {
     }
 }
 
+/// Comparisons as values: of registers and constants, with operands that die or stay alive.
+#[test]
+fn outcomes() {
+    let mut m = Machine::new();
+    let mut go = |op, ty, [a, b]: [u64; 2], want: bool| {
+        *m.slot(1) = Value::new(a, Tag::INT);
+        *m.slot(2) = Value::new(b, Tag::INT);
+        for form in 0..5 {
+            let mut t = Build::new();
+            let mut operand = |n: i16, constant: bool, bits: u64| match (constant, ty) {
+                (false, _) => t.slot(ty, n),
+                (true, Ty::Float) => t.num(f64::from_bits(bits)),
+                (true, _) => t.int(bits as i64),
+            };
+            let x = operand(1, form == 1, a);
+            let y = operand(2, form == 2, b);
+            let r = t.op(op, Ty::Int, x, y);
+            let mut out = vec![(0, r)];
+            if form >= 3 {
+                out.push((1, x));
+            }
+            if form == 4 {
+                out.push((2, y));
+            }
+            t.snap(&out);
+            let (_, slots) = m.go(&t.0, Link::Exit);
+            assert_eq!(
+                slots[&0].0,
+                u64::from(want),
+                "{op:?} {a:#x} {b:#x} form {form}"
+            );
+            m.area.reset(4096);
+        }
+    };
+    for op in [IsEq, IsLt, IsLe, IsGe] {
+        let guard = match op {
+            IsEq => Eq,
+            IsLt => Lt,
+            IsLe => Le,
+            _ => Ge,
+        };
+        for a in INTS {
+            for b in INTS {
+                go(op, Ty::Int, [a as u64, b as u64], holds(guard, a, b));
+            }
+        }
+        for a in FLOATS {
+            for b in FLOATS {
+                let bits = [a.to_bits(), b.to_bits()];
+                go(op, Ty::Float, bits, holds(guard, a, b));
+            }
+        }
+    }
+}
+
 /// Runs a guard: true if it held.
 fn passes(m: &mut Machine, mut t: Build, op: IrOp, ty: Ty, a: Ref, b: Ref) -> bool {
     t.snap(&[]);

@@ -104,7 +104,9 @@ impl Gen {
     fn step(&mut self) {
         match self.rng.below(23) {
             0..=6 => {
-                let op = self.rng.pick(&[Add, Sub, Mul, And, Or, Xor, Min, Max]);
+                let op = self.rng.pick(&[
+                    Add, Sub, Mul, And, Or, Xor, Min, Max, IsEq, IsLt, IsLe, IsGe,
+                ]);
                 let (a, b) = (self.int_value(), self.int());
                 let b = if matches!(op, Min | Max) && b.is_const() {
                     a
@@ -444,6 +446,10 @@ fn int_op(op: IrOp, a: i64, b: i64) -> i64 {
         Neg => a.wrapping_neg(),
         Not => !a,
         Abs => a.wrapping_abs(),
+        IsEq => i64::from(a == b),
+        IsLt => i64::from(a < b),
+        IsLe => i64::from(a <= b),
+        IsGe => i64::from(a >= b),
         Min => a.min(b),
         Max => a.max(b),
         IDiv | IMod => {

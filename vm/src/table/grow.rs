@@ -123,6 +123,12 @@ pub(super) unsafe fn array_kind(p: *mut u64, cap: u32, len: u32) -> u8 {
     }
 }
 
+/// Elements of an array of this kind have payloads, which have to be copied along. (Of large arrays of true or false their pages are
+/// never touched. While a constructor fills an array its kind says nothing, so nil does not count.)
+fn has_payloads(kind: u8) -> bool {
+    kind != Tag::FALSE.byte() as u8 && kind != Tag::TRUE.byte() as u8
+}
+
 /// Changes the capacity of the array part; elements above go to the dictionary, integer keys of the dictionary
 /// below come in. With `room != 0` the dictionary (if the table is one) is resized to hold that many keys.
 #[cold]
@@ -167,7 +173,11 @@ pub(super) unsafe fn array_resize(g: &mut Global, t: *mut Table, cap: u32, room:
             let new = tagged_alloc(g, cap as usize);
             let n = cap.min(old_cap) as usize;
             if n != 0 {
-                tagged_copy(old, new, n);
+                if has_payloads((*t).hdr.extra) {
+                    tagged_copy(old, new, n);
+                } else {
+                    tags_copy(old, new, n);
+                }
             }
             (*t).array = new;
             if (*t).hdr.extra == Tag::ANY.0 as u8 {
@@ -210,10 +220,13 @@ pub(super) unsafe fn array_resize(g: &mut Global, t: *mut Table, cap: u32, room:
     }
 }
 
-/// Makes the array part, a run of its own, larger where it is; false if that cannot be done.
+/// Makes the array part, a run of its own, larger where it is; false if that cannot be done or a copy costs less.
 pub(super) unsafe fn array_grow(g: &mut Global, t: *mut Table, cap: u32) -> bool {
     // SAFETY: [GC-LIVE]; `cap` is above the present capacity; [GC-BARRIER] through `touch`.
     unsafe {
+        if !has_payloads((*t).hdr.extra) {
+            return false;
+        }
         let new = tagged_grow(g, (*t).array, (*t).arr_cap as usize, cap as usize);
         if new.is_null() {
             return false;

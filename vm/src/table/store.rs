@@ -278,8 +278,15 @@ pub(super) unsafe fn tagged_copy(from: *mut u64, to: *mut u64, n: usize) {
     // SAFETY: the caller promises that both have the slots.
     unsafe {
         copy_nonoverlapping(from, to, n);
-        copy_nonoverlapping((from as *mut u8).sub(n), (to as *mut u8).sub(n), n);
+        tags_copy(from, to, n);
     }
+}
+
+/// Copies the tags of slots `0..n` between tagged runs.
+#[inline]
+pub(super) unsafe fn tags_copy(from: *mut u64, to: *mut u64, n: usize) {
+    // SAFETY: the caller promises that both have the slots.
+    unsafe { copy_nonoverlapping((from as *mut u8).sub(n), (to as *mut u8).sub(n), n) }
 }
 
 /// Frees the fields run unless it is in the table's own cell.

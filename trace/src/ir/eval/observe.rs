@@ -97,8 +97,13 @@ impl Machine {
         while k < found.0.len() {
             let object = found.0[k];
             let mut places = written(object, object + OBJECT_BYTES);
-            // Of objects, what this machine wrote: numbers in `also` are the other's.
-            places.retain(|p| self.mem.contains_key(p));
+            // Of objects, what this machine wrote: numbers in `also` are the other's. They begin as nil.
+            let nil = |t: Place| self.read(t) as i32 == Tag::NIL.0;
+            let tag = |p: Place| match p {
+                Place::ElemTag(..) | Place::SlotTag(..) | Place::CellTag(..) => Some(p),
+                _ => tag_place(p),
+            };
+            places.retain(|&p| self.mem.contains_key(&p) && !tag(p).is_some_and(nil));
             for p in places {
                 look(
                     p,

@@ -12,7 +12,7 @@ mod int;
 
 use crate::ir::{Ins, IrBuf, IrOp, Ref, Ty};
 
-use super::{OptCx, Passes};
+use super::{OptCx, Passes, facts};
 
 /// Outcome of folding.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,6 +51,7 @@ pub(super) fn fold(cx: &OptCx, buf: &mut IrBuf, mut i: Ins) -> Fold {
             None => Fold::Next,
         },
         IrOp::UpRef => upref(cx, buf, &i),
+        IrOp::IsEq | IrOp::IsLt | IrOp::IsLe | IrOp::IsGe => outcome(buf, &i),
         _ if i.ty == Ty::Int => int::fold(cx, buf, &i),
         _ if i.ty == Ty::Float => float::fold(cx, buf, &i),
         _ => Fold::Next,
@@ -81,6 +82,21 @@ fn cast(cx: &OptCx, buf: &mut IrBuf, i: &Ins) -> Fold {
         Some(c) => Fold::Ins(Ins { a: c.a, ..*i }),
         None => Fold::Next,
     }
+}
+
+/// A comparison of two constants.
+fn outcome(buf: &mut IrBuf, i: &Ins) -> Fold {
+    let (Some(x), Some(y)) = (buf.konst(i.a), buf.konst(i.b)) else {
+        return Fold::Next;
+    };
+    let op = match i.op {
+        IrOp::IsEq => IrOp::Eq,
+        IrOp::IsLt => IrOp::Lt,
+        IrOp::IsLe => IrOp::Le,
+        _ => IrOp::Ge,
+    };
+    let holds = facts::compare_consts(op, x.ty, x.bits, y.bits);
+    Fold::Ref(buf.k_int(i64::from(holds)))
 }
 
 /// The cell that was stored into the fresh closure.
