@@ -2,7 +2,7 @@
 # Writes cli/layout.ld: which functions the benchmark programs call, as a linker script that puts them next to each other:
 # first what every program calls when it starts, then the interpreter, then the others, those first that most programs call; last
 # what is called only when traces are compiled. The system maps 64 KiB around each page that is touched, so what counts is that a
-# program finds all it calls in few such pieces, whatever the sizes of the functions.
+# program finds all it calls in few such pieces: small functions come a little earlier.
 # Constants of our own crates, and the few of others that most programs need, come before the rest; of ours, tables for the jumps of
 # the front end, the libraries and the line editor come last. Run it from the top folder after
 # `cargo build --release -p traceorus-cli`; it needs valgrind. Names in the script that do not exist do no harm, and functions
@@ -17,13 +17,18 @@ for p in bench/programs/*/*.lua; do
             "$bin" "$p" 0.01 >"$dir/log" 2>&1
     done
 done
-# sizes and names
-nm -S -t d "$bin" | awk '$3 ~ /^[tT]$/ && $4 !~ /^(traceorus_|main$)/ { print $2 + 0, $4 }' >"$dir/symbols"
-# The functions called, as patterns for their sections: those first that most programs call. Names are given once
+# names of functions; and patterns that match several of them
+nm -S -t d "$bin" | awk '$3 ~ /^[tT]$/ && $4 !~ /^(traceorus_|main$)/ && $2 > 0 { print $4, $2 + 0 }' >"$dir/symbols"
+# hashes change from build to build
+unhashed() {
+    sed -E -e 's/17h[0-9a-f]{16}E.*$/17h*/' -e 's/\.llvm\.[0-9]+$/*/' -e 's/Cs[0-9A-Za-z]+_([0-9])/Cs*_\1/g'
+}
+sed -E 's/(\.llvm\.[0-9]+)? .*//' "$dir/symbols" | LC_ALL=C sort -u | unhashed | LC_ALL=C sort | uniq -d >"$dir/ambiguous"
+# The functions called, as patterns for their sections, with their hashes only if that matters: those first that most programs call. Names are given once
 # per file and then by number; those of closures and recursion end in 'number.
 called() {
     awk '
-        FNR == NR { size[$2] = $1; next }
+        FNR == NR { size[$1] = $2; next }
         FNR == 1 { split("", name); split("", seen) }
         /^c?fn=/ {
             id = $0; sub(/^c?fn=/, "", id); sub(/\).*/, ")", id)
@@ -31,9 +36,10 @@ called() {
             n = name[id]
             if (n in size && !(n in seen)) { seen[n] = 1; count[n]++ }
         }
-        END { for (n in count) printf "%d %s\n", count[n], n }' "$dir/symbols" "$@" |
-        sed -E -e 's/17h[0-9a-f]{16}E.*$/17h*/' -e 's/\.llvm\.[0-9]+$/*/' -e 's/Cs[0-9A-Za-z]+_([0-9])/Cs*_\1/g' |
-        LC_ALL=C sort -k1,1nr -k2 | awk '!seen[$2]++ { print $2 }'
+        END { for (n in count) printf "%.6f %s\n", count[n] / sqrt(size[n]), n }' "$dir/symbols" "$@" | LC_ALL=C sort -k1,1nr -k2 >"$dir/called"
+    cut -d ' ' -f 2 "$dir/called" | unhashed | paste -d ' ' - "$dir/called" |
+        sed -E 's/\.llvm\.[0-9]+$/*/' |
+        awk 'FNR == NR { several[$1] = 1; next } { n = $1 in several ? $3 : $1 } !(n in seen) { seen[n] = 1; print n }' "$dir/ambiguous" -
 }
 called "$dir"/empty.lua.* | LC_ALL=C sort >"$dir/start"
 called "$dir"/*.off | awk 'FNR == NR { start[$0] = 1; next } !($0 in start)' "$dir/start" - >"$dir/others"
@@ -56,6 +62,7 @@ called "$dir"/*.on | awk 'FNR == NR { before[$0] = 1; next } !($0 in before)' "$
     echo "  .text.used : {"
     echo "    *crt*.o(.text .text.*)"
     echo "    *(.text.main)"
+    echo "    *traceorus_vm-*.o(.text)" # calls of C functions
     sed 's/.*/    *(.text*.&)/' "$dir/start"
     echo "    *(.text.traceorus_interp)"
     sed 's/.*/    *(.text*.&)/' "$dir/others" "$dir/traces"

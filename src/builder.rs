@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use traceorus_base::Value as Raw;
+use traceorus_base::{Tag, Value as Raw};
 use traceorus_gc::HostAlloc;
 use traceorus_trace::{Config, Outputs};
 use traceorus_vm::ctx::Ctx;
@@ -105,6 +105,7 @@ pub struct Builder {
     memory_limit: Option<usize>,
     time_limit: Option<Duration>,
     environment: bool,
+    c_libraries: bool,
 }
 
 impl Default for Builder {
@@ -114,6 +115,7 @@ impl Default for Builder {
             memory_limit: None,
             time_limit: None,
             environment: true,
+            c_libraries: false,
         }
     }
 }
@@ -122,15 +124,17 @@ impl Builder {
     /// Which libraries to open (default: all but `debug`, which this leaves out).
     pub fn libraries(mut self, l: StdLib) -> Builder {
         self.libraries = StdLib(l.0 & StdLib::ALL_SAFE.0);
+        self.c_libraries = false;
         self
     }
-    /// Which libraries to open, `debug` too if it is among them.
+    /// Which libraries to open, `debug` too if it is among them; `package` can load C libraries then.
     ///
     /// # Safety
     /// The code that will run does not use `debug.setlocal`, `debug.setupvalue` or `debug.upvaluejoin` on native functions, nor
-    /// `debug.setmetatable` on objects of libraries.
+    /// `debug.setmetatable` on objects of libraries. The C libraries that it loads are in order.
     pub unsafe fn unsafe_libraries(mut self, l: StdLib) -> Builder {
         self.libraries = l;
+        self.c_libraries = true;
         self
     }
     /// Most bytes that Lua objects may take together, those of the libraries included (default: no limit).
@@ -168,10 +172,29 @@ impl Builder {
             cx.registry_set("LUA_NOENV", Raw::TRUE);
         }
         engine::open_libs(cx, |name| self.libraries.has(name));
+        if !self.c_libraries {
+            without_c_libraries(cx);
+        }
         let state = State::new(l);
         state.time_limit.set(self.time_limit);
         g.heap.set_memory_limit(self.memory_limit);
         Lua { state }
+    }
+}
+
+/// Takes the ways to load C libraries away, whose code can do anything.
+fn without_c_libraries(cx: Ctx) {
+    let package = cx.raw_get_field(cx.globals(), "package");
+    if package.tag != Tag::TABLE {
+        return;
+    }
+    cx.raw_set_field(package.as_ptr(), "loadlib", Raw::NIL);
+    let searchers = cx.raw_get_field(package.as_ptr(), "searchers");
+    if searchers.tag == Tag::TABLE {
+        // behind those for preloaded modules and Lua files
+        for i in 3..=4 {
+            let _ = cx.raw_set(searchers.as_ptr(), Raw::int(i), Raw::NIL);
+        }
     }
 }
 
@@ -189,6 +212,9 @@ impl Lua {
         self.state.enter(|cx| {
             let l = StdLib(l.0 & StdLib::ALL_SAFE.0);
             engine::open_libs(cx, |name| l.has(name));
+            if l.contains(StdLib::PACKAGE) {
+                without_c_libraries(cx);
+            }
             Ok(())
         })
     }

@@ -26,15 +26,6 @@ const CHANGED: &[(&str, &str, &str, &str)] = &[(
     "lets two processes race to print the first line, and then signals the process of that number",
 )];
 
-/// C libraries that the suite loads, and their sources, in its folder `libs`.
-const LIBRARIES: [(&str, &str); 5] = [
-    ("lib1.so", "lib1.c"),
-    ("lib11.so", "lib11.c"),
-    ("lib2.so", "lib2.c"),
-    ("lib21.so", "lib21.c"),
-    ("lib2-v2.so", "lib22.c"),
-];
-
 /// Files that are no tests of their own (`bwcoercion` and `tracegc` are modules), or need gigabytes (`heavy`).
 const NOT_ALONE: &[&str] = &["all.lua", "bwcoercion.lua", "heavy.lua", "tracegc.lua"];
 
@@ -125,7 +116,7 @@ fn run(file: &str, mode: Mode, copy: &Path) -> Result<(), String> {
     ))
 }
 
-/// Makes a fresh copy of the suite for one pass, with the parts in `CHANGED` replaced and the C libraries compiled.
+/// Makes a fresh copy of the suite for one pass, with the parts in `CHANGED` replaced.
 fn private_copy(folder: &Path, mode: Mode) -> PathBuf {
     let copy = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .join(format!("testes-{}-{mode:?}", std::process::id()));
@@ -145,16 +136,31 @@ fn private_copy(folder: &Path, mode: Mode) -> PathBuf {
         eprintln!("{file}:{line} is changed, since it {reason}");
         fs::write(&path, text.replace(old, new)).unwrap_or_else(|e| panic!("{file}: {e}"));
     }
-    for (library, source) in LIBRARIES {
-        let status = Command::new("cc")
-            .args(["-O2", "-fPIC", "-shared", "-o", library, source, "-I"])
-            .arg(command::repository().join("capi/include"))
-            .current_dir(copy.join("libs"))
-            .status()
-            .expect("cc starts");
-        assert!(status.success(), "cc could not make {library}");
+    for (source, library) in LIBRARIES {
+        compile(&copy.join("libs"), source, library);
     }
     copy
+}
+
+/// The C libraries of the suite, for attrib.lua and main.lua: source and file.
+const LIBRARIES: [(&str, &str); 5] = [
+    ("lib1.c", "lib1.so"),
+    ("lib11.c", "lib11.so"),
+    ("lib2.c", "lib2.so"),
+    ("lib21.c", "lib21.so"),
+    ("lib22.c", "lib2-v2.so"),
+];
+
+/// Compiles a C library with our headers.
+fn compile(folder: &Path, source: &str, library: &str) {
+    let include = command::repository().join("capi/include");
+    let done = Command::new("cc")
+        .args(["-O2", "-shared", "-fPIC", "-o", library, source, "-I"])
+        .arg(include)
+        .current_dir(folder)
+        .status()
+        .expect("the C compiler runs");
+    assert!(done.success(), "{source}: {done}");
 }
 
 fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {

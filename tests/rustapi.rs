@@ -652,6 +652,10 @@ fn libraries() -> Result<()> {
     assert_eq!(lua.load("debug").eval::<Value>()?, Value::Nil);
     let lua = Lua::builder().libraries(StdLib::ALL).build();
     assert_eq!(lua.load("debug").eval::<Value>()?, Value::Nil);
+    let ways = "package.loadlib ~= nil, #package.searchers";
+    assert_eq!(lua.load(ways).eval::<(bool, i64)>()?, (false, 2));
+    lua.load_std_libs(StdLib::PACKAGE)?;
+    assert_eq!(lua.load(ways).eval::<(bool, i64)>()?, (false, 2));
     // SAFETY: only looks.
     let lua = unsafe { Lua::builder().unsafe_libraries(StdLib::ALL) }.build();
     assert!(lua.load("debug.traceback").eval::<Value>()?.is_truthy());

@@ -566,7 +566,8 @@ pub struct Thread {
     pub resume_kind: u32,
     /// Protected calls (pcall, xpcall frames) that enclose the running frame.
     pub pcall_depth: u32,
-    /// Continuation (a `lua_KFunction`) of the C function that yielded with status [`thread_status::SUSPENDED_K`].
+    /// Continuation (a `lua_KFunction`) of the C function that yielded with status [`thread_status::SUSPENDED_K`]; 0: none, but
+    /// variables are to be closed when it returns.
     pub yield_k: u64,
     /// Its context.
     pub yield_ctx: i64,

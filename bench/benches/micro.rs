@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
-use traceorus::{Bytes, Function, Lua};
+use traceorus::{Bytes, Function, Lua, UserData, UserDataFields, UserDataMethods};
 use traceorus_asm::arch::{a64::A64Masm, rv64::Rv64Masm, x64::X64Masm};
 use traceorus_asm::operand::{at, at_index};
 use traceorus_asm::{AluOp, Cond, LoadKind, Masm, Scale, Size, d};
@@ -45,12 +45,34 @@ fn lua_group(c: &mut Criterion, name: &str, cases: &[Case]) {
     group.finish();
 }
 
-/// A runtime with two Rust functions: `echo` returns its argument, `apply(f, x)` returns `f(x)`.
+/// A type of the host.
+struct Counter {
+    total: i64,
+}
+
+impl UserData for Counter {
+    fn add_fields<F: UserDataFields<Self>>(fields: &mut F) {
+        fields.add_field_method_get("total", |_, this| Ok(this.total));
+    }
+    fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
+        methods.add_method_mut("add", |_, this, n: i64| {
+            this.total = this.total.wrapping_add(n);
+            Ok(())
+        });
+    }
+}
+
+/// A state with Rust functions: `echo` returns its argument, `captured` adds what it has captured, `apply(f, x)` returns `f(x)`; and a
+/// userdata `counter`.
 fn runtime() -> Lua {
     let lua = Lua::new();
     let echo = lua.register("echo", |_, x: i64| Ok(x));
     let apply = lua.register("apply", |_, (f, x): (Function, i64)| f.call::<i64>(x));
-    echo.and(apply).expect("memory suffices");
+    let k = std::rc::Rc::new(1);
+    let captured = lua.register("captured", move |_, x: i64| Ok(x + *k));
+    let counter = lua.globals().set("counter", Counter { total: 0 });
+    let all = echo.and(apply).and(captured).and(counter);
+    all.expect("memory suffices");
     lua
 }
 
@@ -194,6 +216,19 @@ fn calls(c: &mut Criterion) {
             "gsub('abcdefgh', '.', f)",
         ),
         ("Rust function", 1, "local echo = echo", "echo(i)"),
+        (
+            "Rust closure",
+            1,
+            "local captured = captured",
+            "captured(i)",
+        ),
+        ("userdata method", 1, "local u = counter", "u:add(i)"),
+        (
+            "userdata field",
+            1,
+            "local u = counter",
+            "local _ = u.total",
+        ),
         (
             "Rust function with callback",
             1,

@@ -133,14 +133,12 @@ pub unsafe extern "C" fn lua_yieldk(
     }
     let n = nresults as usize;
     let res = (*l).top.sub(n);
-    match k {
-        None => ccall::suspend_c(l, res, n, thread_status::SUSPENDED),
-        Some(k) => {
-            (*l).yield_k = k as usize as u64;
-            (*l).yield_ctx = ctx as i64;
-            ccall::suspend_c(l, res, n, thread_status::SUSPENDED_K)
-        }
+    if k.is_none() && !throw::has_tbc(l, (*l).base) {
+        ccall::suspend_c(l, res, n, thread_status::SUSPENDED)
     }
+    (*l).yield_k = k.map_or(0, |k| k as usize as u64);
+    (*l).yield_ctx = ctx as i64;
+    ccall::suspend_c(l, res, n, thread_status::SUSPENDED_K)
 }
 
 /// `lua_resume`. Whoever runs at the moment resumes.

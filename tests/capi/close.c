@@ -111,7 +111,16 @@ static int yields_with_slot(lua_State *L) {
   marked(L, "l", 0);
   return lua_yieldk(L, 0, 0, again);
 }
+/* Without continuation the function ends when it is resumed, by closing the slot. */
+static int yields_and_ends(lua_State *L) {
+  marked(L, "of an ended function", 0);
+  return lua_yield(L, 0);
+}
 static int in_coroutines(lua_State *L) {
+  lua_register(L, "yields_and_ends", yields_and_ends);
+  run(L, "without continuation", "local c = coroutine.wrap(function() local a, b = yields_and_ends() return b, a end) c() return c('x', 'y')");
+  stack(L, "without continuation");
+  lua_settop(L, 0);
   lua_register(L, "yields_with_slot", yields_with_slot);
   run(L, "finished", "local c = coroutine.wrap(function() return yields_with_slot() end) c() return c('x')");
   stack(L, "finished");

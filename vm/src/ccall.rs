@@ -290,12 +290,23 @@ pub unsafe fn continue_c(l: *mut Thread, k: u64, status: usize, ctx: i64) -> *co
         let g = (*l).global;
         let args = [cfunc::state_of(l) as usize, status, ctx as usize];
         match cfunc::call_c(l, k as usize, args) {
-            Ended::Returned(n) => match cfunc::close_frame(l, n as i32 as i64) {
-                -1 => throw::raise((*g).current),
-                n => call::native_return(l, n as usize),
-            },
+            Ended::Returned(n) => end_c(l, n as i32 as i64),
             Ended::Raised => throw::raise((*g).current),
             Ended::Switched => (*g).next_pc,
+        }
+    }
+}
+
+/// The C function that runs in `l` has returned `n` values, or (when it yielded without a continuation) was resumed with them.
+///
+/// # Safety
+/// [NATIVE-FRAME] the values are on top.
+pub(crate) unsafe fn end_c(l: *mut Thread, n: i64) -> *const Instr {
+    // SAFETY: as promised.
+    unsafe {
+        match cfunc::close_frame(l, n) {
+            -1 => throw::raise(l),
+            n => call::native_return(l, n as usize),
         }
     }
 }

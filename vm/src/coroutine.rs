@@ -347,6 +347,7 @@ pub(crate) unsafe fn go_on(l: *mut Thread, co: *mut Thread, n: usize, rkind: u32
                 (*co).hdr.flags |= flags::THREAD_HOOK_DONE;
                 (*co).pc
             }
+            thread_status::SUSPENDED_K if (*co).yield_k == 0 => ccall::end_c(co, n as i64),
             thread_status::SUSPENDED_K => {
                 ccall::continue_c(co, (*co).yield_k, ccall::YIELD, (*co).yield_ctx)
             }

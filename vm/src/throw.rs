@@ -327,6 +327,18 @@ unsafe fn push_tbc(l: *mut Thread, off: u32) {
     }
 }
 
+/// Whether variables are pending from `from` (in the stack of `l`) up.
+///
+/// # Safety
+/// `l` is a live thread.
+pub unsafe fn has_tbc(l: *mut Thread, from: *const Value) -> bool {
+    // SAFETY: the run holds `tbc_len` entries.
+    unsafe {
+        let level = from.offset_from((*l).stack) as usize;
+        (*l).tbc_len != 0 && *(*l).tbc.add((*l).tbc_len as usize - 1) as usize >= level
+    }
+}
+
 /// Takes the innermost pending variable at slot offset `level` or above.
 ///
 /// # Safety
