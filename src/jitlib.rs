@@ -424,8 +424,8 @@ fn traceinfo(cx: Ctx) -> LResult<usize> {
         _ => 0,
     };
     let numbers = [
-        ("nins", trace.ir.len() as i64),
-        ("nk", trace.ir.konsts.len() as i64),
+        ("nins", trace.nins.into()),
+        ("nk", trace.nkonsts.into()),
         ("nexit", trace.exits.len() as i64),
         ("link", link.into()),
         ("root", trace.root.into()),

@@ -88,6 +88,8 @@ pub struct CodeMem {
     dirty: Option<(usize, usize)>,
     /// End of all that was ever written.
     high_water: usize,
+    /// Stored to since `trim`: start and end.
+    touched: Option<(usize, usize)>,
 }
 
 // SAFETY: the pointers are to mappings that the value owns alone; nothing about them is tied to a thread.
@@ -137,7 +139,33 @@ impl CodeMem {
         // `code` is borrowed and so lies elsewhere.
         unsafe { ptr::copy_nonoverlapping(code.as_ptr(), to, code.len()) };
         self.high_water = self.high_water.max(end);
+        self.touch(offset, end);
         Ok(())
+    }
+
+    /// Lets go of the pages of the writable view that were stored to: they stay in the executable one, but count twice as long as they are
+    /// in both. To be called when a piece of work is done; the next store fetches its page again, at the cost of a page fault.
+    pub fn trim(&mut self) {
+        let Some((start, end)) = self.touched.take() else {
+            return;
+        };
+        if self.mapping == Mapping::Dual {
+            let page = region::page::size();
+            let start = start / page * page;
+            // SAFETY: the pages lie in the writable view, which this value owns; their contents belong to the file, not to the view.
+            unsafe {
+                libc::madvise(
+                    self.write.wrapping_add(start).cast(),
+                    end - start,
+                    libc::MADV_DONTNEED,
+                )
+            };
+        }
+    }
+
+    fn touch(&mut self, start: usize, end: usize) {
+        let (low, high) = self.touched.unwrap_or((start, end));
+        self.touched = Some((low.min(start), high.max(end)));
     }
 
     /// Makes everything written since the last time executable, on all cores.
@@ -230,6 +258,7 @@ impl CodeMem {
             }
         }
         self.dirty = None;
+        self.touched = None;
         self.flush(0, self.high_water);
         Ok(())
     }
@@ -259,6 +288,7 @@ impl CodeMem {
                     mapping: Mapping::Dual,
                     dirty: None,
                     high_water: 0,
+                    touched: None,
                 })
             }
             Err(error) => {
@@ -279,6 +309,7 @@ impl CodeMem {
             mapping: Mapping::Single,
             dirty: None,
             high_water: 0,
+            touched: None,
         };
         match mem.protect(0, bytes, region::Protection::READ_EXECUTE) {
             Err(CodeMemError::Protect(error)) => Err(CodeMemError::NoExecutable(error)),
@@ -301,6 +332,7 @@ impl CodeMem {
             written.is_ok() && unsafe { self.call(0) } == value as u64
         });
         self.high_water = 0;
+        self.trim();
         sound
     }
 
@@ -342,6 +374,7 @@ impl CodeMem {
         if !offset.is_multiple_of(bytes) {
             return Err(CodeMemError::Misaligned);
         }
+        self.touch(offset, end);
         let place = self.write.wrapping_add(offset);
         match self.mapping {
             Mapping::Dual => store(place),
@@ -587,6 +620,37 @@ mod tests {
             mem.patch_u32(65, 0),
             Err(CodeMemError::Misaligned)
         ));
+    }
+
+    /// Pages of the view at `at` that are in memory of this process.
+    #[cfg(target_os = "linux")]
+    fn resident(at: *const u8) -> usize {
+        let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+        let head = format!("{:x}-", at.addr());
+        let lines = maps.lines().skip_while(|l| !l.starts_with(&head));
+        let rss = lines.skip(1).find_map(|l| l.strip_prefix("Rss:")).unwrap();
+        let kib: usize = rss.trim().trim_end_matches(" kB").parse().unwrap();
+        kib * 1024 / region::page::size()
+    }
+
+    /// What was written counts once, and is still there.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn trimmed() {
+        let mut mem = CodeMem::reserve(here(), 1 << 20, Mapping::Dual).unwrap();
+        assert_eq!(resident(mem.write), 0);
+        for page in 0..8 {
+            mem.write(page * 4096 + 64, &function(7)).unwrap();
+        }
+        mem.seal().unwrap();
+        assert_eq!(resident(mem.write), 8);
+        mem.trim();
+        assert_eq!(resident(mem.write), 0);
+        assert_eq!(run(&mem, 4096 * 7 + 64), 7);
+        mem.patch_u64(4096, 0).unwrap();
+        assert_eq!(resident(mem.write), 1);
+        mem.trim();
+        assert_eq!((resident(mem.write), run(&mem, 4096 + 64)), (0, 7));
     }
 
     #[test]

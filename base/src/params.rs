@@ -12,7 +12,7 @@ macro_rules! for_each_param {
             hotcall = 112, 1, 65534;
             /// Times that an exit is taken before what follows is recorded
             hotexit = 10, 1, 65534;
-            /// Most traces
+            /// Most traces at a time
             maxtrace = 2000, 0, 65000;
             /// Most bytecode instructions in one trace
             maxrecord = 4000, 1, 30000;
@@ -22,7 +22,7 @@ macro_rules! for_each_param {
             maxshapes = 4, 1, 65000;
             /// Most snapshots in one trace
             maxsnap = 500, 1, 60000;
-            /// Most machine code, in KiB
+            /// Most machine code at a time, in KiB (32768 is all there is room for)
             maxmcode = 32768, 64, 1048576;
             /// Iterations of an inner loop that are recorded as part of the outer one
             loopunroll = 15, 0, 1000;
@@ -36,6 +36,12 @@ macro_rules! for_each_param {
             abortrandom = 0, 0, 1000000;
             /// Leave compiled code at a random guard, which did not fail, after about so many (tests; 0: never)
             exitrandom = 0, 0, 1000000;
+            /// Most percent of the run time for recording and compiling (100: all)
+            maxcompile = 10, 1, 100;
+            /// Milliseconds of recording and compiling that maxcompile does not count
+            freecompile = 50, 0, 1000000;
+            /// Compile nothing more after so many traces (to find a wrong one; 0: no end)
+            stoptrace = 0, 0, 1000000;
             /// Instructions that are watched before a loop or function is recorded in which branches may become selections
             watch = 500, 0, 65534;
             /// Times that a recording may start at one place before it is left alone for long

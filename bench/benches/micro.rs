@@ -361,6 +361,31 @@ fn allocation(c: &mut Criterion) {
 }
 
 /// A Lua program of many functions; its lines are counted by the caller.
+/// Making traces: each iteration removes the function's traces, and its loop is recorded, optimised and assembled at once.
+fn traces(c: &mut Criterion) {
+    // the loop around must not become a trace itself
+    const AT_ONCE: &str =
+        "jit.opt.start('hotloop=1', 'hotcall=65534', 'maxcompile=100') jit.off(true)
+        local t, o = { 1, 2, 3, 4, 5, 6, 7, 8 }, { x = 1, y = 2.5 }\n";
+    let numbers = format!(
+        "{AT_ONCE}local function f() local s = 0 for k = 1, 6 do s = s + t[k] * 2 - t[k + 1] % 7 end return s end"
+    );
+    let fields = format!(
+        "{AT_ONCE}local function f() for k = 1, 6 do o.x = o.x + k; if o.x > 100 then o.x = 0 end; o.y = o.y + t[k] * o.x end end"
+    );
+    let cases = [
+        (
+            "loop over an array",
+            1,
+            numbers.as_str(),
+            "jit.flush(f) f()",
+        ),
+        ("loop over fields", 1, fields.as_str(), "jit.flush(f) f()"),
+        ("the same, without making it", 1, fields.as_str(), "f()"),
+    ];
+    lua_group(c, "trace", &cases);
+}
+
 fn generated_source() -> String {
     let mut s = String::new();
     for i in 0..100 {
@@ -481,6 +506,6 @@ fn short() -> Criterion {
 criterion_group! {
     name = benches;
     config = short();
-    targets = loops, tables, calls, concatenation, allocation, code
+    targets = loops, tables, calls, concatenation, allocation, traces, code
 }
 criterion_main!(benches);

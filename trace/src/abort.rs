@@ -67,7 +67,9 @@ aborts! {
     // assembly
     /// No register combination.
     Registers = "out of spill slots";
-    /// As many traces as `maxtrace` allows.
+    /// More of the run time than `maxcompile` has gone to recording and compiling.
+    OverBudget = "compilation has taken its share of the time";
+    /// As many traces as `maxtrace` allows, and all are in use.
     TooManyTraces = "too many traces";
     /// Code memory is used up.
     CodeMemory = "no room for machine code";

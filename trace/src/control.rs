@@ -6,11 +6,12 @@ use traceorus_base::objects::*;
 use traceorus_vm::{dispatch, jithooks};
 
 use crate::abort::Abort;
-use crate::jit::{Jit, PROTO_OFF, Trace};
+use crate::jit::Jit;
 use crate::loc::Link;
 use crate::params::Params;
 use crate::places::proto_at;
 use crate::record::Kind;
+use crate::traces::{PROTO_OFF, Trace};
 
 impl Jit {
     /// Whether recordings may begin. Traces that exist are entered all the same.
@@ -100,7 +101,7 @@ impl Jit {
     pub unsafe fn flush_function(&mut self, p: *mut Proto) {
         let with = |t: &Trace| t.protos.contains(&p);
         // SAFETY: as promised.
-        unsafe { self.flush_trees(with) };
+        unsafe { self.remove_trees(with) };
     }
 
     /// Removes the tree of trace `number`. False: there is no such trace.
@@ -112,49 +113,8 @@ impl Jit {
             return false;
         };
         // SAFETY: as promised.
-        unsafe { self.flush_trees(|t| t.root == root) };
+        unsafe { self.remove_trees(|t| t.root == root) };
         true
-    }
-
-    /// Removes the trees of which a trace is `doomed`, and those that jump into these.
-    unsafe fn flush_trees(&mut self, doomed: impl Fn(&Trace) -> bool) {
-        let mut roots: Vec<u16> = self.live().filter(|t| doomed(t)).map(|t| t.root).collect();
-        if roots.is_empty() {
-            return;
-        }
-        if self.recorder.is_some() {
-            // it may have inlined or linked to what goes
-            // SAFETY: as promised.
-            unsafe { self.abort(Abort::SwitchedOff) };
-        }
-        loop {
-            let gone: Vec<u64> = self
-                .live()
-                .filter(|t| roots.contains(&t.root))
-                .map(|t| t.entry)
-                .collect();
-            let more: Vec<u16> = self
-                .live()
-                .filter(|t| !roots.contains(&t.root))
-                .filter(
-                    |t| matches!(t.link, Link::Entry { address, .. } if gone.contains(&address)),
-                )
-                .map(|t| t.root)
-                .collect();
-            if more.is_empty() {
-                break;
-            }
-            roots.extend(more);
-        }
-        let numbers: Vec<u16> = self
-            .live()
-            .filter(|t| roots.contains(&t.root))
-            .map(|t| t.number)
-            .collect();
-        for n in numbers {
-            // SAFETY: as promised.
-            unsafe { self.unlink(n) };
-        }
     }
 }
 

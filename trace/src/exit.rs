@@ -12,13 +12,15 @@ use traceorus_vm::dispatch;
 use traceorus_vm::state::Global;
 use traceorus_vm::{call, exec, table};
 
+use crate::exits::Exit;
 use crate::ir::{FIELDS, Part, Snap};
 use crate::jit::Jit;
-use crate::loc::{ExitMap, ExitPart, ExitSlot, Loc, NewObject};
+use crate::loc::{ExitPart, ExitSlot, Loc, NewObject};
 use crate::lower::{self, TraceRegs};
 use crate::params::dump;
 
 /// What was in a place when the trace was left.
+#[inline(always)]
 unsafe fn saved(save: *mut u64, at: Loc) -> u64 {
     let n = match at {
         // sunk objects: see `contents`
@@ -71,31 +73,29 @@ unsafe fn set_shape(t: *mut Table, shape: u64) {
     }
 }
 
-/// Writes the contents of the object at `p`. `objects`: all objects of the exit.
-unsafe fn fill(save: *mut u64, p: *mut u8, parts: &[ExitPart], objects: &[*mut u8]) {
-    // SAFETY: [SNAP-EXACT] the parts are those of the object, which is fresh and has them; see `opt::sink`.
+/// Writes a part of the object at `p`. `objects`: all objects of the exit.
+unsafe fn fill(save: *mut u64, p: *mut u8, part: &ExitPart, objects: &[*mut u8]) {
+    // SAFETY: [SNAP-EXACT] the part is one of the object, which is fresh and has it; see `opt::sink`.
     unsafe {
-        for part in parts {
-            let val = match part.val {
-                Loc::Sunk(n) => objects[n as usize] as u64,
-                at => saved(save, at),
-            };
-            let v = Value::new(val, Tag(saved(save, part.tag) as i32));
-            match part.part {
-                Part::Slot(n) => run_set((*p.cast::<Table>()).hash.cast(), n.into(), v),
-                Part::Elem(n) => run_set((*p.cast::<Table>()).array, n.into(), v),
-                Part::Cell => (*p.cast::<Cell>()).value = v,
-                Part::Upvalue(n) => {
-                    let at = p.add(LuaClosure::UPVALS).cast::<u64>();
-                    *at.add(n.into()) = val;
-                }
-                Part::Field(n) => {
-                    let field = FIELDS[n as usize].offset as usize;
-                    match FIELDS[n as usize].size {
-                        1 => *p.add(field) = val as u8,
-                        4 => *p.add(field).cast::<u32>() = val as u32,
-                        _ => *p.add(field).cast::<u64>() = val,
-                    }
+        let val = match part.val {
+            Loc::Sunk(n) => objects[n as usize] as u64,
+            at => saved(save, at),
+        };
+        let v = Value::new(val, Tag(saved(save, part.tag) as i32));
+        match part.part {
+            Part::Slot(n) => run_set((*p.cast::<Table>()).hash.cast(), n.into(), v),
+            Part::Elem(n) => run_set((*p.cast::<Table>()).array, n.into(), v),
+            Part::Cell => (*p.cast::<Cell>()).value = v,
+            Part::Upvalue(n) => {
+                let at = p.add(LuaClosure::UPVALS).cast::<u64>();
+                *at.add(n.into()) = val;
+            }
+            Part::Field(n) => {
+                let field = FIELDS[n as usize].offset as usize;
+                match FIELDS[n as usize].size {
+                    1 => *p.add(field) = val as u8,
+                    4 => *p.add(field).cast::<u32>() = val as u32,
+                    _ => *p.add(field).cast::<u64>() = val,
                 }
             }
         }
@@ -103,13 +103,16 @@ unsafe fn fill(save: *mut u64, p: *mut u8, parts: &[ExitPart], objects: &[*mut u
 }
 
 /// Makes and fills the objects of an exit.
-unsafe fn make_objects(g: *mut GlobalHot, save: *mut u64, map: &ExitMap) -> Vec<*mut u8> {
+unsafe fn make_objects(g: *mut GlobalHot, save: *mut u64, map: &Exit<'_>) -> Vec<*mut u8> {
     // SAFETY: as the callers: the state is live.
     unsafe {
         let g = Global::of(g);
-        let objects: Vec<*mut u8> = map.objects.iter().map(|o| make(g, o.new)).collect();
-        for (o, &p) in map.objects.iter().zip(&objects) {
-            fill(save, p, &o.parts, &objects);
+        let objects: Vec<*mut u8> = map.objects().map(|new| make(g, new)).collect();
+        if objects.is_empty() {
+            return objects;
+        }
+        for (n, part) in map.parts() {
+            fill(save, objects[n], &part, &objects);
         }
         objects
     }
@@ -119,7 +122,7 @@ unsafe fn make_objects(g: *mut GlobalHot, save: *mut u64, map: &ExitMap) -> Vec<
 unsafe fn restore(
     g: *mut GlobalHot,
     save: *mut u64,
-    map: &ExitMap,
+    map: &Exit<'_>,
     objects: Option<&[*mut u8]>,
 ) -> *mut Thread {
     // SAFETY: [SNAP-EXACT] the map says where the values of every live slot are; [STACK-STABLE] the trace has checked that the
@@ -127,14 +130,14 @@ unsafe fn restore(
     unsafe {
         let l = (*g).current;
         let base = saved(save, Loc::Gpr(<Host as Masm>::BASE.0)) as *mut Value;
-        for s in &map.slots {
+        map.each_slot(|s| {
             let at = base.offset(s.slot as isize);
             match (s.val, objects) {
                 (Loc::None, _) => {}
                 (Loc::Sunk(n), Some(objects)) => (*at).payload = objects[n as usize] as u64,
                 (Loc::Sunk(_), None) => {
                     *at = Value::NIL;
-                    continue;
+                    return;
                 }
                 (val, _) => (*at).payload = saved(save, val),
             }
@@ -145,7 +148,7 @@ unsafe fn restore(
                 (*at).tag = Tag(tag as i32);
                 (*at).aux = 0;
             }
-        }
+        });
         (*l).base = base.offset(map.base as isize);
         (*l).pc = map.pc as *const Instr;
         if map.top != Snap::NO_TOP {
@@ -166,7 +169,7 @@ pub unsafe extern "C" fn exit(g: *mut GlobalHot, save: *mut u64, id: u64) -> *co
         let jit = Jit::of(Global::of(g)).expect("we run because it is there");
         let (n, e) = ((id >> 16) as u16, id as u16);
         let t = jit.traces[n as usize].as_ref().expect("it runs");
-        let map = &t.exits[e as usize];
+        let map = &t.exits.get(e);
         let objects = make_objects(g, save, map);
         let l = restore(g, save, map, Some(&objects));
         let pc = map.pc as *const Instr;
@@ -175,11 +178,10 @@ pub unsafe extern "C" fn exit(g: *mut GlobalHot, save: *mut u64, id: u64) -> *co
             (*g).jit_scratch[3] = 0;
         }
         let unneeded = (*g).exit_left == 0 && jit.params.exitrandom != 0;
-        let full = t.checks.iter().any(|&(s, n)| {
-            let base = saved(save, Loc::Gpr(<Host as Masm>::BASE.0));
-            s.0 == e && (((*l).limit as u64).wrapping_sub(base) as i64) < 16 * i64::from(n)
-        });
-        let is_poll = (*g).poll != 0 && t.polls.iter().any(|p| p.0 == e);
+        let base = saved(save, Loc::Gpr(<Host as Masm>::BASE.0));
+        let room = ((*l).limit as u64).wrapping_sub(base) as i64;
+        let full = room < 16 * i64::from(map.room) && map.room != 0;
+        let is_poll = map.poll && (*g).poll != 0;
         if jit.dump.wants(dump::EXIT) {
             let base = (*l).base.offset(-(map.base as isize));
             jit.dump.exit(t, e, base);
@@ -187,9 +189,8 @@ pub unsafe extern "C" fn exit(g: *mut GlobalHot, save: *mut u64, id: u64) -> *co
         jit.stats.exits += 1;
         // it may be that the instruction itself needs less room
         if full && map.top == Snap::NO_TOP {
-            let room = t.checks.iter().filter(|c| c.0.0 == e).map(|c| c.1).max();
             let from = (*l).base.offset(-(map.base as isize));
-            call::make_room(l, from, room.unwrap_or(0).into());
+            call::make_room(l, from, map.room.into());
         }
         if unneeded {
             jit.roll();
@@ -220,21 +221,21 @@ pub unsafe extern "C" fn poll(g: *mut GlobalHot, save: *mut u64, id: u64) -> u64
         let jit = Jit::of(Global::of(g)).expect("we run because it is there");
         let (n, e) = ((id >> 16) as u16, id as u16);
         let t = jit.traces[n as usize].as_ref().expect("it runs");
-        let map = &t.exits[e as usize];
+        let map = &t.exits.get(e);
         // the function of a frame cannot be nil
-        let framed = |s: &ExitSlot| s.word && matches!(s.val, Loc::Sunk(_));
-        let l = if map.slots.iter().any(framed) {
+        let framed = |s: ExitSlot| s.word && matches!(s.val, Loc::Sunk(_));
+        let l = if map.slots().any(framed) {
             let objects = make_objects(g, save, map);
             restore(g, save, map, Some(&objects))
         } else {
             restore(g, save, map, None)
         };
-        let mut roots = Vec::with_capacity(map.roots.len());
-        for &(val, tag) in &map.roots {
+        let mut roots = Vec::new();
+        for (val, tag) in map.roots() {
             let v = Value::new(saved(save, val), Tag(saved(save, tag) as i32));
             roots.push((v, ()));
         }
-        for part in map.objects.iter().flat_map(|o| &o.parts) {
+        for (_, part) in map.parts() {
             let tag = match part.tag {
                 // addresses of shapes and of other constants: the trace keeps them
                 Loc::None => part.ty.tag().unwrap_or(Tag::NIL),

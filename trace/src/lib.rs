@@ -10,12 +10,16 @@
 
 pub mod abort;
 mod chars;
+mod compile;
 pub mod config;
 mod control;
 pub mod dump;
 pub mod events;
 mod exit;
+#[forbid(unsafe_code)]
+pub mod exits;
 mod gdbjit;
+mod hooks;
 
 #[forbid(unsafe_code)]
 pub mod ir;
@@ -28,12 +32,17 @@ pub mod outputs;
 pub mod params;
 mod perfmap;
 pub mod places;
+mod policy;
 #[forbid(unsafe_code)]
 pub mod ra;
 pub mod record;
+mod renew;
 pub mod report;
 pub mod rt;
 pub mod stats;
+pub mod traces;
+mod trees;
+mod watch;
 
 pub use config::Config;
 pub use jit::Jit;

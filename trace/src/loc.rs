@@ -40,6 +40,8 @@ pub struct ExitSlot {
     pub val: Loc,
     /// Tag (low 32 bits of what is there).
     pub tag: Loc,
+    /// Type of the payload (`Void`: none).
+    pub ty: Ty,
 }
 
 /// An object that exits make.
@@ -89,15 +91,13 @@ pub struct ExitPart {
 /// A sunk object of an exit.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ExitObject {
-    /// The SUNK instruction.
-    pub at: Ref,
     /// What is made.
     pub new: NewObject,
     /// What is in it. Other parts are as the allocation leaves them.
     pub parts: Vec<ExitPart>,
 }
 
-/// What an exit does; one per snapshot.
+/// What an exit does; one per snapshot. Traces keep them packed: [`crate::exits`].
 #[derive(Clone, Debug)]
 pub struct ExitMap {
     /// Address of the bytecode instruction to go on at.
@@ -108,6 +108,10 @@ pub struct ExitMap {
     pub top: i16,
     /// Growth of `Thread::pcall_depth`.
     pub pcalls: u16,
+    /// A POLL leaves by it.
+    pub poll: bool,
+    /// Slots above BASE that a STKCHK which leaves by it asks for; 0: none does.
+    pub room: u16,
     /// Slots to write.
     pub slots: Vec<ExitSlot>,
     /// Objects to be made before; `Loc::Sunk` numbers them.

@@ -3,9 +3,9 @@
 use crate::config::{Config, Perf};
 use crate::dump::Out;
 use crate::gdbjit::GdbJit;
-use crate::jit::Trace;
 use crate::perfmap::{Jitdump, PerfMap};
 use crate::places::{Place, place};
+use crate::traces::Trace;
 
 /// A trace as debuggers and profilers want it.
 pub(crate) struct Symbol<'a> {
@@ -61,7 +61,7 @@ impl Outputs {
         Ok(o)
     }
 
-    fn wanted(&self) -> bool {
+    pub(crate) fn wanted(&self) -> bool {
         self.map.is_some() || self.jitdump.is_some() || self.gdb.is_some()
     }
 

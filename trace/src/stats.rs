@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use crate::abort::Abort;
-use crate::ir::{Class, IrBuf, IrOp};
-use crate::jit::Trace;
+use crate::ir::{Class, IrBuf, IrOp, SnapNo};
 use crate::places::{Place, place};
 use crate::record::{Kind, Recorder};
+use crate::traces::Trace;
 
 /// A recording that was given up: where it began, why, and at which instruction.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -51,6 +51,20 @@ pub struct Stats {
     pub sides: u64,
     /// Traces removed again.
     pub removed: u64,
+    /// Trees removed to make room.
+    pub evicted: u64,
+    /// Times that trees were put to sleep, to see which are used.
+    pub naps: u64,
+    /// Trees that were used again after that.
+    pub woken: u64,
+    /// Loops whose root trace was recorded anew, as the first one was not what they do.
+    pub rerooted: u64,
+    /// Trees removed because they were left more often than they are worth.
+    pub losing: u64,
+    /// Recordings that did not begin since too much of the run time had gone to recording and compiling.
+    pub postponed: u64,
+    /// Recordings that did not begin for want of room.
+    pub refused: u64,
     /// Aborts by cause.
     pub aborts: HashMap<Abort, u64>,
     /// Aborts by cause and place.
@@ -93,12 +107,8 @@ pub struct Stats {
 
 /// The guards that leave through a snapshot, each kind once, in order: type and op, `tag TEQ/int LT`.
 pub(crate) fn guards_of(buf: &IrBuf, exit: usize) -> String {
-    let (from, to) = (
-        buf.snaps[exit].first,
-        buf.snaps.get(exit + 1).map_or(buf.next(), |s| s.first),
-    );
     let mut names: Vec<String> = Vec::new();
-    for i in &buf.ins[from.ins_index()..to.ins_index()] {
+    for i in buf.snap_guards(SnapNo(exit as u16)) {
         let name = format!("{} {}", i.ty.name().trim_end(), i.op.name());
         if i.op.is_guard() && !names.contains(&name) {
             names.push(name);
@@ -176,17 +186,17 @@ impl Stats {
 /// [GC-LIVE] the memory of its prototypes is still intact.
 pub(crate) unsafe fn exits(t: &Trace) -> Vec<(ExitPlace, u64)> {
     let mut all = Vec::new();
-    for (n, &taken) in t.taken.iter().enumerate().filter(|(_, n)| **n != 0) {
+    for (n, e) in t.states.iter().enumerate().filter(|(_, e)| e.taken != 0) {
         // SAFETY: as promised.
-        let at = unsafe { place(&t.protos, t.exits[n].pc as *const _) };
+        let at = unsafe { place(&t.protos, t.exits.get(n as u16).pc as *const _) };
         let key = ExitPlace {
-            side: t.sides[n] != 0,
+            side: e.side != 0,
             at,
-            guards: guards_of(&t.ir, n),
+            guards: t.guards.get(n).cloned().unwrap_or_default(),
             trace: t.number,
             exit: n as u16,
         };
-        all.push((key, taken.into()));
+        all.push((key, e.taken.into()));
     }
     all
 }

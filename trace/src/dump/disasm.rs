@@ -11,7 +11,7 @@ use std::fmt::Write;
 
 use crate::dump::{Code, Symbols};
 use crate::ir::print::print_ins;
-use crate::jit::Trace;
+use crate::traces::Trace;
 
 /// The code of a trace. `names`: offsets instead of addresses, and only names for what lies outside.
 pub(super) fn listing(t: &Trace, code: &Code<'_>, symbols: &Symbols, names: bool) -> String {
@@ -25,8 +25,8 @@ pub(super) fn listing(t: &Trace, code: &Code<'_>, symbols: &Symbols, names: bool
 /// Labels at addresses inside the trace that are known without looking at its code.
 fn fixed_labels(t: &Trace, code: &Code<'_>) -> BTreeMap<u64, String> {
     let mut labels = BTreeMap::new();
-    for (n, &stub) in t.stubs.iter().enumerate() {
-        labels.insert(stub, format!("exit_{n}"));
+    for n in 0..t.states.len() {
+        labels.insert(t.stub(n as u16), format!("exit_{n}"));
     }
     if let Some(head) = code.loop_head {
         labels.insert(t.address + u64::from(head), "loop".into());
@@ -177,6 +177,7 @@ mod x64 {
 mod tests {
     use super::*;
     use crate::ir::{Ins, IrBuf, IrOp, Ref, Ty};
+    use crate::traces::ExitState;
 
     #[test]
     fn labels_names_and_ir() {
@@ -190,7 +191,13 @@ mod tests {
         code.extend([0xeb, 0xf0]); // jmp back to 0
         code.extend([0xc3]); // stub: ret
         let t = Trace {
-            stubs: vec![0x7000_0010],
+            states: Box::new([ExitState {
+                taken: 0,
+                count: 0,
+                side: 0,
+                stub: 0x10,
+                types: false,
+            }]),
             ..Trace::empty(1, 0x7000_0000)
         };
         let mut symbols = Symbols::default();

@@ -22,10 +22,10 @@ use crate::abort::Abort;
 use crate::config::{Config, Target};
 use crate::ir::print::{self, Print};
 use crate::ir::{IrBuf, Ref};
-use crate::jit::Trace;
 use crate::params::dump;
 use crate::places::place;
 use crate::record::{Kind, Recorder};
+use crate::traces::Trace;
 
 pub use symbols::Symbols;
 
@@ -239,11 +239,11 @@ impl Dump {
         if !self.wants(dump::EXIT) {
             return;
         }
-        let map = &t.exits[exit as usize];
+        let map = t.exits.get(exit);
         // SAFETY: [GC-LIVE] a live trace keeps its prototypes.
         let place = unsafe { place(&t.protos, map.pc as *const Instr) };
         let mut s = format!("---- TRACE {} exit {exit} to {place}", t.number);
-        for slot in map.slots.iter().filter(|s| !s.word) {
+        for slot in map.slots().filter(|s| !s.word) {
             // SAFETY: as promised.
             let v = unsafe { *base.offset(slot.slot as isize) };
             let _ = write!(s, " [{}]={}", slot.slot - map.base, self.value(v));

@@ -321,6 +321,13 @@ impl IrBuf {
         let s = &self.snaps[n.0 as usize];
         &self.entries[s.start as usize..s.end as usize]
     }
+    /// The instructions that the snapshot serves: from its first to the next one's.
+    pub fn snap_guards(&self, n: SnapNo) -> &[Ins] {
+        let n = n.0 as usize;
+        let next = self.snaps.get(n + 1);
+        let end = next.map_or(self.len(), |s| s.first.ins_index());
+        &self.ins[self.snaps[n].first.ins_index().min(end)..end]
+    }
     /// The objects that the snapshot rebuilds.
     pub fn snap_recipes(&self, n: SnapNo) -> &[Recipe] {
         let start = self.recipes.partition_point(|r| r.snap < n);

@@ -35,7 +35,7 @@ use traceorus_base::{Tag, frame};
 use traceorus_asm::{BitCond, Cond, at};
 
 use crate::abort::Abort;
-use crate::ir::{IrBuf, IrOp, Konst, Ref, SnapNo};
+use crate::ir::{IrBuf, IrOp, Konst, Ref, Snap, SnapNo};
 use crate::loc::{
     ExitMap, ExitObject, ExitPart, ExitSlot, FIRST_SPILL, Inherited, Link, Loc, NewObject,
 };
@@ -65,6 +65,9 @@ pub struct CodeInput<'a> {
     pub trace: u16,
     /// Slots that BASE goes down by at the entry: continuations find it where the function that returned had it.
     pub down: i16,
+    /// For [`Link::Entry`]: the jump can be made one to an exit that goes on at this pc, with room for so many slots above BASE, when the target
+    /// is gone. It is the last exit.
+    pub unlinked: Option<(u64, u16)>,
     /// Where the code will be, a multiple of 16.
     pub address: u64,
     /// The state's thunks.
@@ -86,8 +89,10 @@ pub struct CodeOutput {
     /// For each snapshot in a loop's body the invariants of the loop and where they are then; in a trace with [`Link::Body`] the
     /// inherited values that its end needs. So a side trace can inherit what it takes to come back to the body.
     pub through: Vec<(SnapNo, Ref, Loc)>,
-    /// By snapshot. Empty slots where no guard uses it.
+    /// By snapshot. Empty slots where no guard uses it. Then that of [`CodeInput::unlinked`].
     pub exits: Vec<ExitMap>,
+    /// Offset of the jump that [`CodeInput::unlinked`] is about, a multiple of 8: [`TraceRegs::link_stub`] makes the bytes for it.
+    pub link: Option<u32>,
     /// Offsets of the exit stubs, by snapshot.
     pub stubs: Vec<u32>,
     /// Spill slots used, the parent's included.
@@ -217,6 +222,8 @@ struct Lower<'a, M> {
     loop_head: Option<Label>,
     /// Leaves for the interpreter with the next pc in RET0.
     leave: Option<Label>,
+    /// The jump to another trace.
+    link: Option<Label>,
     /// Moves of the allocation that are still to come.
     moves_left: usize,
     gap: Vec<Move>,
@@ -226,7 +233,8 @@ struct Lower<'a, M> {
 impl<'a, M: TraceRegs> Lower<'a, M> {
     fn new(input: &'a CodeInput<'a>, plan: &'a Plan, al: &'a Allocation) -> Self {
         let mut m = M::new_at(input.address);
-        let stubs = input.ir.snaps.iter().map(|_| m.new_label()).collect();
+        let exits = input.ir.snaps.len() + usize::from(input.unlinked.is_some());
+        let stubs = (0..exits).map(|_| m.new_label()).collect();
         let entry = m.here();
         Lower {
             m,
@@ -242,6 +250,7 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
             entry,
             loop_head: None,
             leave: None,
+            link: None,
             moves_left: al.moves.len(),
             gap: Vec::new(),
             ordered: Vec::new(),
@@ -311,7 +320,15 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
             }
             Link::Entry { address, base } => {
                 self.add_base(base);
+                let aligned = self.input.unlinked.is_some();
+                if aligned {
+                    self.m.align(8);
+                    self.link = Some(self.m.here());
+                }
                 self.m.jump_abs(address);
+                if aligned {
+                    self.m.align(8);
+                }
             }
             Link::SelfEntry { base } => {
                 self.add_base(base);
@@ -719,9 +736,22 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
 
     fn finish(self) -> Result<CodeOutput, Abort> {
         let (ir, al) = (self.ir, self.al);
-        let exits = (0..ir.snaps.len())
+        let mut exits: Vec<ExitMap> = (0..ir.snaps.len())
             .map(|n| exit_map(ir, al, SnapNo(n as u16)))
             .collect();
+        if let Some((pc, room)) = self.input.unlinked {
+            exits.push(ExitMap {
+                pc,
+                base: 0,
+                top: Snap::NO_TOP,
+                pcalls: 0,
+                poll: false,
+                room,
+                slots: Vec::new(),
+                objects: Vec::new(),
+                roots: Vec::new(),
+            });
+        }
         let through = al
             .through
             .iter()
@@ -733,6 +763,7 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
         Ok(CodeOutput {
             entry: offset(self.entry)?,
             loop_head: self.loop_head.map(offset).transpose()?,
+            link: self.link.map(offset).transpose()?,
             contract,
             through,
             exits,
@@ -769,7 +800,6 @@ fn exit_map(ir: &IrBuf, al: &Allocation, n: SnapNo) -> ExitMap {
     let objects = recipes
         .iter()
         .map(|recipe| ExitObject {
-            at: recipe.object,
             new: new_object(ir, recipe.object),
             parts: (recipe.start as usize..recipe.end as usize)
                 .map(|f| {
@@ -797,6 +827,7 @@ fn exit_map(ir: &IrBuf, al: &Allocation, n: SnapNo) -> ExitMap {
                     place(entry.val, val)
                 },
                 tag: loc(ir, tag),
+                ty: ir.ty(entry.val),
             }
         })
         .collect();
@@ -812,11 +843,15 @@ fn exit_map(ir: &IrBuf, al: &Allocation, n: SnapNo) -> ExitMap {
             (loc(ir, r.places[0]), tag)
         })
         .collect();
+    let guards = ir.snap_guards(n);
+    let rooms = guards.iter().filter(|i| i.op == IrOp::StkChk);
     ExitMap {
         pc: snap.pc,
         base: snap.base,
         top: snap.top,
         pcalls: snap.pcalls,
+        poll: guards.iter().any(|i| i.op == IrOp::Poll),
+        room: rooms.map(|i| i.lit_a()).max().unwrap_or(0),
         slots,
         objects,
         roots,

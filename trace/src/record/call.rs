@@ -37,6 +37,8 @@ pub(super) struct Callee {
 pub(super) enum Way {
     /// As a part of it.
     Inline,
+    /// Not at all: it would have to be linked to, and has no traces of its own.
+    No,
     /// By a jump to the trace's own entry.
     Own,
     /// By a jump to the entry of the function's trace, which is at this address.
@@ -78,9 +80,7 @@ impl Recorder {
                 return self.tail_call(i, closure, nargs);
             }
             let way = self.way_into(closure)?;
-            let linked = !matches!(way, Way::Inline);
-            if linked && (*proto).is_vararg != 0 || self.frames.len() as u32 > self.params.maxdepth
-            {
+            if matches!(way, Way::No) || self.frames.len() as u32 > self.params.maxdepth {
                 return Err(Abort::CallDepth);
             }
             let fv = match object {
@@ -128,6 +128,9 @@ impl Recorder {
             if again || depth == 0 && compiled.is_none_or(|c| !c.1) {
                 return Ok(Way::Inline);
             }
+            if (*proto).is_vararg != 0 {
+                return Ok(Way::No);
+            }
             if self.kind == super::Kind::Func && proto == self.protos[0] {
                 return Ok(Way::Own);
             }
@@ -162,6 +165,7 @@ impl Recorder {
     pub(super) unsafe fn go_into(&mut self, way: Way, closure: *mut LuaClosure) -> Rec<Step> {
         let address = match way {
             Way::Inline => return Ok(Step::More),
+            Way::No => return Err(Abort::CallDepth),
             Way::Own => None,
             Way::Entry(address) => Some(address),
         };

@@ -9,44 +9,33 @@ use traceorus_vm::dispatch;
 use super::{Cursor, Frame, How, Kind, Rec, Recorder, Slot, Step, Tv};
 use crate::abort::Abort;
 use crate::ir::{IrOp, REF_NONE, Ref, Ty};
-use crate::jit::{self, Trace};
 use crate::loc::{Inherited, Link, Loc};
 use crate::opt::{self, Carried};
+use crate::traces::Trace;
 
 impl Recorder {
     /// Takes over the state of exit `exit` of the trace `t`, which has been left there.
     pub(crate) unsafe fn inherit(&mut self, t: &Trace, exit: u16) -> Rec<()> {
         // SAFETY: [SNAP-EXACT] the interpreter's state has just been put back from this exit.
         unsafe {
-            let map = &t.exits[exit as usize];
-            let entries = t.ir.snap_entries(crate::ir::SnapNo(exit));
+            let map = &t.exits.get(exit);
             self.frames_below(map.base);
             // the exit itself does not change the depth once this trace is linked to it
             self.pcalls = map.pcalls;
-            let mut seen: Vec<(Ref, Ty, Ref)> = Vec::new();
+            let mut seen = Vec::new();
             let mut slots = Vec::new();
-            for (i, val, tag) in jit::inherited(t, exit) {
-                let e = entries[i];
-                slots.push((e.slot, self.take_value([e.val, e.tag], val, tag, &mut seen)));
+            for s in map.slots() {
+                let tag_ty = if s.word { Ty::Word } else { Ty::Tag };
+                let taken = self.take_value([s.val, s.tag], s.ty, tag_ty, &mut seen);
+                slots.push((s.slot, taken));
             }
             let mut parts = Vec::new();
-            for (n, o) in map.objects.iter().enumerate() {
-                let recipe = t.ir.snap_recipes(crate::ir::SnapNo(exit))[n];
-                for (f, p) in t.ir.recipe_fillings(&recipe).iter().zip(&o.parts) {
-                    let val = Inherited {
-                        loc: p.val,
-                        ty: p.ty,
-                    };
-                    let tag = Inherited {
-                        loc: p.tag,
-                        ty: Ty::Tag,
-                    };
-                    let taken = self.take_value([f.val, f.tag], val, tag, &mut seen);
-                    parts.push((n, p.part, taken));
-                }
+            for (n, p) in map.parts() {
+                let taken = self.take_value([p.val, p.tag], p.ty, Ty::Tag, &mut seen);
+                parts.push((n, p.part, taken));
             }
             // all inherited values stand at the head; what follows may refer to any of them
-            let objects = self.make_again(t, &map.objects)?;
+            let objects = self.make_again(map.objects())?;
             for (n, part, taken) in parts {
                 let v = self.known(taken, &objects)?;
                 self.fill_part(objects[n], part, v)?;
@@ -138,29 +127,24 @@ impl Recorder {
         }
     }
 
-    fn take(&mut self, r: Ref, from: Inherited, seen: &mut Vec<(Ref, Ty, Ref)>) -> Ref {
-        if r.is_none() {
-            return r;
+    /// What is at `loc` in the parent. What is at one place at the exit is one value.
+    fn take(&mut self, loc: Loc, ty: Ty, seen: &mut Vec<(Inherited, Ref)>) -> Ref {
+        let from = Inherited { loc, ty };
+        match loc {
+            Loc::None | Loc::Sunk(_) => return REF_NONE,
+            Loc::Const(bits) => return self.buf.k(ty, bits),
+            _ => {}
         }
-        if let Some(s) = seen.iter().find(|s| s.0 == r && s.1 == from.ty) {
-            return s.2;
+        if let Some(s) = seen.iter().find(|s| s.0 == from) {
+            return s.1;
         }
-        let mine = match from.loc {
-            Loc::None | Loc::Sunk(_) => REF_NONE,
-            Loc::Const(bits) => self.buf.k(from.ty, bits),
-            _ => {
-                let n = self.inherited.len() as u16;
-                self.inherited.push(from);
-                self.buf.pvals.push(from.ty);
-                self.buf.push(crate::ir::Ins::new(
-                    IrOp::PVal,
-                    from.ty,
-                    Self::lit(n),
-                    REF_NONE,
-                ))
-            }
-        };
-        seen.push((r, from.ty, mine));
+        let n = self.inherited.len() as u16;
+        self.inherited.push(from);
+        self.buf.pvals.push(ty);
+        let mine = self
+            .buf
+            .push(crate::ir::Ins::new(IrOp::PVal, ty, Self::lit(n), REF_NONE));
+        seen.push((from, mine));
         mine
     }
 
@@ -226,18 +210,19 @@ impl Recorder {
         }
     }
 
-    /// Payload and tag, `refs` in the parent, that are at `val` and `tag`.
+    /// The value whose payload, of type `ty`, and tag are at these places in the parent.
     fn take_value(
         &mut self,
-        refs: [Ref; 2],
-        mut val: Inherited,
-        tag: Inherited,
-        seen: &mut Vec<(Ref, Ty, Ref)>,
+        at: [Loc; 2],
+        mut ty: Ty,
+        tag_ty: Ty,
+        seen: &mut Vec<(Inherited, Ref)>,
     ) -> super::inherit::Taken {
-        if let Loc::Sunk(n) = val.loc {
+        let [val, tag] = at;
+        if let Loc::Sunk(n) = val {
             let v = Tv {
                 val: REF_NONE,
-                tag: self.take(refs[1], tag, seen),
+                tag: self.take(tag, tag_ty, seen),
             };
             return super::inherit::Taken {
                 v,
@@ -246,17 +231,18 @@ impl Recorder {
             };
         }
         // a payload's type in the parent may come from a later guard on its tag
-        let open = refs[1].is_ins() && tag.ty == Ty::Tag && val.ty != Ty::Void;
-        if open && !val.ty.is_float() {
-            val.ty = Ty::Any;
+        let known = matches!(tag, Loc::None | Loc::Const(_));
+        let open = !known && tag_ty == Ty::Tag && ty != Ty::Void;
+        if open && !ty.is_float() {
+            ty = Ty::Any;
         }
         let v = Tv {
-            val: self.take(refs[0], val, seen),
-            tag: self.take(refs[1], tag, seen),
+            val: self.take(val, ty, seen),
+            tag: self.take(tag, tag_ty, seen),
         };
         super::inherit::Taken {
             v,
-            cast: open && val.ty.is_float(),
+            cast: open && ty.is_float(),
             object: None,
         }
     }

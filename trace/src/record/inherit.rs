@@ -5,10 +5,10 @@ use traceorus_base::{Tag, Value};
 
 use super::table::Place;
 use super::{Rec, Recorder, Tv};
-use crate::ir::{IrBuf, IrOp, Part, REF_BASE, REF_NONE, Ref, SnapNo, Ty};
-use crate::jit::Trace;
-use crate::loc::{ExitObject, NewObject};
+use crate::ir::{IrBuf, IrOp, Part, REF_BASE, REF_NONE, Ref, Ty};
+use crate::loc::NewObject;
 use crate::opt::alias::{self, Mem};
+use crate::traces::Trace;
 
 /// A value taken over from the parent, before anything but PVALs is emitted.
 #[derive(Clone, Copy)]
@@ -79,12 +79,11 @@ pub(crate) fn slot_facts(ir: &IrBuf, known: &[SlotFact]) -> Vec<SlotFact> {
 impl Recorder {
     /// What holds of slots in memory where `t` is left through `exit`.
     pub(super) fn inherit_facts(&mut self, t: &Trace, exit: u16) {
-        let entries = t.ir.snap_entries(SnapNo(exit));
-        let first = t.ir.snaps[exit as usize].first;
-        for f in &t.slots {
-            if f.since < first && entries.iter().all(|e| e.slot != f.slot) {
+        let map = t.exits.get(exit);
+        for &(from, f) in t.slots.iter() {
+            if from <= exit && map.slots().all(|s| s.slot != f.slot) {
                 let since = REF_BASE;
-                self.facts.push(SlotFact { since, ..*f });
+                self.facts.push(SlotFact { since, ..f });
             }
         }
         self.inherited_facts = self.facts.clone();
@@ -135,25 +134,31 @@ impl Recorder {
     }
 
     /// Objects that the parent sank: its exit stub leads here, so this trace makes them, or sinks them in turn.
-    pub(super) fn make_again(&mut self, t: &Trace, objects: &[ExitObject]) -> Rec<Vec<Ref>> {
+    pub(super) fn make_again(&mut self, objects: impl Iterator<Item = NewObject>) -> Rec<Vec<Ref>> {
         let mut made = Vec::new();
-        for o in objects {
-            let was = t.ir.objects[t.ir.at(o.at).lit_a() as usize];
-            let mut a = was.a;
-            match o.new {
-                NewObject::Table { shape, .. } | NewObject::Array { shape, .. } => {
-                    self.keep.push(Value::ptr(shape as *mut Shape, Tag::SHAPE));
-                    a = self.shape_const(shape as *mut Shape);
+        for new in objects {
+            let (op, ty, a, n) = match new {
+                NewObject::Table { shape, slots } => {
+                    (IrOp::TNew, Ty::Tab, self.shape_again(shape), slots)
                 }
-                NewObject::Closure { proto, .. } => {
+                NewObject::Array { shape, slots } => {
+                    (IrOp::TArr, Ty::Tab, self.shape_again(shape), slots)
+                }
+                NewObject::Closure { proto, upvals } => {
                     self.note_proto(proto as *mut Proto);
-                    a = self.buf.k_ptr(proto);
+                    (IrOp::FNew, Ty::Func, self.buf.k_ptr(proto), upvals)
                 }
-                NewObject::Cell { .. } => {}
-            }
-            made.push(self.emit(was.op, was.ty, a, was.b)?);
+                NewObject::Cell { readonly } => (IrOp::CNew, Ty::Cell, REF_NONE, readonly.into()),
+            };
+            made.push(self.emit(op, ty, a, Self::lit(n))?);
         }
         Ok(made)
+    }
+
+    fn shape_again(&mut self, shape: u64) -> Ref {
+        let shape = shape as *mut Shape;
+        self.keep.push(Value::ptr(shape, Tag::SHAPE));
+        self.shape_const(shape)
     }
 
     /// The store of `v` into a part of the fresh object `object`.

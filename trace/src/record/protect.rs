@@ -105,9 +105,7 @@ impl Recorder {
                 return Ok(None);
             }
             let entry = self.way_into(closure)?;
-            let linked = !matches!(entry, Way::Inline);
-            if self.frames.len() as u32 > self.params.maxdepth || linked && (*proto).is_vararg != 0
-            {
+            if matches!(entry, Way::No) || self.frames.len() as u32 > self.params.maxdepth {
                 return Ok(None);
             }
             let fv = self.guard_observed(r)?;

@@ -64,6 +64,7 @@ fn abort_in_words(why: Abort, op: &str) -> String {
         }
         Abort::TooManyTraces => "there are too many traces (parameter maxtrace)".into(),
         Abort::CodeMemory => "there is no room for more machine code (parameter maxmcode)".into(),
+        Abort::OverBudget => format!("{} (parameter maxcompile)", why.text()),
         Abort::SwitchedOff => "compilation is switched off for it".into(),
         _ => why.text().into(),
     }

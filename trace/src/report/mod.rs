@@ -232,7 +232,7 @@ unsafe fn heat(jit: &Jit, s: &Samples, protos: &[*mut Proto]) -> BTreeMap<Place,
     heat
 }
 
-unsafe fn row(t: &crate::jit::Trace) -> TraceRow {
+unsafe fn row(t: &crate::traces::Trace) -> TraceRow {
     use crate::record::Kind;
     // SAFETY: [GC-LIVE] as the caller: the trace is live.
     let place = |pc: u64| unsafe { known_place(&t.protos, pc) };
@@ -250,9 +250,9 @@ unsafe fn row(t: &crate::jit::Trace) -> TraceRow {
         },
         start: place(t.start_pc as u64).unwrap_or_else(Place::unknown),
         link: t.link.text(),
-        ir: t.ir.len(),
+        ir: t.nins as usize,
         bytes: t.bytes,
-        exits: t.taken.iter().map(|&n| u64::from(n)).sum(),
+        exits: t.states.iter().map(|e| u64::from(e.taken)).sum(),
         lines,
         helpers: helpers
             .filter_map(|p| Some((p.name(), place(p.pc as u64)?)))

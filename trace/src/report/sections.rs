@@ -45,7 +45,8 @@ impl Report {
         let _ = writeln!(
             t,
             "traces        {compiled} compiled: {} of loops, {} of functions, {} of continuations, {} side traces; {} removed\n\
-             recordings    {} begun, {aborted} given up; {:.1} ms, {:.1} ms of them compiling\n\
+             trees         {} removed for others, {} because they lost time, {} to be recorded anew; {} naps, {} woken\n\
+             recordings    {} begun, {aborted} given up, {} postponed, {} refused; {:.1} ms, {:.1} ms of them compiling\n\
              size          {} bytecode instructions, {} IR instructions, {} bytes of machine code\n\
              guards        {} asked for, {} implied by others, {} hoisted out of loops, {} left, {} of them in loops\n\
              branches      {} became selections\n\
@@ -56,7 +57,14 @@ impl Report {
             s.conts,
             s.sides,
             s.removed,
+            s.evicted,
+            s.losing,
+            s.rerooted,
+            s.naps,
+            s.woken,
             s.recordings,
+            s.postponed,
+            s.refused,
             s.record_ns as f64 / 1e6,
             s.compile_ns as f64 / 1e6,
             s.bytecodes,
@@ -178,7 +186,10 @@ impl Report {
                 "loops": s.loops, "functions": s.funcs, "continuations": s.conts, "sides": s.sides,
                 "removed": s.removed, "list": traces,
             },
-            "recordings": {"begun": s.recordings, "ns": s.record_ns, "compile_ns": s.compile_ns},
+            "trees": {
+                "evicted": s.evicted, "losing": s.losing, "rerooted": s.rerooted, "naps": s.naps, "woken": s.woken,
+            },
+            "recordings": {"begun": s.recordings, "postponed": s.postponed, "refused": s.refused, "ns": s.record_ns, "compile_ns": s.compile_ns},
             "size": {"bytecodes": s.bytecodes, "ir": s.ir, "bytes": s.mcode},
             "guards": {
                 "asked": s.guards_asked, "implied": s.guards_proved, "hoisted": s.guards_hoisted,

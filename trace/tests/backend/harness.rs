@@ -295,6 +295,7 @@ impl Machine {
             parent_spills,
             trace: self.traces,
             down: 0,
+            unlinked: None,
             address: self.area.next_address(),
             thunks: &self.thunks,
         };

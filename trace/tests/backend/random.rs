@@ -608,6 +608,7 @@ fn times() {
                 parent_spills: 0,
                 trace: 1,
                 down: 0,
+                unlinked: None,
                 address: m.area.next_address(),
                 thunks: &m.thunks,
             };

@@ -1,0 +1,280 @@
+//! When traces are made, put to sleep, removed: what the statistics of a program say of that.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+/// What a program printed, and the statistics of its traces.
+struct Ran {
+    out: String,
+    stats: serde_json::Value,
+}
+
+impl Ran {
+    fn n(&self, group: &str, name: &str) -> u64 {
+        self.stats[group][name].as_u64().expect("a number")
+    }
+    fn trees(&self, name: &str) -> u64 {
+        self.n("trees", name)
+    }
+    fn aborts(&self) -> u64 {
+        let causes = self.stats["aborts"]["causes"].as_object();
+        causes.map_or(0, |c| c.values().filter_map(|n| n.as_u64()).sum())
+    }
+}
+
+/// Runs `text` with these parameters, and without the compiler: the output has to be the same. `None`: no traces can be made here.
+fn run(name: &str, set: &str, text: &str) -> Option<Ran> {
+    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let file = dir.join(format!("policy_{name}.lua"));
+    let to = dir.join(format!("policy_{name}.json"));
+    std::fs::write(&file, text).expect("writable");
+    let command = |jit: &str| {
+        let mut c = Command::new(env!("CARGO_BIN_EXE_traceorus"));
+        for (name, _) in std::env::vars() {
+            if name.starts_with("TRACEORUS_") || name.starts_with("LUA_") {
+                c.env_remove(name);
+            }
+        }
+        c.env("TRACEORUS_STATS", format!("json:{}", to.display()));
+        c.env("TRACEORUS_JIT", jit);
+        let o = c.arg(&file).output().expect("it starts");
+        let err = String::from_utf8_lossy(&o.stderr).into_owned();
+        assert!(o.status.success(), "{name}: {err}");
+        String::from_utf8_lossy(&o.stdout).into_owned()
+    };
+    let plain = command("off");
+    let out = command(set);
+    assert_eq!(out, plain, "{name}");
+    let stats = std::fs::read(&to).expect("statistics");
+    let stats: serde_json::Value = serde_json::from_slice(&stats).expect("JSON");
+    if stats["on"] != true || stats["recordings"]["begun"] == 0 {
+        assert!(
+            std::env::var_os("TRACEORUS_NO_SKIP").is_none(),
+            "no traces can be made"
+        );
+        return None;
+    }
+    Some(Ran { out, stats })
+}
+
+/// `n` functions with a loop each, in `f`.
+fn functions(n: u32) -> String {
+    format!(
+        "local f = {{}}\nfor k = 1, {n} do\n  f[k] = load('return function(n) local s = 0 for i = 1, n do s = s + i * ' .. k .. \
+         ' % 7 end return s end')()\nend\nlocal s = 0\n"
+    )
+}
+
+/// Thousands of small loops, each hot for a while: all are compiled, in the place of those that are not used any more.
+#[test]
+fn cold_trees_make_room() {
+    let text = functions(2000) + "for k = 1, 2000 do s = s + f[k](150) end\nprint(s)\n";
+    let Some(r) = run("cold", "maxtrace=100", &text) else {
+        return;
+    };
+    assert!(r.n("traces", "loops") >= 1900, "it stopped compiling");
+    assert!(r.trees("evicted") >= 1700);
+    // (side traces of the last loop, whose tree would fill all of the room)
+    let refused = r.n("recordings", "refused");
+    assert!(refused < 30 && r.aborts() < 100, "{refused} {}", r.aborts());
+}
+
+/// With little code memory holes are filled again.
+#[test]
+fn code_memory_is_used_again() {
+    let text = functions(1000) + "for k = 1, 1000 do s = s + f[k](150) end\nprint(s)\n";
+    let Some(r) = run("holes", "maxmcode=64", &text) else {
+        return;
+    };
+    assert!(r.n("traces", "loops") >= 950, "it stopped compiling");
+    assert!(r.trees("evicted") > 500 && r.n("size", "bytes") > 300_000);
+}
+
+/// What is used all the time stays, also when other things come and go.
+#[test]
+fn trees_in_use_stay() {
+    let text = functions(600)
+        + "local function inner(n) local t = 0 for i = 1, n do t = t + i % 3 end return t end\n\
+           for k = 1, 600 do s = s + f[k](150) + inner(100) end\nprint(s)\n";
+    let Some(r) = run("used", "maxtrace=60", &text) else {
+        return;
+    };
+    assert!(r.n("traces", "loops") >= 550);
+    // `inner` is woken after each nap, and not compiled again and again
+    assert!(r.trees("woken") >= 1 && r.trees("woken") < 400);
+    let again = r.n("traces", "loops") - 600.min(r.n("traces", "loops"));
+    assert!(again < 60, "{again}");
+}
+
+/// More hot loops than there is room for, one after the other: what is compiled stays, the others are tried more and more rarely.
+#[test]
+fn no_thrashing() {
+    let text =
+        functions(60) + "for r = 1, 300 do for k = 1, 60 do s = s + f[k](60) end end\nprint(s)\n";
+    let Some(r) = run("thrash", "maxtrace=20", &text) else {
+        return;
+    };
+    let begun = r.n("recordings", "begun");
+    assert!((20..1500).contains(&begun), "{begun}");
+}
+
+/// Trees that others jump into can be removed, and be there again.
+#[test]
+fn links_are_opened_and_closed() {
+    let text = functions(300)
+        + "local function fib(n) if n < 2 then return n end return fib(n - 1) + fib(n - 2) end\n\
+           local function walk(n) local t = 0 for i = 1, n do t = t + fib(i % 9) end return t end\n\
+           for k = 1, 300 do s = s + f[k](120)\n\
+             if k % 3 == 0 then s = s + walk(60) end\n\
+             if k % 50 == 0 then collectgarbage() end\n\
+           end\nprint(s)\n";
+    for maxtrace in [25, 40, 60] {
+        let Some(r) = run("links", &format!("maxtrace={maxtrace}"), &text) else {
+            return;
+        };
+        assert!(r.trees("evicted") > 50 && r.trees("woken") > 0);
+    }
+}
+
+/// The same where a loop of the tree has several ways: traces of other trees end in its first one only.
+#[test]
+fn links_lead_to_roots() {
+    let text = functions(300)
+        + "local lists = {{}, {}, {}}\nfor i = 1, 60 do lists[1][i] = i; lists[2][i] = i + 0.5; lists[3][i] = i .. '' end\n\
+           local function sum(t) local n = 0 for i = 1, #t do n = n + t[i] end return n end\n\
+           local function total(k) local n = sum(lists[k % 3 + 1]) return n + sum(lists[(k + 1) % 3 + 1]) end\n\
+           for k = 1, 300 do s = s + f[k](120)\n\
+             if k % 4 ~= 0 then for j = 1, 40 do s = s + total(k + j) end end\n\
+           end\nprint(s)\n";
+    for maxtrace in [30, 50, 80] {
+        let Some(r) = run("roots", &format!("maxtrace={maxtrace}"), &text) else {
+            return;
+        };
+        assert!(r.trees("evicted") > 50 && r.trees("woken") > 0);
+    }
+}
+
+/// Coroutines and callbacks that are inside of a tree when it is removed.
+#[test]
+fn trees_are_removed_under_their_users() {
+    let text = functions(400)
+        + "local n = 0\n\
+           local function gen(k) return coroutine.wrap(function() for i = 1, 1e9 do coroutine.yield(i * k) end end) end\n\
+           local g1, g2 = gen(1), gen(2)\n\
+           local o = setmetatable({}, {__index = function(t, k) n = n + 1; return f[n % 400 + 1](80) end})\n\
+           for k = 1, 400 do\n\
+             for i = 1, 30 do s = s + g1() - g2() + o[i] end\n\
+             table.sort({3, 1, 2, k}, function(a, b) s = s + f[k](70) return a < b end)\n\
+           end\nprint(s)\n";
+    if let Some(r) = run("under", "maxtrace=30", &text) {
+        assert!(r.trees("evicted") > 50);
+    }
+}
+
+/// Programs that fit are left alone.
+#[test]
+fn nothing_is_removed_without_need() {
+    let text = functions(100) + "for k = 1, 100 do s = s + f[k](300) end\nprint(s)\n";
+    let Some(r) = run("fits", "maxtrace=200", &text) else {
+        return;
+    };
+    for name in ["evicted", "naps", "woken", "losing"] {
+        assert_eq!(r.trees(name), 0, "{name}");
+    }
+    let waited = ["postponed", "refused"].map(|n| r.n("recordings", n));
+    assert_eq!(waited, [0, 0]);
+    // (the last loop calls another function each time)
+    assert_eq!(r.n("traces", "removed"), r.trees("rerooted"));
+}
+
+/// Recording has its share of the run time.
+#[test]
+fn compilation_has_a_budget() {
+    let text = functions(400) + "for k = 1, 400 do s = s + f[k](100) end\nprint(s)\n";
+    let Some(all) = run("budget_off", "maxcompile=100,freecompile=0", &text) else {
+        return;
+    };
+    assert_eq!(all.n("recordings", "postponed"), 0);
+    let few = run("budget_on", "maxcompile=1,freecompile=0", &text).expect("as above");
+    assert!(few.n("recordings", "postponed") > 0);
+    assert!(few.n("recordings", "begun") < all.n("recordings", "begun"));
+}
+
+/// The iteration that is recorded first is of a kind that does not come again.
+#[test]
+fn loops_get_the_root_they_need() {
+    let text = "local s = 0\nfor i = 1, 20000 do\n  if i < 75 then s = s + 1 else s = s + i * 2 end\nend\nprint(s)\n";
+    let Some(r) = run("reroot", "on", text) else {
+        return;
+    };
+    assert_eq!(r.trees("rerooted"), 1);
+    assert_eq!((r.n("traces", "loops"), r.n("traces", "sides")), (2, 0));
+    assert!(r.n("exits", "total") < 30);
+}
+
+/// A loop that meets lists of other kinds has a trace for each; one kind, one trace.
+#[test]
+fn loops_have_several_ways() {
+    let text = |kinds: &str| {
+        format!(
+            "local function sum(t) local s = 0 for i = 1, #t do s = s + t[i] end return s end\n\
+             local lists = {{}}\nfor k = 1, 4 do lists[k] = {{}} end\n\
+             for i = 1, 200 do lists[1][i] = i % 7; lists[2][i] = i + 0.5; lists[3][i] = tostring(i); lists[4][i] = i % 3 == 0 and i or i / 2 end\n\
+             local s = 0\nfor r = 1, 200 do for _, k in ipairs{{{kinds}}} do s = s + sum(lists[k]) end end\nprint(s)\n"
+        )
+    };
+    let Some(one) = run("way", "on", &text("1, 1")) else {
+        return;
+    };
+    assert!(one.n("traces", "loops") <= 3);
+    let two = run("ways", "on", &text("1, 2")).expect("as above");
+    let more = two.n("traces", "loops") - one.n("traces", "loops");
+    assert!(
+        (1..3).contains(&more) && two.trees("rerooted") == 0,
+        "{more}"
+    );
+    let all = run("all_ways", "on", &text("1, 2, 3, 4, 2, 1")).expect("as above");
+    let more = all.n("traces", "loops") - one.n("traces", "loops");
+    assert!((2..9).contains(&more), "{more}");
+    assert!(all.n("exits", "total") < 600);
+}
+
+/// Branches that go either way are no reason for that.
+#[test]
+fn branches_are_no_ways() {
+    let text = "local s = 0\nfor i = 1, 20000 do\n  if i % 3 == 0 then s = s + 1 elseif i % 3 == 1 then s = s - 2 else s = s ~ 1 end\nend\nprint(s)\n";
+    if let Some(r) = run("branches", "on", text) {
+        assert_eq!(r.n("traces", "loops"), 1);
+    }
+}
+
+/// A path that is taken now and then, or as often as the other one, is a side trace; and so is the end of a short loop.
+#[test]
+fn good_roots_stay() {
+    for (name, body) in [
+        ("half", "if i % 2 == 0 then s = s + 1 else s = s - 2 end"),
+        ("rare", "if i % 50 == 0 then s = s + 1 else s = s - 2 end"),
+        ("short", "for k = 1, i % 3 do s = s + k end"),
+    ] {
+        let text = format!("local s = 0\nfor i = 1, 20000 do\n  {body}\nend\nprint(s)\n");
+        if let Some(r) = run(name, "on", &text) {
+            assert_eq!(r.trees("rerooted"), 0, "{name}");
+        }
+    }
+}
+
+/// A tree that is left all the time, with nothing to be done about it, is given up.
+#[test]
+fn losing_trees_are_removed() {
+    let text = "local s = 0\nfor i = 1, 60000 do\n  if i % 2 == 0 then s = s + 1 else s = s - 2 end\nend\nprint(s)\n";
+    let Some(r) = run("losing", "maxside=0", text) else {
+        return;
+    };
+    // (unoptimised, exits may be too slow to be seen as a nuisance)
+    if !cfg!(debug_assertions) {
+        assert!((1..8).contains(&r.trees("losing")));
+    }
+    let kept = run("kept", "on", text).expect("as above");
+    assert_eq!(kept.trees("losing"), 0);
+    assert_eq!(kept.out, r.out);
+}

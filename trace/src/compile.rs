@@ -1,0 +1,250 @@
+//! From a recording to a trace that is entered.
+
+use std::time::Instant;
+
+use traceorus_base::Value;
+use traceorus_vm::jithooks;
+
+use crate::abort::Abort;
+use crate::dump::Code;
+use crate::events::What;
+use crate::exits::Exits;
+use crate::ir::{Ins, IrBuf, IrOp, Ref, SnapNo, Ty};
+use crate::jit::{Jit, MAX_TRACES};
+use crate::loc::Link;
+use crate::lower::{self, CodeInput, TraceRegs};
+use crate::opt;
+use crate::params::dump;
+use crate::places;
+use crate::record::inherit::slot_facts;
+use crate::record::{Kind, Recorder};
+use crate::stats::guards_of;
+use crate::traces::{ExitState, PROTO_KNOWN, Trace};
+
+/// The objects that a recording keeps alive, each once.
+fn objects_of(r: &Recorder) -> Vec<Value> {
+    let konsts = r.buf.konsts.iter();
+    let named = konsts.filter(|k| k.ty.is_gc() && k.bits != 0);
+    let mut all = r.keep.clone();
+    all.extend(named.map(|k| Value::new(k.bits, k.ty.tag().expect("an object"))));
+    all.sort_unstable_by_key(|v| (v.payload, v.tag.0));
+    all.dedup_by_key(|v| (v.payload, v.tag));
+    all
+}
+
+/// Number of the first snapshot behind the instruction `r`.
+fn first_exit(buf: &IrBuf, r: Ref) -> u16 {
+    buf.snaps.partition_point(|s| s.first <= r) as u16
+}
+
+/// Number of the first snapshot behind LOOP; without LOOP, that of snapshots.
+fn loop_exits(buf: &IrBuf) -> u16 {
+    match buf.loop_ref.is_none() {
+        true => buf.snaps.len() as u16,
+        false => first_exit(buf, buf.loop_ref),
+    }
+}
+
+/// A guard of snapshot `n` is about a type: a tag, or the kind of an array.
+fn looks_at_types(buf: &IrBuf, n: usize) -> bool {
+    let kind =
+        |i: &Ins| matches!(i.op, IrOp::TEq | IrOp::TNe) || i.op == IrOp::Eq && i.ty == Ty::U8;
+    n < buf.snaps.len() && buf.snap_guards(SnapNo(n as u16)).iter().any(kind)
+}
+
+impl Jit {
+    /// A number without trace. Room was made when the recording began.
+    fn free_number(&mut self) -> Result<u16, Abort> {
+        if let Some(n) = (1..self.traces.len()).find(|&n| self.traces[n].is_none()) {
+            return Ok(n as u16);
+        }
+        if self.traces.len() >= MAX_TRACES {
+            return Err(Abort::TooManyTraces);
+        }
+        self.traces.push(None);
+        Ok((self.traces.len() - 1) as u16)
+    }
+
+    /// The root trace whose entry is at `address`, the pc where it begins, and the slots that its frame may need there.
+    unsafe fn target(&self, link: Link) -> Option<(u16, u64, u16)> {
+        let Link::Entry { address, .. } = link else {
+            return None;
+        };
+        let t = self.live().find(|t| t.entry == address)?;
+        let room = match t.kind {
+            // SAFETY: [GC-LIVE] a trace keeps its prototypes.
+            Kind::Func => unsafe { (*t.proto).frame_size.into() },
+            // its frame is there already
+            _ => 0,
+        };
+        Some((t.number, t.start_pc as u64, room))
+    }
+
+    /// Makes the recording a trace, and gives its number.
+    pub(crate) unsafe fn compile(&mut self, link: Link) -> Result<u16, Abort> {
+        // SAFETY: [CODE] as the callers.
+        unsafe {
+            let began = Instant::now();
+            self.clock += 1;
+            let number = self.free_number()?;
+            let parent_spills = match self.recorder.as_ref().expect("recording").kind {
+                Kind::Side { parent, .. } => self.trace(parent).spills,
+                _ => 0,
+            };
+            let target = self.target(link);
+            if let Some((root, ..)) = target {
+                self.wake_tree(root);
+            }
+            let (area, thunks) = (&mut self.area, self.thunks.as_ref());
+            let thunks = thunks.expect("made for the recording");
+            let r = self.recorder.as_mut().expect("recording");
+            r.drop_poll();
+            opt::finish(&mut r.opt, &mut r.buf);
+            #[cfg(debug_assertions)]
+            if let Err(what) = crate::ir::verify::verify(&r.buf) {
+                let ir = crate::ir::print::print(&r.buf, Default::default());
+                panic!("trace {number}: {what}\n{ir}");
+            }
+            self.dump.ir(number, r);
+            let guess = 16 * (r.buf.len() + r.buf.snaps.len()) + 64;
+            let mut input = CodeInput {
+                ir: &r.buf,
+                link,
+                inherited: &r.inherited,
+                parent_spills,
+                trace: number,
+                down: r.down(),
+                unlinked: target.map(|(_, pc, room)| (pc, room)),
+                address: area.place(guess)?,
+                thunks,
+            };
+            self.dump.allocation(number, || {
+                lower::print_allocation::<traceorus_asm::Host>(&input, &[])
+                    .unwrap_or_else(|why| format!("none: {}\n", why.text()))
+            });
+            let mut out = lower::assemble::<traceorus_asm::Host>(&input)?;
+            if out.bytes.len() > area.room_at(input.address) {
+                // distances elsewhere may be longer
+                input.address = area.place(out.bytes.len() + out.bytes.len() / 8 + 64)?;
+                out = lower::assemble::<traceorus_asm::Host>(&input)?;
+            }
+            let address = input.address;
+            area.install_at(address, &out.bytes)?;
+            self.tell(What::Stop(number));
+            let r = self.recorder.take().expect("recording");
+            let root = match r.kind {
+                Kind::Side { parent, .. } => self.trace(parent).root,
+                _ => self.way_for.map_or(number, |n| self.trace(n).root),
+            };
+            let map = if self.lines {
+                places::code_map(&r.buf, r.start_pc as u64, &out.ins_offsets)
+            } else {
+                Vec::new()
+            };
+            let proto = r.protos[0];
+            let state = |(n, &stub): (usize, &u32)| ExitState {
+                taken: 0,
+                count: 0,
+                side: 0,
+                stub,
+                types: looks_at_types(&r.buf, n),
+            };
+            let named = if self.reports { r.buf.snaps.len() } else { 0 };
+            let t = Box::new(Trace {
+                number,
+                kind: r.kind,
+                root,
+                start_pc: r.start_pc,
+                anchor: r.anchor,
+                proto,
+                link,
+                exits: Exits::new(&out.exits, r.start_pc as u64),
+                states: out.stubs.iter().enumerate().map(state).collect(),
+                guards: (0..named).map(|n| guards_of(&r.buf, n)).collect(),
+                slots: slot_facts(&r.buf, &r.inherited_facts)
+                    .into_iter()
+                    .map(|f| (first_exit(&r.buf, f.since), f))
+                    .collect(),
+                nins: r.buf.len() as u32,
+                nkonsts: r.buf.konsts.len() as u32,
+                address,
+                bytes: out.bytes.len() as u32,
+                entry: address + u64::from(out.entry),
+                spills: out.spills,
+                nsides: 0,
+                link_to: target.map_or(0, |t| t.0),
+                link_offset: out.link.unwrap_or(0),
+                way: match r.kind {
+                    Kind::Loop => number,
+                    kind => self.way_of(kind),
+                },
+                early: self.is_early(r.kind),
+                next_way: 0,
+                loop_exits: loop_exits(&r.buf),
+                used: self.clock,
+                lost: (0, None),
+                keep: objects_of(&r).into(),
+                protos: r.protos.as_slice().into(),
+                alive: true,
+                retired: false,
+                map: map.into(),
+                helpers: r.performed.as_slice().into(),
+            });
+            self.made_since_nap = self.made_since_nap.saturating_add(1);
+            self.stats.compiled(&r, &t);
+            self.dump.trace(&r, &t);
+            let code = Code {
+                bytes: &out.bytes,
+                ir: &r.buf,
+                at: &out.ins_offsets,
+                loop_head: out.loop_head,
+            };
+            if self.dump.wants(dump::MC) {
+                self.symbols.add_constants(&r.buf);
+                self.dump.machine_code(&t, &code, &self.symbols);
+                self.symbols.add(t.entry, format!("trace_{number}"));
+            }
+            self.outputs.compiled(&t, code.bytes);
+            tracing::debug!(target: "compile", number, kind = ?t.kind, ir = t.nins, bytes = t.bytes, "compiled");
+            self.entries[number as usize] = t.entry;
+            for &p in t.protos.iter() {
+                jithooks::set_proto_jit(&mut *self.g, p, (*p).jit | PROTO_KNOWN);
+            }
+            let entry = t.entry;
+            self.traces[number as usize] = Some(t);
+            if root == number {
+                self.replace_retired(number);
+            }
+            match r.kind {
+                Kind::Side { parent, exit } => {
+                    let root = self.trace(parent).root;
+                    self.trace(root).nsides += 1;
+                    let p = self.trace(parent);
+                    p.states[exit as usize].side = number;
+                    let stub = p.stub(exit);
+                    let jump = traceorus_asm::Host::link_stub(stub, entry);
+                    self.area.patch(stub, jump.ok_or(Abort::CodeMemory)?)?;
+                }
+                Kind::Loop if root != number => {
+                    let side = self.way_for.take().expect("a way for it");
+                    self.trace(root).nsides += 1;
+                    let from = self.trace(side).link_to;
+                    self.trace(from).next_way = number;
+                    self.link_again(side, number);
+                }
+                Kind::Loop => {
+                    self.by_start.insert(r.start_pc as usize, number);
+                    jithooks::set_entry(r.anchor, proto, Some(number), 0);
+                }
+                Kind::Func => {
+                    self.funcs.insert(proto as usize, (entry, r.recursive));
+                    jithooks::set_entry(r.anchor, proto, Some(number), 0);
+                }
+                Kind::Cont { .. } | Kind::Event { .. } => self.set_return(r.kind, entry),
+            }
+            self.area.trim();
+            self.stats.compile_ns += began.elapsed().as_nanos() as u64;
+            Ok(number)
+        }
+    }
+}
