@@ -4,14 +4,13 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 
 use traceorus_base::Tag;
 use traceorus_vm::ctx::{Ctx, LResult};
-use traceorus_vm::debuginfo;
+use traceorus_vm::{cfunc, debuginfo, exec, table};
 
 use crate::aux_lib::luaL_getmetafield;
 use crate::stack::*;
-use crate::table::*;
 use crate::types::*;
 use crate::variadic::{lua_pushfstring, luaL_error};
-use crate::{at, ok, thread};
+use crate::{at, global, ok, thread};
 
 /// `luaL_argerror`: "bad argument #arg to 'function' (message)", with the position of the caller.
 #[unsafe(no_mangle)]
@@ -212,15 +211,21 @@ pub unsafe extern "C" fn luaL_testudata(
     idx: c_int,
     tname: *const c_char,
 ) -> *mut c_void {
-    let mut block = lua_touserdata(L, idx);
-    if block.is_null() || lua_getmetatable(L, idx) == 0 {
+    let l = thread(L);
+    let v = *at(l, idx);
+    let block = match v.tag {
+        Tag::USERDATA => block(v.as_ptr()),
+        Tag::LIGHTUD => v.as_ptr(),
+        _ => return std::ptr::null_mut(),
+    };
+    let g = global(l);
+    let mt = exec::metatable_of(g, v);
+    let name = cfunc::name(g, tname);
+    let registry = g.hot.registry;
+    let named = table::table_get_str_cached(g, registry, name);
+    if mt.is_null() || named.tag != Tag::TABLE || named.as_ptr() != mt {
         return std::ptr::null_mut();
     }
-    lua_getfield(L, LUA_REGISTRYINDEX, tname);
-    if lua_rawequal(L, -1, -2) == 0 {
-        block = std::ptr::null_mut();
-    }
-    lua_settop(L, -3);
     block
 }
 

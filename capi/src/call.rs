@@ -6,7 +6,7 @@ use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::cfunc::{self, Ended};
 use traceorus_vm::ctx::{LResult, Throw};
-use traceorus_vm::{call, ccall, coroutine, debuginfo, dump, hooks, string, table, throw};
+use traceorus_vm::{call, ccall, coroutine, debuginfo, dump, hooks, string, throw};
 
 use crate::stack::{new_string, run_error};
 use crate::types::*;
@@ -251,13 +251,6 @@ pub unsafe extern "C" fn lua_load(
     let status = match r {
         Ok(f) => {
             push(l, f);
-            let c = f.as_ptr::<LuaClosure>();
-            if (*c).hdr.extra >= 1 {
-                let globals = table::table_get_int(g.hot.registry, LUA_RIDX_GLOBALS);
-                if globals.payload != g.hot.globals as u64 {
-                    debuginfo::set_upvalue(l, f, 1, globals);
-                }
-            }
             LUA_OK
         }
         Err(Throw) => {

@@ -225,5 +225,19 @@ static int from_stdin(lua_State *L) {
   return 0;
 }
 
-static const Test tests[] = {TEST(readers), TEST(busy), TEST(dumping), TEST(throwing), TEST(buffers), TEST(files), TEST(from_stdin)};
+/* Chunks get what the registry has for the globals, whoever loads them. */
+static int other_globals(lua_State *L) {
+  lua_newtable(L);
+  lua_pushliteral(L, "of the other table"), lua_setfield(L, 1, "where");
+  lua_getglobal(L, "load"), lua_setfield(L, 1, "load");
+  lua_pushvalue(L, 1);
+  lua_rawseti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
+  lua_getglobal(L, "where"), show(L, "getglobal", -1);
+  run(L, "loadbuffer", "return where, load('return where')()");
+  load_text(L, "return where", 12, 5, 0, "t"), lua_call(L, 0, 1);
+  stack(L, "loaded");
+  return 0;
+}
+
+static const Test tests[] = {TEST(readers), TEST(busy), TEST(dumping), TEST(throwing), TEST(buffers), TEST(files), TEST(from_stdin), TEST(other_globals)};
 MAIN(tests)

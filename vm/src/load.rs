@@ -22,7 +22,7 @@ use crate::ctx::{LResult, Throw};
 use crate::debuginfo::line_of_word;
 use crate::state::Global;
 use crate::string::{str_bytes, str_val};
-use crate::{dispatch, exec, shape, throw, verify};
+use crate::{dispatch, exec, shape, table, throw, verify};
 
 /// Bytes of a register and of an upvalue pointer.
 const REG: u16 = 16;
@@ -200,7 +200,8 @@ impl<'a> Loader<'a> {
             let upvals = (c as *mut u8).add(LuaClosure::UPVALS) as *mut *mut Cell;
             for i in 0..n {
                 let v = if i == 0 {
-                    Value::ptr(g.hot.globals, Tag::TABLE)
+                    // C code may have put another table in this place
+                    table::table_get_int(g.hot.registry, 2)
                 } else {
                     Value::NIL
                 };
