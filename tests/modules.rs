@@ -17,6 +17,7 @@ fn printed(
     c.current_dir(command::repository().join("tests/modules"));
     c.arg("modules.lua").envs(settings.iter().copied());
     let o = command::run(&mut c, TIMEOUT)?;
+    assert!(!o.timed_out, "{settings:?} takes too long");
     let text = [o.stdout, o.stderr].concat();
     Ok((o.status, String::from_utf8_lossy(&text).into_owned()))
 }

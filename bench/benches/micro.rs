@@ -18,10 +18,10 @@ use traceorus_asm::operand::{at, at_index};
 use traceorus_asm::{AluOp, Cond, LoadKind, Masm, Scale, Size, d};
 
 /// A benchmark in Lua: name, operations per iteration, set-up, loop body.
-type Case = (&'static str, u64, &'static str, &'static str);
+type Case<'a> = (&'a str, u64, &'a str, &'a str);
 
 /// Runs the cases as a group.
-fn lua_group(c: &mut Criterion, name: &str, cases: &[Case]) {
+fn lua_group(c: &mut Criterion, name: &str, cases: &[Case<'_>]) {
     let mut group = c.benchmark_group(name);
     for &(case, operations, setup, body) in cases {
         let lua = runtime();
