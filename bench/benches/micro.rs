@@ -18,10 +18,10 @@ use traceorus_asm::operand::{at, at_index};
 use traceorus_asm::{AluOp, Cond, LoadKind, Masm, Scale, Size, d};
 
 /// A benchmark in Lua: name, operations per iteration, set-up, loop body.
-type Case<'a> = (&'a str, u64, &'a str, &'a str);
+type Case<'a> = (&'static str, u64, &'a str, &'static str);
 
 /// Runs the cases as a group.
-fn lua_group(c: &mut Criterion, name: &str, cases: &[Case<'_>]) {
+fn lua_group(c: &mut Criterion, name: &str, cases: &[Case]) {
     let mut group = c.benchmark_group(name);
     for &(case, operations, setup, body) in cases {
         let lua = runtime();
@@ -360,7 +360,6 @@ fn allocation(c: &mut Criterion) {
     group.finish();
 }
 
-/// A Lua program of many functions; its lines are counted by the caller.
 /// Making traces: each iteration removes the function's traces, and its loop is recorded, optimised and assembled at once.
 fn traces(c: &mut Criterion) {
     // the loop around must not become a trace itself
@@ -386,6 +385,7 @@ fn traces(c: &mut Criterion) {
     lua_group(c, "trace", &cases);
 }
 
+/// A Lua program of many functions; its lines are counted by the caller.
 fn generated_source() -> String {
     let mut s = String::new();
     for i in 0..100 {
