@@ -37,9 +37,9 @@ macro_rules! for_each_param {
             /// Leave compiled code at a random guard, which did not fail, after about so many (tests; 0: never)
             exitrandom = 0, 0, 1000000;
             /// Most percent of the run time for recording and compiling (100: all)
-            maxcompile = 10, 1, 100;
+            maxcompile = 5, 1, 100;
             /// Milliseconds of recording and compiling that maxcompile does not count
-            freecompile = 50, 0, 1000000;
+            freecompile = 20, 0, 1000000;
             /// Compile nothing more after so many traces (to find a wrong one; 0: no end)
             stoptrace = 0, 0, 1000000;
             /// Instructions that are watched before a loop or function is recorded in which branches may become selections

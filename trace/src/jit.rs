@@ -1,6 +1,6 @@
 //! The state machine and policy: when to record, what to do with what was recorded, which traces there are.
 
-use std::collections::{HashMap, HashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::ops::Range;
 use std::time::Instant;
 
@@ -55,7 +55,7 @@ pub struct Jit {
     /// Traces by number; number 0 is none.
     pub traces: Vec<Option<Box<Trace>>>,
     /// Trees whose entries are closed until they are used, by anchor or pc of the call; see [`crate::trees`].
-    pub(crate) asleep: HashMap<usize, u16>,
+    pub(crate) asleep: FxHashMap<usize, u16>,
     /// Traces that were removed, and are not freed yet.
     pub(crate) dead: Vec<u16>,
     /// Ticks whenever a tree is made or woken.
@@ -74,27 +74,27 @@ pub struct Jit {
     pub(crate) entries: Vec<u64>,
     pub(crate) recorder: Option<Box<Recorder>>,
     /// Root traces of loops by their first pc.
-    pub(crate) by_start: HashMap<usize, u16>,
+    pub(crate) by_start: FxHashMap<usize, u16>,
     /// Compiled functions by prototype: address of the entry, and whether it calls itself.
-    pub(crate) funcs: HashMap<usize, (u64, bool)>,
+    pub(crate) funcs: FxHashMap<usize, (u64, bool)>,
     /// How often compiled code returned to a call without continuation.
-    pub(crate) returns: HashMap<usize, u32>,
-    pub(crate) penalties: HashMap<usize, Penalty>,
+    pub(crate) returns: FxHashMap<usize, u32>,
+    pub(crate) penalties: FxHashMap<usize, Penalty>,
     /// Side traces that begin at an instruction, by root trace and instruction.
-    pub(crate) sites: HashMap<(u16, usize), u32>,
+    pub(crate) sites: FxHashMap<(u16, usize), u32>,
     /// Instructions at which shapes are not guarded; see `record::join`.
-    pub(crate) joins: HashSet<usize>,
+    pub(crate) joins: FxHashSet<usize>,
     /// Instructions that are left to their helpers; see [`Jit::is_join`].
-    pub(crate) helped: HashSet<usize>,
+    pub(crate) helped: FxHashSet<usize>,
     /// Continuations of instructions that have called metamethods: frame word, address.
     pub(crate) events_table: Box<[[u64; 2]; lower::EVENTS]>,
     /// How the branches of loops that became hot went for a while.
     pub(crate) profile: Profile,
     pub(crate) watch: Option<Watch>,
     /// Anchors that need no more watching.
-    pub(crate) watched: HashSet<usize>,
+    pub(crate) watched: FxHashSet<usize>,
     /// How often the root trace with this first instruction was recorded anew.
-    pub(crate) renewed: HashMap<usize, u32>,
+    pub(crate) renewed: FxHashMap<usize, u32>,
     pub(crate) area: CodeArea,
     /// What all traces share, made for the first recording.
     pub(crate) thunks: Option<Thunks>,
@@ -143,7 +143,7 @@ impl Jit {
             params,
             stats: Stats::default(),
             traces: vec![None],
-            asleep: HashMap::new(),
+            asleep: FxHashMap::default(),
             dead: Vec::new(),
             clock: 0,
             made_since_nap: usize::MAX,
@@ -154,18 +154,18 @@ impl Jit {
             g,
             entries: Vec::new(),
             recorder: None,
-            by_start: HashMap::new(),
-            funcs: HashMap::new(),
-            returns: HashMap::new(),
-            penalties: HashMap::new(),
-            sites: HashMap::new(),
-            joins: HashSet::new(),
-            helped: HashSet::new(),
+            by_start: FxHashMap::default(),
+            funcs: FxHashMap::default(),
+            returns: FxHashMap::default(),
+            penalties: FxHashMap::default(),
+            sites: FxHashMap::default(),
+            joins: FxHashSet::default(),
+            helped: FxHashSet::default(),
             events_table: Box::new([[0; 2]; lower::EVENTS]),
-            renewed: HashMap::new(),
-            profile: HashMap::new(),
+            renewed: FxHashMap::default(),
+            profile: FxHashMap::default(),
             watch: None,
-            watched: HashSet::new(),
+            watched: FxHashSet::default(),
             area,
             thunks: None,
             code,

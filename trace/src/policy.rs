@@ -19,7 +19,7 @@
 //! bytecode instructions. A tree that is left in such a way again and again, with little time in between, is removed; its place counts
 //! from a higher number.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use traceorus_base::bytecode::Op;
 use traceorus_base::objects::*;
@@ -547,7 +547,7 @@ impl Jit {
 
 /// What begins at `anchor` may be recorded soon: it counts, and that has not failed too often.
 pub(crate) unsafe fn may_hurry(
-    penalties: &HashMap<usize, Penalty>,
+    penalties: &FxHashMap<usize, Penalty>,
     params: &Params,
     anchor: *mut Instr,
 ) -> bool {

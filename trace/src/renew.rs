@@ -74,6 +74,9 @@ impl Jit {
 
     /// The root of this kind that was retired and has not been replaced.
     fn retired(&mut self, kind: Kind, start: *const Instr) -> Option<&mut Trace> {
+        if !self.renewed.contains_key(&(start as usize)) {
+            return None;
+        }
         let is = |t: &&mut Box<Trace>| t.retired && t.kind == kind && t.start_pc == start;
         let t = self.traces.iter_mut().flatten().find(is);
         t.map(|t| &mut **t)

@@ -1,6 +1,8 @@
 //! The buffer of a trace that is being built: instructions, constants, snapshots.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+
+use rustc_hash::FxHashMap;
 
 use traceorus_base::Tag;
 use traceorus_base::objects::{Cell, LuaClosure, Table};
@@ -95,6 +97,15 @@ pub struct Recipe {
     pub end: u32,
 }
 
+/// What [`IrBuf::first_since`] knows of an instruction, by indexes of others.
+#[derive(Clone, Copy, Debug, Default)]
+struct First {
+    /// What was found, 0: nothing.
+    found: u32,
+    /// Nothing else is to be found before this.
+    seen: u32,
+}
+
 /// A trace's IR.
 #[derive(Clone, Debug)]
 pub struct IrBuf {
@@ -117,11 +128,13 @@ pub struct IrBuf {
     /// The LOOP instruction, if there is one.
     pub loop_ref: Ref,
     /// Ids of shapes by address, as far as they are known.
-    pub shape_ids: HashMap<u64, u32>,
+    pub shape_ids: FxHashMap<u64, u32>,
     /// By index of instruction: the ADD of a small constant that only addresses of elements use, and which is therefore computed
     /// by them (`opt::finish`).
     pub in_addresses: Vec<bool>,
-    kmap: HashMap<Konst, Ref>,
+    kmap: FxHashMap<Konst, Ref>,
+    /// By instruction: see [`IrBuf::first_since`].
+    firsts: RefCell<Vec<First>>,
     chain: [Ref; IrOp::ALL.len()],
 }
 
@@ -144,8 +157,9 @@ impl IrBuf {
             recipes: Vec::new(),
             fillings: Vec::new(),
             loop_ref: REF_NONE,
-            shape_ids: HashMap::new(),
-            kmap: HashMap::new(),
+            shape_ids: FxHashMap::default(),
+            kmap: FxHashMap::default(),
+            firsts: RefCell::default(),
             in_addresses: Vec::new(),
             chain: [REF_NONE; IrOp::ALL.len()],
         };
@@ -155,6 +169,7 @@ impl IrBuf {
     /// Empties it, keeping the memory.
     pub fn clear(&mut self) {
         self.ins.clear();
+        self.firsts.get_mut().clear();
         self.konsts.clear();
         self.snaps.clear();
         self.entries.clear();
@@ -217,9 +232,30 @@ impl IrBuf {
             }
         }
         self.ins.truncate(to.ins_index());
+        self.firsts.get_mut().clear();
         if self.loop_ref >= to {
             self.loop_ref = REF_NONE;
         }
+    }
+    /// The first instruction after `r` for which `holds`, which is always the same question for the same `r`. What has been looked
+    /// at once is not looked at again, unless what was found there has been removed since.
+    pub fn first_since(&self, r: Ref, holds: impl Fn(&Ins) -> bool) -> Option<Ref> {
+        let n = r.ins_index();
+        let mut firsts = self.firsts.borrow_mut();
+        if firsts.len() <= n {
+            firsts.resize(n + 1, First::default());
+        }
+        let f = &mut firsts[n];
+        if f.found != 0 && !self.ins.get(f.found as usize).is_some_and(&holds) {
+            *f = First::default();
+        }
+        if f.found == 0 {
+            let from = (f.seen as usize).max(n + 1);
+            let at = (from..self.ins.len()).find(|&n| holds(&self.ins[n]));
+            f.found = at.unwrap_or(0) as u32;
+            f.seen = self.ins.len() as u32;
+        }
+        (f.found != 0).then(|| Ref::from_ins(f.found as usize))
     }
     /// The instruction `r`.
     #[inline]

@@ -206,17 +206,23 @@ fn is_fresh(cx: &OptCx, buf: &IrBuf, r: Ref) -> bool {
 
 /// The address of the fresh object `p` is given to memory, to a function or to another name before `until`.
 fn escapes(buf: &IrBuf, p: Ref, until: Ref) -> bool {
-    (p.ins_index() + 1..until.ins_index().min(buf.len())).any(|n| {
-        let i = buf.at(Ref::from_ins(n));
-        use IrOp::*;
-        match i.op {
-            StV | FSt | SSt => i.b == p,
-            CArg | Copy | Cast | Phi | Min | Max => i.a == p || i.b == p,
-            Call | CallN | CallL => i.a == p,
-            XOp | XOpQ | XOpR => true,
-            _ => false,
-        }
-    })
+    let first = buf.first_since(p, |i| gives_away(i, p));
+    debug_assert_eq!(
+        first.map(Ref::ins_index),
+        (p.ins_index() + 1..buf.len()).find(|&n| gives_away(&buf.at(Ref::from_ins(n)), p))
+    );
+    first.is_some_and(|r| r < until)
+}
+
+fn gives_away(i: &Ins, p: Ref) -> bool {
+    use IrOp::*;
+    match i.op {
+        StV | FSt | SSt => i.b == p,
+        CArg | Copy | Cast | Phi | Min | Max => i.a == p || i.b == p,
+        Call | CallN | CallL => i.a == p,
+        XOp | XOpQ | XOpR => true,
+        _ => false,
+    }
 }
 
 /// The objects (or runs, cells, entries) `p` and `q` are certainly not the same one.

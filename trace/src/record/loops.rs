@@ -5,7 +5,7 @@ use traceorus_base::bytecode::{self as bc, Op};
 use traceorus_base::objects::*;
 use traceorus_vm::{arith, dispatch, number};
 
-use super::{Cursor, Rec, Recorder, Slot, Step};
+use super::{Cursor, Kind, Rec, Recorder, Slot, Step};
 use crate::abort::Abort;
 use crate::ir::{IrOp, REF_NONE, Ty};
 
@@ -63,6 +63,15 @@ impl Recorder {
     fn back_edge(&mut self, i: Cursor) -> Rec<()> {
         if self.is_own(i) {
             return Ok(());
+        }
+        // what follows a call in a loop that is not compiled yet waits for the loop's trace, which it will lead to
+        let first = match i.op {
+            Op::Loop | Op::TForLoop => i.target32(),
+            _ => i.next().wrapping_offset(bc::jump16(i.w) as isize),
+        };
+        let follows = matches!(self.kind, Kind::Cont { .. } | Kind::Event { .. });
+        if follows && self.frames.len() == 1 && (first..i.pc).contains(&self.start_pc) {
+            return Err(Abort::InnerLoop);
         }
         self.outer = match i.op {
             Op::TForLoop => i.pc.wrapping_sub(Op::TForCall.words()),

@@ -36,7 +36,7 @@ mod table;
 mod upval;
 mod weak;
 
-use std::collections::{HashMap, HashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use traceorus_base::bytecode::{self as bc, Op};
 use traceorus_base::objects::*;
@@ -172,7 +172,7 @@ pub struct Recorder {
     need_snap: bool,
     snap_pc: *const Instr,
     /// Back edges of other loops taken, by instruction.
-    pub(crate) unrolled: HashMap<usize, u32>,
+    pub(crate) unrolled: FxHashMap<usize, u32>,
     /// First instruction of the iteration that is being recorded.
     iteration: Ref,
     /// Slots as they were known then (iterations after the first).
@@ -189,7 +189,7 @@ pub struct Recorder {
     /// The same at the beginning.
     pub(crate) inherited_facts: Vec<inherit::SlotFact>,
     /// Integers that payloads had when they were looked at, for the optimiser to judge by.
-    pub(crate) seen: HashMap<Ref, i64>,
+    pub(crate) seen: FxHashMap<Ref, i64>,
     /// Iterations recorded.
     pub(crate) iterations: u32,
     /// What is left to helpers, for reports.
@@ -199,11 +199,11 @@ pub struct Recorder {
     /// The root trace of the tree is one of a loop (this one, if it is a root).
     pub(crate) in_loop: bool,
     /// Compiled functions by prototype: address of the entry, and whether it calls itself.
-    pub(crate) funcs: *const HashMap<usize, (u64, bool)>,
+    pub(crate) funcs: *const FxHashMap<usize, (u64, bool)>,
     /// Instructions that meet too many shapes or functions for guards on them; may be null.
-    pub(crate) joins: *const HashSet<usize>,
+    pub(crate) joins: *const FxHashSet<usize>,
     /// Instructions that are left to their helpers, since guards have not held there again and again; may be null.
-    pub(crate) helped: *const HashSet<usize>,
+    pub(crate) helped: *const FxHashSet<usize>,
     /// The running instruction has ended the trace.
     pub(crate) end: Option<Link>,
     /// Tables whose shape such an instruction has not looked at.
@@ -290,7 +290,7 @@ impl Recorder {
                 base0: (*l).base.byte_offset_from((*l).stack),
                 need_snap: true,
                 snap_pc: pc,
-                unrolled: HashMap::new(),
+                unrolled: FxHashMap::default(),
                 iteration: Ref::from_ins(1),
                 header: Vec::new(),
                 changed: Vec::new(),
@@ -300,7 +300,7 @@ impl Recorder {
                 start_l: l,
                 facts: Vec::new(),
                 inherited_facts: Vec::new(),
-                seen: HashMap::new(),
+                seen: FxHashMap::default(),
                 iterations: 0,
                 performed: Vec::new(),
                 checked: 0,

@@ -15,7 +15,7 @@
 //!
 //! Only numbers of one type are selected, and values without payload. Of objects the masked pointers would be hidden from the collector.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use traceorus_base::bytecode::{self as bc, Op};
 use traceorus_base::objects::{Instr, Table, flags, run_get};
@@ -28,7 +28,7 @@ use crate::ir::{IrOp, REF_NONE, Ref, Ty};
 use crate::opt::Passes;
 
 /// How often conditional jumps were taken, and how often not, by address.
-pub(crate) type Profile = HashMap<usize, [u32; 2]>;
+pub(crate) type Profile = FxHashMap<usize, [u32; 2]>;
 
 /// Most instructions between a branch and where its ways join.
 const MOST: usize = 10;
