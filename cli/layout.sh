@@ -13,22 +13,22 @@ dir=$(mktemp -d)
 trap 'rm -r "$dir"' EXIT
 for p in bench/programs/*/*.lua; do
     for jit in off on; do
-        TRACEORUS_JIT=$jit valgrind --tool=callgrind --demangle=no --callgrind-out-file="$dir/$(basename "$p").$jit" \
-            "$bin" "$p" 0.01 >"$dir/log" 2>&1
+        valgrind --tool=callgrind --demangle=no --callgrind-out-file="$dir/$(basename "$p").$jit" \
+            "$bin" -j$jit "$p" 0.01 >"$dir/log" 2>&1
     done
 done
 # names of functions; and patterns that match several of them
-nm -S -t d "$bin" | awk '$3 ~ /^[tT]$/ && $4 !~ /^(traceorus_|main$)/ && $2 > 0 { print $4, $2 + 0 }' >"$dir/symbols"
-# hashes change from build to build
+nm -S -t d "$bin" | awk '$3 ~ /^[tT]$/ && $4 !~ /^(traceorus_|main$)/ && $2 > 0 { print $4, $2 + 0, $1 }' >"$dir/symbols"
+# the names of crates contain numbers that change from build to build
 unhashed() {
-    sed -E -e 's/17h[0-9a-f]{16}E.*$/17h*/' -e 's/\.llvm\.[0-9]+$/*/' -e 's/Cs[0-9A-Za-z]+_([0-9])/Cs*_\1/g'
+    sed -E -e 's/\.llvm\.[0-9]+$/*/' -e 's/Cs[0-9A-Za-z]+_([0-9])/Cs*_\1/g'
 }
 sed -E 's/(\.llvm\.[0-9]+)? .*//' "$dir/symbols" | LC_ALL=C sort -u | unhashed | LC_ALL=C sort | uniq -d >"$dir/ambiguous"
-# The functions called, as patterns for their sections, with their hashes only if that matters: those first that most programs call. Names are given once
+# The functions called, as patterns for their sections, with those numbers only if that matters: those first that most programs call. Names are given once
 # per file and then by number; those of closures and recursion end in 'number.
 called() {
     awk '
-        FNR == NR { size[$1] = $2; next }
+        FNR == NR { size[$1] = $2; at[$1] = $3; alike[$3] = alike[$3] " " $1; next }
         FNR == 1 { split("", name); split("", seen) }
         /^c?fn=/ {
             id = $0; sub(/^c?fn=/, "", id); sub(/\).*/, ")", id)
@@ -36,7 +36,14 @@ called() {
             n = name[id]
             if (n in size && !(n in seen)) { seen[n] = 1; count[n]++ }
         }
-        END { for (n in count) printf "%.6f %s\n", count[n] / sqrt(size[n]), n }' "$dir/symbols" "$@" | LC_ALL=C sort -k1,1nr -k2 >"$dir/called"
+        END {
+            for (n in count) if (!(at[n] in done)) {
+                done[at[n]] = 1
+                # equal functions are merged, and any of their names may be that of the section
+                k = split(alike[at[n]], all, " ")
+                for (i = 1; i <= k; i++) printf "%.6f %s\n", count[n] / sqrt(size[n]), all[i]
+            }
+        }' "$dir/symbols" "$@" | LC_ALL=C sort -k1,1nr -k2 >"$dir/called"
     cut -d ' ' -f 2 "$dir/called" | unhashed | paste -d ' ' - "$dir/called" |
         sed -E 's/\.llvm\.[0-9]+$/*/' |
         awk 'FNR == NR { several[$1] = 1; next } { n = $1 in several ? $3 : $1 } !(n in seen) { seen[n] = 1; print n }' "$dir/ambiguous" -
@@ -52,7 +59,7 @@ called "$dir"/*.on | awk 'FNR == NR { before[$0] = 1; next } !($0 in before)' "$
     echo "    *(.rodata.*_4core3num7dec2flt5table*)"
     echo "    *.std-*.o(.rodata.anon.* .rodata.str1.1)"
     echo "    *.traceorus*.o(.rodata.anon.* .rodata.str* .rodata.cst* .rodata..L*)"
-    echo "    *.traceorus.*.o(.rodata._ZN9traceorus*)"
+    echo "    *.traceorus.*.o(.rodata.*9traceorus*)"
     echo "    *.traceorus_vm-*.o(.rodata .rodata.*)"
     echo "    *.traceorus_*.o(.rodata .rodata.*)"
     echo "    *.traceorus.*.o(.rodata .rodata.*)"
