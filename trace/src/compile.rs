@@ -211,6 +211,7 @@ impl Jit {
                 jithooks::set_proto_jit(&mut *self.g, p, (*p).jit | PROTO_KNOWN);
             }
             let entry = t.entry;
+            self.kept.add(&t);
             self.traces[number as usize] = Some(t);
             if root == number {
                 self.replace_retired(number);
@@ -224,6 +225,7 @@ impl Jit {
                     let stub = p.stub(exit);
                     let jump = traceorus_asm::Host::link_stub(stub, entry);
                     self.area.patch(stub, jump.ok_or(Abort::CodeMemory)?)?;
+                    self.drop_short(parent, exit);
                 }
                 Kind::Loop if root != number => {
                     let side = self.way_for.take().expect("a way for it");

@@ -24,6 +24,7 @@ mod hooks;
 #[forbid(unsafe_code)]
 pub mod ir;
 pub mod jit;
+mod kept;
 pub mod loc;
 pub mod lower;
 #[forbid(unsafe_code)]
@@ -39,6 +40,7 @@ pub mod record;
 mod renew;
 pub mod report;
 pub mod rt;
+mod short;
 pub mod stats;
 pub mod traces;
 mod trees;

@@ -19,6 +19,8 @@
 //! bytecode instructions. A tree that is left in such a way again and again, with little time in between, is removed; its place counts
 //! from a higher number.
 
+use std::sync::atomic::Ordering;
+
 use rustc_hash::FxHashMap;
 
 use traceorus_base::bytecode::Op;
@@ -87,6 +89,8 @@ impl Penalty {
     }
 }
 
+/// One of so many returns to calls without continuation is looked at, and counts for all.
+const RETURNS: u32 = 16;
 /// The parameter `hotcall` that means that functions are not compiled by themselves.
 const NEVER: u32 = 65534;
 
@@ -260,9 +264,11 @@ impl Jit {
                 let root = self.trace(n).root;
                 self.wake_tree(root);
             }
+            let many = self.exits_at_once(n, exit);
+            self.stats.exits += u64::from(many - 1);
             let t = self.trace(n);
             let state = &mut t.states[exit as usize];
-            state.taken = state.taken.saturating_add(1);
+            state.taken = state.taken.saturating_add(many);
             if full || !t.alive {
                 return;
             }
@@ -271,7 +277,7 @@ impl Jit {
                 return self.at_link(l, n, pc);
             }
             let state = &mut t.states[exit as usize];
-            state.count = state.count.saturating_add(1);
+            state.count = state.count.saturating_add(many as u16);
             // what follows is for the interpreter: a trace would end there at once
             let end = t.link == Link::Exit && last;
             if u32::from(state.count) < hotexit || end || !on || (*l).hook_mask != 0 {
@@ -289,13 +295,15 @@ impl Jit {
                 return;
             }
             if self.trace(root).nsides >= maxside || !is_due(&self.params, tries, taken) {
-                return self.lose(root, hotexit);
+                self.shorten(n, exit);
+                return self.lose(root, many.max(hotexit));
             }
             if self.has_wrong_root(n, exit) {
                 return self.record_anew(n);
             }
             if self.start(l, kind, std::ptr::null_mut(), pc).is_err() {
-                self.lose(root, hotexit);
+                self.shorten(n, exit);
+                self.lose(root, many.max(hotexit));
             }
         }
     }
@@ -496,10 +504,14 @@ impl Jit {
             if self.wake(Jit::place_of_call(call)) {
                 return next;
             }
+            let hotexit = self.params.hotexit;
+            let every = hotexit.min(RETURNS);
+            self.returns_left.store(every, Ordering::Relaxed);
             let n = self.returns.entry(call as usize).or_insert(0);
-            *n += 1;
-            let taken = *n;
-            if taken.is_multiple_of(self.params.hotexit)
+            let before = *n;
+            let taken = before.saturating_add(every);
+            *n = taken;
+            if taken / hotexit != before / hotexit
                 && self.params.on
                 && (*l).hook_mask == 0
                 && !(*self.g).recording
@@ -523,9 +535,7 @@ impl Jit {
             if self.wake(word as usize) {
                 return;
             }
-            let mut traces = self.traces.iter().flatten();
-            if let Some(t) = traces.rfind(|t| t.alive && !t.retired && t.kind == kind) {
-                let entry = t.entry;
+            if let Some(&entry) = self.event_entries.get(&word) {
                 return self.set_return(kind, entry);
             }
             let n = self.returns.entry(word as usize).or_insert(0);

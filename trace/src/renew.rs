@@ -105,6 +105,10 @@ impl Jit {
             // SAFETY: [CODE] the trace keeps its code alive.
             Kind::Cont { call } => unsafe { jithooks::set_continuation(call.cast_mut(), entry) },
             Kind::Event { word } => {
+                match entry {
+                    0 => self.event_entries.remove(&word),
+                    _ => self.event_entries.insert(word, entry),
+                };
                 let at = &mut self.events_table[lower::event_index(word)];
                 if entry != 0 {
                     *at = [word, entry];

@@ -220,6 +220,8 @@ impl Jit {
                 self.dead.push(n);
             } else {
                 self.entries[n as usize] = 0;
+                self.kept.remove(&t);
+                self.drop_shorts(n, t.states.len() as u16);
                 if !self.outputs.wanted() {
                     // (what was told to others stays where it is)
                     self.area.free(t.address, t.bytes as usize);

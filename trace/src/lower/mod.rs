@@ -25,6 +25,7 @@ mod guard;
 mod memory;
 mod number;
 mod object;
+mod short;
 
 use std::mem::offset_of;
 use traceorus_asm::{AluOp, Fpr, Gpr, Label, LoadKind, RegImm, ShiftOp, Size, d};
@@ -43,6 +44,7 @@ use crate::ra::{self, Allocation, InsAlloc, Job, Move, Place, Plan, Reg, RegInfo
 
 pub use arch::TraceRegs;
 pub use area::CodeArea;
+pub use short::short_exit;
 pub use exit::{EVENTS, RustEntry, Thunks, emit_thunks, event_index, spill_index};
 
 const B8: Size = Size::B8;
