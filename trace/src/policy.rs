@@ -274,7 +274,7 @@ impl Jit {
             }
             let last = exit as usize + 1 == t.exits.len();
             if last && t.link_offset != 0 {
-                return self.at_link(l, n, pc);
+                return self.at_link(l, n, exit, many, pc);
             }
             let state = &mut t.states[exit as usize];
             state.count = state.count.saturating_add(many as u16);
@@ -308,8 +308,8 @@ impl Jit {
         }
     }
 
-    /// Trace `n` would have gone on in another tree, which has its entries closed: it begins at `pc`.
-    unsafe fn at_link(&mut self, l: *mut Thread, n: u16, pc: *const Instr) {
+    /// Trace `n` would have gone on in another tree, which has its entries closed: it begins at `pc`. That has happened `many` times.
+    unsafe fn at_link(&mut self, l: *mut Thread, n: u16, exit: u16, many: u32, pc: *const Instr) {
         // SAFETY: [CODE] `l` goes on at `pc`.
         unsafe {
             let target = self.trace(n).link_to;
@@ -331,9 +331,11 @@ impl Jit {
             if (*closure).pc == pc && dispatch::op_at(header) == Op::FuncF {
                 let left = jithooks::counter(header);
                 if jithooks_is_counter(header) && left > 1 {
-                    jithooks::set_counter(header, left - 1);
+                    let left = left.saturating_sub(many as u16).max(1);
+                    jithooks::set_counter(header, left);
                 }
             }
+            self.shorten(n, exit);
         }
     }
 

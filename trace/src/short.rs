@@ -55,17 +55,24 @@ impl Jit {
         let map = t.exits.get(exit);
         // SAFETY: [CODE] the trace keeps the prototype.
         let op = unsafe { dispatch::op_at(map.pc as *const Instr) };
-        // (which goes on in its helper if it enters a trace)
-        if op == Op::TForCall || t.states[exit as usize].side != 0 {
+        if t.states[exit as usize].side != 0 {
             return;
         }
+        // see the end of `exit::exit`
+        let enters = (op == Op::TForCall).then(|| dispatch::handler_of(Op::JTForCall));
         let Ok(address) = self.area.place(MOST_BYTES) else {
             return;
         };
         let left = Box::new(AtomicU32::new(PERIOD));
-        let (id, at) = (u32::from(n) << 16 | u32::from(exit), left.as_ptr() as u64);
+        let input = lower::ShortInput {
+            id: u32::from(n) << 16 | u32::from(exit),
+            left: left.as_ptr() as u64,
+            not_at: enters,
+            address,
+            thunks,
+        };
         let stub = t.stub(exit);
-        let Some(Ok(code)) = lower::short_exit::<Host>(&map, id, at, address, thunks) else {
+        let Some(Ok(code)) = lower::short_exit::<Host>(&map, &input) else {
             return;
         };
         if code.len() > MOST_BYTES || self.area.install_at(address, &code).is_err() {
@@ -76,7 +83,14 @@ impl Jit {
             return self.area.free(address, code.len());
         }
         let bytes = code.len();
-        self.shorts.insert((n, exit), Short { left, address, bytes });
+        self.shorts.insert(
+            (n, exit),
+            Short {
+                left,
+                address,
+                bytes,
+            },
+        );
     }
 
     /// The exit is not a short one any more: its stub leads elsewhere, or is gone.

@@ -44,8 +44,8 @@ use crate::ra::{self, Allocation, InsAlloc, Job, Move, Place, Plan, Reg, RegInfo
 
 pub use arch::TraceRegs;
 pub use area::CodeArea;
-pub use short::short_exit;
 pub use exit::{EVENTS, RustEntry, Thunks, emit_thunks, event_index, spill_index};
+pub use short::{ShortInput, short_exit};
 
 const B8: Size = Size::B8;
 const B32: Size = Size::B32;

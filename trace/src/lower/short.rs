@@ -1,7 +1,7 @@
 //! Short exits: code that does what one exit does, without the thunk, the packed exit and the policy.
 //!
 //! ```text
-//!        something disturbed a frame: slow
+//!        something disturbed a frame, a poll waits, the stack lacks room, the instruction enters a trace: slow (only what the exit may be about)
 //!        [left] -= 1, at 0: slow
 //!        slots, thread's base and top; RET0 = pc; jump to the interpreter
 //! slow   scratch = exit's number, jump to the exit thunk
@@ -11,7 +11,7 @@
 use std::mem::offset_of;
 
 use traceorus_asm::{AluCond, AluOp, Cond, Fpr, Gpr, LoadKind, at, d};
-use traceorus_base::objects::Thread;
+use traceorus_base::objects::{GlobalHot, Thread};
 
 use super::arch::TraceRegs;
 use super::call::{BASE, CURRENT};
@@ -23,29 +23,67 @@ use crate::ir::Snap;
 use crate::loc::{FIRST_SPILL, Loc};
 use crate::ra::plan::{SLOT, SLOT_TAG};
 
-/// The short exit `id` (trace number times 65536 plus snapshot number), which counts down the 32 bits at the address `left`, for code at `address`. `None`: what the
-/// exit does takes more.
+const POLL: i32 = offset_of!(GlobalHot, poll) as i32;
+
+/// What a short exit is made from, besides the exit.
+#[derive(Clone, Copy, Debug)]
+pub struct ShortInput<'a> {
+    /// Trace number times 65536 plus snapshot number.
+    pub id: u32,
+    /// Address of 32 bits that are counted down.
+    pub left: u64,
+    /// Low half of a word of code: where the exit goes on it means that the general way has to be taken.
+    pub not_at: Option<u16>,
+    /// Where the code will be, a multiple of 16.
+    pub address: u64,
+    /// The state's thunks.
+    pub thunks: &'a Thunks,
+}
+
+/// The short exit's code. `None`: what the exit does takes more.
 pub fn short_exit<M: TraceRegs>(
     exit: &Exit<'_>,
-    id: u32,
-    left: u64,
-    address: u64,
-    thunks: &Thunks,
+    input: &ShortInput<'_>,
 ) -> Option<Result<Vec<u8>, Abort>> {
     let sunk = |at| matches!(at, Loc::Sunk(_));
-    if exit.poll || exit.room != 0 || exit.slots().any(|s| sunk(s.val) || s.tag == Loc::None) {
+    if exit.slots().any(|s| sunk(s.val) || s.tag == Loc::None) {
         return None;
     }
-    let mut m = M::new_at(address);
+    let thunks = input.thunks;
+    let mut m = M::new_at(input.address);
     let slow = m.new_label();
     let disturbed = at(M::GLOBAL, thunks.disturbed_offset);
     m.branch_mem(Cond::Ne, B32, disturbed, 0, slow);
+    if exit.poll {
+        m.branch_mem(Cond::Ne, B32, at(M::GLOBAL, POLL), 0, slow);
+    }
+    if exit.room != 0 {
+        m.with_scratch(|m, s| {
+            m.load(LoadKind::U64, d(s), at(M::GLOBAL, CURRENT));
+            m.load(LoadKind::U64, d(s), at(s, offset_of!(Thread, limit) as i32));
+            m.alu(AluOp::Sub, B64, d(s), s, M::BASE);
+            m.branch(
+                Cond::Lt,
+                B64,
+                s,
+                i64::from(SLOT) * i64::from(exit.room),
+                slow,
+            );
+        });
+    }
+    if let Some(op) = input.not_at {
+        m.with_scratch(|m, s| {
+            m.mov_imm(d(s), exit.pc as i64);
+            m.load(LoadKind::U16, d(s), at(s, 0));
+            m.branch(Cond::Eq, B32, s, i64::from(op), slow);
+        });
+    }
     if let Some(offset) = thunks.exit_left_offset {
         // a test's exit, which another has to be chosen after
         m.branch_mem(Cond::Eq, B32, at(M::GLOBAL, offset), 0, slow);
     }
     m.with_scratch(|m, s| {
-        m.mov_imm(d(s), left as i64);
+        m.mov_imm(d(s), input.left as i64);
         m.alu_to_mem_branch(AluOp::Sub, B32, at(s, 0), 1, AluCond::Zero, slow);
     });
     exit.each_slot(|s| {
@@ -71,7 +109,7 @@ pub fn short_exit<M: TraceRegs>(
     m.mov_imm(d(M::RET0), exit.pc as i64);
     m.jump_abs(thunks.resume);
     m.bind(slow);
-    m.with_scratch(|m, s| m.mov_imm(d(s), i64::from(id)));
+    m.with_scratch(|m, s| m.mov_imm(d(s), i64::from(input.id)));
     m.jump_abs(thunks.exit);
     Some(m.finalize().map(|c| c.bytes).map_err(|_| Abort::Assembler))
 }

@@ -232,6 +232,7 @@ impl Machine {
             alloc: on_alloc as *const () as u64,
             charge: on_charge as *const () as u64,
             ret: on_alloc as *const () as u64,
+            returns_left: 0,
             ret_event: on_alloc as *const () as u64,
             events: 0,
             slot_of: on_alloc as *const () as u64,
