@@ -16,6 +16,7 @@ use crate::config::{Config, StatsConfig};
 use crate::dump::{Dump, Symbols};
 use crate::events::{Event, What};
 use crate::hooks;
+use crate::index::Index;
 use crate::kept::Kept;
 use crate::loc::Link;
 use crate::lower::{self, CodeArea, RustEntry, Thunks};
@@ -57,6 +58,8 @@ pub struct Jit {
     pub stats: Stats,
     /// Traces by number; number 0 is none.
     pub traces: Vec<Option<Box<Trace>>>,
+    /// What is asked about all of them.
+    pub(crate) index: Index,
     /// Trees whose entries are closed until they are used, by anchor or pc of the call; see [`crate::trees`].
     pub(crate) asleep: FxHashMap<usize, u16>,
     /// Exits that have code of their own, by trace and exit.
@@ -154,6 +157,7 @@ impl Jit {
             params,
             stats: Stats::default(),
             traces: vec![None],
+            index: Index::default(),
             asleep: FxHashMap::default(),
             shorts: FxHashMap::default(),
             returns_left: Box::new(AtomicU32::new(1)),

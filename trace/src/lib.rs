@@ -20,6 +20,7 @@ mod exit;
 pub mod exits;
 mod gdbjit;
 mod hooks;
+mod index;
 
 #[forbid(unsafe_code)]
 pub mod ir;

@@ -312,7 +312,7 @@ impl Jit {
     unsafe fn at_link(&mut self, l: *mut Thread, n: u16, exit: u16, many: u32, pc: *const Instr) {
         // SAFETY: [CODE] `l` goes on at `pc`.
         unsafe {
-            let target = self.trace(n).link_to;
+            let target = self.index.link(n);
             if target != 0 {
                 return self.wake_tree(target);
             }
@@ -320,7 +320,7 @@ impl Jit {
             let closure = (*(*l).base.sub(1)).payload as *mut LuaClosure;
             let func = self.funcs.get(&((*closure).proto as usize)).copied();
             let new = match func.filter(|_| (*closure).pc == pc) {
-                Some((entry, _)) => self.live().find(|t| t.entry == entry).map(|t| t.number),
+                Some((entry, _)) => self.index.at_entry(entry),
                 None => self.by_start.get(&(pc as usize)).copied(),
             };
             if let Some(new) = new {
@@ -423,8 +423,9 @@ impl Jit {
     /// the recording of the next way through the loop is begun.
     pub(crate) unsafe fn other_way(&mut self, l: *mut Thread, n: u16, pc: *const Instr) -> bool {
         let t = self.trace(n);
-        let (kind, root, to) = (t.kind, t.root, t.link_to);
-        if !t.early || to == 0 || !self.is_about_types(kind) || !self.params.on {
+        let (kind, root, early) = (t.kind, t.root, t.early);
+        let to = self.index.link(n);
+        if !early || to == 0 || !self.is_about_types(kind) || !self.params.on {
             return false;
         }
         let of_tree = |t: &&Trace| t.root == root && t.kind == Kind::Loop;

@@ -61,8 +61,7 @@ impl Jit {
             return;
         };
         self.trace(old).retired = false;
-        let all = self.traces.iter().flatten();
-        let linked: Vec<u16> = all.filter(|t| t.link_to == old).map(|t| t.number).collect();
+        let linked = self.index.linked_to(old);
         // SAFETY: [CODE] the trace keeps its code alive.
         unsafe {
             for n in linked {

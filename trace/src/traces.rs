@@ -66,9 +66,7 @@ pub struct Trace {
     pub spills: u16,
     /// Side traces of its tree (roots only).
     pub nsides: u32,
-    /// Number of the root trace that it ends in the entry of, if the jump can be changed; 0: none.
-    pub link_to: u16,
-    /// Offset of that jump in the code.
+    /// Offset in the code of the jump to another tree, if it ends in one and the jump can be changed.
     pub link_offset: u32,
     /// The trace of the loop that it is a part of: itself, or the one whose exits lead to it without leaving the loop (0: none).
     pub way: u16,
@@ -145,7 +143,6 @@ impl Trace {
             entry: address,
             spills: 0,
             nsides: 0,
-            link_to: 0,
             link_offset: 0,
             way: 0,
             early: false,
