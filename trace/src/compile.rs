@@ -158,6 +158,7 @@ impl Jit {
                 nkonsts: r.buf.konsts.len() as u32,
                 address,
                 bytes: out.bytes.len() as u32,
+                cost_us: 0,
                 entry: address + u64::from(out.entry),
                 spills: out.spills,
                 nsides: 0,

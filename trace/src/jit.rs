@@ -428,7 +428,9 @@ impl Jit {
                     match self.compile(link) {
                         Err(why) => self.abort(why),
                         Ok(n) => {
+                            let before = self.spent_us;
                             self.stop();
+                            self.trace(n).cost_us = (self.spent_us - before) as u32;
                             if self.other_way(l, n, pc) {
                                 // which begins with this instruction
                                 return self.record(l, pc);

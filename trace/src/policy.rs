@@ -15,9 +15,9 @@
 //! traces from there. Other side traces of such a loop go back to it, not to the first one. A tree has at most four, each of which is tried when the first
 //! iteration of the one before has gone another way.
 //!
-//! **Trees that lose.** An exit at which nothing is recorded any more (too many side traces, too many failures) costs as much as some dozen
-//! bytecode instructions. A tree that is left in such a way again and again, with little time in between, is removed; its place counts
-//! from a higher number.
+//! **Trees that lose.** An exit at which nothing is recorded any more (too many side traces, too many failures) gets code of its own ([`crate::short`]), but
+//! costs as much as a dozen bytecode instructions all the same. A tree that is left in such a way again and again, with little time in between, is removed; its place counts
+//! from a higher number. The time that it took to compile is counted several times then: programs in which many trees lose compile less.
 
 use std::sync::atomic::Ordering;
 
@@ -55,8 +55,10 @@ const MOST_ROOTS: u8 = 2;
 const MOST_WAYS: usize = 4;
 /// Lost exits are looked at when there have been so many more.
 const LOST: u32 = 512;
-/// A tree loses if these took less time, in microseconds.
-const LOST_US: u64 = LOST as u64 * 2 / 5;
+/// A tree loses if these took less time, in microseconds: 60 ns each, about twice what leaving by a short exit and entering again costs.
+const LOST_US: u64 = LOST as u64 * 60 / 1000;
+/// What a tree that has lost took to compile counts so often once more.
+const LOSS: u64 = 4;
 /// Microseconds that a millisecond of `freecompile` stands for: unoptimised builds take longer, and are for tests, which want everything compiled.
 const FREE_US: u64 = if cfg!(debug_assertions) {
     100_000
@@ -488,6 +490,12 @@ impl Jit {
                 return;
             }
             let (kind, anchor) = (t.kind, t.anchor);
+            let tree = self.index.tree(root);
+            let traces = tree
+                .iter()
+                .filter_map(|&n| self.traces[n as usize].as_ref());
+            let cost: u64 = traces.map(|t| u64::from(t.cost_us)).sum();
+            self.spent_us += LOSS * cost;
             self.remove(root);
             self.stats.losing += 1;
             let p = self.penalty(kind, anchor);

@@ -60,6 +60,8 @@ pub struct Trace {
     pub address: u64,
     /// Bytes of code.
     pub bytes: u32,
+    /// Processor time that it took to record and compile, in microseconds.
+    pub cost_us: u32,
     /// Address of the entry.
     pub entry: u64,
     /// Spill slots used, those of ancestors included.
@@ -140,6 +142,7 @@ impl Trace {
             guards: Box::default(),
             address,
             bytes: 0,
+            cost_us: 0,
             entry: address,
             spills: 0,
             nsides: 0,

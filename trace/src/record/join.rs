@@ -10,8 +10,8 @@ use traceorus_vm::{shape, string, table};
 
 use super::meta::Found;
 use super::table::{Place, Tab};
-use super::{Cursor, Rec, Recorder, Tv};
-use crate::ir::{CallId, FieldId, IrOp, REF_NONE, Ref, Ty};
+use super::{Rec, Recorder, Tv};
+use crate::ir::{FieldId, IrOp, REF_NONE, Ref, Ty};
 
 impl Recorder {
     /// The shape of `t`, a record, is not to be guarded by the running instruction.
@@ -146,33 +146,6 @@ impl Recorder {
         self.guard_nil(tag, false)?;
         self.barrier(t.r, v)?;
         self.store(at, v)
-    }
-
-    /// Register A = register B [key], whatever the table, by a call: shapes and dictionaries, fields that are there and that are not go the same way. False: there is more to it.
-    pub(super) unsafe fn any_field(&mut self, i: Cursor) -> Rec<bool> {
-        // SAFETY: [GC-LIVE] operands are in slots.
-        unsafe {
-            let Some(t) = self.table_operand(i.rb())? else {
-                return Ok(false);
-            };
-            let key = i.word(2) as *mut Str;
-            let plain = (*t.p).metatable.is_null();
-            if !plain && table::table_get_str(t.p, key).is_nil() {
-                return Ok(false);
-            }
-            if plain {
-                self.guard_no_meta(t.r)?;
-            }
-            let k = self.buf.k(Ty::Str, key as u64);
-            let at = self.rt(IrOp::Call, CallId::TabStr, &[t.r, k])?;
-            let v = self.result(at, 0)?;
-            if !plain {
-                // that it is there is all that matters
-                self.guard_nil(v.tag, false)?;
-            }
-            self.set(i.ra(), v);
-            Ok(true)
-        }
     }
 
     /// A function that `t` inherits, as a constant.

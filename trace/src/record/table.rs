@@ -41,15 +41,7 @@ impl Recorder {
         unsafe {
             let at = i.pc as usize;
             if self.helped.as_ref().is_some_and(|h| h.contains(&at)) {
-                let done = match i.op {
-                    Op::GetField => self.any_field(i)?,
-                    _ => false,
-                };
-                return if done {
-                    Ok(Step::More)
-                } else {
-                    self.generic(i)
-                };
+                return self.generic(i);
             }
             let done = match i.op {
                 Op::GetGlobal => self.get_global(i)?,
