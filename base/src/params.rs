@@ -36,6 +36,8 @@ macro_rules! for_each_param {
             abortrandom = 0, 0, 1000000;
             /// Leave compiled code at a random guard, which did not fail, after about so many (tests; 0: never)
             exitrandom = 0, 0, 1000000;
+            /// Count executed instructions and guards of types, for statistics (slow; 1: yes)
+            count = 0, 0, 1;
             /// Most percent of the run time for recording and compiling (100: all)
             maxcompile = 5, 1, 100;
             /// Milliseconds of recording and compiling that maxcompile does not count

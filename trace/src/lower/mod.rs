@@ -20,6 +20,7 @@
 pub mod arch;
 pub mod area;
 mod call;
+mod count;
 pub mod exit;
 mod guard;
 mod memory;
@@ -228,6 +229,7 @@ struct Lower<'a, M> {
     moves_left: usize,
     gap: Vec<Move>,
     ordered: Vec<Move>,
+    counted: count::Counted,
 }
 
 impl<'a, M: TraceRegs> Lower<'a, M> {
@@ -254,6 +256,7 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
             moves_left: al.moves.len(),
             gap: Vec::new(),
             ordered: Vec::new(),
+            counted: count::Counted::default(),
         }
     }
 
@@ -264,6 +267,7 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
         for i in 0..self.ir.len() {
             self.emit_gap(2 * i as u32);
             let r = Ref::from_ins(i);
+            self.count_up_to(r);
             if self.ir.ins[i].op == IrOp::Loop {
                 self.m.align(16);
                 self.loop_head = Some(self.m.here());
@@ -272,10 +276,13 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
                 let label = self.m.here();
                 self.ins_labels.push((label, r));
                 self.unneeded_exit(r)?;
+                self.count_before(r);
                 self.instruction(r, al.ins[i])?;
+                self.count_behind(r);
             }
             self.emit_gap(2 * i as u32 + 1);
         }
+        self.count_rest();
         self.link()?;
         self.cold_paths();
         self.exit_stubs();

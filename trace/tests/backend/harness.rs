@@ -80,6 +80,7 @@ impl Build {
             live: 32,
             top: Snap::NO_TOP,
             pcalls: 0,
+            done: Default::default(),
         });
     }
     pub fn begin_loop(&mut self) {
@@ -238,6 +239,7 @@ impl Machine {
             method: on_alloc as *const () as u64,
             resume,
             exit_left_offset: None,
+            counts_offset: None,
             disturbed_offset: std::mem::offset_of!(GlobalHot, error_handled) as i32,
             helpers,
             handlers: |_| None,
