@@ -58,6 +58,7 @@ called "$dir"/*.on | awk 'FNR == NR { before[$0] = 1; next } !($0 in before)' "$
     echo "  .rodata.used : {"
     echo "    *(.rodata.*_4core3num7dec2flt5table*)"
     echo "    *.std-*.o(.rodata.anon.* .rodata.str1.1)"
+    echo "    *.core-*.o(.rodata..Lanon*)" # powers of ten
     echo "    *.traceorus*.o(.rodata.anon.* .rodata.str* .rodata.cst* .rodata..L*)"
     echo "    *.traceorus.*.o(.rodata.*9traceorus*)"
     echo "    *.traceorus_vm-*.o(.rodata .rodata.*)"

@@ -331,3 +331,67 @@ fn interrupt() {
         "{err}"
     );
 }
+
+/// Systems may forbid memory that is writable first and executable later (systemd's `MemoryDenyWriteExecute`).
+#[test]
+fn no_memory_becomes_executable() {
+    use std::os::unix::process::CommandExt;
+    const PR_SET_MDWE: libc::c_int = 65;
+    const PR_MDWE_REFUSE_EXEC_GAIN: libc::c_ulong = 1;
+    let refuse = || {
+        // SAFETY: a setting of this process, given all its arguments.
+        let r = unsafe { libc::prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) };
+        match r {
+            0 => Ok(()),
+            _ => Err(std::io::Error::last_os_error()),
+        }
+    };
+    let code = "local s = 0 for i = 1, 1e5 do s = s + i end print(s, (jit.status()))";
+    for (jit, out) in [
+        ("-joff", "5000050000\tfalse\n"),
+        ("-jon", "5000050000\ttrue\n"),
+    ] {
+        let mut c = command(&[jit, "-jhotloop=2", "--stats", "-e", code]);
+        // SAFETY: only a system call, between fork and exec.
+        let child = match unsafe { c.pre_exec(refuse) }.spawn() {
+            Ok(child) => child,
+            Err(e) if e.raw_os_error() == Some(libc::EINVAL) => {
+                return eprintln!("SKIPPED: the system cannot refuse executable memory");
+            }
+            Err(e) => panic!("{e}"),
+        };
+        let (status, got, err) = finish(child, "");
+        assert_eq!((status, got.as_str()), (Some(0), out), "{jit}: {err}");
+        // and the loop ran as machine code
+        let loops = err.contains("compiled: 1 of loops");
+        assert_eq!(loops, jit == "-jon", "{err}");
+    }
+}
+
+/// A debugger finds its way from a library function through the interpreter, whose handlers have names.
+#[test]
+fn backtraces_name_handlers() {
+    let gdb = Command::new("gdb")
+        .args(["-batch", "-nx", "-ex", "set breakpoint pending on"])
+        .args(["-ex", "break getenv if $_streq((char *)$rdi, \"HOMEX\")"])
+        .args(["-ex", "run", "-ex", "bt", "--args"])
+        .args([env!("CARGO_BIN_EXE_traceorus"), "-joff", "-e"])
+        .arg("local function f() local x = os.getenv('HOMEX') return x end f()")
+        .stdin(Stdio::null())
+        .output();
+    let Ok(gdb) = gdb else {
+        assert!(
+            std::env::var_os("TRACEORUS_NO_SKIP").is_none(),
+            "no gdb here"
+        );
+        return eprintln!("SKIPPED: no gdb here");
+    };
+    let out = String::from_utf8_lossy(&gdb.stdout);
+    let frames: Vec<&str> = out.lines().filter(|l| l.starts_with('#')).collect();
+    let at = |name: &str| frames.iter().position(|f| f.contains(name));
+    let (library, handler, enter) = (at("os::getenv"), at("traceorus_op_"), at("::docall"));
+    assert!(
+        library.is_some() && library < handler && handler < enter,
+        "{out}"
+    );
+}
