@@ -38,6 +38,8 @@ macro_rules! for_each_param {
             exitrandom = 0, 0, 1000000;
             /// Count executed instructions and guards of types, for statistics (slow; 1: yes)
             count = 0, 0, 1;
+            /// Choose registers at random (tests; the number is the seed, 0: choose well)
+            randomregs = 0, 0, 65535;
             /// Most percent of the run time for recording and compiling (100: all)
             maxcompile = 5, 1, 100;
             /// Milliseconds of recording and compiling that maxcompile does not count

@@ -169,11 +169,17 @@ mod tests {
         };
         let s = statistics();
         let row = Row::new("common/x/y".into(), &s, &s, sample).expect("complete");
-        assert_eq!((row.instructions, row.compiled, row.performed), (1000, 85.0, 5.0));
+        assert_eq!(
+            (row.instructions, row.compiled, row.performed),
+            (1000, 85.0, 5.0)
+        );
         assert_eq!((row.types_held, row.guards_fewer), (75.0, 75.0));
         assert_eq!((row.guards_thinned, row.compiling), (40.0, 2.0));
         let text = table(&[row]);
-        assert!(text.contains("| y | 1000 | 85.00 | 5.00 | 75.00 | 75.0 | 40.0 | 2.00 | 100.0 | 3.0 |"), "{text}");
+        assert!(
+            text.contains("| y | 1000 | 85.00 | 5.00 | 75.00 | 75.0 | 40.0 | 2.00 | 100.0 | 3.0 |"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -28,16 +28,19 @@ print(sum, fib(20), #string.rep("x", 10):gsub("x", function(c) return c .. c end
 
 /// The statistics of a program that runs with these parameters, and what it prints.
 fn run(source: &str, parameters: &str) -> (Value, String) {
+    // no instruction is watched, so that branches stay branches
+    run_as(source, &format!("watch=0,{parameters}"))
+}
+
+fn run_as(source: &str, parameters: &str) -> (Value, String) {
     let mut c = Command::new(env!("CARGO_BIN_EXE_traceorus"));
     for (name, _) in std::env::vars() {
         if name.starts_with("TRACEORUS_") || name.starts_with("LUA_") {
             c.env_remove(name);
         }
     }
-    // no instruction is watched, so that branches stay branches
-    let parameters = format!("watch=0,{parameters}");
     let o = c
-        .args(["-j", &parameters, "--stats=json", "-e", source])
+        .args(["-j", parameters, "--stats=json", "-e", source])
         .output()
         .expect("it starts");
     let err = String::from_utf8_lossy(&o.stderr);
@@ -57,7 +60,11 @@ fn each_instruction_counts_once_wherever_it_runs() {
     let all = executed(&off, "interpreted");
     assert_eq!(executed(&off, "compiled"), 0);
     assert!(all > 200_000, "{all}");
-    for parameters in ["count=1", "count=1,exitrandom=50", "count=1,hotloop=3,hotcall=5,hotexit=2"] {
+    for parameters in [
+        "count=1",
+        "count=1,exitrandom=50",
+        "count=1,hotloop=3,hotcall=5,hotexit=2",
+    ] {
         let (on, printed) = run(MIXED, parameters);
         assert_eq!(printed, expected, "{parameters}");
         let compiled = executed(&on, "compiled");
@@ -92,11 +99,49 @@ fn guards_of_types_that_fail_are_told() {
     let source = "local s = 0 local t = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 'x' } for i = 1, 20000 do\n\
                   local v = t[i % 10 + 1] if type(v) == 'number' then s = s + v end end";
     let (on, _) = run(source, "count=1");
-    let (all, held) = (executed(&on, "type_guards"), executed(&on, "type_guards_held"));
+    let (all, held) = (
+        executed(&on, "type_guards"),
+        executed(&on, "type_guards_held"),
+    );
     if executed(&on, "compiled") != 0 {
         let failed = all - held;
         assert!((1500..2500).contains(&failed), "{failed} of {all}");
     }
     let (plain, _) = run(source, "on");
     assert!(plain["executed"].is_null(), "not counted unless asked for");
+}
+
+/// Loops run compiled, and check less than half of what was recorded.
+#[test]
+fn loops_run_compiled() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../bench/programs/common");
+    for name in [
+        "heat",
+        "life",
+        "lu",
+        "mandelbrot",
+        "matmul",
+        "montecarlo",
+        "nbody",
+        "sieve",
+        "spectral",
+    ] {
+        let source = format!("arg = {{ 0.2 }} dofile('{folder}/{name}.lua')");
+        let (on, _) = run_as(&source, "count=1");
+        let (compiled, performed) = (executed(&on, "compiled"), executed(&on, "performed"));
+        if on["traces"]["list"].as_array().is_none_or(Vec::is_empty) {
+            assert_eq!(compiled, 0, "nothing is compiled here");
+            continue;
+        }
+        let all = compiled + executed(&on, "interpreted");
+        assert!(
+            100 * (compiled - performed) > 95 * all,
+            "{name}: {compiled} - {performed} of {all}"
+        );
+        let (recorded, run) = (executed(&on, "guards_recorded"), executed(&on, "guards"));
+        assert!(
+            10 * run < 6 * recorded,
+            "{name}: {run} guards of {recorded}"
+        );
+    }
 }

@@ -47,7 +47,11 @@ fn loop_exits(buf: &IrBuf) -> u16 {
 
 /// A guard of snapshot `n` is about a type: a tag, or the kind of an array.
 fn looks_at_types(buf: &IrBuf, n: usize) -> bool {
-    n < buf.snaps.len() && buf.snap_guards(SnapNo(n as u16)).iter().any(Ins::looks_at_type)
+    n < buf.snaps.len()
+        && buf
+            .snap_guards(SnapNo(n as u16))
+            .iter()
+            .any(Ins::looks_at_type)
 }
 
 impl Jit {
@@ -110,6 +114,7 @@ impl Jit {
                 link,
                 inherited: &r.inherited,
                 parent_spills,
+                random: self.params.randomregs * u32::from(number),
                 trace: number,
                 down: r.down(),
                 unlinked: target.map(|(_, pc, room)| (pc, room)),

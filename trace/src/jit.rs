@@ -485,7 +485,8 @@ impl Jit {
             r.leaving(pc)?;
             let step = r.instruction(pc)?;
             // the interpreter may have to do it
-            let left = |s: &Step| matches!(s, Step::Stop(Link::Resume { pc: at, .. }) if *at == pc as u64);
+            let left =
+                |s: &Step| matches!(s, Step::Stop(Link::Resume { pc: at, .. }) if *at == pc as u64);
             if !left(&step) {
                 r.note_progress(r.begun);
             }

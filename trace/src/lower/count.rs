@@ -30,8 +30,7 @@ impl<M: TraceRegs> Lower<'_, M> {
             && n != 0
         {
             let counter = at(M::GLOBAL, offset + field as i32);
-            self.m
-                .alu_to_mem(AluOp::Add, B64, counter, i64::from(n));
+            self.m.alu_to_mem(AluOp::Add, B64, counter, i64::from(n));
         }
     }
 

@@ -69,6 +69,8 @@ pub struct CodeInput<'a> {
     /// For [`Link::Entry`]: the jump can be made one to an exit that goes on at this pc, with room for so many slots above BASE, when the target
     /// is gone. It is the last exit.
     pub unlinked: Option<(u64, u16)>,
+    /// See [`Job::random`].
+    pub random: u32,
     /// Where the code will be, a multiple of 16.
     pub address: u64,
     /// The state's thunks.
@@ -123,7 +125,16 @@ pub fn assemble_into<M: TraceRegs>(
     {
         panic!("register allocation: {e}");
     }
-    let mut low = Lower::<M>::new(input, &plan, &al);
+    emit::<M>(input, &plan, &al)
+}
+
+/// Emits the code of a trace as `al`, which must be sound ([`ra::check`]), has it.
+pub fn emit<M: TraceRegs>(
+    input: &CodeInput<'_>,
+    plan: &Plan,
+    al: &Allocation,
+) -> Result<CodeOutput, Abort> {
+    let mut low = Lower::<M>::new(input, plan, al);
     low.run()?;
     low.finish()
 }
@@ -151,6 +162,7 @@ fn job<'a, M: TraceRegs>(
         inherited: input.inherited,
         parent_spills: input.parent_spills,
         reenter,
+        random: input.random,
     }
 }
 

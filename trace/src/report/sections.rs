@@ -43,7 +43,10 @@ fn executed(c: &Counts) -> String {
         percent(c.interpreted, all),
         c.guards,
         c.guards_recorded,
-        percent(c.guards_recorded.saturating_sub(c.guards), c.guards_recorded),
+        percent(
+            c.guards_recorded.saturating_sub(c.guards),
+            c.guards_recorded
+        ),
         c.type_guards,
         percent(c.type_guards_held, c.type_guards),
     )

@@ -196,6 +196,8 @@ pub struct Machine {
     pub stack: Vec<Value>,
     /// What the helpers of XOP do: see `runtime`.
     pub traces: u16,
+    /// Registers are chosen at random with this seed; 0: well.
+    pub random: u32,
 }
 
 fn no_helper(_pc: u64) -> u64 {
@@ -260,6 +262,7 @@ impl Machine {
             thread,
             stack,
             traces: 0,
+            random: 0,
         }
     }
     /// Slot relative to the base.
@@ -295,6 +298,7 @@ impl Machine {
             link,
             inherited,
             parent_spills,
+            random: self.random,
             trace: self.traces,
             down: 0,
             unlinked: None,
