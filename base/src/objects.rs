@@ -85,6 +85,12 @@ pub mod flags {
     pub const NATIVE_NEXT: u8 = 2;
     /// Native closure: the iterator of `ipairs`. No other closure has this bit.
     pub const NATIVE_IPAIRS: u8 = 4;
+    /// Native closure: called by bodies of library functions only, and not shown to programs.
+    pub const NATIVE_HIDDEN: u8 = 8;
+    /// Prototype: that of the body of a library function (`vm::body`); `word` is its number.
+    pub const PROTO_BODY: u8 = 1;
+    /// Prototype: that of a body that no yield may cross.
+    pub const PROTO_CLOSED: u8 = 2;
     /// Thread: C code may write to its stack while it does not run.
     pub const THREAD_OPEN: u8 = 1;
     /// Thread: a hook has asked for a yield before the next instruction.

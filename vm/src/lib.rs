@@ -4,6 +4,7 @@
 //! See `docs/ARCHITECTURE.md`; frames are described in `base::frame`, object layouts in `base::objects`.
 
 pub mod arith;
+pub mod body;
 pub mod call;
 pub mod ccall;
 pub mod cfunc;
@@ -26,7 +27,6 @@ pub mod packing;
 pub mod pattern;
 pub mod random;
 pub mod refs;
-pub mod repeat;
 pub mod shape;
 pub mod state;
 pub mod string;
