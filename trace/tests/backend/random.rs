@@ -606,7 +606,14 @@ fn damage(rng: &mut Rng, al: &mut Allocation) -> bool {
         1 if !al.moves.is_empty() => {
             let n = rng.below(al.moves.len());
             let mv = &mut al.moves[n].mv;
-            place(rng, if n % 2 == 0 { &mut mv.src } else { &mut mv.dst });
+            place(
+                rng,
+                if n.is_multiple_of(2) {
+                    &mut mv.src
+                } else {
+                    &mut mv.dst
+                },
+            );
         }
         2 if !al.head.is_empty() => {
             let n = rng.below(al.head.len());
