@@ -241,7 +241,7 @@ pub struct Recorder {
     /// `Global::finalizer_runs` as it was at the last instruction.
     pub(crate) finalizer_runs: u64,
     /// The instruction here takes values up to a top that is known; it comes right after the one that made them.
-    multi: Option<Multi>,
+    multi: Multi,
     /// The running thread; none: not loaded yet.
     thread: Ref,
     /// Threads that wait, on this trace, for those that they have resumed: the last one for the running thread.
@@ -251,7 +251,7 @@ pub struct Recorder {
 /// Results of an instruction that are all wanted, and their end.
 #[derive(Clone, Copy)]
 struct Multi {
-    /// The instruction that takes them.
+    /// The instruction that takes them; null if there are none.
     pc: *const Instr,
     /// Slot above the last one.
     top: i16,
@@ -306,7 +306,10 @@ impl Recorder {
                 iterations: 0,
                 performed: Vec::new(),
                 checked: 0,
-                multi: None,
+                multi: Multi {
+                    pc: std::ptr::null(),
+                    top: 0,
+                },
                 thread: REF_NONE,
                 waiting: Vec::new(),
                 in_loop: kind == Kind::Loop,
@@ -390,11 +393,11 @@ impl Recorder {
     }
     /// The instruction at `pc`, which is next, takes values up to `top` (a slot number), all of which are known.
     pub(crate) fn set_multi(&mut self, pc: *const Instr, top: i16) {
-        self.multi = Some(Multi { pc, top });
+        self.multi = Multi { pc, top };
     }
     /// The top that the instruction at `pc` uses, as slot number, if it is known.
     pub(crate) fn multi_top(&self, pc: *const Instr) -> Option<i16> {
-        self.multi.filter(|m| m.pc == pc).map(|m| m.top)
+        (self.multi.pc == pc).then_some(self.multi.top)
     }
     pub(crate) fn global(&self) -> &'static mut Global {
         // SAFETY: a live thread's state is live; the recorder uses it while nothing else runs.
@@ -414,8 +417,8 @@ impl Recorder {
             if let Some(link) = self.end {
                 return Ok(Step::Stop(link));
             }
-            if self.multi.is_some_and(|m| m.pc != pc) {
-                self.multi = None;
+            if self.multi.pc != pc {
+                self.multi.pc = std::ptr::null();
             }
             self.nbc += 1;
             self.begun += u32::from(dispatch::op_at(pc) < Op::FuncF);
