@@ -716,6 +716,30 @@ pub struct GlobalHot {
     pub ran_aside: u32,
     /// Innermost call of a C function (`vm::cfunc::Boundary`) or null.
     pub boundary: *mut u8,
+    /// Start of the counting region: as the normal one, and counts instructions in `counts`. Null without a generated interpreter.
+    pub code_count: *const u8,
+    /// What has been executed; counted only if the parameter `count` asks for it.
+    pub counts: Counts,
+}
+
+/// What has been executed.
+#[repr(C)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Counts {
+    /// Bytecode instructions in the interpreter, while recording included. Function headers are none.
+    pub interpreted: u64,
+    /// The same in traces.
+    pub compiled: u64,
+    /// Of these, those performed by the interpreter's handlers or helpers.
+    pub performed: u64,
+    /// Guards that the recordings of these asked for.
+    pub guards_recorded: u64,
+    /// Guards in traces that were executed.
+    pub guards: u64,
+    /// Guards of types in traces that were executed.
+    pub type_guards: u64,
+    /// Of these, those that held.
+    pub type_guards_held: u64,
 }
 
 /// Bits of `GlobalHot::poll`.

@@ -13,6 +13,7 @@ pub mod coroutine;
 pub mod ctx;
 pub mod debuginfo;
 pub mod dict;
+pub mod digest;
 pub mod dispatch;
 pub mod dump;
 pub mod exec;

@@ -262,6 +262,9 @@ pub unsafe fn close(l: *mut Thread) {
     unsafe {
         let g = Global::of((*l).global);
         let l = g.hot.main;
+        if number_from("TRACEORUS_DIGEST") == Some(1) {
+            eprintln!("digest {:016x}", crate::digest::of_globals(g));
+        }
         g.closing = true;
         g.in_finalizers = false;
         g.finalizer_runs = 0;

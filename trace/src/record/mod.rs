@@ -46,7 +46,7 @@ use traceorus_vm::dispatch;
 use traceorus_vm::state::Global;
 
 use crate::abort::Abort;
-use crate::ir::{Class, IrBuf, IrOp, REF_NONE, Ref, Ty};
+use crate::ir::{Class, IrBuf, IrOp, Progress, REF_NONE, Ref, Ty};
 use crate::loc::{Inherited, Link};
 use crate::opt::{OptCx, alias};
 use crate::params::Params;
@@ -225,6 +225,8 @@ pub struct Recorder {
     skip_to: *const Instr,
     /// Strings of one byte; may be null.
     pub(crate) chars: *mut crate::chars::Chars,
+    /// Bytecode instructions without headers, the running one included.
+    pub(crate) begun: u32,
     /// The function calls itself by its own entry.
     pub(crate) recursive: bool,
     /// The running instruction raises an error, which has been recorded.
@@ -325,6 +327,7 @@ impl Recorder {
                 profile: std::ptr::null(),
                 skip_to: std::ptr::null(),
                 chars: std::ptr::null_mut(),
+                begun: 0,
                 recursive: false,
                 raising: false,
                 newindex_depth: 0,
@@ -410,6 +413,7 @@ impl Recorder {
         // SAFETY: as promised.
         unsafe {
             self.last_pc = pc;
+            self.note_progress(self.begun);
             self.finish_pending(pc)?;
             if let Some(link) = self.end {
                 return Ok(Step::Stop(link));
@@ -418,6 +422,7 @@ impl Recorder {
                 self.multi.pc = std::ptr::null();
             }
             self.nbc += 1;
+            self.begun += u32::from(dispatch::op_at(pc) < Op::FuncF);
             if self.nbc == self.die_at {
                 return Err(Abort::Random);
             }
@@ -429,6 +434,15 @@ impl Recorder {
             self.snap_pc = pc;
             Ok(Step::More)
         }
+    }
+
+    /// `complete` instructions and all guards so far are behind us.
+    pub(crate) fn note_progress(&mut self, complete: u32) {
+        let s = &self.opt.stats;
+        self.buf.done = Progress {
+            instructions: complete,
+            guards: s.guards_asked - s.guards_repeated,
+        };
     }
 
     unsafe fn finish_pending(&mut self, pc: *const Instr) -> Rec<()> {

@@ -80,6 +80,7 @@ impl Build {
             live: 32,
             top: Snap::NO_TOP,
             pcalls: 0,
+            done: Default::default(),
         });
     }
     pub fn begin_loop(&mut self) {
@@ -195,6 +196,8 @@ pub struct Machine {
     pub stack: Vec<Value>,
     /// What the helpers of XOP do: see `runtime`.
     pub traces: u16,
+    /// Registers are chosen at random with this seed; 0: well.
+    pub random: u32,
 }
 
 fn no_helper(_pc: u64) -> u64 {
@@ -238,6 +241,7 @@ impl Machine {
             method: on_alloc as *const () as u64,
             resume,
             exit_left_offset: None,
+            counts_offset: None,
             disturbed_offset: std::mem::offset_of!(GlobalHot, error_handled) as i32,
             helpers,
             handlers: |_| None,
@@ -258,6 +262,7 @@ impl Machine {
             thread,
             stack,
             traces: 0,
+            random: 0,
         }
     }
     /// Slot relative to the base.
@@ -293,6 +298,7 @@ impl Machine {
             link,
             inherited,
             parent_spills,
+            random: self.random,
             trace: self.traces,
             down: 0,
             unlinked: None,
