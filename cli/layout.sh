@@ -12,8 +12,8 @@ bin=target/release/traceorus
 dir=$(mktemp -d)
 trap 'rm -r "$dir"' EXIT
 for p in bench/programs/*/*.lua; do
-    for jit in off on; do
-        valgrind --tool=callgrind --demangle=no --callgrind-out-file="$dir/$(basename "$p").$jit" \
+    for jit in off hotloop=3,hotcall=3,hotexit=2,freecompile=1000000; do
+        valgrind --tool=callgrind --demangle=no --callgrind-out-file="$dir/$(basename "$p").${jit%%=*}" \
             "$bin" -j$jit "$p" 0.01 >"$dir/log" 2>&1
     done
 done
@@ -51,7 +51,7 @@ called() {
 called "$dir"/empty.lua.* | LC_ALL=C sort >"$dir/start"
 called "$dir"/*.off | awk 'FNR == NR { start[$0] = 1; next } !($0 in start)' "$dir/start" - >"$dir/others"
 cat "$dir/start" "$dir/others" >"$dir/before"
-called "$dir"/*.on | awk 'FNR == NR { before[$0] = 1; next } !($0 in before)' "$dir/before" - >"$dir/traces"
+called "$dir"/*.hotloop | awk 'FNR == NR { before[$0] = 1; next } !($0 in before)' "$dir/before" - >"$dir/traces"
 {
     echo "/* Made by cli/layout.sh. */"
     echo "SECTIONS {"

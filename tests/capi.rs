@@ -10,37 +10,30 @@
 
 use std::collections::BTreeSet;
 use std::env;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, OnceLock};
+use std::sync::Mutex;
 use std::time::Duration;
 
 #[path = "lua/command.rs"]
 #[allow(dead_code, reason = "the command itself is not run here")]
 mod command;
+#[path = "capi/library.rs"]
+mod library;
 #[path = "lua/report.rs"]
 mod report;
 
-use report::{SHOWN_LINES, difference, each, files, installed};
+use library::{Program, check, compile, dynamic, library, programs, scratch, sources, text};
+use report::{difference, each, files, installed};
 
 const TIMEOUT: Duration = Duration::from_secs(120);
 const STRESS_TIMEOUT: Duration = Duration::from_secs(600);
 /// Where Debian's package of the reference implementation has its headers.
 const REFERENCE_HEADERS: &str = "/usr/include/lua5.4";
-/// Programs that are not compared by their output.
-const SPECIAL: [&str; 1] = ["misuse"];
 
 /// The tests of this file take turns, so that no more than two programs ever run at once.
 static TURN: Mutex<()> = Mutex::new(());
-
-/// A compiled program.
-struct Program {
-    name: String,
-    source: PathBuf,
-    binary: PathBuf,
-}
 
 #[test]
 fn programs_print_what_is_expected() {
@@ -67,20 +60,13 @@ fn programs_run_compiled() {
 
 #[test]
 fn programs_survive_stress() {
-    let calm = |p: &Program| {
-        !text(&p.source)
-            .lines()
-            .next()
-            .unwrap_or("")
-            .contains("nostress:")
-    };
     for vars in [
         &[("TRACEORUS_GC_STRESS", "1")][..],
         &[("TRACEORUS_STACK_STRESS", "1")],
         &[("TRACEORUS_VERIFY", "1")],
         &[HOT, ("TRACEORUS_GC_STRESS", "1")],
     ] {
-        run_all(&format!("{vars:?}"), vars, STRESS_TIMEOUT, calm);
+        run_all(&format!("{vars:?}"), vars, STRESS_TIMEOUT, Program::is_calm);
     }
 }
 
@@ -378,154 +364,4 @@ fn run_all(
     );
     assert!(report.is_empty(), "{mode}: {report}");
     eprintln!("{mode}: {} programs passed", picked.len());
-}
-
-/// Compares a finished run with what is expected: the output, success, and silence on standard error.
-fn check(program: &Program, outcome: &command::Outcome) -> Result<(), String> {
-    let file = program.source.with_extension("out");
-    let expected = fs::read(&file).map_err(|e| format!("{}: {e}", file.display()))?;
-    let mut why = String::new();
-    if outcome.timed_out {
-        why.push_str("took too long and was killed\n");
-    } else if outcome.status != Some(0) {
-        let _ = writeln!(
-            why,
-            "ended with {}",
-            outcome
-                .status
-                .map_or_else(|| "a signal".to_owned(), |s| format!("status {s}"))
-        );
-    }
-    if outcome.stdout != expected {
-        difference(&expected, &outcome.stdout, &mut why);
-    }
-    for line in String::from_utf8_lossy(&outcome.stderr)
-        .lines()
-        .take(SHOWN_LINES)
-    {
-        let _ = writeln!(why, "stderr: {line}");
-    }
-    if why.is_empty() { Ok(()) } else { Err(why) }
-}
-
-/// The folder with the C library, made on first use: `lib` and `include`. `None`, after saying so, where there is no C compiler.
-fn library() -> Option<&'static Path> {
-    static LIBRARY: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let made = LIBRARY.get_or_init(|| {
-        if !installed("cc") {
-            return None;
-        }
-        let (target, profile) = command::target();
-        let folder = scratch("library");
-        let status = Command::new("sh")
-            .arg("capi/build.sh")
-            .arg(&folder)
-            .current_dir(command::repository())
-            .env("CARGO_TARGET_DIR", target)
-            .env("TRACEORUS_PROFILE", profile)
-            .env_remove("TRACEORUS_STATIC")
-            .stdout(std::process::Stdio::null())
-            .status()
-            .expect("sh starts");
-        assert!(status.success(), "capi/build.sh failed");
-        Some(folder)
-    });
-    if made.is_none() {
-        command::skip("cc is not installed, so the C API was not tested");
-    }
-    made.as_deref()
-}
-
-/// All programs that print what is compared, compiled.
-fn programs() -> Option<Vec<Program>> {
-    let lib = library()?;
-    let only = env::var("TRACEORUS_SCRIPTS").unwrap_or_default();
-    let mut all = files(&sources(), "c");
-    if installed("c++") {
-        all.extend(files(&sources(), "cpp"));
-    } else {
-        command::skip("c++ is not installed, so the headers were not tried in C++");
-    }
-    let mut programs: Vec<Program> = all
-        .into_iter()
-        .map(|source| {
-            let name = source
-                .file_stem()
-                .expect("a file has a name")
-                .to_string_lossy()
-                .into_owned();
-            Program {
-                binary: scratch(&name),
-                name,
-                source,
-            }
-        })
-        .collect();
-    programs.retain(|p| p.name.contains(&only) && !SPECIAL.contains(&&*p.name));
-    static COMPILED: OnceLock<()> = OnceLock::new();
-    COMPILED.get_or_init(|| {
-        let report = each(
-            &programs,
-            |p| p.name.clone(),
-            |p| {
-                compile(&p.source, &p.binary, &lib.join("include"), &dynamic(lib));
-                Ok(())
-            },
-        );
-        assert!(report.is_empty(), "{report}");
-    });
-    Some(programs)
-}
-
-/// Arguments that link with the shared library.
-fn dynamic(lib: &Path) -> Vec<String> {
-    vec![
-        format!("-L{}", lib.join("lib").display()),
-        "-l:liblua5.4.so.0".into(),
-        "-lm".into(),
-        "-lpthread".into(),
-    ]
-}
-
-fn compile(source: &Path, binary: &Path, headers: &Path, link: &[String]) {
-    let cpp = source.extension().is_some_and(|e| e == "cpp");
-    let mut cc = Command::new(if cpp { "c++" } else { "cc" });
-    cc.args(["-O1", "-g", "-Wall", "-Wextra", "-Werror"]);
-    if cpp {
-        cc.arg("-std=c++11");
-    } else {
-        cc.args([
-            "-std=gnu11",
-            "-fno-unwind-tables",
-            "-fno-asynchronous-unwind-tables",
-        ]);
-    }
-    cc.arg("-I")
-        .arg(headers)
-        .arg(source)
-        .arg("-o")
-        .arg(binary)
-        .args(link);
-    let out = cc.output().expect("the compiler starts");
-    assert!(
-        out.status.success(),
-        "{}\n{}",
-        source.display(),
-        String::from_utf8_lossy(&out.stderr)
-    );
-}
-
-fn sources() -> PathBuf {
-    command::repository().join("tests/capi")
-}
-
-fn text(file: &Path) -> String {
-    fs::read_to_string(file).unwrap_or_else(|e| panic!("{}: {e}", file.display()))
-}
-
-/// A name in cargo's folder for temporary files.
-fn scratch(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("capi");
-    fs::create_dir_all(&folder).expect("a writable folder");
-    folder.join(name)
 }

@@ -1,8 +1,9 @@
 //! Runs the official test suite of Lua 5.4.8, whose folder `TRACEORUS_TESTES` names. The suite is not part of this repository; `.ci/run`
 //! shows where it comes from.
 //!
-//! Each file runs alone, and then all of them through `all.lua`, once in user mode and once in full mode. Files that need the internal
-//! test library of PUC skip those parts by themselves. Each pass works in a private copy of the folder. Run it with `--release`.
+//! Each file runs alone, and then all of them through `all.lua`, once in user mode and once in full mode. Then each runs alone in the ways of
+//! [`WAYS`]: compiled at once, under stress. Files that need the internal test library of PUC skip those parts by themselves. Each pass works in
+//! a private copy of the folder. Run it with `--release`.
 
 use std::env;
 use std::fmt::Write as _;
@@ -15,8 +16,36 @@ use std::time::Duration;
 #[path = "lua/command.rs"]
 mod command;
 
-/// Runs that are known to fail: file, mode, reason. A listed run that passes is an error too.
-const KNOWN_FAILURES: &[(&str, Mode, &str)] = &[];
+/// Everything is compiled at once, and each exit at its first use.
+const HOT: &str = "hotloop=1,hotcall=1,hotexit=1";
+
+/// Variables of the runs in other ways, all of them in user mode.
+const WAYS: &[&[(&str, &str)]] = &[
+    &[("TRACEORUS_JIT", "off")],
+    &[("TRACEORUS_JIT", HOT)],
+    &[(
+        "TRACEORUS_JIT",
+        "hotloop=2,hotcall=2,hotexit=1,exitrandom=2",
+    )],
+    &[(
+        "TRACEORUS_JIT",
+        "hotloop=1,hotcall=1,hotexit=1,exitrandom=20",
+    )],
+    &[(
+        "TRACEORUS_JIT",
+        "hotloop=2,hotcall=3,hotexit=2,abortrandom=3,randomregs=1",
+    )],
+    &[("TRACEORUS_GC_STRESS", "1")],
+    &[("TRACEORUS_GC_STRESS", "1"), ("TRACEORUS_JIT", HOT)],
+    &[("TRACEORUS_STACK_STRESS", "1"), ("TRACEORUS_JIT", HOT)],
+];
+
+/// What is left out of other ways: file, variable that is set then, reason.
+const LEFT_OUT: &[(&str, &str, &str)] = &[(
+    "gc.lua",
+    "TRACEORUS_GC_STRESS",
+    "it demands that the collector has not run yet",
+)];
 
 /// Parts replaced in the private copy: file, text, replacement, reason. The text must occur once. Line numbers stay as they are.
 const CHANGED: &[(&str, &str, &str, &str)] = &[(
@@ -51,6 +80,12 @@ fn official_suite() {
     let folder = command::repository().join(folder);
     let mut failures = String::new();
     let mut passed = 0;
+    let mut note = |file: &str, how: &str, outcome: Result<(), String>| match outcome {
+        Ok(()) => passed += 1,
+        Err(why) => {
+            let _ = writeln!(failures, "\n--- {file} ({how})\n{}", why.trim_end());
+        }
+    };
     for mode in [Mode::User, Mode::Full] {
         let copy = private_copy(&folder, mode);
         let files = test_files(&copy);
@@ -60,20 +95,14 @@ fn official_suite() {
             "the suite of Lua 5.4.8 has 29 files besides all.lua, not {files:?}"
         );
         for file in files.iter().map(String::as_str).chain(["all.lua"]) {
-            let known = KNOWN_FAILURES.iter().find(|k| (k.0, k.1) == (file, mode));
-            match (run(file, mode, &copy), known) {
-                (Ok(()), None) => passed += 1,
-                (Ok(()), Some(_)) => {
-                    let _ = writeln!(
-                        failures,
-                        "\n--- {file} ({mode:?}) passes and must leave KNOWN_FAILURES"
-                    );
-                }
-                (Err(_), Some((_, _, reason))) => {
-                    eprintln!("{file} ({mode:?}) fails as known: {reason}")
-                }
-                (Err(why), None) => {
-                    let _ = writeln!(failures, "\n--- {file} ({mode:?})\n{}", why.trim_end());
+            note(file, &format!("{mode:?}"), run(file, mode, &copy, &[]));
+        }
+        if mode == Mode::User {
+            for vars in WAYS {
+                let set = |name: &str| vars.iter().any(|v| v.0 == name);
+                let left_out = |f: &str| LEFT_OUT.iter().any(|l| l.0 == f && set(l.1));
+                for file in files.iter().filter(|f| !left_out(f)) {
+                    note(file, &format!("{vars:?}"), run(file, mode, &copy, vars));
                 }
             }
         }
@@ -87,9 +116,9 @@ fn official_suite() {
 }
 
 /// Runs one file in the copy. `Err` holds the end of what it printed.
-fn run(file: &str, mode: Mode, copy: &Path) -> Result<(), String> {
+fn run(file: &str, mode: Mode, copy: &Path, vars: &[(&str, &str)]) -> Result<(), String> {
     let mut test = Command::new(command::binary());
-    test.current_dir(copy);
+    test.current_dir(copy).envs(vars.iter().copied());
     if mode == Mode::User {
         // all.lua derives the other names from _U; a file that runs alone reads them itself
         test.args(["-e", "_U, _soft, _port, _nomsg = true, true, true, true"]);

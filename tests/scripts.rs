@@ -21,6 +21,8 @@ use std::time::Duration;
 
 #[path = "lua/command.rs"]
 mod command;
+#[path = "lua/digests.rs"]
+mod digests;
 #[path = "lua/report.rs"]
 mod report;
 
@@ -132,6 +134,14 @@ fn scripts_run_compiled_and_leave_at_random_guards() {
 fn scripts_run_compiled_with_short_exits() {
     let jit = "hotloop=2,hotcall=2,hotexit=1,maxside=0";
     run_all("short exits", &[(HOT.0, jit)], TIMEOUT, |_| true);
+}
+
+#[test]
+fn scripts_run_compiled_in_other_ways() {
+    for setting in ["randomregs=1", "randomregs=7,exitrandom=30", "count=1"] {
+        let jit = format!("{},{setting}", HOT.1);
+        run_all(setting, &[(HOT.0, &jit)], TIMEOUT, |_| true);
+    }
 }
 
 #[test]

@@ -33,6 +33,8 @@ fn main() {
 .hidden traceorus_interp_resume
 .globl traceorus_interp_back
 .hidden traceorus_interp_back
+.globl traceorus_interp_count
+.hidden traceorus_interp_count
 .globl traceorus_interp_back_default
 .hidden traceorus_interp_back_default
 traceorus_interp_base:
@@ -58,6 +60,7 @@ traceorus_interp_base:
         (code.enter_trace, "traceorus_interp_enter_trace"),
         (code.resume, "traceorus_interp_resume"),
         (code.back, "traceorus_interp_back"),
+        (code.count, "traceorus_interp_count"),
         (code.back_default, "traceorus_interp_back_default"),
     ];
     marks.sort_unstable();

@@ -149,6 +149,8 @@ fast_functions! {
     CodesNext = "" "iterator of codes" Always;
     CodesNextLax = "" "lax iterator of codes" Always;
     GmatchNext = "" "iterator of gmatch" Always;
+    BodyLeave = "" "end of a body" Always;
+    BodyText = "" "result of __tostring" Always;
 }
 
 #[cfg(test)]

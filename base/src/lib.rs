@@ -7,6 +7,7 @@
 pub mod bytecode;
 pub mod chunk;
 pub mod chunkid;
+pub mod cmath;
 pub mod fastfn;
 pub mod frame;
 pub mod meta;

@@ -85,6 +85,12 @@ pub mod flags {
     pub const NATIVE_NEXT: u8 = 2;
     /// Native closure: the iterator of `ipairs`. No other closure has this bit.
     pub const NATIVE_IPAIRS: u8 = 4;
+    /// Native closure: called by bodies of library functions only, and not shown to programs.
+    pub const NATIVE_HIDDEN: u8 = 8;
+    /// Prototype: that of the body of a library function (`vm::body`); `word` is its number.
+    pub const PROTO_BODY: u8 = 1;
+    /// Prototype: that of a body that no yield may cross.
+    pub const PROTO_CLOSED: u8 = 2;
     /// Thread: C code may write to its stack while it does not run.
     pub const THREAD_OPEN: u8 = 1;
     /// Thread: a hook has asked for a yield before the next instruction.
@@ -710,6 +716,30 @@ pub struct GlobalHot {
     pub ran_aside: u32,
     /// Innermost call of a C function (`vm::cfunc::Boundary`) or null.
     pub boundary: *mut u8,
+    /// Start of the counting region: as the normal one, and counts instructions in `counts`. Null without a generated interpreter.
+    pub code_count: *const u8,
+    /// What has been executed; counted only if the parameter `count` asks for it.
+    pub counts: Counts,
+}
+
+/// What has been executed.
+#[repr(C)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Counts {
+    /// Bytecode instructions in the interpreter, while recording included. Function headers are none.
+    pub interpreted: u64,
+    /// The same in traces.
+    pub compiled: u64,
+    /// Of these, those performed by the interpreter's handlers or helpers.
+    pub performed: u64,
+    /// Guards that the recordings of these asked for.
+    pub guards_recorded: u64,
+    /// Guards in traces that were executed.
+    pub guards: u64,
+    /// Guards of types in traces that were executed.
+    pub type_guards: u64,
+    /// Of these, those that held.
+    pub type_guards_held: u64,
 }
 
 /// Bits of `GlobalHot::poll`.

@@ -36,6 +36,10 @@ macro_rules! for_each_param {
             abortrandom = 0, 0, 1000000;
             /// Leave compiled code at a random guard, which did not fail, after about so many (tests; 0: never)
             exitrandom = 0, 0, 1000000;
+            /// Count executed instructions and guards of types, for statistics (slow; 1: yes)
+            count = 0, 0, 1;
+            /// Choose registers at random (tests; the number is the seed, 0: choose well)
+            randomregs = 0, 0, 65535;
             /// Most percent of the run time for recording and compiling (100: all)
             maxcompile = 5, 1, 100;
             /// Milliseconds of recording and compiling that maxcompile does not count

@@ -80,6 +80,11 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
 
+    /// Instead of comparing peers, print what the trace compiler of the first one says: how much ran compiled, what became of guards, the
+    /// share of time for compiling.
+    #[arg(long, conflicts_with_all = ["from", "reference", "rounds"])]
+    pub statistics: bool,
+
     /// List the selected programs and stop.
     #[arg(long)]
     pub list: bool,

@@ -11,6 +11,7 @@ mod peer;
 mod program;
 mod render;
 mod report;
+mod statistics;
 mod twin;
 
 use std::fs;
@@ -61,6 +62,9 @@ fn run(args: &Args) -> Result<bool, String> {
                 }
                 return Ok(true);
             }
+            if args.statistics {
+                return statistics(args, &programs);
+            }
             measure::run(args, &root, &programs)?
         }
     };
@@ -70,6 +74,21 @@ fn run(args: &Args) -> Result<bool, String> {
     write_files(args, &report, &view)?;
     let complete = !args.strict || report.missing.is_empty();
     Ok(complete && view.problems.is_empty())
+}
+
+/// Prints what the trace compiler says about the programs.
+fn statistics(args: &Args, programs: &[program::Program]) -> Result<bool, String> {
+    let rows = statistics::run(args, programs)?;
+    let table = statistics::table(&rows);
+    print!("{table}");
+    if let Some(dir) = args.out_dir() {
+        let json = serde_json::to_string_pretty(&rows).map_err(|e| e.to_string())?;
+        write(&dir.join("statistics.json"), &(json + "\n"))?;
+    }
+    if let Some(file) = &args.md {
+        write(file, &table)?;
+    }
+    Ok(true)
 }
 
 /// Reads a report written by an earlier run.

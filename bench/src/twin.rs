@@ -93,6 +93,11 @@ impl Scratch {
         Err(last)
     }
 
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// Compiles `source` with the command `compiler`. `Err` says in one line why that failed.
     pub fn build(&self, compiler: &[String], source: &Path) -> Result<PathBuf, String> {
         let target = self

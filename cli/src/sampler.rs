@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering::Relaxed};
 use traceorus::raw::base::objects::GlobalHot;
 use traceorus::raw::trace::Jit;
 use traceorus::raw::trace::report::Samples;
+use traceorus::raw::vm::dispatch;
 use traceorus::raw::vm::state::Global;
 
 /// Counts by address: open addressing, written by the handler only.
@@ -183,7 +184,7 @@ pub unsafe fn start(g: *mut GlobalHot) {
             recording: &raw const global.recording,
             collecting: global.heap.at_work(),
             traces: Jit::of(global).map_or(0..0, |j| j.code()),
-            interpreter: (*g).code_base as u64..(*g).code_active as u64,
+            interpreter: dispatch::interpreter_code(),
             counts: [const { AtomicU64::new(0) }; 5],
             lost: AtomicU64::new(0),
             bytecode: Table::new(),

@@ -395,3 +395,26 @@ fn backtraces_name_handlers() {
         "{out}"
     );
 }
+
+/// Most programs need nothing of the library that has `sin`: it is loaded when they do, and done without if that fails.
+#[test]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn mathematical_library() {
+    let loaded = "local function loaded() for l in io.lines('/proc/self/maps') do if l:find('libm.so', 1, true) then return true end end return false end ";
+    assert_eq!(
+        output(
+            &[
+                "-e",
+                &format!(
+                    "{loaded} print(loaded(), 2^2, math.sqrt(2), math.sin(0), 7.5 % 2, loaded())"
+                )
+            ],
+            ""
+        ),
+        "false\t4.0\t1.4142135623731\t0.0\t1.5\ttrue\n"
+    );
+    let full = "local files = {} repeat local f = io.open('/dev/null') files[#files + 1] = f until not f \
+        print(math.sin(1), 2^0.5) files[1]:close() print(math.sin(1), 2^0.5)";
+    let line = "0.8414709848079\t1.4142135623731\n";
+    assert_eq!(output(&["-e", full], ""), line.repeat(2));
+}

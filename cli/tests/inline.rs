@@ -180,6 +180,77 @@ fn protected_calls() {
     );
 }
 
+/// Library functions whose work is done by Lua code, and what they call, are part of the trace.
+#[test]
+fn bodies_of_library_functions() {
+    let head = "local P = setmetatable({n = 1}, {__tostring = function(p) return 'P' .. p.n end})\n\
+        local function two(s, k) if k < 2 then return k + 1, k end end\n\
+        local D = setmetatable({}, {__pairs = function(d) return two, d, 0 end})\n\
+        local t, order = {}, function(a, b) return a > b end";
+    inlined("tostring", head, "s = s + #tostring(P)", "6000");
+    inlined(
+        "pairs",
+        head,
+        "for a, b in pairs(D) do s = s + a + b end",
+        "12000",
+    );
+    inlined(
+        "sort_two",
+        head,
+        "t[1] = i t[2] = i + 1 table.sort(t, order) s = s + t[1]",
+        "4504500",
+    );
+    let head = "local t = {} for k = 1, 50 do t[k] = k end";
+    let text = format!(
+        "{head}\nlocal s = 0\nfor i = 1, 500 do\n\
+         table.sort(t, function(a, b) return a * i % 51 < b * i % 51 end)\n\
+         s = s + t[1]\nend\nprint(s)\n"
+    );
+    let Some(r) = run("sort_many", &text) else {
+        return;
+    };
+    assert_eq!(r.helpers(), [""; 0], "sort");
+    assert!(r.loops() >= 3, "the loops of the sort are compiled");
+}
+
+/// Extra arguments of the function in which the loop runs are looked at where they are; all of them as a list are made by the helper.
+#[test]
+fn extra_arguments() {
+    let function = |body: &str| {
+        format!(
+            "local function f(a, ...)\nlocal s = 0\nfor i = 1, 3000 do {body} end\nreturn s\nend\n\
+             print(f(1, 2, 3, 4))\n"
+        )
+    };
+    let cases = [
+        ("one", "s = s + select(2, ...)", "9000\n"),
+        (
+            "some",
+            "local x, y = select(i % 3 + 1, ...) s = s + x + (y or 0)",
+            "16000\n",
+        ),
+        ("beyond", "s = s + (select(4, ...) and 1 or 2)", "6000\n"),
+        ("number", "s = s + select('#', ...)", "9000\n"),
+        (
+            "first",
+            "local x, y, z, u = ... s = s + x + z + (u or 1)",
+            "21000\n",
+        ),
+    ];
+    for (name, body, out) in cases {
+        let Some(r) = run(&format!("extra_{name}"), &function(body)) else {
+            return;
+        };
+        assert_eq!((r.out.as_str(), r.helpers()), (out, vec![]), "{name}");
+        assert!(r.exits() < 150, "{name}: {} exits", r.exits());
+    }
+    let Some(r) = run("extra_all", &function("s = s + #{select(2, ...)}")) else {
+        return;
+    };
+    assert_eq!(r.out, "6000\n");
+    assert!(!r.helpers().is_empty(), "the list is made by a helper");
+}
+
 /// What must not be part of a trace is not, and comes out right.
 #[test]
 fn left_to_helpers() {
@@ -199,8 +270,13 @@ fn left_to_helpers() {
             "local C = setmetatable({}, {__close = function() end})",
             "do local c <close> = C s = s + 1 end",
         ),
+        (
+            "sort_native",
+            "local t = {2, 1}",
+            "table.sort(t, rawequal) s = s + t[1] - 1",
+        ),
     ];
-    let want = ["0\n", "3000\n", "3000\n"];
+    let want = ["0\n", "3000\n", "3000\n", "3000\n"];
     for ((name, head, body), want) in cases.into_iter().zip(want) {
         let text = format!("{head}\nlocal s = 0\nfor i = 1, 3000 do\n  {body}\nend\nprint(s)\n");
         let Some(r) = run(name, &text) else { return };

@@ -586,21 +586,21 @@ impl Heap {
     /// Marks slots `from..to` of a tagged run, looking at eight tags at a time; `from` is a multiple of 8.
     pub(crate) unsafe fn scan_tagged(&mut self, run: *mut u64, from: usize, to: usize) {
         let mut i = from;
-        // SAFETY: [GC-LAYOUT] the tags of slots `i..i+8` are the 8 bytes below `run - i`.
+        // SAFETY: [GC-LAYOUT] the tags of slots `i..i+8` are the 8 bytes below `run - i`; those below `to` are written.
         unsafe {
             while i < to {
                 let tags: u64 = run.cast::<u8>().sub(i + 8).cast::<u64>().read_unaligned();
                 let mut hit = tags & 0x8080_8080_8080_8080;
+                if to - i < 8 {
+                    // tags from slot `to` on need not be written
+                    hit &= u64::MAX << (64 - 8 * (to - i));
+                }
                 self.work += 8 * hit.count_ones() as usize;
                 while hit != 0 {
                     let top = hit.leading_zeros() as usize;
                     hit &= !(1 << (63 - top));
-                    let slot = i + top / 8;
-                    if slot >= to {
-                        break;
-                    }
                     self.mark_object(core::ptr::with_exposed_provenance_mut(
-                        *run.add(slot) as usize
+                        *run.add(i + top / 8) as usize,
                     ));
                 }
                 i += 8;

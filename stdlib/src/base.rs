@@ -1,8 +1,10 @@
 //! Basic library, loading of chunks and files, warnings.
 
+use traceorus_base::fastfn::FastFn;
 use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::{Cell, GcHeader, LuaClosure, ObjKind, Table};
 use traceorus_base::{Tag, Value};
+use traceorus_vm::body::{self, Body};
 use traceorus_vm::ctx::{Ctx, LResult};
 use traceorus_vm::native;
 use traceorus_vm::{arith, call, debuginfo, dump, exec, number, table, throw};
@@ -160,8 +162,37 @@ pub(crate) fn check_output(cx: Ctx, e: i32) -> LResult<()> {
     Ok(())
 }
 
+/// `tostring` of an object whose `__tostring` is a Lua function.
+static TOSTRING: Body = Body {
+    id: body::TOSTRING,
+    name: "tostring",
+    source: include_str!("bodies/tostring.lua"),
+    helpers: &[
+        ("leave", native!(body::leave), FastFn::BodyLeave),
+        ("text", native!(tostring_result), FastFn::BodyText),
+    ],
+    closed: true,
+};
+
+/// What `__tostring` has returned, as text.
+fn tostring_result(cx: Ctx) -> LResult<usize> {
+    let v = cx.arg(1);
+    match v.tag {
+        Tag::STRING => cx.ret(v),
+        t if t.is_number() => cx.ret(cx.number_to_str(v)),
+        _ => Err(cx.error("'__tostring' must return a string")),
+    }
+}
+
 fn tostring(cx: Ctx) -> LResult<usize> {
     let v = cx.check_any(1)?;
+    if matches!(v.tag, Tag::TABLE | Tag::USERDATA) {
+        let f = cx.metamethod(v, MetaMethod::ToString);
+        // SAFETY: [GC-LIVE] the metatable keeps the function.
+        if let Some(way) = unsafe { body::way_of(cx.l, &TOSTRING, f) } {
+            return body::enter(cx, &TOSTRING, way, &[v, f]);
+        }
+    }
     let s = cx.tostring(v)?;
     cx.ret(s)
 }
@@ -273,6 +304,15 @@ fn select(cx: Ctx) -> LResult<usize> {
 
 // ---- iteration ---------------------------------------------------------------------------------------------------
 
+/// `pairs` of an object whose `__pairs` is a Lua function.
+static PAIRS: Body = Body {
+    id: body::PAIRS,
+    name: "pairs",
+    source: include_str!("bodies/pairs.lua"),
+    helpers: &[],
+    closed: false,
+};
+
 fn pairs(cx: Ctx) -> LResult<usize> {
     let v = cx.check_any(1)?;
     let m = cx.metamethod(v, MetaMethod::Pairs);
@@ -282,6 +322,10 @@ fn pairs(cx: Ctx) -> LResult<usize> {
             unsafe { table::table_next_prepare(cx.g(), v.as_ptr()) };
         }
         return cx.ret_all(&[cx.upvalue(1), v, Value::NIL]);
+    }
+    // SAFETY: [GC-LIVE] the metatable keeps the function.
+    if let Some(way) = unsafe { body::way_of(cx.l, &PAIRS, m) } {
+        return body::enter(cx, &PAIRS, way, &[v, m]);
     }
     cx.push(m);
     cx.push(v);

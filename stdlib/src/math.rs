@@ -2,6 +2,7 @@
 
 use std::f64::consts::PI;
 
+use traceorus_base::cmath;
 use traceorus_base::objects::{Table, Userdata};
 use traceorus_base::{Tag, Value};
 use traceorus_vm::arith::num_lt;
@@ -97,52 +98,49 @@ macro_rules! float_functions {
 }
 
 float_functions! {
-    acos = f64::acos;
-    asin = f64::asin;
-    cos = f64::cos;
-    cosh = f64::cosh;
+    acos = cmath::acos;
+    asin = cmath::asin;
+    cos = cmath::cos;
+    cosh = cmath::cosh;
     deg = |x| x * (180.0 / PI);
-    exp = f64::exp;
-    log10 = f64::log10;
+    exp = cmath::exp;
+    log10 = cmath::log10;
     rad = |x| x * (PI / 180.0);
-    sin = f64::sin;
-    sinh = f64::sinh;
+    sin = cmath::sin;
+    sinh = cmath::sinh;
     sqrt = f64::sqrt;
-    tan = f64::tan;
-    tanh = f64::tanh;
+    tan = cmath::tan;
+    tanh = cmath::tanh;
 }
 
 fn atan(cx: Ctx) -> LResult<usize> {
     let y = num(cx, 1)?;
     let x = cx.opt_num(2, 1.0)?;
-    cx.ret(Value::float(y.atan2(x)))
+    cx.ret(Value::float(cmath::atan2(y, x)))
 }
 
 fn pow(cx: Ctx) -> LResult<usize> {
     let (x, y) = (num(cx, 1)?, num(cx, 2)?);
-    cx.ret(Value::float(x.powf(y)))
+    cx.ret(Value::float(cmath::pow(x, y)))
 }
 
 fn log(cx: Ctx) -> LResult<usize> {
     let x = num(cx, 1)?;
     let r = if cx.is_none_or_nil(2) {
-        x.ln()
+        cmath::log(x)
     } else {
         match num(cx, 2)? {
-            2.0 => x.log2(),
-            10.0 => x.log10(),
-            base => x.ln() / base.ln(),
+            2.0 => cmath::log2(x),
+            10.0 => cmath::log10(x),
+            base => cmath::log(x) / cmath::log(base),
         }
     };
     cx.ret(Value::float(r))
 }
 
 fn ldexp(cx: Ctx) -> LResult<usize> {
-    unsafe extern "C" {
-        safe fn ldexp(x: f64, e: libc::c_int) -> f64;
-    }
     let (x, e) = (num(cx, 1)?, cx.check_int(2)?);
-    cx.ret(Value::float(ldexp(x, e as libc::c_int)))
+    cx.ret(Value::float(cmath::ldexp(x, e as libc::c_int)))
 }
 
 fn frexp(cx: Ctx) -> LResult<usize> {

@@ -8,14 +8,15 @@
 //! is inconsistent, see the same. Where no program can see the difference (integers, floats, strings without an order
 //! function), the payloads are sorted in place by the standard library's sort.
 
+use traceorus_base::fastfn::FastFn;
 use traceorus_base::objects::{Table, run_get};
 use traceorus_base::{Tag, Value};
 use traceorus_vm::arith::lt;
+use traceorus_vm::body::{self, Body};
 use traceorus_vm::convert::plain_int;
 use traceorus_vm::ctx::{Ctx, LResult};
 use traceorus_vm::native;
 use traceorus_vm::number::fmt_number;
-use traceorus_vm::repeat::Repeat;
 use traceorus_vm::table::{
     table_get_int, table_len, table_may_move, table_move_elements, table_set_int, table_settle,
     table_sort,
@@ -393,6 +394,22 @@ fn stack_room(cx: Ctx) -> u64 {
 
 // ---- sort ----------------------------------------------------------------------------------------------------------
 
+/// The sort with an order function that is written in Lua.
+static SORT: Body = Body {
+    id: body::SORT,
+    name: "table.sort",
+    source: include_str!("bodies/sort.lua"),
+    helpers: &[
+        ("leave", native!(body::leave), FastFn::BodyLeave),
+        ("invalid", native!(invalid_order), FastFn::Other),
+    ],
+    closed: true,
+};
+
+fn invalid_order(cx: Ctx) -> LResult<usize> {
+    Err(cx.error("invalid order function for sorting"))
+}
+
 /// Arrays larger than this may use pivots that are not in the middle.
 const RANDOM_LIMIT: u32 = 100;
 /// What stands for a random number.
@@ -416,9 +433,12 @@ fn sort(cx: Ctx) -> LResult<usize> {
         {
             return Ok(0);
         }
+        // SAFETY: [GC-LIVE] the slot keeps the function.
+        if let Some(way) = unsafe { body::way_of(cx.l, &SORT, f) } {
+            return body::enter(cx, &SORT, way, &[t, f, Value::int(n)]);
+        }
         cx.set_top(SLOTS);
-        // SAFETY: [NATIVE-FRAME] slot 2 keeps the function; `Sort` leaves the top where it is.
-        let order = (!f.is_nil()).then(|| unsafe { Repeat::new(cx.l, f) });
+        let order = (!f.is_nil()).then_some(f);
         let mut s = Sort { cx, t, order };
         s.sort(1, n as u32, 0)?;
     }
@@ -435,7 +455,7 @@ const SLOTS: usize = 5;
 struct Sort<'c> {
     cx: Ctx<'c>,
     t: Value,
-    order: Option<Repeat>,
+    order: Option<Value>,
 }
 
 /// Reads an element and keeps it in a slot of the frame.
@@ -454,9 +474,8 @@ impl Sort<'_> {
     }
     #[inline]
     fn less(&mut self, a: Value, b: Value) -> LResult<bool> {
-        match &mut self.order {
-            // SAFETY: [NATIVE-FRAME] see `sort`.
-            Some(f) => unsafe { f.test(a, b) },
+        match self.order {
+            Some(f) => Ok(!self.cx.call1(f, &[a, b])?.is_falsy()),
             // SAFETY: [GC-LIVE] the frame's slots keep both.
             None => match unsafe { lt(a, b) } {
                 Some(r) => Ok(r),
@@ -521,14 +540,13 @@ impl Sort<'_> {
     /// With `a[lo] <= pivot == a[up - 1] <= a[up]`: parts the rest; where the pivot is then.
     fn partition(&mut self, lo: u32, up: u32, pivot: Value) -> LResult<u32> {
         let cx = self.cx;
-        let invalid = || cx.error("invalid order function for sorting");
         let (mut i, mut j) = (lo, up - 1);
         loop {
             i += 1;
             let mut left = fetch!(self, LEFT, i);
             while self.less(left, pivot)? {
                 if i == up - 1 {
-                    return Err(invalid());
+                    return invalid_order(cx).map(|_| i);
                 }
                 i += 1;
                 left = fetch!(self, LEFT, i);
@@ -537,7 +555,7 @@ impl Sort<'_> {
             let mut right = fetch!(self, RIGHT, j);
             while self.less(pivot, right)? {
                 if j < i {
-                    return Err(invalid());
+                    return invalid_order(cx).map(|_| i);
                 }
                 j -= 1;
                 right = fetch!(self, RIGHT, j);

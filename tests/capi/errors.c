@@ -185,7 +185,7 @@ static int stack_overflow(lua_State *L) {
 /* Variables of C that live in registers across a protected call keep their values. */
 static int thrower(lua_State *L) { return lua_error(L); }
 static int registers(lua_State *L) {
-  int a = lua_gettop(L) + 1, b = a + 1, c = a + 2, d = a + 3, e = a + 4, f = a + 5;
+  unsigned a = lua_gettop(L) + 1, b = a + 1, c = a + 2, d = a + 3, e = a + 4, f = a + 5;
   double x = a + 0.5;
   for (int i = 0; i < 100; i++) {
     lua_pushcfunction(L, thrower);

@@ -9,7 +9,7 @@ use crate::abort::Abort;
 use crate::dump::Code;
 use crate::events::What;
 use crate::exits::Exits;
-use crate::ir::{Ins, IrBuf, IrOp, Ref, SnapNo, Ty};
+use crate::ir::{Ins, IrBuf, Ref, SnapNo};
 use crate::jit::Jit;
 use crate::loc::Link;
 use crate::lower::{self, CodeInput, TraceRegs};
@@ -47,9 +47,11 @@ fn loop_exits(buf: &IrBuf) -> u16 {
 
 /// A guard of snapshot `n` is about a type: a tag, or the kind of an array.
 fn looks_at_types(buf: &IrBuf, n: usize) -> bool {
-    let kind =
-        |i: &Ins| matches!(i.op, IrOp::TEq | IrOp::TNe) || i.op == IrOp::Eq && i.ty == Ty::U8;
-    n < buf.snaps.len() && buf.snap_guards(SnapNo(n as u16)).iter().any(kind)
+    n < buf.snaps.len()
+        && buf
+            .snap_guards(SnapNo(n as u16))
+            .iter()
+            .any(Ins::looks_at_type)
 }
 
 impl Jit {
@@ -101,6 +103,7 @@ impl Jit {
                 link,
                 inherited: &r.inherited,
                 parent_spills,
+                random: self.params.randomregs * u32::from(number),
                 trace: number,
                 down: r.down(),
                 unlinked: target.map(|(_, pc, room)| (pc, room)),

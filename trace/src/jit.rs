@@ -123,6 +123,8 @@ pub struct Jit {
     pub(crate) lines: bool,
     /// There will be a report.
     pub(crate) reports: bool,
+    /// What is executed is counted.
+    pub(crate) counts: bool,
     /// Functions that became hot are kept in mind.
     pub(crate) explain: bool,
     /// Those functions.
@@ -193,6 +195,7 @@ impl Jit {
             outputs,
             lines: config.wants_lines(),
             reports: config.stats.is_some() || config.explain,
+            counts: params.count != 0,
             explain: config.explain,
             hot_protos: Vec::new(),
             events: None,
@@ -229,6 +232,9 @@ impl Jit {
                 disturbed_offset: DISTURBED,
                 exit_left_offset: (self.params.exitrandom != 0)
                     .then_some(std::mem::offset_of!(GlobalHot, exit_left) as i32),
+                counts_offset: self
+                    .counts
+                    .then_some(std::mem::offset_of!(GlobalHot, counts) as i32),
                 helpers: helper,
                 handlers: handler,
             };
@@ -268,6 +274,9 @@ impl Jit {
             let g = &mut *self.g;
             g.hotloop = self.params.hotloop as u16;
             g.hotcall = self.params.hotcall as u16;
+            if self.counts {
+                dispatch::count_instructions(g);
+            }
             let data = Box::into_raw(self);
             g.jit = Some(hooks::of(data));
             data
@@ -497,6 +506,12 @@ impl Jit {
             self.dump.bytecode(r, pc);
             r.leaving(pc)?;
             let step = r.instruction(pc)?;
+            // the interpreter may have to do it
+            let left =
+                |s: &Step| matches!(s, Step::Stop(Link::Resume { pc: at, .. }) if *at == pc as u64);
+            if !left(&step) {
+                r.note_progress(r.begun);
+            }
             Ok(r.end.map_or(step, Step::Stop))
         }
     }

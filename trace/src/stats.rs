@@ -79,13 +79,17 @@ pub struct Stats {
     pub mcode: u64,
     /// Guards that recordings asked for, those of peeled iterations included.
     pub guards_asked: u64,
-    /// Of these, those that earlier ones imply.
+    /// Of these, those that recorders asked for, once each.
+    pub guards_recorded: u64,
+    /// Of the ones asked for, those that earlier ones imply.
     pub guards_proved: u64,
     /// Of these, those of a loop's body that only its first iteration checks.
     pub guards_hoisted: u64,
     /// Guards in compiled traces.
     pub guards: u64,
-    /// Of these, those that are checked in each iteration of a loop.
+    /// Of these, those that are checked when a loop is entered and not in each iteration.
+    pub guards_before_loops: u64,
+    /// Those that are checked in each iteration of a loop.
     pub guards_in_loops: u64,
     /// Branches that became selections, in compiled traces.
     pub selects: u64,
@@ -125,6 +129,12 @@ pub(crate) fn guards_of(buf: &IrBuf, exit: usize) -> String {
 pub(crate) const END: &str = "end of trace";
 
 impl Stats {
+    /// Of the guards that were recorded, those that are not checked each time that their instruction runs: removed, or hoisted out of a
+    /// loop.
+    pub fn guards_thinned(&self) -> u64 {
+        let left = self.guards - self.guards_before_loops;
+        self.guards_recorded.saturating_sub(left)
+    }
     pub(crate) fn abort(&mut self, why: Abort, r: &Recorder) {
         *self.aborts.entry(why).or_default() += 1;
         // SAFETY: [GC-LIVE] the recording keeps its prototypes; [CODE] both are instructions of them.
@@ -150,6 +160,7 @@ impl Stats {
         self.mcode += u64::from(t.bytes);
         let s = &r.opt.stats;
         self.guards_asked += u64::from(s.guards_asked);
+        self.guards_recorded += u64::from(s.guards_asked - s.guards_repeated);
         self.guards_proved += u64::from(s.guards_proved);
         self.guards_hoisted += u64::from(s.guards_hoisted);
         self.selects += u64::from(s.selects);
@@ -160,6 +171,7 @@ impl Stats {
             if i.op.is_guard() {
                 self.guards += 1;
                 self.guards_in_loops += u64::from(in_loop);
+                self.guards_before_loops += u64::from(!in_loop && !r.buf.loop_ref.is_none());
             }
             self.allocations += u64::from(i.op.class() == Class::A);
         }

@@ -203,12 +203,9 @@ impl Jit {
             return;
         }
         // SAFETY: as the callers: the state is live, and runs in this thread.
-        let Some(words) = (unsafe { self.words_on_stack() }) else {
+        let Some(waiting) = (unsafe { self.trees_on_stack() }) else {
             return;
         };
-        let busy = |t: &Trace| words.iter().any(|w| t.code().contains(w));
-        let all = self.dead.iter().map(|&n| &self.traces[n as usize]);
-        let waiting: Vec<u16> = all.flatten().filter(|t| busy(t)).map(|t| t.root).collect();
         for n in std::mem::take(&mut self.dead) {
             let t = self.traces[n as usize].take().expect("a dead trace");
             if waiting.contains(&t.root) {
@@ -227,10 +224,15 @@ impl Jit {
         }
     }
 
-    /// The words of the native stack, from here to the outermost entry of the interpreter, that point into code of traces. `None`: there are too
-    /// many.
+    /// Roots of the dead trees that a word of the native stack, from here to the outermost entry of the interpreter, points into. `None`: the stack
+    /// is too large. Never inlined, and all that it looks at stays in here, since memcheck is told by its name that it may read what nobody wrote.
     #[inline(never)]
-    unsafe fn words_on_stack(&self) -> Option<Vec<u64>> {
+    unsafe fn trees_on_stack(&self) -> Option<Vec<u16>> {
+        let dead: Vec<&Trace> = self
+            .dead
+            .iter()
+            .filter_map(|&n| self.traces[n as usize].as_deref())
+            .collect();
         let mut found = Vec::new();
         // SAFETY: the state is live; activations are on this thread's native stack, above us, and everything in between is mapped. The words may
         // change meaning while we look, but those that count, return addresses and slots of native frames below ours, do not.
@@ -250,7 +252,11 @@ impl Jit {
             while at.cast() < outermost.cast_const() {
                 let word = std::ptr::read_volatile(at);
                 if self.code.contains(&word) {
-                    found.push(word);
+                    for t in dead.iter().filter(|t| t.code().contains(&word)) {
+                        if !found.contains(&t.root) {
+                            found.push(t.root);
+                        }
+                    }
                 }
                 at = at.add(1);
             }

@@ -3,6 +3,7 @@
 
 use core::cmp::Ordering;
 
+use traceorus_base::cmath;
 use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::Str;
 use traceorus_base::value::{Tag, Value};
@@ -247,7 +248,7 @@ pub fn float_mod(x: f64, y: f64) -> f64 {
 /// `x ^ y`.
 #[inline]
 pub fn float_pow(x: f64, y: f64) -> f64 {
-    if y == 2.0 { x * x } else { x.powf(y) }
+    if y == 2.0 { x * x } else { cmath::pow(x, y) }
 }
 
 /// [`float_pow`] for emitted code.

@@ -27,7 +27,7 @@ pub type LResult<T> = Result<T, Throw>;
 pub type RustFn = fn(Ctx<'_>) -> LResult<usize>;
 
 /// What a native function returns in place of a count when execution goes on elsewhere.
-const SWITCHED: usize = usize::MAX - 1;
+pub(crate) const SWITCHED: usize = usize::MAX - 1;
 
 /// The running native frame. Copyable; valid only during the call that received it.
 #[derive(Clone, Copy)]

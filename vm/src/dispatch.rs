@@ -59,6 +59,9 @@ mod target {
     pub(super) fn back() -> (*const u8, *const u8) {
         (std::ptr::null(), std::ptr::null())
     }
+    pub(super) fn count() -> *const u8 {
+        std::ptr::null()
+    }
     pub(super) unsafe fn enter_trace(_: *mut GlobalHot, _: *const Instr, _: u64) {
         unreachable!("there are no traces")
     }
@@ -91,6 +94,7 @@ mod target {
         static traceorus_interp_resume: u8;
         static traceorus_interp_back: u8;
         static traceorus_interp_back_default: u8;
+        static traceorus_interp_count: u8;
         fn traceorus_interp_enter(g: *mut GlobalHot, pc: *const Instr);
         fn traceorus_interp_enter_trace(g: *mut GlobalHot, pc: *const Instr, address: u64);
     }
@@ -127,6 +131,10 @@ mod target {
             &raw const traceorus_interp_back,
             &raw const traceorus_interp_back_default,
         )
+    }
+    pub(super) fn count() -> *const u8 {
+        // only the address is taken
+        &raw const traceorus_interp_count
     }
     pub(super) unsafe fn enter(g: *mut GlobalHot, pc: *const Instr) {
         // SAFETY: [CODE] as the caller.
@@ -182,6 +190,26 @@ pub fn install(g: &mut Global) {
     g.hot.helpers = TABLE.as_ptr() as *const u64;
     g.hot.resume = target::resume();
     (g.hot.code_back, g.hot.back_default) = target::back();
+    g.hot.code_count = target::count();
+}
+
+/// Instructions are counted from now on (`GlobalHot::counts`): the counting region takes the place of the normal one. Does nothing without a
+/// generated interpreter.
+///
+/// # Safety
+/// `g` is a live state; nothing runs in it, and it has no thread but the main one.
+pub unsafe fn count_instructions(g: &mut Global) {
+    if !g.hot.code_count.is_null() {
+        g.hot.code_base = g.hot.code_count;
+        // SAFETY: the main thread lives as long as the state.
+        unsafe { follow_recording(g.hot.main) }
+    }
+}
+
+/// Addresses of the generated interpreter's handlers.
+pub fn interpreter_code() -> std::ops::Range<u64> {
+    let (normal, active) = target::bases();
+    normal as u64..active as u64
 }
 
 /// What emitted code calls through `GlobalHot::helpers`: the helpers by op number (lean functions for headers), then the
@@ -240,6 +268,9 @@ pub unsafe extern "C" fn active_step(l: *mut Thread, pc: *const Instr) -> *const
             }
         }
         let op = op_at(pc);
+        if op < Op::FuncF {
+            g.hot.counts.interpreted += 1;
+        }
         if op < Op::FuncF
             && (*l).allow_hook != 0
             && (*l).hook_mask & (hooks::MASK_LINE | hooks::MASK_COUNT) != 0

@@ -17,7 +17,7 @@ use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 
 use crate::ctx::{LResult, Throw};
-use crate::debuginfo::{self, line_at, proto_of, word_index};
+use crate::debuginfo::{self, code_of, line_at, proto_of, word_index};
 use crate::state::Global;
 use crate::string::str_val;
 use crate::{call, ccall, dispatch, table, throw, verify};
@@ -275,7 +275,7 @@ pub unsafe fn yield_before(l: *mut Thread, pc: *const Instr) -> Option<*const In
         (*l).hdr.flags &= !flags::THREAD_HOOK_YIELD;
         (*l).pc = pc;
         // what C code pushes while the thread waits goes above the registers
-        let p = proto_of((*(*l).base.sub(1)).payload as *const GcHeader)?;
+        let p = code_of((*(*l).base.sub(1)).payload as *const GcHeader)?;
         (*l).top = (*l).base.add((*p).frame_size as usize);
         Some(ccall::suspend(
             l,
@@ -469,7 +469,7 @@ pub unsafe fn hook_call(l: *mut Thread, tail: bool) -> LResult<()> {
     // SAFETY: as promised.
     unsafe {
         let event = if tail { Event::TailCall } else { Event::Call };
-        let proto = proto_of((*(*l).base.sub(1)).payload as *const GcHeader);
+        let proto = code_of((*(*l).base.sub(1)).payload as *const GcHeader);
         let (end, count) = match proto {
             Some(p) => {
                 let n = (*p).nparams as usize;
@@ -500,7 +500,7 @@ pub unsafe fn hook_return(l: *mut Thread, res: *const Value, n: usize) -> LResul
     unsafe {
         if (*l).hook_mask & MASK_RET != 0 && (*l).allow_hook != 0 {
             let first = res.offset_from((*l).base).max(0) as usize;
-            let end = match proto_of((*(*l).base.sub(1)).payload as *const GcHeader) {
+            let end = match code_of((*(*l).base.sub(1)).payload as *const GcHeader) {
                 Some(p) => {
                     let live = debuginfo::live_at(p, (*l).pc);
                     clear_dead(l, p, live, first..first + n)

@@ -4,6 +4,7 @@
 //! See `docs/ARCHITECTURE.md`; frames are described in `base::frame`, object layouts in `base::objects`.
 
 pub mod arith;
+pub mod body;
 pub mod call;
 pub mod ccall;
 pub mod cfunc;
@@ -12,6 +13,7 @@ pub mod coroutine;
 pub mod ctx;
 pub mod debuginfo;
 pub mod dict;
+pub mod digest;
 pub mod dispatch;
 pub mod dump;
 pub mod exec;
@@ -25,7 +27,6 @@ pub mod packing;
 pub mod pattern;
 pub mod random;
 pub mod refs;
-pub mod repeat;
 pub mod shape;
 pub mod state;
 pub mod string;

@@ -9,6 +9,7 @@ use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 use traceorus_gc::{Heap, Hooks, HostAlloc, Marker, WeakMode};
 
+use crate::body::Bodies;
 use crate::cfunc::CData;
 use crate::ctx::{Ctx, LResult};
 use crate::jithooks::{self, JitHooks};
@@ -72,6 +73,8 @@ pub struct Global {
     /// Values that are roots besides the others: those that a trace holds in its native frame during
     /// `exec::collect_at_poll`. Whoever sets it clears it.
     pub extra_roots: (*const Value, usize),
+    /// Library functions that are written in Lua.
+    pub bodies: Bodies,
     /// What the C API keeps.
     pub c: CData,
     /// The trace compiler, if there is one.
@@ -153,6 +156,7 @@ pub unsafe fn new(host: HostAlloc) -> *mut Thread {
         std::ptr::write(&raw mut (*raw).user, None);
         std::ptr::write(&raw mut (*raw).refs, Refs::default());
         (*raw).owned_gc = Value::NIL;
+        std::ptr::write(&raw mut (*raw).bodies, Bodies::new());
         std::ptr::write(&raw mut (*raw).c, CData::new());
         std::ptr::write(&raw mut (*raw).jit, None);
         std::ptr::write(&raw mut (*raw).jit_protos, Vec::new());
@@ -258,6 +262,9 @@ pub unsafe fn close(l: *mut Thread) {
     unsafe {
         let g = Global::of((*l).global);
         let l = g.hot.main;
+        if number_from("TRACEORUS_DIGEST") == Some(1) {
+            eprintln!("digest {:016x}", crate::digest::of_globals(g));
+        }
         g.closing = true;
         g.in_finalizers = false;
         g.finalizer_runs = 0;
@@ -324,6 +331,9 @@ unsafe fn mark_roots(ctx: *mut u8, m: &mut Marker<'_>) {
             }
         }
         g.c.mark(m);
+        for o in g.bodies.objects() {
+            m.object(o);
+        }
         if let Some(jit) = g.jit {
             (jit.mark)(jit.data, m);
         }

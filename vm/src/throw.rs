@@ -22,7 +22,7 @@ use traceorus_base::objects::*;
 use crate::call::{self, word_at};
 use crate::ctx::{LResult, Throw};
 use crate::state::Global;
-use crate::{ccall, coroutine, debuginfo, exec, string};
+use crate::{body, ccall, coroutine, debuginfo, exec, string};
 
 /// Status of an error that Lua code does not catch, and no message handler sees.
 pub const UNCATCHABLE: u32 = 16;
@@ -245,6 +245,8 @@ pub unsafe extern "C" fn raise(l: *mut Thread) -> *const Instr {
         run_handler(l);
         let mut base = (*l).base;
         loop {
+            // a body of a library function does not come to its end
+            body::unwind(l, (*base.sub(1)).payload as *const GcHeader);
             match below(base) {
                 Below::Frame(b) => base = b,
                 Below::Pcall(pb, _, _) | Below::Closing(pb)

@@ -548,6 +548,24 @@ fn big_tables_use_the_forward_barrier_and_slices() {
 }
 
 #[test]
+fn tags_behind_the_end_of_a_run_do_not_count() {
+    let mut w = World::new(true);
+    let mut work = |behind: Tag| {
+        // tags of 16 slots from the last to the first, and their payloads: 11 are written
+        let mut memory = [0u64; 18];
+        let run = memory[2..].as_mut_ptr();
+        for i in 0..16 {
+            let tag = if i < 11 { Tag::INT } else { behind };
+            unsafe { run.cast::<u8>().sub(i + 1).write(tag.0 as u8) };
+        }
+        let before = w.h().work;
+        unsafe { w.h().scan_tagged(run, 0, 11) };
+        w.h().work - before
+    };
+    assert_eq!(work(Tag::TABLE), work(Tag::INT));
+}
+
+#[test]
 fn big_dictionaries_are_scanned_in_slices() {
     let mut w = World::new(true);
     let d = w.dict_table(4);

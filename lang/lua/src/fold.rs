@@ -1,6 +1,8 @@
 //! Constant folding as PUC does it: numbers only, never to NaN or to zero (which may be negative), never where the
 //! operation can fail.
 
+use traceorus_base::cmath;
+
 use crate::ast::{Kind, Konst};
 
 /// The value of an arithmetic or bitwise operation on two constants. Unary ones take the operand twice.
@@ -39,7 +41,7 @@ pub fn fold(op: Kind, x: Konst, y: Konst) -> Option<Konst> {
             if b == 2.0 {
                 a * a
             } else {
-                a.powf(b)
+                cmath::pow(a, b)
             }
         }
         Kind::Unm => -a,

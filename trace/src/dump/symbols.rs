@@ -26,7 +26,8 @@ impl Symbols {
     pub unsafe fn of_state(g: *const GlobalHot, thunks: &Thunks) -> Symbols {
         let mut s = Symbols::default();
         // SAFETY: as promised.
-        let (base, resume) = unsafe { ((*g).code_base as u64, (*g).resume as u64) };
+        let resume = unsafe { (*g).resume as u64 };
+        let base = dispatch::interpreter_code().start;
         for &op in Op::ALL {
             s.add(
                 dispatch::helper_address(op) as u64,

@@ -24,6 +24,15 @@ pub struct SnapEntry {
     pub tag: Ref,
 }
 
+/// How far a recording has come.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Progress {
+    /// Bytecode instructions that are complete.
+    pub instructions: u32,
+    /// Guards asked for.
+    pub guards: u32,
+}
+
 /// State of the interpreter at a bytecode boundary.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snap {
@@ -43,6 +52,8 @@ pub struct Snap {
     pub top: i16,
     /// What `Thread::pcall_depth` has grown by since the trace was entered.
     pub pcalls: u16,
+    /// What the recording has done before it.
+    pub done: Progress,
 }
 
 impl Snap {
@@ -127,6 +138,10 @@ pub struct IrBuf {
     pub fillings: Vec<Filling>,
     /// The LOOP instruction, if there is one.
     pub loop_ref: Ref,
+    /// What the recording has done at its end.
+    pub done: Progress,
+    /// The same at the beginning of the iteration that is the model of the loop's body.
+    pub done_before_body: Progress,
     /// Ids of shapes by address, as far as they are known.
     pub shape_ids: FxHashMap<u64, u32>,
     /// By index of instruction: the ADD of a small constant that only addresses of elements use, and which is therefore computed
@@ -157,6 +172,8 @@ impl IrBuf {
             recipes: Vec::new(),
             fillings: Vec::new(),
             loop_ref: REF_NONE,
+            done: Progress::default(),
+            done_before_body: Progress::default(),
             shape_ids: FxHashMap::default(),
             kmap: FxHashMap::default(),
             firsts: RefCell::default(),
@@ -178,6 +195,7 @@ impl IrBuf {
         self.recipes.clear();
         self.fillings.clear();
         self.loop_ref = REF_NONE;
+        (self.done, self.done_before_body) = Default::default();
         self.shape_ids.clear();
         self.kmap.clear();
         self.in_addresses.clear();

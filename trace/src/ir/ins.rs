@@ -79,6 +79,10 @@ impl Ins {
             prev: REF_NONE,
         }
     }
+    /// A guard about the type of a value, or the kind of an array.
+    pub fn looks_at_type(&self) -> bool {
+        matches!(self.op, IrOp::TEq | IrOp::TNe) || self.op == IrOp::Eq && self.ty == Ty::U8
+    }
     /// Operand a as unsigned literal.
     pub fn lit_a(self) -> u16 {
         self.a.0

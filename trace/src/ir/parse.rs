@@ -102,6 +102,7 @@ fn snap(buf: &mut IrBuf, rest: &str) -> Result<(), String> {
         live: 0,
         top: Snap::NO_TOP,
         pcalls: 0,
+        done: Default::default(),
     };
     let mut words = head.split_whitespace();
     let n = words.next().ok_or("snapshot number expected")?;

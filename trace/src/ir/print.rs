@@ -105,6 +105,7 @@ impl Printer<'_> {
             live,
             top,
             pcalls,
+            done: _,
             ..
         } = self.buf.snaps[n];
         let _ = write!(self.out, "  #{n} pc={pc:#x} base={base} live={live}");

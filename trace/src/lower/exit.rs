@@ -64,6 +64,8 @@ pub struct RustEntry {
     pub disturbed_offset: i32,
     /// Offset from GLOBAL of a 32-bit word that each guard counts down; at 0 it leaves the trace. For tests.
     pub exit_left_offset: Option<i32>,
+    /// Offset from GLOBAL of the `Counts` in which what is executed is counted, if it is to be.
+    pub counts_offset: Option<i32>,
     /// Address of the helper of the instruction at a pc.
     pub helpers: fn(pc: u64) -> u64,
     /// Address of the handler of the instruction at a pc, if a trace may perform it by that.
@@ -99,6 +101,8 @@ pub struct Thunks {
     pub disturbed_offset: i32,
     /// As in [`RustEntry`].
     pub exit_left_offset: Option<i32>,
+    /// As in [`RustEntry`].
+    pub counts_offset: Option<i32>,
     /// As in [`RustEntry`].
     pub helpers: fn(pc: u64) -> u64,
     /// As in [`RustEntry`].
@@ -252,6 +256,7 @@ pub fn emit_thunks<M: TraceRegs>(
         resume: rust.resume,
         disturbed_offset: rust.disturbed_offset,
         exit_left_offset: rust.exit_left_offset,
+        counts_offset: rust.counts_offset,
         helpers: rust.helpers,
         handlers: rust.handlers,
     };

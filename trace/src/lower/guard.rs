@@ -82,6 +82,7 @@ impl<M: TraceRegs> Lower<'_, M> {
     fn ends_loop(&self, r: Ref) -> Option<Label> {
         let rest = &self.al.ins[r.ins_index() + 1..];
         let last = self.input.link == Link::Loop
+            && !self.counts()
             && self.al.back_edge.is_empty()
             && self.moves_left == 0
             && rest.iter().all(|i| i.skip);

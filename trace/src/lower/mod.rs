@@ -20,6 +20,7 @@
 pub mod arch;
 pub mod area;
 mod call;
+mod count;
 pub mod exit;
 mod guard;
 mod memory;
@@ -70,6 +71,8 @@ pub struct CodeInput<'a> {
     /// For [`Link::Entry`]: the jump can be made one to an exit that goes on at this pc, with room for so many slots above BASE, when the target
     /// is gone. It is the last exit.
     pub unlinked: Option<(u64, u16)>,
+    /// See [`Job::random`].
+    pub random: u32,
     /// Where the code will be, a multiple of 16.
     pub address: u64,
     /// The state's thunks.
@@ -124,7 +127,16 @@ pub fn assemble_into<M: TraceRegs>(
     {
         panic!("register allocation: {e}");
     }
-    let mut low = Lower::<M>::new(input, &plan, &al);
+    emit::<M>(input, &plan, &al)
+}
+
+/// Emits the code of a trace as `al`, which must be sound ([`ra::check`]), has it.
+pub fn emit<M: TraceRegs>(
+    input: &CodeInput<'_>,
+    plan: &Plan,
+    al: &Allocation,
+) -> Result<CodeOutput, Abort> {
+    let mut low = Lower::<M>::new(input, plan, al);
     low.run()?;
     low.finish()
 }
@@ -152,6 +164,7 @@ fn job<'a, M: TraceRegs>(
         inherited: input.inherited,
         parent_spills: input.parent_spills,
         reenter,
+        random: input.random,
     }
 }
 
@@ -230,6 +243,7 @@ struct Lower<'a, M> {
     moves_left: usize,
     gap: Vec<Move>,
     ordered: Vec<Move>,
+    counted: count::Counted,
 }
 
 impl<'a, M: TraceRegs> Lower<'a, M> {
@@ -256,6 +270,7 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
             moves_left: al.moves.len(),
             gap: Vec::new(),
             ordered: Vec::new(),
+            counted: count::Counted::default(),
         }
     }
 
@@ -266,6 +281,7 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
         for i in 0..self.ir.len() {
             self.emit_gap(2 * i as u32);
             let r = Ref::from_ins(i);
+            self.count_up_to(r);
             if self.ir.ins[i].op == IrOp::Loop {
                 self.m.align(16);
                 self.loop_head = Some(self.m.here());
@@ -274,10 +290,13 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
                 let label = self.m.here();
                 self.ins_labels.push((label, r));
                 self.unneeded_exit(r)?;
+                self.count_before(r);
                 self.instruction(r, al.ins[i])?;
+                self.count_behind(r);
             }
             self.emit_gap(2 * i as u32 + 1);
         }
+        self.count_rest();
         self.link()?;
         self.cold_paths();
         self.exit_stubs();
@@ -400,7 +419,7 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
         let ins = self.ir.at(r);
         match ins.op {
             Base | Nop | Loop | Phi | PVal | CArg | FRef | ARef | ATRef | HRef | HTRef | CRef
-            | CTRef | ERef | ETRef | XRef | UpAddr => {}
+            | CTRef | ERef | ETRef | XRef | VRef | UpAddr => {}
             SLoad | SLoadT | FLd | LdV | LdB | LdW | UpRef | NUpv | StrByte => self.load(r, al),
             TRun => {
                 let addr = self.address(r, &al.ops);

@@ -215,7 +215,7 @@ impl Peel<'_> {
             self.cx.barrier = l;
         }
         self.substitute_header(header)?;
-        let guards = self.cx.stats.guards_emitted;
+        let (guards, asked) = (self.cx.stats.guards_emitted, self.cx.stats.guards_asked);
         let (mut model_guards, mut model_values, mut new_values) = (0, 0, 0);
         for n in self.start.ins_index()..self.end.ins_index() {
             let r = Ref::from_ins(n);
@@ -234,6 +234,7 @@ impl Peel<'_> {
         }
         let body_guards = self.cx.stats.guards_emitted - guards;
         self.phis()?;
+        self.cx.stats.guards_repeated += self.cx.stats.guards_asked - asked;
         self.cx.stats.guards_hoisted += model_guards.saturating_sub(body_guards);
         self.cx.stats.hoisted += model_values - new_values;
         self.cx.stats.loops += 1;

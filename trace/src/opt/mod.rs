@@ -123,6 +123,8 @@ pub struct OptStats {
     pub guards_asked: u32,
     /// Guards appended.
     pub guards_emitted: u32,
+    /// Guards asked for again, for a loop's body.
+    pub guards_repeated: u32,
     /// Guards that were proved.
     pub guards_proved: u32,
     /// Guards of a loop's body that only its first iteration checks.

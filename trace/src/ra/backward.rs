@@ -1,5 +1,7 @@
 //! The backward walk; see the module above.
 
+use std::cell::Cell;
+
 use super::plan::{self, CallPlan, Division, Kind, Plan};
 use super::*;
 use crate::abort::Abort;
@@ -23,6 +25,8 @@ pub struct Job<'a> {
     pub parent_spills: u16,
     /// For [`Link::Body`]: values and where they have to be at the end.
     pub reenter: &'a [(Ref, Loc)],
+    /// For tests: not 0, registers are chosen at random, and this is the seed.
+    pub random: u32,
 }
 
 /// No spill slot.
@@ -91,6 +95,8 @@ pub(super) struct Walk<'a> {
     pub(super) phis: Vec<PhiState>,
     /// What is alive at LOOP and in which register (none: in its slot only).
     pub(super) homes: Vec<(u16, Reg)>,
+    /// See [`Job::random`].
+    random: Cell<u32>,
     pub(super) out: Allocation,
 }
 
@@ -120,6 +126,7 @@ pub fn allocate(job: &Job<'_>) -> Result<Allocation, Abort> {
         passing: Vec::new(),
         phis: Vec::new(),
         homes: Vec::new(),
+        random: Cell::new(job.random),
         out: Allocation {
             ins: vec![InsAlloc::NONE; ir.len()],
             snaps: vec![[Place::None; 2]; ir.entries.len()],
@@ -210,9 +217,23 @@ impl Walk<'_> {
         self.occupant[q.0 as usize] = NO_VALUE;
         self.free.add(q);
     }
+    /// One of them, whichever.
+    fn any_of(&self, mut set: RegSet) -> Option<Reg> {
+        let next = self
+            .random
+            .get()
+            .wrapping_mul(1_664_525)
+            .wrapping_add(1_013_904_223);
+        self.random.set(next);
+        let n = (next >> 8).checked_rem(set.len())?;
+        set.nth(n as usize)
+    }
     /// The best free register of the class among `allowed`.
     pub(super) fn pick(&self, float: bool, allowed: RegSet, hints: [Reg; 2]) -> Option<Reg> {
         let avail = self.free.and(allowed).and(RegSet::class(float));
+        if self.job.random != 0 {
+            return self.any_of(avail);
+        }
         if let Some(h) = hints.into_iter().find(|h| avail.has(*h)) {
             return Some(h);
         }
@@ -241,6 +262,11 @@ impl Walk<'_> {
             .and(RegSet::class(float))
             .minus(not)
             .minus(self.free);
+        if self.job.random != 0 {
+            let q = self.any_of(candidates).ok_or(Abort::Internal)?;
+            self.evict_from(i, q)?;
+            return Ok(q);
+        }
         let q = candidates
             .min_by_key(|q| {
                 let v = self.occupant[q.0 as usize] as usize;

@@ -152,6 +152,10 @@ impl Walk<'_> {
         for &(v, q) in ends {
             let r = self.value(v as usize);
             if q.is_none() {
+                // only the last walk may have found that its slot is needed
+                if self.homes.iter().all(|h| h.0 != v) {
+                    self.homes.push((v, Reg::NONE));
+                }
                 continue;
             }
             let home = self.homes.iter().find(|h| h.0 == v).map(|h| h.1);

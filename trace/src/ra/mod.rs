@@ -262,7 +262,7 @@ pub struct Through {
 }
 
 /// A finished allocation.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Allocation {
     /// By index of instruction.
     pub ins: Vec<InsAlloc>,

@@ -302,6 +302,7 @@ impl Recorder {
         }
         self.iterations += 1;
         self.poll(pc)?;
+        self.note_progress(self.buf.done.instructions);
         let carried = self.carried(pc);
         let header = std::mem::take(&mut self.header);
         let seen = &self.seen;
@@ -399,6 +400,8 @@ impl Recorder {
         self.changed.clear();
         self.checked = 0;
         self.iteration = self.opt.begin_iteration(&self.buf);
+        self.note_progress(self.buf.done.instructions);
+        self.buf.done_before_body = self.buf.done;
         self.new_snap(pc);
         Ok(())
     }

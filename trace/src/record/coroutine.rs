@@ -118,7 +118,7 @@ impl Recorder {
         let k = self.buf.k(ty, bits);
         self.guard(IrOp::Eq, ty, v, k).map(drop)
     }
-    fn set_field(&mut self, thread: Ref, f: FieldId, v: Ref) -> Rec<()> {
+    pub(super) fn set_field(&mut self, thread: Ref, f: FieldId, v: Ref) -> Rec<()> {
         let at = self.emit(IrOp::FRef, Ty::Ptr, thread, Self::lit(f as u16))?;
         self.emit(IrOp::FSt, f.info().ty, at, v).map(drop)
     }

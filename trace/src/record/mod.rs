@@ -34,6 +34,7 @@ pub(crate) mod select;
 mod slots;
 mod table;
 mod upval;
+mod varargs;
 mod weak;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -45,7 +46,7 @@ use traceorus_vm::dispatch;
 use traceorus_vm::state::Global;
 
 use crate::abort::Abort;
-use crate::ir::{Class, IrBuf, IrOp, REF_NONE, Ref, Ty};
+use crate::ir::{Class, IrBuf, IrOp, Progress, REF_NONE, Ref, Ty};
 use crate::loc::{Inherited, Link};
 use crate::opt::{OptCx, alias};
 use crate::params::Params;
@@ -224,6 +225,8 @@ pub struct Recorder {
     skip_to: *const Instr,
     /// Strings of one byte; may be null.
     pub(crate) chars: *mut crate::chars::Chars,
+    /// Bytecode instructions without headers, the running one included.
+    pub(crate) begun: u32,
     /// The function calls itself by its own entry.
     pub(crate) recursive: bool,
     /// The running instruction raises an error, which has been recorded.
@@ -239,7 +242,7 @@ pub struct Recorder {
     /// `Global::finalizer_runs` as it was at the last instruction.
     pub(crate) finalizer_runs: u64,
     /// The instruction here takes values up to a top that is known; it comes right after the one that made them.
-    multi: Option<Multi>,
+    multi: Multi,
     /// The running thread; none: not loaded yet.
     thread: Ref,
     /// Threads that wait, on this trace, for those that they have resumed: the last one for the running thread.
@@ -249,7 +252,7 @@ pub struct Recorder {
 /// Results of an instruction that are all wanted, and their end.
 #[derive(Clone, Copy)]
 struct Multi {
-    /// The instruction that takes them.
+    /// The instruction that takes them; null if there are none.
     pc: *const Instr,
     /// Slot above the last one.
     top: i16,
@@ -304,7 +307,10 @@ impl Recorder {
                 iterations: 0,
                 performed: Vec::new(),
                 checked: 0,
-                multi: None,
+                multi: Multi {
+                    pc: std::ptr::null(),
+                    top: 0,
+                },
                 thread: REF_NONE,
                 waiting: Vec::new(),
                 in_loop: kind == Kind::Loop,
@@ -321,6 +327,7 @@ impl Recorder {
                 profile: std::ptr::null(),
                 skip_to: std::ptr::null(),
                 chars: std::ptr::null_mut(),
+                begun: 0,
                 recursive: false,
                 raising: false,
                 newindex_depth: 0,
@@ -387,11 +394,11 @@ impl Recorder {
     }
     /// The instruction at `pc`, which is next, takes values up to `top` (a slot number), all of which are known.
     pub(crate) fn set_multi(&mut self, pc: *const Instr, top: i16) {
-        self.multi = Some(Multi { pc, top });
+        self.multi = Multi { pc, top };
     }
     /// The top that the instruction at `pc` uses, as slot number, if it is known.
     pub(crate) fn multi_top(&self, pc: *const Instr) -> Option<i16> {
-        self.multi.filter(|m| m.pc == pc).map(|m| m.top)
+        (self.multi.pc == pc).then_some(self.multi.top)
     }
     pub(crate) fn global(&self) -> &'static mut Global {
         // SAFETY: a live thread's state is live; the recorder uses it while nothing else runs.
@@ -406,14 +413,16 @@ impl Recorder {
         // SAFETY: as promised.
         unsafe {
             self.last_pc = pc;
+            self.note_progress(self.begun);
             self.finish_pending(pc)?;
             if let Some(link) = self.end {
                 return Ok(Step::Stop(link));
             }
-            if self.multi.is_some_and(|m| m.pc != pc) {
-                self.multi = None;
+            if self.multi.pc != pc {
+                self.multi.pc = std::ptr::null();
             }
             self.nbc += 1;
+            self.begun += u32::from(dispatch::op_at(pc) < Op::FuncF);
             if self.nbc == self.die_at {
                 return Err(Abort::Random);
             }
@@ -425,6 +434,15 @@ impl Recorder {
             self.snap_pc = pc;
             Ok(Step::More)
         }
+    }
+
+    /// `complete` instructions and all guards so far are behind us.
+    pub(crate) fn note_progress(&mut self, complete: u32) {
+        let s = &self.opt.stats;
+        self.buf.done = Progress {
+            instructions: complete,
+            guards: s.guards_asked - s.guards_repeated,
+        };
     }
 
     unsafe fn finish_pending(&mut self, pc: *const Instr) -> Rec<()> {

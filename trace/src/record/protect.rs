@@ -7,7 +7,7 @@ use traceorus_base::Value;
 use traceorus_base::bytecode::{self as bc, MULTI};
 use traceorus_base::frame::{self, kind};
 use traceorus_base::objects::*;
-use traceorus_vm::debuginfo;
+use traceorus_vm::{body, debuginfo};
 
 use super::call::{Callee, Way, after};
 use super::{Cursor, How, Rec, Recorder, Slot, Step, Tv};
@@ -312,6 +312,11 @@ impl Recorder {
                 v = self.rt_string(crate::ir::CallId::Concat, &[at.val, v.val])?;
             }
             self.pin_snap()?;
+            let passed = self.frames[m..].iter();
+            let passed = passed.filter(|x| body::is_closed(x.proto)).count();
+            if passed != 0 {
+                self.change_bodies(-(passed as i64))?;
+            }
             self.frames.truncate(m + 1);
             let no = self.konst(Value::FALSE);
             self.raising = true;

@@ -295,6 +295,7 @@ impl Recorder {
         self.buf.entries = entries;
         let end = self.buf.entries.len() as u32;
         let base = self.base();
+        self.note_progress(self.buf.done.instructions);
         self.buf.snaps.push(Snap {
             first,
             start,
@@ -304,6 +305,7 @@ impl Recorder {
             live,
             top: self.multi_top(pc).unwrap_or(Snap::NO_TOP),
             pcalls: self.pcalls,
+            done: self.buf.done,
         });
         Ok(())
     }

@@ -11,7 +11,7 @@ mod sections;
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use traceorus_base::objects::{Instr, Proto};
+use traceorus_base::objects::{Counts, Instr, Proto};
 
 use crate::config::{StatsConfig, Target};
 use crate::jit::Jit;
@@ -110,6 +110,8 @@ pub struct Report {
     pub exits: Vec<(ExitPlace, u64)>,
     /// Traces are compiled at all.
     pub on: bool,
+    /// What was executed, if it was counted (parameter `count`).
+    pub counts: Option<Counts>,
 }
 
 impl Report {
@@ -136,6 +138,7 @@ impl Report {
             aborts: Vec::new(),
             exits: Vec::new(),
             on: false,
+            counts: None,
         }
     }
 
@@ -151,6 +154,8 @@ impl Report {
             aborts: jit.stats.abort_places.clone().into_iter().collect(),
             exits: jit.stats.gone_exits.clone().into_iter().collect(),
             on: jit.is_on(),
+            // SAFETY: the state is live.
+            counts: jit.counts.then(|| unsafe { (*jit.g).hot.counts }),
             samples: None,
         };
         let mut protos = jit.hot_protos.clone();

@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
+use traceorus_base::objects::Counts;
+
 use super::{Report, Samples};
 
 /// How many aborts and exits the text lists.
@@ -31,6 +33,25 @@ fn times(s: &Samples) -> String {
     )
 }
 
+fn executed(c: &Counts) -> String {
+    let all = c.interpreted + c.compiled;
+    format!(
+        "executed      {all} bytecode instructions: {:.2}% compiled, {:.2}% performed by traces through handlers and helpers, {:.2}% interpreted\n\
+         guards run    {} of {} that were recorded for what ran, {:.1}% fewer; {} about types, {:.2}% of which held\n",
+        percent(c.compiled.saturating_sub(c.performed), all),
+        percent(c.performed, all),
+        percent(c.interpreted, all),
+        c.guards,
+        c.guards_recorded,
+        percent(
+            c.guards_recorded.saturating_sub(c.guards),
+            c.guards_recorded
+        ),
+        c.type_guards,
+        percent(c.type_guards_held, c.type_guards),
+    )
+}
+
 impl Report {
     /// The statistics for people.
     pub fn text(&self) -> String {
@@ -49,6 +70,7 @@ impl Report {
              recordings    {} begun, {aborted} given up, {} postponed, {} refused; {:.1} ms, {:.1} ms of them compiling\n\
              size          {} bytecode instructions, {} IR instructions, {} bytes of machine code\n\
              guards        {} asked for, {} implied by others, {} hoisted out of loops, {} left, {} of them in loops\n\
+             guards        {} recorded, {:.1}% of them removed or hoisted out of loops\n\
              branches      {} became selections\n\
              allocations   {} left in traces, {} sunk into exits\n\
              exits         {} to the interpreter; {} collector steps on trace",
@@ -75,12 +97,17 @@ impl Report {
             s.guards_hoisted,
             s.guards,
             s.guards_in_loops,
+            s.guards_recorded,
+            percent(s.guards_thinned(), s.guards_recorded),
             s.selects,
             s.allocations,
             s.sunk,
             s.exits,
             s.polls,
         );
+        if let Some(c) = &self.counts {
+            t.push_str(&executed(c));
+        }
         if let Some(samples) = &self.samples {
             t.push_str(&times(samples));
         }
@@ -180,8 +207,15 @@ impl Report {
                 "recording": s.recording, "collecting": s.collecting, "other": s.other, "lost": s.lost,
             })
         });
+        let executed = self.counts.map(|c| {
+            json!({
+                "interpreted": c.interpreted, "compiled": c.compiled, "performed": c.performed,
+                "guards": c.guards, "guards_recorded": c.guards_recorded, "type_guards": c.type_guards, "type_guards_held": c.type_guards_held,
+            })
+        });
         let all = json!({
             "on": self.on,
+            "executed": executed,
             "traces": {
                 "loops": s.loops, "functions": s.funcs, "continuations": s.conts, "sides": s.sides,
                 "removed": s.removed, "list": traces,
@@ -192,7 +226,7 @@ impl Report {
             "recordings": {"begun": s.recordings, "postponed": s.postponed, "refused": s.refused, "ns": s.record_ns, "compile_ns": s.compile_ns},
             "size": {"bytecodes": s.bytecodes, "ir": s.ir, "bytes": s.mcode},
             "guards": {
-                "asked": s.guards_asked, "implied": s.guards_proved, "hoisted": s.guards_hoisted,
+                "asked": s.guards_asked, "recorded": s.guards_recorded, "thinned": s.guards_thinned(), "implied": s.guards_proved, "hoisted": s.guards_hoisted,
                 "left": s.guards, "left_in_loops": s.guards_in_loops,
             },
             "branches": {"selected": s.selects},

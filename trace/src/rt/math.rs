@@ -1,5 +1,6 @@
 //! Functions of `math`.
 
+use traceorus_base::cmath;
 use traceorus_base::objects::Userdata;
 use traceorus_vm::arith;
 use traceorus_vm::random::{self, Xoshiro};
@@ -17,27 +18,27 @@ pub(super) unsafe extern "C" fn cfmod(a: f64, b: f64) -> f64 {
     a % b
 }
 pub(super) unsafe extern "C" fn math_pow(a: f64, b: f64) -> f64 {
-    a.powf(b)
+    cmath::pow(a, b)
 }
 pub(super) unsafe extern "C" fn atan2(y: f64, x: f64) -> f64 {
-    y.atan2(x)
+    cmath::atan2(y, x)
 }
 
 macro_rules! float_functions {
     ($($name:ident)*) => { $(
         pub(super) unsafe extern "C" fn $name(x: f64) -> f64 {
-            x.$name()
+            cmath::$name(x)
         }
     )* };
 }
-float_functions! { acos asin cos cosh exp ln log2 log10 sin sinh tan tanh }
+float_functions! { acos asin cos cosh exp log log2 log10 sin sinh tan tanh }
 
 /// The library's `log` with a base.
 pub(super) unsafe extern "C" fn log_base(x: f64, base: f64) -> f64 {
     match base {
-        2.0 => x.log2(),
-        10.0 => x.log10(),
-        _ => x.ln() / base.ln(),
+        2.0 => cmath::log2(x),
+        10.0 => cmath::log10(x),
+        _ => cmath::log(x) / cmath::log(base),
     }
 }
 

@@ -45,7 +45,7 @@ pub fn address(id: CallId) -> usize {
         Cos = math::cos,
         Cosh = math::cosh,
         Exp = math::exp,
-        Log = math::ln,
+        Log = math::log,
         Log2 = math::log2,
         Log10 = math::log10,
         LogBase = math::log_base,

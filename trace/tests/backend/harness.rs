@@ -82,6 +82,7 @@ impl Build {
             live: 32,
             top: Snap::NO_TOP,
             pcalls: 0,
+            done: Default::default(),
         });
     }
     pub fn begin_loop(&mut self) {
@@ -199,6 +200,8 @@ pub struct Machine {
     pub traces: u16,
     /// For [`Machine::put_short`].
     pub not_at: Option<u16>,
+    /// Registers are chosen at random with this seed; 0: well.
+    pub random: u32,
 }
 
 fn no_helper(_pc: u64) -> u64 {
@@ -243,6 +246,7 @@ impl Machine {
             method: on_alloc as *const () as u64,
             resume,
             exit_left_offset: None,
+            counts_offset: None,
             disturbed_offset: std::mem::offset_of!(GlobalHot, error_handled) as i32,
             helpers,
             handlers: |_| None,
@@ -264,6 +268,7 @@ impl Machine {
             stack,
             traces: 0,
             not_at: None,
+            random: 0,
         }
     }
     /// Slot relative to the base.
@@ -299,6 +304,7 @@ impl Machine {
             link,
             inherited,
             parent_spills,
+            random: self.random,
             trace: self.traces,
             down: 0,
             unlinked: None,

@@ -190,6 +190,7 @@ fn no_moves_in_simple_loops() {
         inherited: &[],
         parent_spills: 0,
         reenter: &[],
+        random: 0,
     };
     let al = allocate(&job).unwrap();
     assert!(plan.is_fused(x));
@@ -468,6 +469,7 @@ fn checker_finds_wrong_tables() {
         inherited: &[],
         parent_spills: 0,
         reenter: &[],
+        random: 0,
     };
     let good = allocate(&job).unwrap();
     check(&job, &good).unwrap();
@@ -523,6 +525,7 @@ fn rounding_by_call() {
         inherited: &[],
         parent_spills: 0,
         reenter: &[],
+        random: 0,
     };
     let al = allocate(&job).unwrap();
     check(&job, &al).unwrap();

@@ -12,8 +12,8 @@ use traceorus_asm::Host;
 use traceorus_trace::ir::IrOp::*;
 use traceorus_trace::ir::{CallId, IrBuf, IrOp, REF_NONE, Ref, Ty};
 use traceorus_trace::loc::{Inherited, Link, Loc};
-use traceorus_trace::lower::{CodeInput, TraceRegs, assemble};
-use traceorus_trace::ra::{Job, Plan, allocate, check};
+use traceorus_trace::lower::{CodeInput, TraceRegs, assemble, emit};
+use traceorus_trace::ra::{Allocation, Job, Place, Plan, Reg, allocate, check};
 
 use crate::harness::*;
 
@@ -469,22 +469,32 @@ fn same(a: u64, b: u64) -> bool {
     a == b || f64::from_bits(a).is_nan() && f64::from_bits(b).is_nan()
 }
 
-fn one(m: &mut Machine, seed: u64) {
+/// The trace of a seed, and how it ends.
+fn trace(seed: u64) -> (IrBuf, Link) {
     let turns = if seed.is_multiple_of(3) {
         0
     } else {
         (seed % 5) as i64
     };
-    let ir = make(seed, turns);
-    let start: Vec<u64> = (0..SLOTS)
-        .map(|k| {
-            if k % 3 == 1 {
-                (f64::from(k) * 0.75 - 4.0).to_bits()
-            } else {
-                (i64::from(k) * 5 - 9) as u64
-            }
-        })
-        .collect();
+    let link = if turns == 0 { Link::Exit } else { Link::Loop };
+    (make(seed, turns), link)
+}
+
+/// Contents of the stack before a trace runs.
+fn start() -> Vec<u64> {
+    let value = |k: i16| {
+        if k % 3 == 1 {
+            (f64::from(k) * 0.75 - 4.0).to_bits()
+        } else {
+            (i64::from(k) * 5 - 9) as u64
+        }
+    };
+    (0..SLOTS).map(value).collect()
+}
+
+fn one(m: &mut Machine, seed: u64) {
+    let (ir, link) = trace(seed);
+    let start = start();
     let fill = |m: &mut Machine| {
         for k in 0..SLOTS {
             m.slot(k).payload = start[k as usize];
@@ -505,7 +515,6 @@ fn one(m: &mut Machine, seed: u64) {
             assert!(same(got, want), "seed {seed}: stack slot {k}");
         }
     };
-    let link = if turns == 0 { Link::Exit } else { Link::Loop };
     let (code, at) = m.compile(&ir, link, &[], 0).expect("compiles");
     fill(m);
     let exit = m.run(at);
@@ -572,16 +581,155 @@ fn random_traces() {
     let mut m = Machine::new();
     let var = |n: &str| std::env::var(n).ok().and_then(|v| v.parse::<u64>().ok());
     if let Some(seed) = var("TRACEORUS_SEED") {
+        one(&mut m, seed);
+        m.random = seed as u32;
         return one(&mut m, seed);
     }
     let time = Duration::from_secs(var("TRACEORUS_LONG").unwrap_or(1));
     let start = Instant::now();
     let mut seed = 1;
     while start.elapsed() < time {
+        m.random = 0;
+        one(&mut m, seed);
+        m.random = seed as u32;
         one(&mut m, seed);
         seed += 1;
     }
     assert!(seed > 100, "only {seed} traces");
+}
+
+/// A random register of the class of `r`.
+fn other(rng: &mut Rng, r: Reg) -> Reg {
+    let all: Vec<Reg> = Host::regs()
+        .allocatable
+        .filter(|q| q.is_fpr() == r.is_fpr())
+        .collect();
+    rng.pick(&all)
+}
+
+/// Damages an allocation in one place. False: there was nothing to damage.
+fn damage(rng: &mut Rng, al: &mut Allocation) -> bool {
+    let place = |rng: &mut Rng, p: &mut Place| match p {
+        Place::Reg(r) => *r = other(rng, *r),
+        Place::Slot(n) => *n = (*n + 1) % 4,
+        _ => {}
+    };
+    match rng.below(9) {
+        0 if !al.moves.is_empty() => {
+            let n = rng.below(al.moves.len());
+            al.moves.remove(n);
+        }
+        1 if !al.moves.is_empty() => {
+            let n = rng.below(al.moves.len());
+            let mv = &mut al.moves[n].mv;
+            place(
+                rng,
+                if n.is_multiple_of(2) {
+                    &mut mv.src
+                } else {
+                    &mut mv.dst
+                },
+            );
+        }
+        2 if !al.head.is_empty() => {
+            let n = rng.below(al.head.len());
+            al.head.remove(n);
+        }
+        3 if !al.back_edge.is_empty() => {
+            let n = rng.below(al.back_edge.len());
+            al.back_edge.remove(n);
+        }
+        4 if !al.loop_top.is_empty() => {
+            let n = rng.below(al.loop_top.len());
+            place(rng, &mut al.loop_top[n].src);
+        }
+        5 if !al.snaps.is_empty() => {
+            let n = rng.below(al.snaps.len());
+            place(rng, &mut al.snaps[n][0]);
+        }
+        6 if !al.contract.is_empty() => {
+            let n = rng.below(al.contract.len());
+            place(rng, &mut al.contract[n].1);
+        }
+        n => {
+            let k = rng.below(al.ins.len());
+            let i = &mut al.ins[k];
+            let reg = if n == 7 { &mut i.dst } else { &mut i.ops[0] };
+            if i.skip || reg.is_none() {
+                return false;
+            }
+            *reg = other(rng, *reg);
+        }
+    }
+    true
+}
+
+/// The checker finds damaged allocations; the damage that it lets pass does none: the code does what the evaluator does.
+#[test]
+fn checker_finds_damage() {
+    let mut m = Machine::new();
+    let (mut caught, mut harmless, mut rng) = (0, 0, Rng(77));
+    for seed in 1..400 {
+        let (ir, link) = trace(seed);
+        let plan = Plan::new(&ir);
+        let job = Job {
+            ir: &ir,
+            plan: &plan,
+            regs: Host::regs(),
+            link,
+            inherited: &[],
+            parent_spills: 0,
+            reenter: &[],
+            random: (seed % 2 * seed) as u32,
+        };
+        let good = allocate(&job).expect("can be allocated");
+        check::check(&job, &good).expect("a good one");
+        let (start, mut slots) = (start(), start());
+        let (snap, want) = eval(&ir, &mut slots, &[]);
+        for _ in 0..20 {
+            let mut bad = good.clone();
+            if !damage(&mut rng, &mut bad) || bad == good {
+                continue;
+            }
+            if check::check(&job, &bad).is_err() {
+                caught += 1;
+                continue;
+            }
+            harmless += 1;
+            let input = CodeInput {
+                ir: &ir,
+                link,
+                inherited: &[],
+                parent_spills: 0,
+                random: 0,
+                trace: 1,
+                down: 0,
+                unlinked: None,
+                address: m.area.next_address(),
+                thunks: &m.thunks,
+            };
+            let code = emit::<Host>(&input, &plan, &bad).expect("can be emitted");
+            let at = m.area.install(&code.bytes).expect("room");
+            for k in 0..SLOTS {
+                m.slot(k).payload = start[k as usize];
+            }
+            let exit = m.run(at);
+            assert_eq!(exit.snap, snap, "seed {seed}");
+            let got = exit.restore(&code.exits[snap as usize]);
+            for (slot, &v) in &want {
+                assert!(same(got[slot].0, v), "seed {seed}: slot {slot}");
+            }
+            for k in 0..SLOTS {
+                let same = same(m.slot(k).payload, slots[k as usize]);
+                assert!(same, "seed {seed}: stack slot {k}");
+            }
+            m.area.reset(4096);
+        }
+    }
+    assert!(
+        caught > 4000 && harmless > 0,
+        "{caught} caught, {harmless} harmless"
+    );
 }
 
 /// Times of the parts, for `--ignored --nocapture`.
@@ -612,6 +760,7 @@ fn times() {
                 inherited: &[],
                 parent_spills: 0,
                 reenter: &[],
+                random: 0,
             };
             let al = allocate(&job).unwrap();
             lap(1);
@@ -622,6 +771,7 @@ fn times() {
                 link: Link::Loop,
                 inherited: &[],
                 parent_spills: 0,
+                random: 0,
                 trace: 1,
                 down: 0,
                 unlinked: None,

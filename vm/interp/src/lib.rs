@@ -7,6 +7,8 @@
 //! base:    handlers (hot paths), each 8-aligned with its op number in the two bytes before it
 //!          cold paths, stubs, the entry from native code
 //! active:  a mirror of the same size: at each handler's offset a jump to the stub that calls `active_step`
+//! back:    another one, for the stub that jumps to the trace that waits
+//! count:   another one, for the stub that counts and goes on in the normal handler
 //! ```
 //! A handler covers the common cases of its op and jumps to the op's slow stub for the rest, *before it has changed any
 //! state*; the stub calls the helper, which does the whole op (see `vm::helpers`, protocol there). Register roles are
@@ -70,6 +72,8 @@ pub struct Interp {
     pub enter_trace: u32,
     /// Byte offset of the back region.
     pub back: u32,
+    /// Byte offset of the counting region.
+    pub count: u32,
     /// Offset of what the back region leads to while no trace waits.
     pub back_default: u32,
     /// Offset of the place where traces go on in the interpreter (RET0: next pc).
@@ -87,6 +91,8 @@ type Cold<M> = Box<dyn FnOnce(&mut Gen<M>)>;
 /// Generator state.
 pub(crate) struct Gen<M: Masm> {
     pub m: M,
+    /// Start of the code.
+    base: Label,
     entry: Vec<Label>,
     slow: Vec<Label>,
     slow_used: Vec<bool>,
@@ -254,6 +260,7 @@ impl<M: Masm> Gen<M> {
 
     fn new() -> Gen<M> {
         let mut m = M::new();
+        let base = m.here();
         let n = Op::ALL.len();
         let entry = (0..n).map(|_| m.new_label()).collect();
         let slow = (0..n).map(|_| m.new_label()).collect();
@@ -263,6 +270,7 @@ impl<M: Masm> Gen<M> {
         let (meta_call, meta_call3) = (m.new_label(), m.new_label());
         Gen {
             m,
+            base,
             entry,
             slow,
             slow_used: vec![false; n],
@@ -384,6 +392,18 @@ impl<M: Masm> Gen<M> {
         self.m.end_symbol();
 
         self.m.align(16);
+        self.m.begin_symbol("traceorus_count_stub");
+        let count = self.m.here();
+        let counter = at(M::GLOBAL, goff!(counts.interpreted));
+        self.m.alu_to_mem(AluOp::Add, B64, counter, 1);
+        let base = self.base;
+        self.m.label_addr(d(M::T1), base);
+        self.m.load(U16, d(M::T0), at(M::PC, 0));
+        self.m.lea(d(M::T0), at_index(M::T1, M::T0, Scale::S8, 0));
+        self.m.jump_reg(M::T0);
+        self.m.end_symbol();
+
+        self.m.align(16);
         self.m.begin_symbol("traceorus_enter_body");
         let enter = self.m.here();
         self.m.prologue(2 + JIT_SLOTS);
@@ -417,6 +437,7 @@ impl<M: Masm> Gen<M> {
         Common {
             active,
             back,
+            count,
             default,
             enter,
             enter_trace,
@@ -428,6 +449,7 @@ impl<M: Masm> Gen<M> {
 struct Common {
     active: Label,
     back: Label,
+    count: Label,
     default: Label,
     enter: Label,
     enter_trace: Label,
@@ -450,22 +472,27 @@ pub fn generate<M: Masm>(raw_jump: RawJump) -> Result<Interp, AsmError> {
     let handlers: Vec<u32> = entry.iter().map(|&l| off(l)).collect();
     let mut bytes = code.bytes.clone();
     // mirrors: only as long as the handlers reach
-    let mut mirror = |stub: u32| {
+    let mut mirror = |target: &dyn Fn(Op, u32) -> u32| {
         bytes.resize(bytes.len().next_multiple_of(64), 0xCC);
         let base = bytes.len() as u32;
-        for (i, &h) in handlers.iter().enumerate() {
+        for (&op, &h) in Op::ALL.iter().zip(&handlers) {
             assert!(
                 h % 8 == 0 && h / 8 <= u32::from(u16::MAX),
-                "handler {i} out of reach"
+                "handler of {op:?} out of reach"
             );
-            bytes.resize((base + h) as usize, 0xCC);
-            let jump = raw_jump(base + h, stub);
+            bytes.resize((base + h - 4) as usize, 0xCC);
+            // what handlers look for before an entry
+            bytes.extend_from_within((h - 4) as usize..h as usize);
+            let jump = raw_jump(base + h, target(op, h));
             bytes.extend_from_slice(&jump);
         }
         (base, bytes.len() as u32)
     };
-    let active = mirror(off(common.active));
-    let back = mirror(off(common.back));
+    let (active, back, count) = (off(common.active), off(common.back), off(common.count));
+    let active = mirror(&|_, _| active);
+    let back = mirror(&|_, _| back);
+    // headers are no instructions, and get their operands in registers
+    let count = mirror(&|op, h| if op.original() < Op::FuncF { count } else { h });
     let mut symbols: Vec<(String, u32, u32)> = code
         .symbols
         .iter()
@@ -473,10 +500,12 @@ pub fn generate<M: Masm>(raw_jump: RawJump) -> Result<Interp, AsmError> {
         .collect();
     symbols.push(("traceorus_active_region".into(), active.0, active.1));
     symbols.push(("traceorus_back_region".into(), back.0, back.1));
+    symbols.push(("traceorus_count_region".into(), count.0, count.1));
     Ok(Interp {
         bytes,
         active: active.0,
         back: back.0,
+        count: count.0,
         back_default: off(common.default),
         handlers,
         enter: off(common.enter),

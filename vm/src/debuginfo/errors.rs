@@ -12,7 +12,7 @@ use super::{Name, frame_name, func_info, locals, walk};
 use crate::ctx::{Ctx, Throw};
 use crate::state::Global;
 use crate::string::{str_bytes, str_val};
-use crate::{exec, number, table, throw};
+use crate::{body, exec, number, table, throw};
 
 /// What went wrong in [`op_error`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -150,7 +150,7 @@ pub unsafe fn position(l: *mut Thread) -> Vec<u8> {
 pub unsafe fn where_at(p: *const Proto, pc: *const Instr) -> Vec<u8> {
     // SAFETY: as promised.
     unsafe {
-        if line_at(p, pc) <= 0 {
+        if line_at(p, pc) <= 0 || body::is_body(p) {
             return Vec::new();
         }
         place(p, pc)

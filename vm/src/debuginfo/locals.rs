@@ -6,7 +6,8 @@ use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 
 use super::names;
-use super::walk::{Frame, proto_of, word_index};
+use super::walk::{Frame, code_of, proto_of, word_index};
+use crate::body;
 use crate::call::word_at;
 use crate::jithooks;
 use crate::state::Global;
@@ -112,6 +113,10 @@ pub unsafe fn write_local(l: *mut Thread, f: &Frame, slot: *mut Value, v: Value)
     // SAFETY: as promised; [GC-BARRIER] taken for cell or thread.
     unsafe {
         let v = Value::new(v.payload, v.tag);
+        // what a library function works on
+        if code_of((*f.base.sub(1)).payload as *const GcHeader).is_some_and(|p| body::is_body(p)) {
+            return false;
+        }
         if (*slot).tag == Tag::CELL {
             store_cell(l, (*slot).as_ptr(), v);
         } else {

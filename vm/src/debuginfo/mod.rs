@@ -23,6 +23,7 @@ pub use locals::{
     write_local,
 };
 pub use traceback::{func_name_in_modules, traceback};
+pub(crate) use walk::code_of;
 pub use walk::{
     Called, Frame, Frames, frames, level, line_at, line_of_word, live_at, proto_of, word_index,
 };

@@ -6,7 +6,8 @@ use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 
 use crate::call::word_at;
-use crate::hooks;
+use crate::state::Global;
+use crate::{body, hooks};
 
 /// By what a function was called.
 #[derive(Clone, Copy, Debug)]
@@ -51,12 +52,21 @@ impl Frame {
 ///
 /// # Safety
 /// [GC-LIVE] `f` is null or a live function.
-pub unsafe fn proto_of(f: *const GcHeader) -> Option<*mut Proto> {
+pub(crate) unsafe fn code_of(f: *const GcHeader) -> Option<*mut Proto> {
     // SAFETY: as promised.
     unsafe {
         (!f.is_null() && (*f).kind == ObjKind::LuaClosure as u8)
             .then(|| (*(f as *const LuaClosure)).proto)
     }
+}
+
+/// Prototype of a Lua closure that programs see as one; `None` for native functions, their bodies, and null.
+///
+/// # Safety
+/// [GC-LIVE] `f` is null or a live function.
+pub unsafe fn proto_of(f: *const GcHeader) -> Option<*mut Proto> {
+    // SAFETY: as promised.
+    unsafe { code_of(f).filter(|&p| !body::is_body(p)) }
 }
 
 /// Number of the word at `pc` in the function's code (the header is word 0).
@@ -164,14 +174,22 @@ impl Iterator for Frames {
 
     fn next(&mut self) -> Option<Frame> {
         while !self.base.is_null() {
-            // SAFETY: [STACK-STABLE] promised by whoever made the iterator.
-            let f = unsafe { self.step() };
-            if !f.func.is_null() {
-                return Some(f);
+            // SAFETY: [STACK-STABLE] promised by whoever made the iterator; [GC-LIVE] the frame keeps its function.
+            unsafe {
+                let f = self.step();
+                if !f.func.is_null() && !hidden(f.func) {
+                    return Some(f);
+                }
             }
         }
         None
     }
+}
+
+/// Called by bodies of library functions only.
+unsafe fn hidden(f: *const GcHeader) -> bool {
+    // SAFETY: [GC-LIVE] the caller's.
+    unsafe { (*f).kind == ObjKind::NativeClosure as u8 && (*f).flags & flags::NATIVE_HIDDEN != 0 }
 }
 
 impl Frames {
@@ -181,7 +199,8 @@ impl Frames {
         unsafe {
             let base = self.base;
             let func = (*base.sub(1)).payload as *mut GcHeader;
-            let proto = proto_of(func);
+            let proto = code_of(func);
+            let shown = proto_of(func);
             let end = match proto {
                 // The running frame of a Lua function has no frame above it that would say more.
                 Some(p) if !self.full => {
@@ -196,12 +215,12 @@ impl Frames {
             };
             let mut f = Frame {
                 base,
-                pc: if proto.is_some() {
+                pc: if shown.is_some() {
                     self.pc
                 } else {
                     std::ptr::null()
                 },
-                func,
+                func: body::seen_as(Global::of((*self.l).global), func),
                 tail: false,
                 called: Called::Native,
                 end,

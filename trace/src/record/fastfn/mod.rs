@@ -5,6 +5,7 @@
 //! before anything with an effect has been emitted. The results take the place of the function slot.
 
 mod base;
+mod bodies;
 mod chars;
 mod coroutine;
 mod math;
@@ -91,6 +92,9 @@ impl Recorder {
             if c.wanted == MULTI {
                 self.need_slots(self.base() + i.ra() + 4)?;
             }
+            if let Some(step) = self.body_call(id, c)? {
+                return Ok(step);
+            }
             match self.function(id, c)? {
                 Some(results) => {
                     self.give(i, c.wanted, &results);
@@ -166,6 +170,8 @@ impl Recorder {
                     self.table_function(id, c)
                 }
                 TablePack => self.table_pack(c),
+                BodyLeave => self.leave_body(c),
+                BodyText => self.plain_text(c),
                 Pack => self.pack(c),
                 PackSize => self.pack_size(c),
                 StrUnpack => self.unpack_string(c),

@@ -1,0 +1,186 @@
+//! Library functions that give their frame to a body, which is a Lua function (`vm::body`): calls of them are calls of the body.
+
+use traceorus_base::bytecode::Op;
+use traceorus_base::fastfn::FastFn;
+use traceorus_base::frame::{self, kind};
+use traceorus_base::meta::MetaMethod;
+use traceorus_base::objects::*;
+use traceorus_base::{Tag, Value};
+use traceorus_vm::body::{self, DEPTH_ONE, MAX_DEPTH};
+use traceorus_vm::table::table_len;
+
+use super::{Native, Results};
+use crate::ir::{CallId, FieldId, IrOp, Ty};
+use crate::record::call::Callee;
+use crate::record::meta::Handler;
+use crate::record::{Cursor, How, Rec, Recorder, Slot, Step, Tv};
+
+/// A body, and what it gets as arguments.
+struct Call {
+    closure: *mut LuaClosure,
+    args: Vec<Tv>,
+}
+
+impl Recorder {
+    /// The call of the function `id`, which is guarded, if its body performs it. `None`: nothing has been emitted that has an effect.
+    pub(super) unsafe fn body_call(&mut self, id: FastFn, c: Native) -> Rec<Option<Step>> {
+        // SAFETY: [GC-LIVE] as `native`.
+        unsafe {
+            let call = match id {
+                FastFn::Sort => self.sort_body(c)?,
+                FastFn::ToString => self.event_body(c, body::TOSTRING, MetaMethod::ToString)?,
+                FastFn::Pairs => self.event_body(c, body::PAIRS, MetaMethod::Pairs)?,
+                _ => None,
+            };
+            match call {
+                Some(call) => self.enter_body(c.i, call),
+                None => Ok(None),
+            }
+        }
+    }
+
+    /// The instance of body `id` for calls of `f`, now `o`, whose prototype is guarded then.
+    unsafe fn instance(&mut self, id: u8, f: Tv, o: Value) -> Rec<Option<*mut LuaClosure>> {
+        // SAFETY: [GC-LIVE] as `native`.
+        unsafe {
+            let made = |way| self.global().bodies.instance(id, way);
+            let Some(instance) = body::instance_for(o).and_then(made) else {
+                return Ok(None);
+            };
+            let f = self.guard_tag(f, Tag::FUNCTION)?;
+            self.guard_function(f, o.as_ptr())?;
+            Ok(Some(instance))
+        }
+    }
+
+    /// A function of one object, if that has a metamethod which is a Lua function.
+    unsafe fn event_body(&mut self, c: Native, id: u8, ev: MetaMethod) -> Rec<Option<Call>> {
+        // SAFETY: [GC-LIVE] as `native`.
+        unsafe {
+            let o = self.oarg(c, 1);
+            if c.nargs != 1 || !matches!(o.tag, Tag::TABLE | Tag::USERDATA) {
+                return Ok(None);
+            }
+            let v = self.any_arg(c, 1)?;
+            let Some(Handler::Call(f, of)) = self.handler((v, o), ev)? else {
+                return Ok(None);
+            };
+            let Some(closure) = self.instance(id, f, of)? else {
+                return Ok(None);
+            };
+            let args = vec![self.any_arg(c, 1)?, f];
+            Ok(Some(Call { closure, args }))
+        }
+    }
+
+    /// `table.sort` with an order function.
+    unsafe fn sort_body(&mut self, c: Native) -> Rec<Option<Call>> {
+        // SAFETY: [GC-LIVE] as `native`.
+        unsafe {
+            if c.nargs != 2 || self.oarg(c, 2).tag != Tag::FUNCTION {
+                return Ok(None);
+            }
+            let Some((t, p)) = self.plain_table(c, 1)? else {
+                return Ok(None);
+            };
+            if table_len(p) < 2 {
+                return Ok(None);
+            }
+            let (f, of) = (self.any_arg(c, 2)?, self.oarg(c, 2));
+            let Some(closure) = self.instance(body::SORT, f, of)? else {
+                return Ok(None);
+            };
+            let n = self.rt(IrOp::CallL, CallId::TabLen, &[t])?;
+            let (one, most) = (self.buf.k_int(1), self.buf.k_int(i64::from(i32::MAX)));
+            self.guard(IrOp::Gt, Ty::Int, n, one)?;
+            self.guard(IrOp::Lt, Ty::Int, n, most)?;
+            let args = vec![self.any_arg(c, 1)?, self.any_arg(c, 2)?, self.typed(n)];
+            Ok(Some(Call { closure, args }))
+        }
+    }
+
+    /// The frame of the native function that is called at `i` becomes that of its body.
+    unsafe fn enter_body(&mut self, i: Cursor, call: Call) -> Rec<Option<Step>> {
+        // SAFETY: [GC-LIVE] the state keeps bodies.
+        unsafe {
+            let proto = (*call.closure).proto;
+            let inside = self.frames.iter().any(|x| x.proto == proto);
+            // a frame of another kind may be what errors unwind to, or belong to an entry
+            let plain = matches!(i.op, Op::Call | Op::CallM | Op::TailCall | Op::TailCallM);
+            if inside || !plain || self.frames.len() as u32 > self.params.maxdepth {
+                return Ok(None);
+            }
+            if body::is_closed(proto) && (*self.l).ncalls >= MAX_DEPTH * DEPTH_ONE {
+                return Ok(None);
+            }
+            let func = self.base() + i.ra();
+            let nargs = call.args.len() as i16;
+            if !self.room_to_call(func, proto, nargs)? {
+                return Ok(None);
+            }
+            if body::is_closed(proto) {
+                let l = self.running()?;
+                let depth = self.field(l, FieldId::ThreadCalls)?;
+                let most = self.buf.k(Ty::U32, (MAX_DEPTH * DEPTH_ONE).into());
+                self.guard(IrOp::Ult, Ty::U32, depth, most)?;
+            }
+            self.pin_snap()?;
+            if body::is_closed(proto) {
+                self.change_bodies(1)?;
+            }
+            for (k, &v) in call.args.iter().enumerate() {
+                self.put_slot(func + 1 + k as i16, Slot::Known { v, dirty: true });
+            }
+            let val = self.buf.k(Ty::Func, call.closure as u64);
+            let word = self.buf.k(Ty::Word, frame::word(kind::LUA, i.pc as u64, 0));
+            self.enter_frame(Callee {
+                func,
+                val,
+                closure: call.closure,
+                known: true,
+                nargs,
+                word,
+                call_pc: i.pc,
+                how: How::Call,
+            })?;
+            Ok(Some(Step::More))
+        }
+    }
+
+    /// So many closed bodies more run.
+    pub(in crate::record) fn change_bodies(&mut self, n: i64) -> Rec<()> {
+        let l = self.running()?;
+        let depth = self.field(l, FieldId::ThreadCalls)?;
+        let (op, by) = if n < 0 {
+            (IrOp::Sub, -n)
+        } else {
+            (IrOp::Add, n)
+        };
+        let by = self.buf.k(Ty::U32, by as u64 * u64::from(DEPTH_ONE));
+        let depth = self.emit(op, Ty::U32, depth, by)?;
+        self.set_field(l, FieldId::ThreadCalls, depth)
+    }
+
+    /// The end of a closed body.
+    pub(super) unsafe fn leave_body(&mut self, c: Native) -> Results {
+        let mut all = Vec::new();
+        for n in 1..=c.nargs {
+            all.push(self.any_arg(c, n)?);
+        }
+        self.pin_snap()?;
+        self.change_bodies(-1)?;
+        Ok(Some(all))
+    }
+
+    /// What `__tostring` has returned, as text.
+    pub(super) unsafe fn plain_text(&mut self, c: Native) -> Results {
+        let id = match self.oarg(c, 1).tag {
+            Tag::STRING => return Ok(Some(vec![self.arg(c, 1)?])),
+            Tag::INT => CallId::IntStr,
+            Tag::FLOAT => CallId::FloatStr,
+            _ => return Ok(None),
+        };
+        let v = self.arg(c, 1)?.val;
+        Ok(Some(vec![self.rt_string(id, &[v])?]))
+    }
+}

@@ -1,0 +1,265 @@
+//! Library functions that are called by name and run Lua code of their own: their *bodies*.
+//!
+//! A native function that calls Lua functions again and again (the order function of `table.sort`) would enter the interpreter for each
+//! of these calls, and nothing could be compiled across them. So it gives its frame to a Lua function ([`enter`]) that does the work:
+//! loops are loops of the interpreter, calls are frames, and the recorder needs to know nothing of them.
+//!
+//! Programs see native functions. `debuginfo` shows the frame of a body as one of the native function that it stands for, without lines
+//! and names; native functions that only bodies call are not shown at all. No hook is called for what a body does: while there is a
+//! hook, and where the function that would be called is a native one, the native function does everything itself.
+//!
+//! Most of these functions cannot be yielded across (`Body::closed`). While their bodies run, the upper half of `Thread::ncalls` is
+//! higher by one: `enter` sees to that, the body calls [`leave`] in a tail call as the last thing that it does, and `throw::raise` takes it back
+//! for the bodies that it unwinds.
+//!
+//! A body that calls many different functions would have traces of many branches. So there are up to [`WAYS`] instances of each body, with
+//! code of their own: which one a call takes is decided by the prototype of the function that it will call ([`instance_for`]).
+//!
+//! Bodies are compiled at their first use.
+
+use std::ptr;
+
+use traceorus_base::fastfn::FastFn;
+use traceorus_base::objects::*;
+use traceorus_base::{Tag, Value};
+
+use crate::call::{self, word_at};
+use crate::ctx::{Ctx, LResult, SWITCHED};
+use crate::state::Global;
+use crate::{ccall, fastfn};
+
+/// Instances of a body.
+pub const WAYS: usize = 8;
+/// Number of the body of `table.sort`.
+pub const SORT: u8 = 0;
+/// Of `tostring`.
+pub const TOSTRING: u8 = 1;
+/// Of `pairs`.
+pub const PAIRS: u8 = 2;
+/// Of `string.gsub`.
+pub const GSUB: u8 = 3;
+/// How many there are.
+const COUNT: usize = 4;
+/// Closed bodies in one another, less than `call::MAX_CCALLS`.
+pub const MAX_DEPTH: u32 = 190;
+/// What one of them adds to `Thread::ncalls`.
+pub const DEPTH_ONE: u32 = 0x1_0000;
+
+/// A native function that a body calls, with its number for the trace compiler.
+pub type Helper = (&'static str, NativeFn, FastFn);
+
+/// A body. Its source is a chunk that gets the helpers as arguments and returns the function.
+pub struct Body {
+    /// Its number, less than [`COUNT`].
+    pub id: u8,
+    /// Name of the library function, for reports of the trace compiler.
+    pub name: &'static str,
+    /// The chunk.
+    pub source: &'static str,
+    /// What it gets.
+    pub helpers: &'static [Helper],
+    /// No yield may cross it. The function then ends by a tail call of the helper [`leave`].
+    pub closed: bool,
+}
+
+/// Instances that have been compiled, and the native functions that they stand for; null at first.
+pub struct Bodies {
+    instances: [[*mut LuaClosure; WAYS]; COUNT],
+    natives: [*mut NativeClosure; COUNT],
+}
+
+impl Bodies {
+    /// None.
+    pub const fn new() -> Bodies {
+        Bodies {
+            instances: [[ptr::null_mut(); WAYS]; COUNT],
+            natives: [ptr::null_mut(); COUNT],
+        }
+    }
+    /// An instance, if it has been compiled.
+    pub fn instance(&self, id: u8, way: usize) -> Option<*mut LuaClosure> {
+        let c = self.instances[usize::from(id)][way];
+        (!c.is_null()).then_some(c)
+    }
+    /// Everything that the collector has to know of.
+    pub fn objects(&self) -> impl Iterator<Item = *mut GcHeader> {
+        let closures = self.instances.iter().flatten().map(|&c| c as *mut GcHeader);
+        let natives = self.natives.iter().map(|&c| c as *mut GcHeader);
+        closures.chain(natives).filter(|c| !c.is_null())
+    }
+}
+
+impl Default for Bodies {
+    fn default() -> Bodies {
+        Bodies::new()
+    }
+}
+
+/// The instance of a body for calls of `f`; `None`: `f` is no Lua function.
+///
+/// # Safety
+/// [GC-LIVE] `f` is live.
+#[inline]
+pub unsafe fn instance_for(f: Value) -> Option<usize> {
+    // SAFETY: as promised.
+    unsafe {
+        let c = f.as_ptr::<LuaClosure>();
+        if f.tag != Tag::FUNCTION || (*c).hdr.kind != ObjKind::LuaClosure as u8 {
+            return None;
+        }
+        let spread = ((*c).proto as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        Some((spread >> 61) as usize)
+    }
+}
+
+/// The instance of `b` that the running native function of `l` may enter for calls of `f`: that is a Lua function, no hook watches,
+/// and not too many bodies are active.
+///
+/// # Safety
+/// [GC-LIVE] `f` is live; `l` is the running thread.
+pub unsafe fn way_of(l: *mut Thread, b: &Body, f: Value) -> Option<usize> {
+    // SAFETY: as promised.
+    unsafe {
+        let depth = (*l).ncalls & !ccall::CONTINUABLE;
+        let fits = (*l).hook_mask == 0 && (!b.closed || depth < MAX_DEPTH * DEPTH_ONE);
+        instance_for(f).filter(|_| fits)
+    }
+}
+
+/// The body that the function `f` (or null) is.
+///
+/// # Safety
+/// [GC-LIVE] `f` is null or a live function.
+#[inline]
+unsafe fn proto_of_body(f: *const GcHeader) -> Option<*mut Proto> {
+    // SAFETY: as promised.
+    unsafe {
+        if f.is_null() || (*f).kind != ObjKind::LuaClosure as u8 {
+            return None;
+        }
+        let p = (*(f as *const LuaClosure)).proto;
+        ((*p).hdr.flags & flags::PROTO_BODY != 0).then_some(p)
+    }
+}
+
+/// Whether `p` is the prototype of a body.
+///
+/// # Safety
+/// [GC-LIVE] `p` is live.
+#[inline]
+pub unsafe fn is_body(p: *const Proto) -> bool {
+    // SAFETY: as promised.
+    unsafe { (*p).hdr.flags & flags::PROTO_BODY != 0 }
+}
+
+/// Whether no yield may cross frames of `p`.
+///
+/// # Safety
+/// [GC-LIVE] `p` is live.
+#[inline]
+pub unsafe fn is_closed(p: *const Proto) -> bool {
+    // SAFETY: as promised.
+    unsafe { (*p).hdr.flags & flags::PROTO_CLOSED != 0 }
+}
+
+/// The frame of the function `f` (or null) is given up for an error.
+///
+/// # Safety
+/// [GC-LIVE] `f` is null or a live function, which runs in the live thread `l`.
+#[inline]
+pub unsafe fn unwind(l: *mut Thread, f: *const GcHeader) {
+    // SAFETY: as promised.
+    unsafe {
+        if proto_of_body(f).is_some_and(|p| is_closed(p)) {
+            left(l);
+        }
+    }
+}
+
+/// One closed body less runs in `l`. (An error behind [`leave`] is counted twice, if an interrupt or a hook raises it there.)
+unsafe fn left(l: *mut Thread) {
+    // SAFETY: the caller's thread is live.
+    unsafe {
+        if (*l).ncalls & !ccall::CONTINUABLE >= DEPTH_ONE {
+            (*l).ncalls -= DEPTH_ONE;
+        }
+    }
+}
+
+/// The function that programs see in place of `f` (or null).
+///
+/// # Safety
+/// [GC-LIVE] `f` is null or a live function of a thread of the state `g`.
+#[inline]
+pub unsafe fn seen_as(g: &Global, f: *mut GcHeader) -> *mut GcHeader {
+    // SAFETY: as promised.
+    unsafe {
+        match proto_of_body(f) {
+            Some(p) => g.bodies.natives[(*p).hdr.word as usize] as *mut GcHeader,
+            None => f,
+        }
+    }
+}
+
+/// Gives the frame of the running native function to the instance `way` of its body, with these arguments (at most
+/// `call::MIN_NATIVE`), which [`way_of`] has allowed. What comes back is the native function's result.
+pub fn enter(cx: Ctx<'_>, b: &'static Body, way: usize, args: &[Value]) -> LResult<usize> {
+    // SAFETY: [NATIVE-FRAME] the frame keeps the arguments, which are its own or reachable from them.
+    unsafe {
+        let c = match cx.g().bodies.instance(b.id, way) {
+            Some(c) => c,
+            None => compile(cx, b, way)?,
+        };
+        let (l, g) = (cx.l, cx.g());
+        let func = (*l).base.sub(1);
+        g.bodies.natives[usize::from(b.id)] = (*func).payload as *mut NativeClosure;
+        for (n, &v) in args.iter().enumerate() {
+            v.store((*l).base.add(n));
+        }
+        (*l).top = (*l).base.add(args.len());
+        let pc = call::enter_lua(l, func, args.len(), word_at(func), c);
+        // there may have been no room for it
+        if pc == (*c).pc && b.closed && (*(*l).base.sub(1)).payload == c as u64 {
+            (*l).ncalls += DEPTH_ONE;
+        }
+        g.hot.next_pc = pc;
+        Ok(SWITCHED)
+    }
+}
+
+/// Compiles an instance of a body.
+#[cold]
+fn compile(cx: Ctx<'_>, b: &'static Body, way: usize) -> LResult<*mut LuaClosure> {
+    let g = cx.g();
+    let Some(loader) = g.loader else {
+        return Err(cx.error("no loader for chunks in this state"));
+    };
+    let top = cx.top();
+    let name = format!("={}", b.name);
+    // SAFETY: [NATIVE-FRAME] the values are pushed to the running frame.
+    unsafe {
+        let chunk = loader(cx.l, b.source.as_bytes(), name.as_bytes(), b"t")?;
+        cx.push(chunk);
+        for &(name, f, id) in b.helpers {
+            let v = cx.new_native(name, f, &[]);
+            fastfn::number(v, id);
+            (*v.as_ptr::<NativeClosure>()).hdr.flags |= flags::NATIVE_HIDDEN;
+            cx.push(v);
+        }
+        cx.call(b.helpers.len(), 1)?;
+        let c = cx.pop().as_ptr::<LuaClosure>();
+        let p = (*c).proto;
+        (*p).hdr.word = b.id.into();
+        (*p).hdr.flags |= flags::PROTO_BODY | if b.closed { flags::PROTO_CLOSED } else { 0 };
+        g.bodies.instances[usize::from(b.id)][way] = c;
+        cx.set_top(top);
+        Ok(c)
+    }
+}
+
+/// Helper of closed bodies: ends the body that calls it in a tail call; gives its arguments back.
+pub fn leave(cx: Ctx<'_>) -> LResult<usize> {
+    // SAFETY: [NATIVE-FRAME] the frame below is the body's.
+    unsafe { left(cx.l) };
+    Ok(cx.top())
+}
