@@ -54,7 +54,7 @@ const MOST_ROOTS: u8 = 2;
 /// So many traces of loops a tree may have.
 const MOST_WAYS: usize = 4;
 /// Lost exits are looked at when there have been so many more.
-const LOST: u32 = 512;
+const LOST: u32 = 1024;
 /// A tree loses if these took less time, in microseconds: 60 ns each, about twice what leaving by a short exit and entering again costs.
 const LOST_US: u64 = LOST as u64 * 60 / 1000;
 /// What a tree that has lost took to compile counts so often once more.

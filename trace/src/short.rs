@@ -4,7 +4,7 @@
 //! tree is wide), and in programs of many branches these are most of the exits that are taken. The general way out reads what an exit restores, and the state of trace and exit, from
 //! half a dozen places that are in no cache: 100 ns and more. A short exit is a few stores.
 //!
-//! It counts down, and takes the general way each [`PERIOD`] times: so the policy goes on counting and trying. A side trace takes its place, as that of any exit.
+//! It counts down, and takes the general way about each [`PERIOD`]th time: so the policy goes on counting and trying. A side trace takes its place, as that of any exit.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -17,7 +17,7 @@ use crate::jit::Jit;
 use crate::lower::{self, TraceRegs};
 use crate::params::dump;
 
-/// So often a short exit is taken before the general way is, which counts as so many times.
+/// So often a short exit is taken, on the average, before the general way is, which counts as so many times.
 const PERIOD: u32 = 64;
 /// Room that is enough for nearly all of them, in bytes.
 const MOST_BYTES: usize = 512;
@@ -27,6 +27,8 @@ const MOST_BYTES: usize = 512;
 pub(crate) struct Short {
     /// What the code counts down.
     left: Box<AtomicU32>,
+    /// What that began with.
+    period: u32,
     address: u64,
     bytes: usize,
 }
@@ -34,13 +36,21 @@ pub(crate) struct Short {
 impl Jit {
     /// The general way has been taken out of trace `n`: how many exits that stands for.
     pub(crate) fn exits_at_once(&mut self, n: u16, exit: u16) -> u32 {
-        match self.shorts.get(&(n, exit)) {
+        if self.shorts.is_empty() {
+            return 1;
+        }
+        let next = self.short_period();
+        match self.shorts.get_mut(&(n, exit)) {
             Some(s) if s.left.load(Ordering::Relaxed) == 0 => {
-                s.left.store(PERIOD, Ordering::Relaxed);
-                PERIOD
+                s.left.store(next, Ordering::Relaxed);
+                std::mem::replace(&mut s.period, next)
             }
             _ => 1,
         }
+    }
+    /// So often a short exit is taken before the general way is. Exits of a loop would all run out at once if it were the same number for all.
+    fn short_period(&mut self) -> u32 {
+        PERIOD / 2 + self.rand() % PERIOD
     }
 
     /// Nothing can be recorded at this exit for the time being: it becomes a short one, if it is not.
@@ -48,6 +58,7 @@ impl Jit {
         if self.shorts.contains_key(&(n, exit)) || self.dump.wants(dump::EXIT) {
             return;
         }
+        let period = self.short_period();
         let Some(thunks) = self.thunks.as_ref() else {
             return;
         };
@@ -63,7 +74,7 @@ impl Jit {
         let Ok(address) = self.area.place(MOST_BYTES) else {
             return;
         };
-        let left = Box::new(AtomicU32::new(PERIOD));
+        let left = Box::new(AtomicU32::new(period));
         let input = lower::ShortInput {
             id: u32::from(n) << 16 | u32::from(exit),
             left: left.as_ptr() as u64,
@@ -87,6 +98,7 @@ impl Jit {
             (n, exit),
             Short {
                 left,
+                period,
                 address,
                 bytes,
             },
