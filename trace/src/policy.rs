@@ -55,8 +55,8 @@ const MOST_ROOTS: u8 = 2;
 const MOST_WAYS: usize = 4;
 /// Lost exits are looked at when there have been so many more.
 const LOST: u32 = 1024;
-/// A tree loses if these took less time, in microseconds: 60 ns each, about twice what leaving by a short exit and entering again costs.
-const LOST_US: u64 = LOST as u64 * 60 / 1000;
+/// A tree loses if these took less time, in microseconds: 200 ns each. Leaving by a short exit and entering again costs a fifth of that, but traces that are left after some dozen instructions gain no more than that either.
+const LOST_US: u64 = LOST as u64 * 200 / 1000;
 /// What a tree that has lost took to compile counts so often once more.
 const LOSS: u64 = 4;
 /// Microseconds that a millisecond of `freecompile` stands for: unoptimised builds take longer, and are for tests, which want everything compiled.
