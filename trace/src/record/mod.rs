@@ -539,7 +539,7 @@ impl Recorder {
                 Ret0 | Ret1 | Ret | RetM => return self.ret(i),
                 Vararg | VarargM => return self.vararg(i),
                 Concat => return self.concat(i),
-                Tbc => return self.to_be_closed(i),
+                Tbc => return self.register_pending(i),
                 Close => return self.close(i),
                 _ => return self.generic(i),
             }

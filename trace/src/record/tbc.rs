@@ -12,7 +12,7 @@ use crate::ir::{FieldId, IrOp, Ty};
 
 impl Recorder {
     /// Register A is to be closed, unless it is nil or false.
-    pub(crate) unsafe fn to_be_closed(&mut self, i: Cursor) -> Rec<Step> {
+    pub(crate) unsafe fn register_pending(&mut self, i: Cursor) -> Rec<Step> {
         // SAFETY: as `instruction`.
         unsafe {
             let falsy = self.observed(i.ra()).is_falsy();
