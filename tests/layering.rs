@@ -60,7 +60,9 @@ const CONFINED: [(&str, &[&str]); 9] = [
     // vm: the intern table's array; trace: what jitdump wants; bench and cli: processes and signals
     (
         "libc",
-        &["asm", "gc", "vm", "stdlib", "trace", "capi", "cli", "bench"],
+        &[
+            "base", "asm", "gc", "vm", "stdlib", "trace", "capi", "cli", "bench",
+        ],
     ),
     // dumps, debuggers, the log
     ("iced-x86", &["trace"]),
