@@ -213,6 +213,44 @@ fn bodies_of_library_functions() {
     assert!(r.loops() >= 3, "the loops of the sort are compiled");
 }
 
+/// Extra arguments of the function in which the loop runs are looked at where they are; all of them as a list are made by the helper.
+#[test]
+fn extra_arguments() {
+    let function = |body: &str| {
+        format!(
+            "local function f(a, ...)\nlocal s = 0\nfor i = 1, 3000 do {body} end\nreturn s\nend\n\
+             print(f(1, 2, 3, 4))\n"
+        )
+    };
+    let cases = [
+        ("one", "s = s + select(2, ...)", "9000\n"),
+        (
+            "some",
+            "local x, y = select(i % 3 + 1, ...) s = s + x + (y or 0)",
+            "16000\n",
+        ),
+        ("beyond", "s = s + (select(4, ...) and 1 or 2)", "6000\n"),
+        ("number", "s = s + select('#', ...)", "9000\n"),
+        (
+            "first",
+            "local x, y, z, u = ... s = s + x + z + (u or 1)",
+            "21000\n",
+        ),
+    ];
+    for (name, body, out) in cases {
+        let Some(r) = run(&format!("extra_{name}"), &function(body)) else {
+            return;
+        };
+        assert_eq!((r.out.as_str(), r.helpers()), (out, vec![]), "{name}");
+        assert!(r.exits() < 150, "{name}: {} exits", r.exits());
+    }
+    let Some(r) = run("extra_all", &function("s = s + #{select(2, ...)}")) else {
+        return;
+    };
+    assert_eq!(r.out, "6000\n");
+    assert!(!r.helpers().is_empty(), "the list is made by a helper");
+}
+
 /// What must not be part of a trace is not, and comes out right.
 #[test]
 fn left_to_helpers() {

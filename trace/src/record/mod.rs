@@ -34,6 +34,7 @@ pub(crate) mod select;
 mod slots;
 mod table;
 mod upval;
+mod varargs;
 mod weak;
 
 use rustc_hash::{FxHashMap, FxHashSet};
