@@ -79,6 +79,9 @@ fn modules_work_as_with_lua() {
                 if got.status == Some(0) && got.stdout == lua.stdout && got.stderr == lua.stderr {
                     continue;
                 }
+                if got.timed_out {
+                    return Err(format!("{settings:?}: takes too long"));
+                }
                 let mut why = format!("{settings:?}: status {:?}\n", got.status);
                 difference(&lua.stdout, &got.stdout, &mut why);
                 difference(&lua.stderr, &got.stderr, &mut why);
