@@ -251,6 +251,45 @@ fn extra_arguments() {
     assert!(!r.helpers().is_empty(), "the list is made by a helper");
 }
 
+/// What closes a variable is part of the trace; that it is registered, and what a return closes, is not.
+#[test]
+fn variables_to_be_closed() {
+    let head = "local n = 0\nlocal C = setmetatable({}, {__close = function() n = n + 1 end})\nlocal s = 0\n";
+    let text = |body: &str| format!("{head}for i = 1, 3000 do {body} end\nprint(s + n)\n");
+    let cases = [
+        ("block", "local x <close> = C s = s + 1", "6000\n"),
+        (
+            "break",
+            "while true do local x <close> = C if i > 5 then break end break end",
+            "3000\n",
+        ),
+    ];
+    for (name, body, out) in cases {
+        let Some(r) = run(&format!("close_{name}"), &text(body)) else {
+            return;
+        };
+        assert_eq!(r.out, out, "{name}");
+        assert_eq!(r.helpers(), ["TBC (quiet)"], "{name}");
+        assert!(r.exits() < 60, "{name}: {} exits", r.exits());
+    }
+    inlined(
+        "close_nothing",
+        "",
+        "local x <close> = nil s = s + 1",
+        "3000",
+    );
+    let body = "s = s + (function() local x <close> = C return 1 end)()";
+    let Some(r) = run("close_return", &text(body)) else {
+        return;
+    };
+    assert_eq!(r.out, "6000\n");
+    assert!(
+        r.helpers().contains(&"RETC".to_string()),
+        "{:?}",
+        r.helpers()
+    );
+}
+
 /// What must not be part of a trace is not, and comes out right.
 #[test]
 fn left_to_helpers() {
