@@ -57,7 +57,7 @@ const CONFINED: [(&str, &[&str]); 9] = [
     ("dynasm", &["asm"]),
     ("dynasmrt", &["asm"]),
     ("region", &["asm", "gc"]),
-    // vm: the intern table's array; trace: what jitdump wants; bench and cli: processes and signals
+    // base: the mathematical library; vm: the intern table's array; trace: what jitdump wants; bench and cli: processes and signals
     (
         "libc",
         &[
