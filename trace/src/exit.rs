@@ -224,6 +224,7 @@ pub unsafe extern "C" fn poll(g: *mut GlobalHot, save: *mut u64, id: u64) -> u64
         let map = &t.exits.get(e);
         // the function of a frame cannot be nil
         let framed = |s: ExitSlot| s.word && matches!(s.val, Loc::Sunk(_));
+        let depth = (*(*g).current).pcall_depth;
         let l = if map.slots().any(framed) {
             let objects = make_objects(g, save, map);
             restore(g, save, map, Some(&objects))
@@ -246,7 +247,10 @@ pub unsafe extern "C" fn poll(g: *mut GlobalHot, save: *mut u64, id: u64) -> u64
             }
         }
         jit.stats.polls += 1;
-        u64::from(!jit.collect(l, &roots))
+        let stays = jit.collect(l, &roots);
+        // memory has what it had: the trace goes on, or the exit counts again
+        (*l).pcall_depth = depth;
+        u64::from(!stays)
     }
 }
 
