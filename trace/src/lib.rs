@@ -37,6 +37,7 @@ mod policy;
 pub mod ra;
 pub mod record;
 mod renew;
+mod replay;
 pub mod report;
 pub mod rt;
 pub mod stats;
