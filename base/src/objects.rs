@@ -336,10 +336,10 @@ impl NativeClosure {
     }
 }
 
-/// Full userdata. `hdr.extra` user values (`Value`) follow, then the block of `size` bytes, 16-aligned.
+/// Full userdata. User values (`Value`) follow, then the block of `size` bytes, 16-aligned.
 #[repr(C)]
 pub struct Userdata {
-    /// `extra` is the number of user values.
+    /// `word` is the number of user values.
     pub hdr: GcHeader,
     /// Metatable or null.
     pub metatable: *mut Table,
@@ -352,9 +352,16 @@ pub struct Userdata {
 impl Userdata {
     /// Offset of the first user value.
     pub const UVALS: usize = core::mem::size_of::<Userdata>();
+    /// Most user values.
+    pub const MAX_UVALS: usize = 0xFFFF;
     /// Offset of the block.
     pub const fn block_offset(nuv: usize) -> usize {
         Userdata::UVALS + 16 * nuv
+    }
+    /// Number of user values.
+    #[inline(always)]
+    pub const fn nuv(&self) -> usize {
+        self.hdr.word as usize
     }
 }
 
@@ -613,6 +620,9 @@ pub const fn small_class(bytes: usize) -> usize {
 }
 /// Up to here the size classes are the multiples of 16.
 pub const SMALL_STEP_MAX: usize = 160;
+
+/// In a look-up cache: turns the id of a metatable's shape into that of the userdata with this metatable. Shapes have smaller ids.
+pub const USERDATA_BIT: u32 = 1 << 31;
 
 /// Entry of the state's look-up cache: what a key means for tables of a shape. Direct-mapped, see [`lookup_index`].
 #[repr(C)]

@@ -134,6 +134,22 @@ impl Value {
         }
     }
 
+    /// Reads a value in parts, as [`Value::store`] writes it: a load of 16 bytes would wait, too.
+    ///
+    /// # Safety
+    /// `from` is valid and aligned.
+    #[inline(always)]
+    pub unsafe fn load(from: *const Value) -> Value {
+        // SAFETY: as promised. Volatile as in `store`.
+        unsafe {
+            Value {
+                payload: (&raw const (*from).payload).read_volatile(),
+                tag: (&raw const (*from).tag).read_volatile(),
+                aux: (&raw const (*from).aux).read_volatile(),
+            }
+        }
+    }
+
     /// A value from its two halves.
     #[inline(always)]
     pub const fn new(payload: u64, tag: Tag) -> Value {

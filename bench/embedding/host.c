@@ -1,6 +1,6 @@
 /*
 ** The cost of crossing between C and Lua: a program that embeds the library, measures one thing after the other, and prints nanoseconds per
-** operation. bench/embedding/run.sh runs it with two libraries in turn.
+** operation. bench/embedding/run.sh runs it with two libraries in turn. Arguments: how often, and the name of a single operation.
 */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +12,7 @@
 #include "lualib.h"
 
 static long repeat = 300000;
+static const char *only; /* the one operation that is wanted, or null */
 
 static double now(void) {
   struct timespec t;
@@ -22,6 +23,7 @@ static double now(void) {
 /* The fastest of several runs of `f`, each doing `n` operations. */
 static void measure(lua_State *L, const char *name, void (*f)(lua_State *, long), long n) {
   double best = 1e300;
+  if (only && strcmp(name, only)) return;
   for (int i = 0; i < 7; i++) {
     double start = now();
     f(L, n);
@@ -268,6 +270,7 @@ static const char setup[] =
 int main(int argc, char **argv) {
   static const luaL_Reg methods[] = {{"x", point_x}, {"move", point_move}, {NULL, NULL}};
   if (argc > 1) repeat = strtol(argv[1], NULL, 10);
+  if (argc > 2) only = argv[2];
   lua_State *L = luaL_newstate();
   luaL_openlibs(L);
   luaL_newmetatable(L, "Point");

@@ -10,7 +10,7 @@ use traceorus_vm::{call, ccall, coroutine, debuginfo, dump, hooks, string, throw
 
 use crate::stack::{new_string, run_error};
 use crate::types::*;
-use crate::{at, check, count, global, ok, push, running, safepoint, state_of, thread};
+use crate::{at, check, count, global, ok, push, running, runs, safepoint, state_of, thread};
 
 // ---- calls --------------------------------------------------------------------------------------------------------
 
@@ -30,7 +30,25 @@ pub unsafe extern "C" fn lua_callk(
         "there are no function and nargs arguments"
     );
     let nargs = nargs as usize;
-    let r = match k {
+    match k {
+        None if runs(l) => call::call_from_c(l, nargs, nresults),
+        _ => {
+            let r = call_with(l, nargs, nresults, ctx, k);
+            ok(l, r);
+        }
+    }
+}
+
+/// [`lua_callk`] in a thread that does not run, or with a continuation.
+#[cold]
+unsafe fn call_with(
+    l: *mut Thread,
+    nargs: usize,
+    nresults: c_int,
+    ctx: lua_KContext,
+    k: lua_KFunction,
+) -> LResult<usize> {
+    match k {
         Some(k) if ccall::is_yieldable(l) => {
             let func = (*l).top.sub(nargs + 1);
             let off = func.offset_from((*l).stack) as usize;
@@ -41,8 +59,7 @@ pub unsafe extern "C" fn lua_callk(
             r
         }
         _ => running(l, || call::call(l, nargs, nresults)),
-    };
-    ok(l, r);
+    }
 }
 
 /// `lua_pcallk`.
@@ -61,12 +78,32 @@ pub unsafe extern "C" fn lua_pcallk(
         "lua_pcallk",
         "there are no function and nargs arguments"
     );
+    let nargs = nargs as usize;
+    let r = match (k, msgh) {
+        (None, 0) if runs(l) => call::pcall_bare(l, nargs, nresults),
+        _ => pcall_with(l, nargs, nresults, msgh, ctx, k),
+    };
+    match r {
+        Ok(_) => LUA_OK,
+        Err(status) => status as c_int,
+    }
+}
+
+/// [`lua_pcallk`] in a thread that does not run, with a message handler or a continuation.
+#[cold]
+unsafe fn pcall_with(
+    l: *mut Thread,
+    nargs: usize,
+    nresults: c_int,
+    msgh: c_int,
+    ctx: lua_KContext,
+    k: lua_KFunction,
+) -> Result<usize, u32> {
     let handler = match msgh {
         0 => Value::NIL,
         i => *at(l, i),
     };
-    let nargs = nargs as usize;
-    let r = match k {
+    match k {
         Some(k) if ccall::is_yieldable(l) => {
             let k = (k as usize as u64, ctx as i64);
             call::pcall_with(l, nargs, handler, |l, func| {
@@ -75,10 +112,6 @@ pub unsafe extern "C" fn lua_pcallk(
         }
         _ if handler.is_nil() => running(l, || call::pcall_bare(l, nargs, nresults)),
         _ => running(l, || call::pcall(l, nargs, nresults, handler)),
-    };
-    match r {
-        Ok(_) => LUA_OK,
-        Err(status) => status as c_int,
     }
 }
 

@@ -160,10 +160,16 @@ pub(crate) unsafe fn ok<T: Copy>(l: *mut Thread, r: LResult<T>) -> T {
     }
 }
 
+/// Whether `l` is the running thread.
+#[inline(always)]
+pub(crate) unsafe fn runs(l: *mut Thread) -> bool {
+    (*(*l).global).current == l
+}
+
 /// Does what `f` says with `l` as the running thread.
 #[inline]
 pub(crate) unsafe fn running<R>(l: *mut Thread, f: impl FnOnce() -> R) -> R {
-    if (*(*l).global).current == l {
+    if runs(l) {
         f()
     } else {
         coroutine::as_current(l, f)

@@ -55,7 +55,7 @@ pub unsafe extern "C" fn lua_settop(L: *mut lua_State, idx: c_int) {
             "lua_settop",
             "idx takes off more values than there are"
         );
-        set_top(l, (*l).top.offset(idx as isize + 1));
+        set_top(l, (*l).top.byte_offset((idx as isize + 1) * 16));
     }
 }
 
@@ -390,7 +390,7 @@ pub unsafe extern "C" fn lua_tocfunction(L: *mut lua_State, idx: c_int) -> lua_C
 #[inline(always)]
 pub(crate) unsafe fn block(u: *mut Userdata) -> *mut c_void {
     u.cast::<u8>()
-        .add(Userdata::block_offset((*u).hdr.extra as usize))
+        .add(Userdata::block_offset((*u).nuv()))
         .cast()
 }
 

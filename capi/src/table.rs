@@ -32,21 +32,25 @@ unsafe fn key(l: *mut Thread, k: *const c_char) -> *mut Str {
 #[inline(always)]
 unsafe fn get_field(l: *mut Thread, t: Value, k: *const c_char) -> c_int {
     let k = key(l, k);
-    let mut v = Value::NIL;
-    let mut plain = false;
     if t.tag == Tag::TABLE {
         let p = t.as_ptr::<Table>();
-        v = table::table_get_str_cached(global(l), p, k);
-        plain = !v.is_nil() || (*p).metatable.is_null();
+        let v = table::table_get_str_cached(global(l), p, k);
+        if !v.is_nil() || (*p).metatable.is_null() {
+            push(l, v);
+            return type_number(v.tag);
+        }
     }
-    if !plain {
-        // the key is looked for during calls
-        push(l, str_val(k));
-        let r = index(l, t, str_val(k));
-        v = ok(l, r);
-        (*l).top = (*l).top.sub(1);
-    }
-    push(l, v);
+    get_missing(l, t, k)
+}
+
+/// [`get_field`] where a metamethod may be wanted.
+#[cold]
+unsafe fn get_missing(l: *mut Thread, t: Value, k: *mut Str) -> c_int {
+    // the key is looked for during calls
+    push(l, str_val(k));
+    let r = index(l, t, str_val(k));
+    let v = ok(l, r);
+    v.store((*l).top.sub(1));
     type_number(v.tag)
 }
 
@@ -197,9 +201,22 @@ unsafe fn set(l: *mut Thread, t: Value, k: Value, v: Value, field: bool) -> LRes
     }
 }
 
+/// `t[k] = v` with the value on top, which goes.
 #[inline(always)]
 unsafe fn set_field(l: *mut Thread, t: Value, k: *const c_char) {
     let k = key(l, k);
+    if t.tag == Tag::TABLE
+        && (*t.as_ptr::<Table>()).metatable.is_null()
+        && table::table_set_own_field(global(l), t.as_ptr(), k, Value::load((*l).top.sub(1)))
+    {
+        (*l).top = (*l).top.sub(1);
+        return;
+    }
+    set_new_field(l, t, k);
+}
+
+/// [`set_field`] where that may take memory or a metamethod.
+unsafe fn set_new_field(l: *mut Thread, t: Value, k: *mut Str) {
     let v = *(*l).top.sub(1);
     if t.tag == Tag::TABLE && (*t.as_ptr::<Table>()).metatable.is_null() {
         if let Err(e) = table::table_set_field_checked(global(l), t.as_ptr(), k, v) {
@@ -253,17 +270,32 @@ pub unsafe extern "C" fn lua_seti(L: *mut lua_State, idx: c_int, n: lua_Integer)
     let l = thread(L);
     check!(count(l) >= 1, "lua_seti", "there is no value");
     let t = *at(l, idx);
+    if t.tag == Tag::TABLE && (*t.as_ptr::<Table>()).metatable.is_null() {
+        raw_set_int(l, t.as_ptr(), n);
+        return;
+    }
     let r = set(l, t, Value::int(n), *(*l).top.sub(1), false);
     ok(l, r);
     (*l).top = (*l).top.sub(1);
     safepoint(l);
 }
 
-/// Raw store of the value on top, which stays there.
+/// `t[n] = v` with the value on top, which goes.
 #[inline(always)]
-unsafe fn raw_set(l: *mut Thread, t: *mut Table, k: Value) {
+unsafe fn raw_set_int(l: *mut Thread, t: *mut Table, n: lua_Integer) {
+    if table::table_set_element(global(l), t, n, Value::load((*l).top.sub(1))) {
+        (*l).top = (*l).top.sub(1);
+        return;
+    }
+    raw_set_below(l, t, Value::int(n), 1);
+}
+
+/// Raw store of the value on top; the topmost `n` values go then.
+unsafe fn raw_set_below(l: *mut Thread, t: *mut Table, k: Value, n: usize) {
     let r = exec::raw_set(l, t, k, *(*l).top.sub(1));
     ok(l, r);
+    (*l).top = (*l).top.sub(n);
+    safepoint(l);
 }
 
 /// `lua_rawset`.
@@ -271,9 +303,8 @@ unsafe fn raw_set(l: *mut Thread, t: *mut Table, k: Value) {
 pub unsafe extern "C" fn lua_rawset(L: *mut lua_State, idx: c_int) {
     let l = thread(L);
     check!(count(l) >= 2, "lua_rawset", "there are no key and value");
-    raw_set(l, table_at(l, idx, "lua_rawset"), *(*l).top.sub(2));
-    (*l).top = (*l).top.sub(2);
-    safepoint(l);
+    let t = table_at(l, idx, "lua_rawset");
+    raw_set_below(l, t, *(*l).top.sub(2), 2);
 }
 
 /// `lua_rawseti`.
@@ -281,9 +312,7 @@ pub unsafe extern "C" fn lua_rawset(L: *mut lua_State, idx: c_int) {
 pub unsafe extern "C" fn lua_rawseti(L: *mut lua_State, idx: c_int, n: lua_Integer) {
     let l = thread(L);
     check!(count(l) >= 1, "lua_rawseti", "there is no value");
-    raw_set(l, table_at(l, idx, "lua_rawseti"), Value::int(n));
-    (*l).top = (*l).top.sub(1);
-    safepoint(l);
+    raw_set_int(l, table_at(l, idx, "lua_rawseti"), n);
 }
 
 /// `lua_rawsetp`.
@@ -292,9 +321,7 @@ pub unsafe extern "C" fn lua_rawsetp(L: *mut lua_State, idx: c_int, p: *const c_
     let l = thread(L);
     check!(count(l) >= 1, "lua_rawsetp", "there is no value");
     let t = table_at(l, idx, "lua_rawsetp");
-    raw_set(l, t, Value::ptr(p, Tag::LIGHTUD));
-    (*l).top = (*l).top.sub(1);
-    safepoint(l);
+    raw_set_below(l, t, Value::ptr(p, Tag::LIGHTUD), 1);
 }
 
 // ---- objects ------------------------------------------------------------------------------------------------------
@@ -313,7 +340,7 @@ pub unsafe extern "C" fn lua_createtable(L: *mut lua_State, narr: c_int, nrec: c
     safepoint(l);
 }
 
-/// `lua_newuserdatauv`. Up to 255 user values.
+/// `lua_newuserdatauv`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lua_newuserdatauv(
     L: *mut lua_State,
@@ -322,12 +349,13 @@ pub unsafe extern "C" fn lua_newuserdatauv(
 ) -> *mut c_void {
     let l = thread(L);
     check!(
-        (0..=255).contains(&nuv),
+        (0..Userdata::MAX_UVALS as c_int).contains(&nuv),
         "lua_newuserdatauv",
-        "nuvalue is negative or greater than 255"
+        "invalid value: nuvalue is negative or too great"
     );
-    if size > 2048 {
-        let r = throw::reserve(l, size + 256 + 16 * nuv as usize);
+    let bytes = size.saturating_add(256 + 16 * nuv as usize);
+    if bytes > 2048 {
+        let r = throw::reserve(l, bytes);
         ok(l, r);
     }
     let (v, p) = exec::new_userdata(global(l), size, nuv as usize);
@@ -378,7 +406,7 @@ pub unsafe extern "C" fn lua_setmetatable(L: *mut lua_State, idx: c_int) -> c_in
 /// The place of a user value.
 unsafe fn user_value(v: Value, n: c_int) -> Option<*mut Value> {
     let u = v.as_ptr::<Userdata>();
-    (v.tag == Tag::USERDATA && n >= 1 && n <= (*u).hdr.extra as c_int).then(|| {
+    (v.tag == Tag::USERDATA && n >= 1 && n as usize <= (*u).nuv()).then(|| {
         u.cast::<u8>()
             .add(Userdata::UVALS)
             .cast::<Value>()

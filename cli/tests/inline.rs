@@ -213,6 +213,83 @@ fn bodies_of_library_functions() {
     assert!(r.loops() >= 3, "the loops of the sort are compiled");
 }
 
+/// Extra arguments of the function in which the loop runs are looked at where they are; all of them as a list are made by the helper.
+#[test]
+fn extra_arguments() {
+    let function = |body: &str| {
+        format!(
+            "local function f(a, ...)\nlocal s = 0\nfor i = 1, 3000 do {body} end\nreturn s\nend\n\
+             print(f(1, 2, 3, 4))\n"
+        )
+    };
+    let cases = [
+        ("one", "s = s + select(2, ...)", "9000\n"),
+        (
+            "some",
+            "local x, y = select(i % 3 + 1, ...) s = s + x + (y or 0)",
+            "16000\n",
+        ),
+        ("beyond", "s = s + (select(4, ...) and 1 or 2)", "6000\n"),
+        ("number", "s = s + select('#', ...)", "9000\n"),
+        (
+            "first",
+            "local x, y, z, u = ... s = s + x + z + (u or 1)",
+            "21000\n",
+        ),
+    ];
+    for (name, body, out) in cases {
+        let Some(r) = run(&format!("extra_{name}"), &function(body)) else {
+            return;
+        };
+        assert_eq!((r.out.as_str(), r.helpers()), (out, vec![]), "{name}");
+        assert!(r.exits() < 150, "{name}: {} exits", r.exits());
+    }
+    let Some(r) = run("extra_all", &function("s = s + #{select(2, ...)}")) else {
+        return;
+    };
+    assert_eq!(r.out, "6000\n");
+    assert!(!r.helpers().is_empty(), "the list is made by a helper");
+}
+
+/// What closes a variable is part of the trace; that it is registered, and what a return closes, is not.
+#[test]
+fn variables_to_be_closed() {
+    let head = "local n = 0\nlocal C = setmetatable({}, {__close = function() n = n + 1 end})\nlocal s = 0\n";
+    let text = |body: &str| format!("{head}for i = 1, 3000 do {body} end\nprint(s + n)\n");
+    let cases = [
+        ("block", "local x <close> = C s = s + 1", "6000\n"),
+        (
+            "break",
+            "while true do local x <close> = C if i > 5 then break end break end",
+            "3000\n",
+        ),
+    ];
+    for (name, body, out) in cases {
+        let Some(r) = run(&format!("close_{name}"), &text(body)) else {
+            return;
+        };
+        assert_eq!(r.out, out, "{name}");
+        assert_eq!(r.helpers(), ["TBC (quiet)"], "{name}");
+        assert!(r.exits() < 60, "{name}: {} exits", r.exits());
+    }
+    inlined(
+        "close_nothing",
+        "",
+        "local x <close> = nil s = s + 1",
+        "3000",
+    );
+    let body = "s = s + (function() local x <close> = C return 1 end)()";
+    let Some(r) = run("close_return", &text(body)) else {
+        return;
+    };
+    assert_eq!(r.out, "6000\n");
+    assert!(
+        r.helpers().contains(&"RETC".to_string()),
+        "{:?}",
+        r.helpers()
+    );
+}
+
 /// What must not be part of a trace is not, and comes out right.
 #[test]
 fn left_to_helpers() {

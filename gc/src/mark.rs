@@ -372,8 +372,9 @@ impl Heap {
                 }
                 k if k == ObjKind::Userdata as u8 => {
                     self.mark((*p.cast::<Userdata>()).metatable);
-                    self.mark_values(p.cast::<u8>().add(Userdata::UVALS).cast(), extra);
-                    32 + 16 * extra
+                    let n = (*p.cast::<Userdata>()).nuv();
+                    self.mark_values(p.cast::<u8>().add(Userdata::UVALS).cast(), n);
+                    32 + 16 * n
                 }
                 k if k == ObjKind::Thread as u8 => self.scan_thread(p.cast()),
                 k if k == ObjKind::Proto as u8 => self.scan_proto(p.cast()),

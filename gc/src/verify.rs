@@ -341,6 +341,7 @@ impl Heap {
                 k if k == ObjKind::Userdata as u8 => {
                     f(Edge::Object((*p.cast::<Userdata>()).metatable.cast()));
                     let up: *mut Value = p.cast::<u8>().add(Userdata::UVALS).cast();
+                    let n = (*p.cast::<Userdata>()).nuv();
                     (0..n).for_each(|i| f(Edge::Strong(*up.add(i))));
                 }
                 k if k == ObjKind::Cell as u8 => f(Edge::Strong((*p.cast::<Cell>()).value)),

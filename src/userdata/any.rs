@@ -270,7 +270,7 @@ impl AnyUserData {
         // SAFETY: [GC-LIVE] the userdata has a reference.
         unsafe {
             let u = v.as_ptr::<Userdata>();
-            if (*u).hdr.extra == 0 || (*u).owner == 0 {
+            if (*u).nuv() == 0 || (*u).owner == 0 {
                 return Err(Error::runtime("the userdata has no user values"));
             }
             Ok((u as *mut u8).add(Userdata::UVALS).cast())

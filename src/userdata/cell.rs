@@ -102,7 +102,7 @@ fn owned(v: Raw) -> Option<(*mut u8, *const Owner)> {
     unsafe {
         let u = v.as_ptr::<Userdata>();
         let owner = (*u).owner as *const Owner;
-        let block = (u as *mut u8).add(Userdata::block_offset((*u).hdr.extra.into()));
+        let block = (u as *mut u8).add(Userdata::block_offset((*u).nuv()));
         (!owner.is_null()).then_some((block, owner))
     }
 }
@@ -128,7 +128,7 @@ pub(crate) unsafe fn known<T>(v: Raw) -> Access<T> {
     // SAFETY: as promised.
     unsafe {
         let u = v.as_ptr::<Userdata>();
-        let block = (u as *mut u8).add(Userdata::block_offset((*u).hdr.extra.into()));
+        let block = (u as *mut u8).add(Userdata::block_offset((*u).nuv()));
         Access(NonNull::new_unchecked(Block::locate(block)))
     }
 }

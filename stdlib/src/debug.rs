@@ -88,12 +88,12 @@ fn setmetatable(cx: Ctx) -> LResult<usize> {
 
 /// The slot of user value `n` of a full userdata.
 fn user_value(v: Value, n: i64) -> Option<*mut Value> {
-    // SAFETY: [GC-LIVE] the caller's value; `extra` user values follow the header.
+    // SAFETY: [GC-LIVE] the caller's value; user values follow the header.
     unsafe {
         let u = v.as_ptr::<Userdata>();
         let i = usize::try_from(n.checked_sub(1)?)
             .ok()
-            .filter(|&i| i < (*u).hdr.extra as usize)?;
+            .filter(|&i| i < (*u).nuv())?;
         Some((u as *mut u8).add(Userdata::UVALS).cast::<Value>().add(i))
     }
 }

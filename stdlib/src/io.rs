@@ -144,7 +144,7 @@ fn stream_of(v: Value, meta: *mut Table) -> Option<*mut Stream> {
         let u = v.as_ptr::<Userdata>();
         ((*u).metatable == meta && (*u).owner == 0).then(|| {
             u.cast::<u8>()
-                .add(Userdata::block_offset((*u).hdr.extra as usize))
+                .add(Userdata::block_offset((*u).nuv()))
                 .cast::<Stream>()
         })
     }

@@ -198,6 +198,35 @@ static int chains(lua_State *L) {
   return 0;
 }
 
+/* What is pending when lua_pcallk catches an error is closed by functions that may yield. */
+static int closing(lua_State *L) {
+  functions(L);
+  run(L, "closer", "function closer(name, f) return setmetatable({}, {__close = function(_, e) return yielder(name, e), f and f(e) end}) end");
+  drive(L, "a yield", "return 'r', pcall_k(function() local x <close> = closer('x') error('e', 0) end)");
+  drive(L, "after a yield", "return 'r', pcall_k(function() local x <close> = closer('x') yielder(1) error({}, 0) end)");
+  drive(L, "several", "return pcall_k(function(...) local x <close> = closer('x') local y <close> = closer('y') local z <close> = nil local w <close> = closer('w') error('e', 0) end, 1, 2)");
+  drive(L, "errors there", "return pcall_k(function() local x <close> = closer('x') local y <close> = closer('y', function(e) error(e .. ' y', 0) end) local z <close> = closer('z', error) error('e', 0) end)");
+  drive(L, "error in the last", "return pcall_k(function() local x <close> = closer('x', function(e) error(e .. ' x', 0) end) error('e', 0) end)");
+  drive(L, "calls there", "return pcall_k(function() local x <close> = closer('x', function(e) return pcall_k(call_k, yielder, 'in x') end) error('e', 0) end)");
+  drive(L, "caught there", "return pcall_k(function() local x <close> = closer('x', function(e) return pcall(error, 'z'), pcall_k(error, 'w') end) error('e', 0) end)");
+  drive(L, "nested", "return pcall_k(function() local x <close> = closer('x') call_k(pcall_k, function() local y <close> = closer('y') error('inner', 0) end) error('outer', 0) end)");
+  drive(L, "through callk", "return pcall_k(function() local x <close> = closer('x') call_k(function() local y <close> = closer('y') call_k(error, 'deep') end) end)");
+  drive(L, "in Lua pcall", "return pcall(call_k, function() local x <close> = closer('x') call_k(function() local y <close> = closer('y') error('e', 0) end) end)");
+  drive(L, "not caught", "call_k(function() local x <close> = closer('x') error('e', 0) end)");
+  run(L, "pending", "local log = '' local function c(name) return setmetatable({}, {__close = function(_, e) log = log .. name .. tostring(e) end}) end\n"
+    "local co = coroutine.create(function() local x <close> = c('x') call_k(function() local y <close> = c('y') pcall_k(yielder, 1) error('e', 0) end) end)\n"
+    "coroutine.resume(co) local ok, e = coroutine.resume(co) local before = log return ok, e, before, coroutine.close(co), log");
+  stack(L, "pending");
+  lua_settop(L, 0);
+  drive(L, "with a handler", "return xpcall_k(function() local x <close> = closer('x') error('e', 0) end)");
+  drive(L, "in a generator", "local f = coroutine.wrap(function() return pcall_k(function() local x <close> = closer('x') error('e', 0) end) end) return f(), f()");
+  run(L, "closed meanwhile", "local log = '' local function c(name) return setmetatable({}, {__close = function() log = log .. name yielder(name) log = log .. '.' end}) end\n"
+    "local co = coroutine.create(function() local a <close> = closer('a') pcall_k(function() local x <close> = c('x') local y <close> = c('y') error('e') end) end)\n"
+    "coroutine.resume(co) collectgarbage() return coroutine.status(co), log");
+  stack(L, "closed meanwhile");
+  return 0;
+}
+
 static int outside(lua_State *L) {
   printf("yieldable %d\n", lua_isyieldable(L));
   return lua_yield(L, 0);
@@ -232,5 +261,5 @@ static int library(lua_State *L) {
   return 0;
 }
 
-static const Test tests[] = {TEST(yields), TEST(calls), TEST(pcalls), TEST(metamethods), TEST(chains), TEST(not_a_coroutine), TEST(library)};
+static const Test tests[] = {TEST(yields), TEST(calls), TEST(pcalls), TEST(metamethods), TEST(chains), TEST(closing), TEST(not_a_coroutine), TEST(library)};
 MAIN(tests)

@@ -178,5 +178,69 @@ static int limited(lua_State *L) {
   return 0;
 }
 
-static const Test tests[] = {TEST(counting), TEST(refusing), TEST(limited)};
+/* Values that a resume hands over when there is no memory for a larger stack. */
+static Heap *running;
+static int give_many(lua_State *L) {
+  luaL_checkstack(L, 5000, NULL);
+  for (int i = 0; i < 5000; i++) lua_pushinteger(L, i);
+  running->limit = running->bytes;
+  return lua_yield(L, 5000);
+}
+static int return_many(lua_State *L) {
+  luaL_checkstack(L, 5000, NULL);
+  for (int i = 0; i < 5000; i++) lua_pushinteger(L, i);
+  running->limit = running->bytes;
+  return 5000;
+}
+static int take_many(lua_State *L) {
+  lua_pushinteger(L, lua_gettop(L));
+  return 1;
+}
+static int more(lua_State *L) {
+  (void)L;
+  running->limit = 0;
+  return 0;
+}
+static int handing_over(lua_State *L) {
+  static const char *const codes[] = {
+    "local c = coroutine.create(give_many) local ok, msg = coroutine.resume(c) more() return ok, msg, coroutine.status(c), select('#', coroutine.resume(c, 1, 2)), coroutine.status(c)",
+    "local f = coroutine.wrap(give_many) local ok, msg = pcall(f) more() return ok, msg, select('#', f(1, 2))",
+    "local c = coroutine.create(function() return return_many() end) local ok, msg = coroutine.resume(c) more() return ok, msg, coroutine.status(c)",
+    "local f = coroutine.wrap(function() return return_many() end) local ok, msg = pcall(f) more() return ok, msg",
+  };
+  (void)L;
+  for (int i = 0; i < 6; i++) {
+    Heap h = {0, 0, 0, 0, 0};
+    running = &h;
+    lua_State *S = lua_newstate(allocate, &h);
+    luaL_openlibs(S);
+    lua_register(S, "give_many", give_many);
+    lua_register(S, "return_many", return_many);
+    lua_register(S, "take_many", take_many);
+    lua_register(S, "more", more);
+    if (i < 4) {
+      outcome(S, "results", luaL_dostring(S, codes[i]));
+    } else {
+      luaL_checkstack(S, 6000, NULL);
+      CHECK(!luaL_dostring(S, i == 4 ? "local c = coroutine.create(take_many) return function(...) return coroutine.resume(c, ...) end" : "return coroutine.wrap(take_many)"));
+      lua_pushvalue(S, 1);
+      for (int k = 0; k < 5000; k++) lua_pushinteger(S, k);
+      /* the function that gets them needs the room twice */
+      lua_checkstack(S, 20000);
+      h.limit = h.bytes;
+      outcome(S, "arguments", lua_pcall(S, 5000, LUA_MULTRET, 0));
+      h.limit = 0;
+      stack(S, "refused");
+      lua_settop(S, 1);
+      for (int k = 0; k < 5000; k++) lua_pushinteger(S, k);
+      outcome(S, "again", lua_pcall(S, 5000, LUA_MULTRET, 0));
+    }
+    stack(S, "left");
+    lua_close(S);
+    CHECK(h.blocks == 0 && h.bytes == 0 && h.wrong == 0);
+  }
+  return 0;
+}
+
+static const Test tests[] = {TEST(counting), TEST(refusing), TEST(limited), TEST(handing_over)};
 MAIN(tests)

@@ -112,6 +112,21 @@ static int user_values(lua_State *L) {
   printf(" %d\n", lua_getuservalue(L, -1));
   CHECK(lua_istable(L, -1));
   lua_settop(L, 1);
+  /* many of them */
+  static const int counts[] = {255, 256, 1000, 65534};
+  for (int i = 0; i < 4; i++) {
+    char *p = lua_newuserdatauv(L, 10, counts[i]);
+    memset(p, i, 10);
+    for (int n = counts[i] - 3; n <= counts[i] + 1; n++) lua_pushinteger(L, n), lua_setiuservalue(L, -2, n);
+    lua_newtable(L), lua_setiuservalue(L, -2, 256);
+    lua_gc(L, LUA_GCCOLLECT);
+    printf("%d:", counts[i]);
+    for (int n = counts[i] - 4; n <= counts[i] + 1; n++) printf(" %d", lua_getiuservalue(L, -1, n)), lua_pop(L, 1);
+    printf(" %d\n", lua_getiuservalue(L, -1, 256));
+    lua_pop(L, 1);
+    CHECK(lua_rawlen(L, -1) == 10 && p[9] == i && lua_touserdata(L, -1) == p);
+    lua_settop(L, 1);
+  }
   /* they keep things alive, and cycles through them do not */
   run(L, "weak", "return setmetatable({}, {__mode = 'v'})");
   lua_newtable(L);

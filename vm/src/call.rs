@@ -11,7 +11,7 @@ use traceorus_base::{Tag, Value};
 
 use crate::ctx::{Ctx, LResult, Throw};
 use crate::state::Global;
-use crate::{ccall, coroutine, debuginfo, dispatch, exec, helpers, hooks, jithooks, throw};
+use crate::{ccall, cfunc, coroutine, debuginfo, dispatch, exec, helpers, hooks, jithooks, throw};
 
 /// Slots that every stack has beyond `limit`: room for what emitted code and helpers push without a test.
 pub const EXTRA: usize = 16;
@@ -269,21 +269,43 @@ pub unsafe fn shrink_idle(l: *mut Thread) {
     }
 }
 
-/// Room for `n` more values above `top` of a native frame, beyond the hard limit if it must be.
+/// Room for `n` more values above `top` of a native frame, beyond the hard limit if it must be. Aborts the process for want of memory.
 ///
 /// # Safety
 /// `l` is a live thread whose running frame is native.
 pub unsafe fn ensure_slots(l: *mut Thread, n: usize) {
     // SAFETY: as promised.
     unsafe {
-        if (*l).top.wrapping_add(n) > (*l).stack.add((*l).stack_slots as usize - EXTRA) {
-            let top = (*l).top.wrapping_add(n);
-            let slots = top.offset_from((*l).stack) as usize + EXTRA;
-            let have = (*l).stack_slots as usize;
-            if slots > have {
-                realloc_stack(l, slots.max((have * 2).min(MAX_STACK + EXTRA)));
-            }
+        if let Some(slots) = wanted_slots(l, n) {
+            realloc_stack(l, slots);
         }
+    }
+}
+
+/// [`ensure_slots`], if there is memory. Nothing is collected for it.
+///
+/// # Safety
+/// As [`ensure_slots`].
+pub unsafe fn ensure_slots_now(l: *mut Thread, n: usize) -> bool {
+    // SAFETY: as promised.
+    unsafe {
+        if let Some(slots) = wanted_slots(l, n) {
+            if !Global::of((*l).global).heap.reserve_now(slots * 16) {
+                return false;
+            }
+            realloc_stack(l, slots);
+        }
+        true
+    }
+}
+
+/// The size that the stack needs for `n` more values above `top`, if it has another one.
+unsafe fn wanted_slots(l: *mut Thread, n: usize) -> Option<usize> {
+    // SAFETY: as `ensure_slots`.
+    unsafe {
+        let slots = (*l).top.offset_from((*l).stack) as usize + n + EXTRA;
+        let have = (*l).stack_slots as usize;
+        (slots > have).then(|| slots.max((have * 2).min(MAX_STACK + EXTRA)))
     }
 }
 
@@ -518,6 +540,18 @@ pub unsafe fn run_native(l: *mut Thread, nc: *mut NativeClosure) -> *const Instr
     }
 }
 
+/// Tests in debug builds that the running native frame has `n` results.
+#[inline(always)]
+unsafe fn check_results(l: *mut Thread, n: i64) {
+    // SAFETY: as the callers.
+    unsafe {
+        debug_assert!(
+            n as isize <= (*l).top.offset_from((*l).base),
+            "a native function returns more results than there are values"
+        );
+    }
+}
+
 /// Returns from the running native frame with the topmost `n` values, then does pending work.
 ///
 /// # Safety
@@ -526,10 +560,7 @@ pub unsafe extern "C" fn native_return(l: *mut Thread, n: usize) -> *const Instr
     // SAFETY: [NATIVE-FRAME] as promised.
     unsafe {
         let g = (*l).global;
-        debug_assert!(
-            n as isize <= (*l).top.offset_from((*l).base),
-            "a native function returns more results than there are values"
-        );
+        check_results(l, n as i64);
         let pc = finish_return(l, (*l).top.sub(n), n);
         if (*g).poll != 0 && !pc.is_null() {
             // the end of a coroutine's body has gone on in another thread
@@ -714,10 +745,10 @@ pub unsafe fn finish_return(mut l: *mut Thread, mut res: *mut Value, mut n: usiz
                     if (*l).resume_kind == 2 {
                         return coroutine::finish_to_native(l, func, res, n);
                     }
-                    let next = coroutine::finish(l, res, n);
-                    l = next.0;
-                    res = next.1;
-                    n = next.2;
+                    match coroutine::finish(l, res, n) {
+                        Ok(next) => (l, res, n) = next,
+                        Err(pc) => return pc,
+                    }
                     base = (*l).base;
                     ended = true;
                 }
@@ -754,6 +785,10 @@ pub unsafe fn call_at(
     unsafe { enter(l, func, nargs, nresults, 0) }
 }
 
+/// [`call_at`] by an entry of the kind `akind`.
+///
+/// # Safety
+/// As [`call_at`].
 pub(crate) unsafe fn enter(
     l: *mut Thread,
     func: *mut Value,
@@ -761,39 +796,110 @@ pub(crate) unsafe fn enter(
     nresults: i32,
     akind: u32,
 ) -> LResult<usize> {
+    // SAFETY: as promised.
+    unsafe {
+        let returned = |l, act| Ok(results(l, act));
+        enter_here(l, func, nargs, nresults, akind, returned, |_, _| Err(Throw))
+    }
+}
+
+/// How many results the entry `act` has left on the stack of `l`.
+#[inline(always)]
+unsafe fn results(l: *mut Thread, act: *const Activation) -> usize {
+    // SAFETY: [STACK-STABLE] the entry has returned.
+    unsafe {
+        let to = (*l).stack.byte_add((*act).func as usize);
+        (*l).top.byte_offset_from(to) as usize / 16
+    }
+}
+
+/// [`enter`], expanded where it is used: each frame of native code less is a return less that the processor mispredicts after an error.
+/// Ends in `returned`, or, with an error registered, in `failed`, which gets the offset of the function slot in slots.
+#[inline(always)]
+unsafe fn enter_here<R>(
+    l: *mut Thread,
+    func: *mut Value,
+    nargs: usize,
+    nresults: i32,
+    akind: u32,
+    returned: impl FnOnce(*mut Thread, *const Activation) -> R,
+    failed: impl FnOnce(*mut Thread, usize) -> R,
+) -> R {
+    // SAFETY: as in `call_at`.
+    unsafe {
+        if (*l).ncalls & 0xffff < MAX_CCALLS {
+            enter_checked(l, func, nargs, nresults, akind, returned, failed)
+        } else {
+            enter_deep(l, func, nargs, nresults, akind, returned, failed)
+        }
+    }
+}
+
+/// [`enter_here`] where calls are nested deep.
+#[cold]
+unsafe fn enter_deep<R>(
+    l: *mut Thread,
+    func: *mut Value,
+    nargs: usize,
+    nresults: i32,
+    akind: u32,
+    returned: impl FnOnce(*mut Thread, *const Activation) -> R,
+    failed: impl FnOnce(*mut Thread, usize) -> R,
+) -> R {
+    // SAFETY: as in `call_at`.
+    unsafe {
+        let off = func.offset_from((*l).stack) as usize;
+        match check_depth(l) {
+            Ok(()) => enter_checked(l, func, nargs, nresults, akind, returned, failed),
+            Err(Throw) => failed(l, off),
+        }
+    }
+}
+
+/// [`enter_here`], the depth being tested. What is needed after the call is taken from the record: no registers have to be kept for it.
+#[inline(always)]
+unsafe fn enter_checked<R>(
+    l: *mut Thread,
+    func: *mut Value,
+    nargs: usize,
+    nresults: i32,
+    akind: u32,
+    returned: impl FnOnce(*mut Thread, *const Activation) -> R,
+    failed: impl FnOnce(*mut Thread, usize) -> R,
+) -> R {
     // SAFETY: as in `call_at`; the activation outlives the frame that names it, because the interpreter is left
     // only through that frame's return or through `throw::raise`, which pops it.
     unsafe {
         let g = (*l).global;
-        check_depth(l)?;
-        let func_off = func.byte_offset_from((*l).stack) as u64;
+        let saved = (*l).ncalls;
         let mut act = Activation {
             prev: (*g).activation,
             thread: l,
             prev_base: (*l).base.byte_offset_from((*l).stack) as u64,
             prev_pc: (*l).pc,
-            native_sp: 0,
-            func: func_off,
+            native_sp: u64::from((*l).pcall_depth) << 32 | u64::from(saved),
+            func: func.byte_offset_from((*l).stack) as u64,
             nresults,
             kind: akind,
             bits: 0,
         };
-        let saved = (*l).ncalls;
-        let depth = (*l).pcall_depth;
-        (*g).activation = &mut act;
-        (*l).ncalls += 0x1_0001;
-        run_entry(l, func, nargs, &mut act);
+        let act = &raw mut act;
+        (*g).activation = act;
+        (*l).ncalls = saved + 0x1_0001;
+        let ended = run_entry(l, func, nargs, act);
+
+        let l = (*act).thread;
+        let g = (*l).global;
         debug_assert!((*g).current == l);
-        (*g).activation = act.prev;
-        (*l).ncalls = saved;
-        (*l).pcall_depth = depth;
-        if (*g).exit_status == 0 {
-            Ok((*l)
-                .top
-                .byte_offset_from((*l).stack.byte_add(func_off as usize)) as usize
-                / 16)
+        (*g).activation = (*act).prev;
+        (*l).ncalls = (*act).native_sp as u32;
+        let depth = ((*act).native_sp >> 32) as u32;
+        if ended {
+            debug_assert!((*l).pcall_depth == depth);
+            returned(l, act)
         } else {
-            Err(Throw)
+            (*l).pcall_depth = depth;
+            failed(l, (*act).func as usize / 16)
         }
     }
 }
@@ -814,7 +920,8 @@ pub(crate) unsafe fn check_depth(l: *mut Thread) -> LResult<()> {
     }
 }
 
-/// Calls the function at `func` with the `nargs` values above it and runs until the entry `act` is left.
+/// Calls the function at `func` with the `nargs` values above it and runs until the entry `act` is left. True: it has returned;
+/// false: an error is registered.
 ///
 /// # Safety
 /// As [`call_at`]; `act` is the activation in force.
@@ -824,50 +931,148 @@ pub(crate) unsafe fn run_entry(
     func: *mut Value,
     nargs: usize,
     act: *mut Activation,
-) {
-    // SAFETY: as promised.
+) -> bool {
+    // SAFETY: as promised; [GC-LIVE] a function is a closure.
     unsafe {
         let word = frame::word(kind::ENTRY, act as u64, 0);
-        match enter_fixed(l, func, nargs, word) {
-            Some((pc, trace)) => dispatch::run_from(l, pc, trace),
-            None => {
-                let g = (*l).global;
-                let pc = precall(l, func, nargs, word);
-                if !pc.is_null() {
-                    dispatch::run((*g).current, pc);
+        if (*func).tag == Tag::FUNCTION {
+            let h = (*func).as_ptr::<GcHeader>();
+            if (*h).kind == ObjKind::LuaClosure as u8 {
+                if let Some(pc) = enter_fixed(l, func, nargs, word, h.cast()) {
+                    let anchor = pc.sub(1).cast_mut();
+                    if bytecode::c(*anchor) == bytecode::HEADER_JFUNCF {
+                        dispatch::run_from(l, pc, jithooks::function_counter(anchor));
+                    } else if jithooks::count(anchor) {
+                        enter_hot(l, pc);
+                    } else {
+                        dispatch::run(l, pc);
+                    }
+                    return (*(*(*act).thread).global).exit_status == 0;
                 }
+            } else if func.wrapping_add(nargs + 1 + MIN_NATIVE) <= (*l).limit
+                && (*l).hook_mask == 0
+                && !Global::of((*l).global).stack_stress
+            {
+                // `enter_native`, as long as nothing is to be done but the call
+                set_word(func, word);
+                (*l).base = func.add(1);
+                (*l).top = func.add(1 + nargs);
+                let n = ((*h.cast::<NativeClosure>()).func)(l);
+                let l = (*act).thread;
+                if n >= 0 && (*l).hook_mask == 0 {
+                    check_results(l, n);
+                    leave_entry(l, act, (*l).top.sub(n as usize), n as usize);
+                    return true;
+                }
+                return end_native_entry(l, n);
             }
         }
+        run_any_entry(l, func, nargs, word)
     }
 }
 
-/// The common case of [`precall`]: a Lua function with as many parameters as there are arguments, and nothing else to do. The call
-/// is counted. Gives the first pc and the number of the trace that begins there (0: none).
+/// Runs the function that begins at `pc`, whose counter has run out.
+#[cold]
+unsafe fn enter_hot(l: *mut Thread, pc: *const Instr) {
+    // SAFETY: as `run_entry`.
+    unsafe {
+        jithooks::hot(l, pc.sub(1).cast_mut(), pc);
+        dispatch::run(l, pc);
+    }
+}
+
+/// [`run_entry`], whatever is called.
+#[cold]
+unsafe fn run_any_entry(l: *mut Thread, func: *mut Value, nargs: usize, word: u64) -> bool {
+    // SAFETY: as `run_entry`.
+    unsafe { go_on(l, precall(l, func, nargs, word)) }
+}
+
+/// Goes on after a native function, called by native code, that has ended with `n` other than by a plain return.
+#[cold]
+unsafe fn end_native_entry(l: *mut Thread, n: i64) -> bool {
+    // SAFETY: as `run_native`.
+    unsafe {
+        let g = (*l).global;
+        let pc = match n {
+            -1 => throw::raise((*g).current),
+            -2 => (*g).next_pc,
+            n => native_return(l, n as usize),
+        };
+        go_on(l, pc)
+    }
+}
+
+/// Runs from `pc` (null: nothing) until the innermost entry is left, and says how, as [`run_entry`].
+#[inline(always)]
+unsafe fn go_on(l: *mut Thread, pc: *const Instr) -> bool {
+    // SAFETY: [CODE] as `dispatch::run`.
+    unsafe {
+        let g = (*l).global;
+        if !pc.is_null() {
+            dispatch::run((*g).current, pc);
+        }
+        (*g).exit_status == 0
+    }
+}
+
+/// Ends the frame of the entry `act` with the `n` results at `res`.
+#[inline(always)]
+unsafe fn leave_entry(l: *mut Thread, act: *const Activation, res: *const Value, n: usize) {
+    // SAFETY: [STACK-STABLE] the results are in the frame, above where they go.
+    unsafe {
+        let mut to = (*l).stack.byte_add((*act).func as usize);
+        match (*act).nresults {
+            0 => {}
+            1 if n != 0 => {
+                (*res).store(to);
+                to = to.add(1);
+            }
+            want => to = give(to, res, n, want),
+        }
+        (*l).top = to;
+        (*l).base = (*l).stack.byte_add((*act).prev_base as usize);
+        (*l).pc = (*act).prev_pc;
+    }
+}
+
+/// Moves `n` results from `res` to `to`, below, as many as are wanted (-1: all), and gives the end.
+unsafe fn give(to: *mut Value, res: *const Value, n: usize, want: i32) -> *mut Value {
+    // SAFETY: as `leave_entry`.
+    unsafe {
+        let want = if want < 0 { n } else { want as usize };
+        std::ptr::copy(res, to, want.min(n));
+        for i in n..want {
+            *to.add(i) = Value::NIL;
+        }
+        to.add(want)
+    }
+}
+
+/// The common case of [`precall`]: a Lua function `cl` with as many parameters as there are arguments, and nothing else to do but to count
+/// the call. Gives the first pc.
 #[inline(always)]
 unsafe fn enter_fixed(
     l: *mut Thread,
     func: *mut Value,
     nargs: usize,
     word: u64,
-) -> Option<(*const Instr, u16)> {
+    cl: *const LuaClosure,
+) -> Option<*const Instr> {
     // SAFETY: as `precall`.
     unsafe {
-        let cl = (*func).payload as *mut LuaClosure;
-        if (*func).tag != Tag::FUNCTION || (*cl).hdr.kind != ObjKind::LuaClosure as u8 {
-            return None;
-        }
         let pc = (*cl).pc;
         let header = *pc.sub(1);
         let base = func.add(1);
-        let traced = bytecode::c(header) == bytecode::HEADER_JFUNCF;
-        let takes = match traced {
-            true => (*(*cl).proto).nparams.into(),
-            false => bytecode::c(header) as usize,
+        let takes = match bytecode::c(header) {
+            bytecode::HEADER_JFUNCF => (*(*cl).proto).nparams.into(),
+            // more is said where no number of arguments is right
+            takes if takes < bytecode::HEADER_JFUNCF => usize::from(takes),
+            _ => return None,
         };
         if takes != nargs
-            || nargs >= bytecode::HEADER_JFUNCF as usize
             || base.add(bytecode::b(header) as usize + 1) > (*l).limit
-            || (*l).hook_mask != 0
+            || (*l).dispatch == (*(*l).global).code_active
             || Global::of((*l).global).stack_stress
         {
             return None;
@@ -875,14 +1080,7 @@ unsafe fn enter_fixed(
         set_word(func, word);
         (*l).base = base;
         (*l).pc = pc;
-        let anchor = pc.sub(1).cast_mut();
-        if traced {
-            return Some((pc, jithooks::function_counter(anchor)));
-        }
-        if (*l).dispatch != (*(*l).global).code_active && jithooks::count(anchor) {
-            jithooks::hot(l, anchor, pc);
-        }
-        Some((pc, 0))
+        Some(pc)
     }
 }
 
@@ -912,14 +1110,51 @@ pub unsafe fn call(l: *mut Thread, nargs: usize, nresults: i32) -> LResult<usize
     // SAFETY: [NATIVE-FRAME] the values are on top.
     unsafe {
         let func = (*l).top.sub(nargs + 1);
-        let off = func.byte_offset_from((*l).stack);
-        let r = enter(l, func, nargs, nresults, 0);
-        if r.is_err() {
-            throw::close_from(l, off as usize / 16);
-            (*l).top = (*l).stack.byte_offset(off);
-        }
-        r
+        let returned = |l, act| Ok(results(l, act));
+        let failed = |l, func| Err(give_up(l, func));
+        enter_here(l, func, nargs, nresults, 0, returned, failed)
     }
+}
+
+/// [`call`] by C code, expanded where it is used: an error goes to the innermost call of C code.
+///
+/// # Safety
+/// As [`Ctx::call`], and as [`cfunc::raise`].
+#[inline(always)]
+pub unsafe fn call_from_c(l: *mut Thread, nargs: usize, nresults: i32) {
+    // SAFETY: [NATIVE-FRAME] the values are on top.
+    unsafe {
+        let func = (*l).top.sub(nargs + 1);
+        enter_here(
+            l,
+            func,
+            nargs,
+            nresults,
+            0,
+            |_, _| (),
+            |l, func| raise_in_c(l, func),
+        )
+    }
+}
+
+#[cold]
+unsafe fn raise_in_c(l: *mut Thread, func: usize) -> ! {
+    // SAFETY: as `call_from_c`.
+    unsafe {
+        give_up(l, func);
+        cfunc::raise(l)
+    }
+}
+
+/// A call has failed: closes what is pending from the function slot on and cuts the frame there.
+#[cold]
+unsafe fn give_up(l: *mut Thread, func: usize) -> Throw {
+    // SAFETY: [NATIVE-FRAME] as the callers.
+    unsafe {
+        throw::close_from(l, func);
+        (*l).top = (*l).stack.add(func);
+    }
+    Throw
 }
 
 /// Protected call; see [`Ctx::pcall`]. The status is PUC's (2 run, 4 memory, 5 error in error handling).
@@ -958,19 +1193,18 @@ pub unsafe fn pcall_handled(l: *mut Thread, nargs: usize, nresults: i32) -> Resu
 /// `Activation::kind` of a protected call without a message handler, and without the slot for one.
 pub(crate) const ENTRY_BARE: u32 = 6;
 
-/// [`pcall`] without a message handler.
+/// [`pcall`] without a message handler, expanded where it is used.
 ///
 /// # Safety
 /// As [`Ctx::pcall`].
+#[inline(always)]
 pub unsafe fn pcall_bare(l: *mut Thread, nargs: usize, nresults: i32) -> Result<usize, u32> {
     // SAFETY: [NATIVE-FRAME] the values are on top.
     unsafe {
         let func = (*l).top.sub(nargs + 1);
-        let off = func.offset_from((*l).stack) as usize;
-        match enter(l, func, nargs, nresults, ENTRY_BARE) {
-            Ok(n) => Ok(n),
-            Err(Throw) => Err(take_caught(l, off, off)),
-        }
+        let returned = |l, act| Ok(results(l, act));
+        let failed = |l, func| Err(take_caught(l, func, func));
+        enter_here(l, func, nargs, nresults, ENTRY_BARE, returned, failed)
     }
 }
 

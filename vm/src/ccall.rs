@@ -87,12 +87,12 @@ pub unsafe fn enter(
         let saved = (*l).ncalls;
         (*g).activation = &raw mut c.act;
         (*l).ncalls = (saved + 1) | CONTINUABLE;
-        call::run_entry(l, func, nargs, &raw mut c.act);
+        let returned = call::run_entry(l, func, nargs, &raw mut c.act);
         debug_assert!((*g).current == l);
         (*g).activation = c.act.prev;
         (*l).ncalls = saved;
         (*l).pcall_depth = c.act.native_sp as u32;
-        if (*g).exit_status == 0 {
+        if returned {
             let to = (*l).stack.byte_add(off as usize);
             Ok((*l).top.byte_offset_from(to) as usize / 16)
         } else {
@@ -115,9 +115,12 @@ pub unsafe fn suspend(co: *mut Thread, res: *mut Value, n: usize, status: u32) -
         let pc = if (*co).resume_kind == 2 {
             coroutine::give_to_native(co, n, YIELD as u32)
         } else {
-            let (r, to, m) = coroutine::transfer(co, res, n);
+            let given = coroutine::transfer(co, res, n);
             (*co).top = res;
-            call::finish_return(r, to, m)
+            match given {
+                Ok((r, to, n)) => call::finish_return(r, to, n),
+                Err(pc) => pc,
+            }
         };
         if left {
             (*g).next_pc = pc;
@@ -238,11 +241,12 @@ pub unsafe fn returned(l: *mut Thread) -> *const Instr {
     }
 }
 
-/// The registered error of the running thread `l` is caught by the entry of a protected call with a continuation: its native frames are
-/// left, and the C function goes on by the continuation, as it does in Lua's own implementation, whether there was a yield or not.
+/// The registered error of the running thread `l` passes or is caught by entries with continuations: their native frames are left, so that
+/// what is pending can be closed by functions that yield. After `lua_pcallk` the C function goes on by the continuation, as it does in Lua's
+/// own implementation, whether there was a yield or not.
 ///
 /// # Safety
-/// The innermost entry is that one, and nothing above it catches. Called by functions that keep nothing to be dropped.
+/// Nothing above the innermost entry catches. Called by functions that keep nothing to be dropped.
 pub unsafe fn catch(l: *mut Thread) -> ! {
     // SAFETY: as promised. The frames stay until `caught` gives them up.
     unsafe {
@@ -253,30 +257,78 @@ pub unsafe fn catch(l: *mut Thread) -> ! {
     }
 }
 
-/// The registered error of the running thread `l` is caught by the detached entry `a` of a protected call.
+/// The registered error of the running thread `l` is caught by the detached entry `a` of a protected call: what is pending there is
+/// closed by functions that may yield, then the C function goes on. Gives the next pc.
 ///
 /// # Safety
 /// The frames above it are given up.
-pub unsafe fn caught(l: *mut Thread, a: *mut Activation) -> *const Instr {
-    // SAFETY: [STACK-STABLE] as `call::pcall`.
+pub(crate) unsafe fn caught(l: *mut Thread, a: *mut Activation) -> *const Instr {
+    // SAFETY: [NATIVE-FRAME] the frame of the C function is in order.
+    unsafe {
+        (*l).pcall_depth = (*a).native_sp as u32;
+        let base = (*l).stack.byte_add((*a).prev_base as usize);
+        caught_again(l, base)
+    }
+}
+
+/// [`caught`] by the C function whose frame has this base, the innermost detached entry of which has caught an error before; this one is of
+/// a `__close` function.
+///
+/// # Safety
+/// As [`caught`].
+pub(crate) unsafe fn caught_again(l: *mut Thread, base: *mut Value) -> *const Instr {
+    // SAFETY: [STACK-STABLE] the function slot of the entry is free for the error, what is pending is above it.
     unsafe {
         let g = (*l).global;
-        let off = (*a).func;
-        drop_detached(l, off + 1);
-        debug_assert!((*l).detached.cast() == a);
-        (*l).base = (*l).stack.byte_add((*a).prev_base as usize);
-        (*l).pcall_depth = (*a).native_sp as u32;
-        let (k, ctx) = pop(l);
-        let level = off as usize / 16;
-        (*l).top = (*l).stack.add(level);
-        throw::close_from(l, level);
-        let status = (*g).error_status;
-        let e = std::mem::replace(&mut (*g).error_value, Value::NIL);
+        (*l).base = base;
+        // entries above that one are given up
+        while (*(*l).detached).act.prev_base != base.byte_offset_from((*l).stack) as u64 {
+            pop(l);
+        }
+        let act = &mut (*(*l).detached).act;
+        act.native_sp = (*g).error_status.into();
+        let level = act.func as usize / 16;
+        *(*l).stack.add(level) = std::mem::replace(&mut (*g).error_value, Value::NIL);
         (*g).error_handled = 0;
-        e.store((*l).stack.add(level - 1));
-        (*l).top = (*l).stack.add(level);
+        let end = throw::compact_tbc(l, level + 1, level + 1);
+        (*l).top = (*l).stack.add(end);
         call::shrink_after_error(l);
-        continue_c(l, k, status as usize, ctx)
+        continue_caught(l)
+    }
+}
+
+/// Closes the next value that is pending for the running C function, whose innermost detached entry has caught an error; or goes on with it.
+///
+/// # Safety
+/// Prepared by [`caught`].
+pub(crate) unsafe fn continue_caught(l: *mut Thread) -> *const Instr {
+    // SAFETY: [NATIVE-FRAME] as said.
+    unsafe {
+        let level = (*(*l).detached).act.func as usize / 16;
+        if let Some(off) = throw::pop_tbc(l, level + 1) {
+            return throw::close_one(l, off, level);
+        }
+        let status = (*(*l).detached).act.native_sp as usize;
+        let (k, ctx) = pop(l);
+        let error = (*l).stack.add(level);
+        *error.sub(1) = *error;
+        (*l).top = error;
+        continue_c(l, k, status, ctx)
+    }
+}
+
+/// The message handler that was given for the innermost detached entry of `l`, which has caught an error.
+///
+/// # Safety
+/// As [`continue_caught`].
+pub(crate) unsafe fn caught_handler(l: *mut Thread) -> Option<Value> {
+    // SAFETY: [STACK-STABLE] it is in the slot below the function.
+    unsafe {
+        let h = *(*l)
+            .stack
+            .byte_add((*(*l).detached).act.func as usize)
+            .sub(1);
+        (!h.is_nil()).then_some(h)
     }
 }
 

@@ -560,7 +560,7 @@ const NAMES: usize = 256;
 pub unsafe fn name(g: &mut Global, s: *const c_char) -> *mut Str {
     // SAFETY: as promised; an entry is a live string until `forget_names`, and its text ends in a NUL, too.
     unsafe {
-        let i = s as usize % (NAMES - 3);
+        let i = (s as usize ^ s as usize >> 8) % NAMES;
         if let Some(&known) = g.c.names.get(i)
             && !known.is_null()
             && libc::strcmp(s, known.cast::<u8>().add(Str::DATA).cast()) == 0

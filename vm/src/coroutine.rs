@@ -231,7 +231,7 @@ pub unsafe fn close_pending(co: *mut Thread, err: Value) -> LResult<()> {
         throw::compact_tbc(co, 0, 1);
         while let Some(off) = throw::pop_tbc(co, 0) {
             (*co).top = (*co).stack.add(off + 1);
-            call::ensure_slots(co, 6);
+            // there is always room for what is pushed without a test
             let at = (*co).stack.add(off);
             let v = *at;
             *at.add(1) = cur;
@@ -278,7 +278,13 @@ unsafe fn resume(l: *mut Thread, co: *mut Thread, first: usize, rkind: u32) -> i
     unsafe {
         let cx = Ctx::new(l);
         let g = Global::of((*l).global);
-        if let Some(msg) = refusal(l, co, 0) {
+        let n = (cx.top() + 1).saturating_sub(first);
+        // what runs there makes sure of its own room
+        let refused = refusal(l, co, 0).or_else(|| {
+            let room = call::ensure_slots_now(co, n);
+            (!room).then_some("too many arguments to resume")
+        });
+        if let Some(msg) = refused {
             if rkind == 1 {
                 cx.error(msg);
                 return -1;
@@ -287,9 +293,6 @@ unsafe fn resume(l: *mut Thread, co: *mut Thread, first: usize, rkind: u32) -> i
             cx.push(cx.str(msg));
             return 2;
         }
-        let n = (cx.top() + 1).saturating_sub(first);
-        // what runs there makes sure of its own room
-        call::ensure_slots(co, n);
         let args = (*co).top;
         let from = (*l).base.add(first - 1);
         for i in 0..n {
@@ -450,12 +453,13 @@ unsafe fn dirty(g: &mut Global, co: *mut Thread) {
 }
 
 /// Gives `n` values at `res` of `co` (which stops running) to the thread that resumed it, as results of its resume
-/// function, in front of them `true` unless it was `wrap`'s. Gives that thread and the results there.
+/// function, in front of them `true` unless it was `wrap`'s. Gives that thread and the results there; or, if they were too many and `wrap`'s
+/// function has raised an error, the pc where execution goes on.
 pub(crate) unsafe fn transfer(
     co: *mut Thread,
     res: *mut Value,
     n: usize,
-) -> (*mut Thread, *mut Value, usize) {
+) -> Result<(*mut Thread, *mut Value, usize), *const Instr> {
     // SAFETY: [NATIVE-FRAME] the resumer's running frame is its native resume function.
     unsafe {
         let g = Global::of((*co).global);
@@ -464,9 +468,20 @@ pub(crate) unsafe fn transfer(
         make_current(g, r);
         (*r).status = thread_status::RUNNING;
         dirty(g, r);
-        call::ensure_slots(r, n + 2);
-        let to = (*r).top;
         let k = ((*co).resume_kind == 0) as usize;
+        if !call::ensure_slots_now(r, n + 2) {
+            let cx = Ctx::new(r);
+            let msg = "too many results to resume";
+            if k == 0 {
+                cx.error(msg);
+                return Err(throw::raise(r));
+            }
+            // these two fit
+            cx.push(Value::FALSE);
+            cx.push(cx.str(msg));
+            return Ok((r, (*r).top.sub(2), 2));
+        }
+        let to = (*r).top;
         if k == 1 {
             *to = Value::TRUE;
         }
@@ -475,11 +490,11 @@ pub(crate) unsafe fn transfer(
             *rest.add(i) = *res.add(i);
         }
         (*r).top = to.add(n + k);
-        (r, to, n + k)
+        Ok((r, to, n + k))
     }
 }
 
-/// A coroutine's body has returned `n` values at `res`.
+/// A coroutine's body has returned `n` values at `res`: [`transfer`].
 ///
 /// # Safety
 /// `co` is the running thread, not the main one.
@@ -487,9 +502,10 @@ pub unsafe fn finish(
     co: *mut Thread,
     res: *mut Value,
     n: usize,
-) -> (*mut Thread, *mut Value, usize) {
+) -> Result<(*mut Thread, *mut Value, usize), *const Instr> {
     // SAFETY: as promised.
     unsafe {
+        (*co).status = thread_status::DEAD;
         let t = transfer(co, res, n);
         bury(co, thread_status::DEAD);
         t
@@ -599,7 +615,7 @@ pub unsafe fn die(co: *mut Thread) -> *const Instr {
         }
         g.hot.error_value = Value::NIL;
         g.hot.error_handled = 0;
-        call::ensure_slots(r, 2);
+        // a native function has room for two more values
         let to = (*r).top;
         *to = Value::FALSE;
         *to.add(1) = err;

@@ -425,7 +425,7 @@ impl<'c> Ctx<'c> {
             let u = v.as_ptr::<Userdata>();
             let mt = self.registry_get(tname);
             (mt.tag == Tag::TABLE && mt.as_ptr::<Table>() == (*u).metatable && (*u).owner == 0)
-                .then(|| (u as *mut u8).add(Userdata::block_offset((*u).hdr.extra as usize)))
+                .then(|| (u as *mut u8).add(Userdata::block_offset((*u).nuv())))
         }
     }
 

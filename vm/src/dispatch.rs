@@ -136,10 +136,12 @@ mod target {
         // only the address is taken
         &raw const traceorus_interp_count
     }
+    #[inline(always)]
     pub(super) unsafe fn enter(g: *mut GlobalHot, pc: *const Instr) {
         // SAFETY: [CODE] as the caller.
         unsafe { traceorus_interp_enter(g, pc) }
     }
+    #[inline(always)]
     pub(super) unsafe fn enter_trace(g: *mut GlobalHot, pc: *const Instr, address: u64) {
         // SAFETY: [CODE] as the caller.
         unsafe { traceorus_interp_enter_trace(g, pc, address) }
@@ -339,8 +341,24 @@ pub(crate) unsafe fn enter_trace(g: *mut GlobalHot, pc: *const Instr, trace: u16
 ///
 /// # Safety
 /// As [`run`]; the trace is in `GlobalHot::traces`.
-#[inline]
+#[inline(always)]
 pub unsafe fn run_from(l: *mut Thread, pc: *const Instr, trace: u16) {
+    // SAFETY: as promised.
+    unsafe {
+        let g = (*l).global;
+        if (*l).dispatch != (*g).code_base {
+            run_watched(l, pc, trace);
+        } else if trace != 0 {
+            enter_trace(g, pc, trace);
+        } else {
+            target::enter(g, pc);
+        }
+    }
+}
+
+/// [`run_from`] of a thread that is not in the normal region.
+#[cold]
+unsafe fn run_watched(l: *mut Thread, pc: *const Instr, trace: u16) {
     // SAFETY: as promised.
     unsafe {
         let g = (*l).global;
@@ -349,7 +367,7 @@ pub unsafe fn run_from(l: *mut Thread, pc: *const Instr, trace: u16) {
         if waits {
             (*l).dispatch = (*g).code_base;
         }
-        if trace != 0 && (*l).dispatch == (*g).code_base {
+        if trace != 0 && waits {
             enter_trace(g, pc, trace);
         } else {
             target::enter(g, pc);
@@ -520,6 +538,9 @@ pub unsafe fn cache_field(g: &mut Global, pc: *const Instr, t: Value) {
     // SAFETY: as promised; [GC-LIVE].
     unsafe {
         if t.tag != Tag::TABLE {
+            if op_at(pc) == Op::GetField {
+                cache_userdata(g, t, *pc.add(2) as *mut Str);
+            }
             return;
         }
         let p = t.as_ptr::<Table>();
@@ -554,6 +575,40 @@ pub unsafe fn cache_field(g: &mut Global, pc: *const Instr, t: Value) {
         if get && let Some(v) = inherited(g, t, key) {
             lookup_constant(g, (*p).hdr.word, key as u64, v);
         }
+    }
+}
+
+/// The metatable of a userdata, in the prototype role, if what is looked for in it can be cached.
+unsafe fn userdata_meta(g: &mut Global, o: Value) -> Option<*mut Table> {
+    // SAFETY: [GC-LIVE] as the callers.
+    unsafe {
+        if o.tag != Tag::USERDATA {
+            return None;
+        }
+        let mt = (*o.as_ptr::<Userdata>()).metatable;
+        if mt.is_null() {
+            return None;
+        }
+        table::table_mark_proto(g, mt);
+        table::table_is_cacheable(mt).then_some(mt)
+    }
+}
+
+/// Remembers what `key` means for userdata with the metatable of `u`: gives the id by which the look-up cache knows them, and the value.
+unsafe fn cache_userdata(g: &mut Global, u: Value, key: *mut Str) -> Option<(u32, Value)> {
+    // SAFETY: [GC-LIVE] as the callers.
+    unsafe {
+        let mt = userdata_meta(g, u)?;
+        let name = g.hot.meta_names[MetaMethod::Index as usize];
+        let v = match table::table_get_str(mt, name).tag {
+            Tag::NIL => return None,
+            Tag::FUNCTION if table::proto_slot_is_const(g, mt, name) => ASK_META,
+            _ => constant_of(g, u, key)?,
+        };
+        // looking may have given the metatable another id
+        let id = (*mt).hdr.word ^ USERDATA_BIT;
+        lookup_constant(g, id, key as u64, v);
+        Some((id, v))
     }
 }
 
@@ -617,10 +672,13 @@ pub unsafe fn cache_computed(g: &mut Global, t: Value, k: Value, get: bool) {
 pub unsafe fn cache_meta(g: &mut Global, o: Value, ev: MetaMethod, f: Value) {
     // SAFETY: as promised.
     unsafe {
-        if o.tag != Tag::TABLE || f.tag != Tag::FUNCTION {
+        if f.tag != Tag::FUNCTION {
             return;
         }
-        let mt = (*o.as_ptr::<Table>()).metatable;
+        let mt = match o.tag {
+            Tag::TABLE => (*o.as_ptr::<Table>()).metatable,
+            _ => userdata_meta(g, o).unwrap_or_default(),
+        };
         let name = g.hot.meta_names[ev as usize];
         if !mt.is_null()
             && table::table_is_cacheable(mt)
@@ -793,10 +851,10 @@ unsafe fn constant_of(g: &mut Global, o: Value, key: *mut Str) -> Option<Value> 
                     return (proto && table::proto_slot_is_const(g, t, key)).then_some(v);
                 }
             }
-            let mt = if t.is_null() {
-                g.hot.type_meta[0]
-            } else {
-                (*t).metatable
+            let mt = match o.tag {
+                _ if !t.is_null() => (*t).metatable,
+                Tag::USERDATA => (*o.as_ptr::<Userdata>()).metatable,
+                _ => g.hot.type_meta[0],
             };
             if mt.is_null() {
                 // the end of the chain
@@ -846,6 +904,12 @@ pub unsafe fn cache_method(g: &mut Global, pc: *const Instr, o: Value) {
             }
             receiver = (*t).hdr.word;
         } else if o.tag != Tag::STRING {
+            if let Some((id, v)) = cache_userdata(g, o, key)
+                && v.tag == Tag::FUNCTION
+            {
+                set_word(pc, 1, u64::from(id) | u64::from(g.hot.proto_epoch) << 32);
+                set_word(pc, 2, v.payload);
+            }
             return;
         }
         if let Some(v) = constant_of(g, o, key)

@@ -96,7 +96,7 @@ pub unsafe fn set_metatable(g: &mut Global, v: Value, mt: *mut Table) {
     }
 }
 
-/// A new full userdata with zeroed block and nil user values.
+/// A new full userdata with zeroed block and nil user values (up to [`Userdata::MAX_UVALS`]).
 ///
 /// # Safety
 /// [GC-LIVE] the caller makes it reachable before the next safepoint.
@@ -105,7 +105,8 @@ pub unsafe fn new_userdata(g: &mut Global, size: usize, nuv: usize) -> (Value, *
     unsafe {
         let off = Userdata::block_offset(nuv);
         let u = g.heap.alloc(ObjKind::Userdata, off + size) as *mut Userdata;
-        (*u).hdr.extra = nuv as u8;
+        debug_assert!(nuv <= Userdata::MAX_UVALS);
+        (*u).hdr.word = nuv as u32;
         (*u).metatable = std::ptr::null_mut();
         (*u).size = size as u64;
         (*u).owner = 0;
@@ -595,7 +596,7 @@ pub unsafe fn pointer_of(v: Value) -> u64 {
     unsafe {
         match v.tag {
             Tag::USERDATA => {
-                let nuv = (*v.as_ptr::<GcHeader>()).extra as usize;
+                let nuv = (*v.as_ptr::<Userdata>()).nuv();
                 v.payload + Userdata::block_offset(nuv) as u64
             }
             Tag::THREAD => crate::cfunc::state_of(v.as_ptr()) as u64,

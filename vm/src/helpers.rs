@@ -19,7 +19,7 @@ use crate::exec::{self, Access};
 use crate::jithooks;
 use crate::number::{ForError, ForPrep};
 use crate::state::Global;
-use crate::{ccall, dispatch, number, string, table, throw};
+use crate::{dispatch, number, string, table, throw};
 
 // emitted allocation finds its free lists by `small_class`
 const _: () = {
@@ -1011,10 +1011,10 @@ unsafe fn for_loop(i: Ins, copy: bool) -> *const Instr {
     }
 }
 
-/// Not an instruction of a function: execution goes on here after a jump to the C function's caller.
+/// Not an instruction of a function: execution goes on here when C functions that an error passes have been left.
 unsafe extern "C" fn h_cont_catch(l: *mut Thread, _: *const Instr) -> *const Instr {
     // SAFETY: `ccall::catch` has prepared it.
-    unsafe { ccall::caught(l, (*l).detached.cast()) }
+    unsafe { throw::raise(l) }
 }
 
 /// Helpers by op number.

@@ -20,7 +20,7 @@
 
 use core::ptr::{copy_nonoverlapping, null_mut};
 
-use traceorus_base::objects::{ObjKind, Shape, Str, Table, flags, shape_flags};
+use traceorus_base::objects::{ObjKind, Shape, Str, Table, USERDATA_BIT, flags, shape_flags};
 use traceorus_base::value::Value;
 use traceorus_gc::Marker;
 
@@ -37,8 +37,8 @@ pub const OBSERVED: u32 = 0x100;
 
 const CACHE: usize = 1024;
 const META_CACHE: usize = 128;
-/// Ids from here on are not given out.
-const LAST_ID: u32 = u32::MAX - 16;
+/// Ids from here on are not given out: the look-up cache has other uses for the last bit.
+const LAST_ID: u32 = USERDATA_BIT - 16;
 const ABSENT: u32 = u32::MAX;
 
 /// Entry of the (shape id, key) cache. Never has to be cleared: ids are not reused, and a shape holds its keys

@@ -104,7 +104,7 @@ enum Below {
     Bottom,
     /// pcall's native frame, whether it is xpcall's, and the depth before it.
     Pcall(*mut Value, bool, u32),
-    /// The native frame of a pcall that is closing variables.
+    /// The native frame of a pcall, or the frame of a C function that has caught an error, while variables are closed for it.
     Closing(*mut Value),
 }
 
@@ -145,6 +145,7 @@ unsafe fn find_handler(l: *mut Thread) -> Option<Value> {
                 Below::Frame(b) => base = b,
                 Below::Pcall(b, true, _) => return Some(*b),
                 Below::Pcall(_, false, _) | Below::Bottom => return None,
+                Below::Closing(b) if !is_pcall(b) => return ccall::caught_handler(l),
                 Below::Closing(b) => return is_xpcall(b).then_some(*b),
                 Below::Entry(a) if (*a).kind == 1 => {
                     let h = *((*l).stack.byte_add((*a).func as usize).sub(1));
@@ -169,8 +170,37 @@ pub unsafe fn catcher(l: *mut Thread) -> Option<*mut Value> {
         loop {
             match below(base) {
                 Below::Frame(b) => base = b,
-                Below::Pcall(pb, _, _) | Below::Closing(pb) => return Some(pb),
+                Below::Pcall(pb, _, _) => return Some(pb),
+                Below::Closing(pb) => return is_pcall(pb).then_some(pb),
                 Below::Entry(_) | Below::Bottom => return None,
+            }
+        }
+    }
+}
+
+/// Whether the registered error is caught by the entry `a`, which can be left for a yield, or reaches through nothing but such entries what
+/// does.
+unsafe fn caught_below(l: *mut Thread, a: *mut Activation) -> bool {
+    // SAFETY: [STACK-STABLE] frames are in order.
+    unsafe {
+        if (*(*l).global).error_status == UNCATCHABLE {
+            return (*a).kind == 1;
+        }
+        let mut a = a;
+        loop {
+            if (*a).kind == 1 {
+                return true;
+            }
+            let mut base = (*l).stack.byte_add((*a).prev_base as usize);
+            a = loop {
+                match below(base) {
+                    Below::Frame(b) => base = b,
+                    Below::Entry(next) => break next,
+                    Below::Pcall(..) | Below::Closing(_) | Below::Bottom => return true,
+                }
+            };
+            if (*a).bits & (activation_bits::CONTINUABLE | activation_bits::DETACHED) == 0 {
+                return false;
             }
         }
     }
@@ -258,6 +288,7 @@ pub unsafe extern "C" fn raise(l: *mut Thread) -> *const Instr {
                     (*l).pcall_depth = depth;
                     return begin_close(l, pb);
                 }
+                Below::Closing(pb) if !is_pcall(pb) => return ccall::caught_again(l, pb),
                 Below::Closing(pb) => return begin_close(l, pb),
                 Below::Entry(a) if (*a).bits & activation_bits::DETACHED != 0 => {
                     if (*a).kind == 1 && g.hot.error_status != UNCATCHABLE {
@@ -266,7 +297,7 @@ pub unsafe extern "C" fn raise(l: *mut Thread) -> *const Instr {
                     base = (*l).stack.byte_add((*a).prev_base as usize);
                 }
                 Below::Entry(a)
-                    if (*a).kind == 1 && (*a).bits & activation_bits::CONTINUABLE != 0 =>
+                    if (*a).bits & activation_bits::CONTINUABLE != 0 && caught_below(l, a) =>
                 {
                     ccall::catch(l)
                 }
@@ -382,11 +413,20 @@ pub(crate) unsafe fn compact_tbc(l: *mut Thread, level: usize, to: usize) -> usi
 
 /// Whether the native frame with this base is xpcall's, which keeps its handler in slot 0.
 unsafe fn is_xpcall(pb: *mut Value) -> bool {
+    // SAFETY: as `native_at`.
+    unsafe { native_at(pb) == call::native_xpcall as *const () as usize }
+}
+
+/// Whether the native frame with this base is pcall's or xpcall's.
+unsafe fn is_pcall(pb: *mut Value) -> bool {
+    // SAFETY: as `native_at`.
+    unsafe { is_xpcall(pb) || native_at(pb) == call::native_pcall as *const () as usize }
+}
+
+/// The address of the native function whose frame has this base.
+unsafe fn native_at(base: *mut Value) -> usize {
     // SAFETY: [NATIVE-FRAME] the function slot holds a native closure.
-    unsafe {
-        (*(*pb.sub(1)).as_ptr::<NativeClosure>()).func as usize
-            == call::native_xpcall as *const () as usize
-    }
+    unsafe { (*(*base.sub(1)).as_ptr::<NativeClosure>()).func as usize }
 }
 
 /// Starts the closing of what is pending above the native frame `pb` of a pcall, with the registered error.
@@ -410,31 +450,47 @@ unsafe fn begin_close(l: *mut Thread, pb: *mut Value) -> *const Instr {
     }
 }
 
-/// Goes on closing for the pcall frame that runs, whose slot 0 (xpcall: 1) holds the error; in the end returns from it.
+/// Goes on closing for the frame that runs. A pcall's has the error in slot 0 (xpcall: 1); in the end it returns.
 ///
 /// # Safety
-/// The running frame is a pcall's, prepared by `begin_close`.
+/// The running frame is a pcall's, prepared by `begin_close`, or that of a C function, prepared by `ccall::caught`.
 pub unsafe fn continue_close(l: *mut Thread) -> *const Instr {
-    // SAFETY: as promised; the pending values are in consecutive slots from 1 on.
+    // SAFETY: as promised.
+    unsafe {
+        if !is_pcall((*l).base) {
+            return ccall::continue_caught(l);
+        }
+        let base_off = (*l).base.offset_from((*l).stack) as usize;
+        let slot = is_xpcall((*l).base) as usize;
+        if let Some(off) = pop_tbc(l, base_off + 1 + slot) {
+            return close_one(l, off, base_off + slot);
+        }
+        let pb = (*l).base;
+        *pb.add(1) = *pb.add(slot);
+        *pb = Value::FALSE;
+        (*l).top = pb.add(2);
+        // errors may have made garbage since the last safepoint
+        call::native_return(l, 2)
+    }
+}
+
+/// Calls `__close` of the value in slot `off` of the running native frame, with the error in slot `error`, as a frame that goes on closing.
+/// Gives the next pc.
+///
+/// # Safety
+/// [NATIVE-FRAME] what is still wanted of the frame is below slot `off`, all that is pending, too.
+pub(crate) unsafe fn close_one(l: *mut Thread, off: usize, error: usize) -> *const Instr {
+    // SAFETY: [STACK-STABLE] as promised.
     unsafe {
         let g = Global::of((*l).global);
         let base_off = (*l).base.offset_from((*l).stack) as usize;
-        let slot = is_xpcall((*l).base) as usize;
-        let Some(off) = pop_tbc(l, base_off + 1 + slot) else {
-            let pb = (*l).base;
-            *pb.add(1) = *pb.add(slot);
-            *pb = Value::FALSE;
-            (*l).top = pb.add(2);
-            // errors may have made garbage since the last safepoint
-            return call::native_return(l, 2);
-        };
         (*l).top = (*l).stack.add(off + 1);
         if call::need(l, (*l).top, 6, &[]).is_err() {
             return raise(l);
         }
         let at = (*l).stack.add(off);
         let v = *at;
-        let err = *(*l).base.add(slot);
+        let err = *(*l).stack.add(error);
         // the value stays where it is, rooted, below the call
         let func = at.add(1);
         *func = exec::metamethod(g, v, MetaMethod::Close);
@@ -465,7 +521,7 @@ pub unsafe fn close_from(l: *mut Thread, level: usize) {
             let status = g.hot.error_status;
             let err = g.hot.error_value;
             (*l).top = (*l).stack.add(off + 1);
-            call::ensure_slots(l, 6);
+            // there is always room for what is pushed without a test
             let at = (*l).stack.add(off);
             let v = *at;
             *at.add(1) = err;

@@ -434,7 +434,7 @@ impl World {
                 .h()
                 .alloc(ObjKind::Userdata, Userdata::block_offset(uvs) + size)
                 .cast();
-            (*u).hdr.extra = uvs as u8;
+            (*u).hdr.word = uvs as u32;
             (*u).metatable = null_mut();
             (*u).size = size as u64;
             let uv: *mut Value = u.cast::<u8>().add(Userdata::UVALS).cast();

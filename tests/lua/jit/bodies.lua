@@ -27,7 +27,7 @@ local orders = {
   function(a, b) return math.max(a, b) ~= a end,
 }
 local good = 0
-for size = 0, 60 do
+for size = 0, 63, 7 do
   for _, less in ipairs(orders) do
     local t = rnd(size, 40)
     table.sort(t, less)
@@ -109,7 +109,7 @@ local co = tries(function(y)
 end)
 print(co(), co())
 local co = coroutine.wrap(function()
-  for i = 1, 200 do
+  for i = 1, 60 do
     local ok = pcall(table.sort, { 3, 1, 2 }, function(a, b)
       if i % 3 == 0 then error("no") end
       if i % 3 == 1 then table.sort({ 1, 2 }, function() error("inner") end) end
@@ -120,7 +120,7 @@ local co = coroutine.wrap(function()
   end
 end)
 local n = 0
-for i = 1, 200 do if co() then n = n + 1 end end
+for i = 1, 60 do if co() then n = n + 1 end end
 print(n)
 
 -- nested too deep
@@ -143,7 +143,7 @@ print(#t >= 0, next(shadow) ~= nil)
 local s = 0
 local function by(a, b) return a < b end
 local function sort(t) return table.sort(t, by) end
-for i = 1, 300 do
+for i = 1, 120 do
   local t = { i % 7, i % 5, i % 3, i % 2 }
   table.sort(t, by)
   s = s + t[1] + 10 * t[4] + select("#", table.sort(t, by)) + select("#", sort(t))
@@ -154,7 +154,7 @@ print(s)
 local P = { __tostring = function(p) return p.name end, __name = "P" }
 local p, q = setmetatable({ name = "pp" }, P), setmetatable({ name = 5 }, P)
 local len = 0
-for i = 1, 300 do
+for i = 1, 120 do
   len = len + #tostring(p) + #tostring(q) + #(tostring(i % 2 == 0 and p or q))
   local ok, m = pcall(tostring, i % 50 == 0 and setmetatable({}, P) or p)
   if not ok then len = len + 1000 end
@@ -168,7 +168,7 @@ print(len)
 local D = { __pairs = function(o) local i = 0 return function() i = i + 1 if i <= 3 then return i, o[i] end end end }
 local d = setmetatable({ 5, 6, 7 }, D)
 local sum = 0
-for i = 1, 300 do
+for i = 1, 120 do
   for k, v in pairs(i % 3 == 0 and { 1 } or d) do sum = sum + k * v end
 end
 print(sum)

@@ -198,7 +198,9 @@ macro_rules! for_each_ir_op {
             ETRef = "ETREF" (r _) R;
             /// Address `a + b` bytes (literal) of 8 bytes of other memory that only traces use
             XRef = "XREF" (r l) R;
-            /// Payload at an ARef, HRef, CRef, ERef, XRef
+            /// Address of 8 bytes of the stack, `a` (Int) times 8 bytes above BASE: extra arguments of a vararg function, and its frame word
+            VRef = "VREF" (r _) R;
+            /// Payload at an ARef, HRef, CRef, ERef, XRef, VRef
             LdV = "LDV" (r _) L;
             /// Tag at an ATRef, HTRef (byte)
             LdB = "LDB" (r _) L;

@@ -297,7 +297,11 @@ impl Verifier<'_> {
             HRef | HTRef | CRef | CTRef | ERef | ETRef | XRef | UpAddr | TRun | UpRef | NUpv => {
                 object(i.a)
             }
-            LdV => address(i.a, &[ARef, HRef, CRef, ERef, XRef]),
+            VRef => {
+                values(&[i.a])?;
+                is(i.a, &[Ty::Int])
+            }
+            LdV => address(i.a, &[ARef, HRef, CRef, ERef, XRef, VRef]),
             StV => {
                 address(i.a, &[ARef, HRef, CRef, ERef, XRef, UpAddr])?;
                 values(&[i.b])

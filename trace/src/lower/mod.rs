@@ -436,7 +436,7 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
         let ins = self.ir.at(r);
         match ins.op {
             Base | Nop | Loop | Phi | PVal | CArg | FRef | ARef | ATRef | HRef | HTRef | CRef
-            | CTRef | ERef | ETRef | XRef | UpAddr => {}
+            | CTRef | ERef | ETRef | XRef | VRef | UpAddr => {}
             SLoad | SLoadT | FLd | LdV | LdB | LdW | UpRef | NUpv | StrByte => self.load(r, al),
             TRun => {
                 let addr = self.address(r, &al.ops);

@@ -79,6 +79,7 @@ pub fn mem_of_address(buf: &IrBuf, addr: Ref) -> Mem {
     match buf.at(addr).op {
         IrOp::CRef | IrOp::CTRef => Mem::Cell,
         IrOp::XRef => Mem::Private,
+        IrOp::VRef => Mem::Slot,
         IrOp::UpAddr => Mem::Upvalue,
         IrOp::FRef => Mem::Field(field(buf.at(addr).b).map_or(FactKind::Memory, |f| f.info().kind)),
         _ => Mem::Table,

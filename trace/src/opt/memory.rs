@@ -326,9 +326,8 @@ pub(super) fn remove_overwritten(cx: &mut OptCx, buf: &mut IrBuf, i: Ins) {
             Add | Sub | Mul | Div | Neg | IDiv | IMod | And | Or | Xor | Not | Shl | Shr | Sar
             | Abs | Sqrt | Round | Min | Max | IsEq | IsLt | IsLe | IsGe | ItoF | Cast | UpRef
             | NUpv | StrByte | TRun => false,
-            FRef | ARef | ATRef | HRef | HTRef | CRef | CTRef | ERef | ETRef | XRef | UpAddr => {
-                false
-            }
+            FRef | ARef | ATRef | HRef | HTRef | CRef | CTRef | ERef | ETRef | XRef | VRef
+            | UpAddr => false,
             TNew | TArr | CNew | FNew => false,
             // Guards, calls, helpers, the loop's header.
             _ => true,

@@ -195,8 +195,8 @@ impl Plan {
             }
             Base | Nop | Loop | Phi | PVal | StkChk | Poll | RetF | FRef | ARef | ATRef | RetPc
             | RetWord | RetKind | SetTail | TopEq | STop | Sunk | HRef | HTRef | CRef | CTRef
-            | ERef | ETRef | XRef | CNew | UpAddr | CArg | Call | CallN | CallL | XOp | XOpQ
-            | XOpR => {}
+            | ERef | ETRef | XRef | VRef | CNew | UpAddr | CArg | Call | CallN | CallL | XOp
+            | XOpQ | XOpR => {}
         }
         n
     }
@@ -331,6 +331,15 @@ pub fn mem(ir: &IrBuf, r: Ref) -> Mem {
         ERef => at(ins.a, ENTRY),
         ETRef => at(ins.a, ENTRY_TAG),
         XRef => at(ins.a, lit),
+        VRef => match ir.int(ins.a) {
+            // the frame word: recorders use no other constant
+            Some(n) => frame(8 * n as i32),
+            None => Mem {
+                base: self::Base::Frame,
+                index: Some((ins.a, Scale::S8)),
+                disp: 0,
+            },
+        },
         UpRef | UpAddr => at(ins.a, LuaClosure::UPVALS as i32 + 8 * lit),
         NUpv => at(ins.a, NativeClosure::UPVALS as i32 + SLOT * lit),
         StrByte => indexed(ir, ins.a, ins.b, Scale::S1, Str::DATA as i32),

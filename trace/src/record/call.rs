@@ -574,38 +574,6 @@ impl Recorder {
             self.generic(i)
         }
     }
-
-    pub(crate) unsafe fn vararg(&mut self, i: Cursor) -> Rec<Step> {
-        // SAFETY: as `instruction`.
-        unsafe {
-            let Some(n) = self.frame().nextra else {
-                return self.perform(i, true);
-            };
-            let base = self.base();
-            let first = base - 1 - n as i16;
-            let nil = self.konst(Value::NIL);
-            let all = i.op == Op::VarargM;
-            let wanted = if all { n as i16 } else { bc::b(i.w) as i16 };
-            if all {
-                self.need_slots(base + i.ra() + wanted + 1)?;
-            }
-            for k in 0..wanted {
-                let v = if k < n as i16 {
-                    self.slot_tv(first + k)?
-                } else {
-                    nil
-                };
-                self.set(i.ra() + k, v);
-            }
-            if all {
-                let top = base + i.ra() + wanted;
-                self.forget_from(top);
-                self.set_multi(i.next(), top);
-            }
-            let _ = REF_NONE;
-            Ok(Step::More)
-        }
-    }
 }
 
 /// Where execution goes on after the call at `pc`.

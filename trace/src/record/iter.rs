@@ -10,7 +10,7 @@ use traceorus_vm::table::{table_get_int, table_next};
 use super::call::Callee;
 use super::table::Tab;
 use super::{Cursor, How, Rec, Recorder, Step, Tv};
-use crate::ir::{CallId, FieldId, IrOp, Ty};
+use crate::ir::{CallId, IrOp, Ty};
 use crate::rt;
 
 impl Recorder {
@@ -205,21 +205,6 @@ impl Recorder {
         let v = self.tv(at)?;
         self.guard_truth(v, true)?;
         Ok(Step::More)
-    }
-
-    /// Nothing is to be closed, as nothing is pending in the whole thread.
-    pub(crate) unsafe fn close(&mut self, i: Cursor) -> Rec<Step> {
-        // SAFETY: as `instruction`.
-        unsafe {
-            if (*self.l).tbc_len != 0 {
-                return self.generic(i);
-            }
-            let l = self.running()?;
-            let n = self.field(l, FieldId::ThreadTbc)?;
-            let zero = self.buf.k(Ty::U32, 0);
-            self.guard(IrOp::Eq, Ty::U32, n, zero)?;
-            Ok(Step::More)
-        }
     }
 
     /// What the iterator of `ipairs` gives after the index in `control`.

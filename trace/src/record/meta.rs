@@ -478,6 +478,8 @@ impl Recorder {
             let end = match end_of(pc) {
                 Some(end) => end,
                 None if concat => End::Value,
+                // the only variable that was pending
+                None if op == Close => End::Nothing,
                 None => return self.ret_generic(i),
             };
             let v = match n {

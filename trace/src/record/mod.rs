@@ -33,7 +33,9 @@ mod protect;
 pub(crate) mod select;
 mod slots;
 mod table;
+mod tbc;
 mod upval;
+mod varargs;
 mod weak;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -236,6 +238,8 @@ pub struct Recorder {
     pub(crate) pcalls: u16,
     /// Step at which a test wants the recording to be given up; 0: none.
     pub(crate) die_at: u32,
+    /// Slots of variables to be closed that the trace has registered, of which memory knows.
+    pub(crate) pending_close: Vec<i16>,
     /// A frame was changed from outside since the last instruction.
     pub(crate) disturbed: bool,
     /// `Global::finalizer_runs` as it was at the last instruction.
@@ -332,6 +336,7 @@ impl Recorder {
                 newindex_depth: 0,
                 pcalls: 0,
                 die_at: 0,
+                pending_close: Vec::new(),
                 disturbed: false,
                 finalizer_runs: g.finalizer_runs,
             };
@@ -358,6 +363,7 @@ impl Recorder {
             self.base0 = base.byte_offset_from((*self.l).stack);
             self.slots.clear();
             self.facts.clear();
+            self.pending_close.clear();
             self.frames.clear();
             self.checked = 0;
             self.pcalls = 0;
@@ -533,6 +539,7 @@ impl Recorder {
                 Ret0 | Ret1 | Ret | RetM => return self.ret(i),
                 Vararg | VarargM => return self.vararg(i),
                 Concat => return self.concat(i),
+                Tbc => return self.register_pending(i),
                 Close => return self.close(i),
                 _ => return self.generic(i),
             }

@@ -117,9 +117,10 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
                 finish(g, slow);
             });
             let other = g.cold(move |g| {
-                let (tail, lua) = (g.m.new_label(), g.m.new_label());
-                g.m.mov(d(M::T2), M::BASE);
+                let (tail, lua, entry) = (g.m.new_label(), g.m.new_label(), g.m.new_label());
                 g.m.alu(AluOp::And, B32, d(M::T6), M::T5, kind::MASK as i64);
+                g.m.branch(Cond::Eq, B32, M::T6, kind::ENTRY as i64, entry);
+                g.m.mov(d(M::T2), M::BASE);
                 g.m.branch(Cond::Eq, B32, M::T6, kind::TAIL as i64, tail);
                 g.m.branch(Cond::Ne, B32, M::T6, kind::VARARG as i64, any);
                 below_vararg(g);
@@ -134,6 +135,9 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
                 g.m.store(B64, at(M::T2, -16), M::T3);
                 g.m.store(B32, at(M::T2, -8), M::T4);
                 leave(g, M::T2);
+                g.m.bind(entry);
+                g.m.mov(d(M::T2), M::BASE);
+                end_entry(g, any);
             });
             g.m.branch_bits(BitCond::NonZero, B32, M::T5, kind::MASK as i64, other);
             g.m.load(U16, d(M::T6), at(M::T5, 6));
@@ -288,7 +292,7 @@ fn finish<M: Masm>(g: &mut Gen<M>, slow: Label) {
     g.m.load(U64, d(M::T5), at(M::T2, -8));
     let other = g.cold(move |g| {
         let (tail, pcall, bottom) = (g.m.new_label(), g.m.new_label(), g.m.new_label());
-        let (cont, entry) = (g.m.new_label(), g.m.new_label());
+        let (cont, entry, many) = (g.m.new_label(), g.m.new_label(), g.m.new_label());
         g.m.alu(AluOp::And, B32, d(M::T6), M::T5, kind::MASK as i64);
         g.m.branch(Cond::Eq, B32, M::T6, kind::CONT as i64, cont);
         g.m.branch(Cond::Eq, B32, M::T6, kind::ENTRY as i64, entry);
@@ -301,7 +305,16 @@ fn finish<M: Masm>(g: &mut Gen<M>, slow: Label) {
         g.m.bind(cont);
         end_meta(g, slow);
         g.m.bind(entry);
-        end_entry(g, slow);
+        g.m.branch(Cond::Eq, B64, M::T4, 0, slow);
+        g.m.mov(d(M::T1), M::T3);
+        g.m.load(U64, d(M::T3), at(M::T1, 0));
+        g.m.mov(d(M::T7), M::T4);
+        g.m.load(U32, d(M::T4), at(M::T1, 8));
+        end_entry(g, many);
+        g.m.bind(many);
+        g.m.mov(d(M::T3), M::T1);
+        g.m.mov(d(M::T4), M::T7);
+        g.m.jump(slow);
         g.m.bind(bottom);
         end_thread(g, slow);
         g.m.bind(tail);
@@ -407,30 +420,25 @@ fn end_meta<M: Masm>(g: &mut Gen<M>, slow: Label) {
     g.next(0);
 }
 
-/// A function called by native code, with frame word T5, ends with the T4 results at T3: leaves the interpreter if one
-/// result is wanted.
-fn end_entry<M: Masm>(g: &mut Gen<M>, slow: Label) {
-    address(g, M::T5, M::T5);
-    let act = |field: usize| at(M::T5, field as i32);
+/// A function called by native code, with base T2 and frame word T5, ends with the result T3, T4: leaves the interpreter if one
+/// is wanted, else for `other`.
+fn end_entry<M: Masm>(g: &mut Gen<M>, other: Label) {
+    address(g, M::T0, M::T5);
+    let act = |field: usize| at(M::T0, field as i32);
     g.m.branch_mem(
         Cond::Ne,
         B32,
         act(offset_of!(Activation, nresults)),
         1,
-        slow,
+        other,
     );
-    g.m.branch(Cond::Eq, B64, M::T4, 0, slow);
-    g.m.load(U64, d(M::T0), at(M::THREAD, toff!(stack)));
-    g.m.load(U64, d(M::T1), act(offset_of!(Activation, func)));
-    g.m.alu(AluOp::Add, B64, d(M::T1), M::T1, M::T0);
-    g.m.load(U64, d(M::T6), at(M::T3, 0));
-    g.m.load(U32, d(M::T7), at(M::T3, 8));
-    g.m.store(B64, at(M::T1, 0), M::T6);
-    g.m.store(B32, at(M::T1, 8), M::T7);
-    g.m.alu(AluOp::Add, B64, d(M::T1), M::T1, 16);
-    g.m.store(B64, at(M::THREAD, toff!(top)), M::T1);
+    // in the place of the function
+    g.m.store(B64, at(M::T2, -16), M::T3);
+    g.m.store(B32, at(M::T2, -8), M::T4);
+    g.m.store(B64, at(M::THREAD, toff!(top)), M::T2);
     g.m.load(U64, d(M::T1), act(offset_of!(Activation, prev_base)));
-    g.m.alu(AluOp::Add, B64, d(M::T1), M::T1, M::T0);
+    g.m.load(U64, d(M::T2), at(M::THREAD, toff!(stack)));
+    g.m.alu(AluOp::Add, B64, d(M::T1), M::T1, M::T2);
     g.m.store(B64, at(M::THREAD, toff!(base)), M::T1);
     g.m.load(U64, d(M::T1), act(offset_of!(Activation, prev_pc)));
     g.m.store(B64, at(M::THREAD, toff!(pc)), M::T1);

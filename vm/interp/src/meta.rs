@@ -10,13 +10,14 @@ use traceorus_base::Tag;
 use traceorus_base::bytecode::Op;
 use traceorus_base::frame::{self, kind};
 use traceorus_base::meta::MetaMethod;
-use traceorus_base::objects::{GcHeader, LuaClosure, ObjKind, Proto, Table};
+use traceorus_base::objects::{GcHeader, LuaClosure, ObjKind, Proto, Table, Userdata};
 
 use crate::tables::{constant, probe};
 use crate::{B8, B32, B64, Gen, U16, U32, U64, goff, toff};
 use traceorus_asm::LoadKind::U8;
 
 const META: i32 = offset_of!(Table, metatable) as i32;
+pub(crate) const USERDATA_META: i32 = offset_of!(Userdata, metatable) as i32;
 
 /// An operand as an argument.
 #[derive(Clone, Copy)]
@@ -55,7 +56,22 @@ fn load_arg<M: Masm>(g: &mut Gen<M>, arg: Arg, p: Gpr, t: Gpr) {
     }
 }
 
-/// A cold path that calls the metamethod `ev` of the first or, if that is no table, of the second operand.
+/// T0 = the metatable of an object with payload `p` and tag `t`; `none` if that is neither a table nor a userdata, or has none.
+fn metatable<M: Masm>(g: &mut Gen<M>, p: Gpr, t: Gpr, none: Label) {
+    let found = g.m.new_label();
+    let other = g.cold(move |g| {
+        g.m.branch(Cond::Ne, B32, t, i64::from(Tag::USERDATA.0), none);
+        g.m.load(U64, d(M::T0), at(p, USERDATA_META));
+        g.m.branch(Cond::Ne, B64, M::T0, 0, found);
+        g.m.jump(none);
+    });
+    g.m.branch(Cond::Ne, B32, t, i64::from(Tag::TABLE.0), other);
+    g.m.load(U64, d(M::T0), at(p, META));
+    g.m.branch(Cond::Eq, B64, M::T0, 0, none);
+    g.m.bind(found);
+}
+
+/// A cold path that calls the metamethod `ev` of the first operand or, if that has no metatable of its own, of the second.
 pub(crate) fn binary<M: Masm>(g: &mut Gen<M>, ev: MetaMethod, left: Arg, right: Arg) -> Label {
     g.cold(move |g| {
         let slow = g.slow();
@@ -64,21 +80,18 @@ pub(crate) fn binary<M: Masm>(g: &mut Gen<M>, ev: MetaMethod, left: Arg, right: 
         let second = g.m.new_label();
         let call = g.meta_call;
         g.m.mov_imm(d(M::T1), 8 * ev as i64);
-        g.m.branch(Cond::Ne, B32, M::T3, i64::from(Tag::TABLE.0), second);
-        g.m.load(U64, d(M::T0), at(M::T2, META));
-        g.m.branch(Cond::Ne, B64, M::T0, 0, call);
+        metatable(g, M::T2, M::T3, second);
+        g.m.jump(call);
         g.m.bind(second);
-        g.m.branch(Cond::Ne, B32, M::T5, i64::from(Tag::TABLE.0), slow);
-        g.m.load(U64, d(M::T0), at(M::T4, META));
-        g.m.branch(Cond::Ne, B64, M::T0, 0, call);
-        g.m.jump(slow);
+        metatable(g, M::T4, M::T5, slow);
+        g.m.jump(call);
     })
 }
 
-/// T2, T3 = the table T4, T4, T5 = the key.
-fn table_and_key<M: Masm>(g: &mut Gen<M>, key: Option<Arg>) {
+/// T2, T3 = the object T4, T4, T5 = the key.
+fn object_and_key<M: Masm>(g: &mut Gen<M>, tag: Tag, key: Option<Arg>) {
     g.m.mov(d(M::T2), M::T4);
-    g.m.mov_imm(d(M::T3), i64::from(Tag::TABLE.0));
+    g.m.mov_imm(d(M::T3), i64::from(tag.0));
     match key {
         Some(k) => load_arg(g, k, M::T4, M::T5),
         None => {
@@ -88,23 +101,40 @@ fn table_and_key<M: Masm>(g: &mut Gen<M>, key: Option<Arg>) {
     }
 }
 
-/// `table[key]` is missing and the metatable T0 is not known to lack `__index`: calls that, if it is a function. T4 = the
-/// table, `key` the operand, or (`None`) the constant string of a GetField.
-pub(crate) fn index<M: Masm>(g: &mut Gen<M>, key: Option<Arg>) {
-    table_and_key(g, key);
+/// `object[key]` is missing and the metatable T0 is not known to lack `__index`: calls that, if it is a function. T4 = the
+/// object, of type `tag`, `key` the operand, or (`None`) the constant string of a GetField.
+pub(crate) fn index<M: Masm>(g: &mut Gen<M>, tag: Tag, key: Option<Arg>) {
+    object_and_key(g, tag, key);
     g.m.mov_imm(d(M::T1), 8 * MetaMethod::Index as i64);
     let call = g.meta_call;
     g.m.jump(call);
 }
 
-/// `table[key] = value` is missing and the metatable T0 is not known to lack `__newindex`: calls that, if it is a function.
-/// T4 = the table, `key` as for [`index`]; the value is the register of operand number `value`.
-pub(crate) fn newindex<M: Masm>(g: &mut Gen<M>, key: Option<Arg>, value: u8) {
+/// `object[key] = value` is missing and the metatable T0 is not known to lack `__newindex`: calls that, if it is a function.
+/// T4 and `key` as for [`index`]; the value is the register of operand number `value`.
+pub(crate) fn newindex<M: Masm>(g: &mut Gen<M>, tag: Tag, key: Option<Arg>, value: u8) {
     g.m.load(U16, d(M::T6), at(M::PC, 2 * i32::from(value)));
-    table_and_key(g, key);
+    object_and_key(g, tag, key);
     g.m.mov_imm(d(M::T1), 8 * MetaMethod::NewIndex as i64);
     let call = g.meta_call3;
     g.m.jump(call);
+}
+
+/// A cold path for an object in the register with offset `object` that is no table: what the metatable of a userdata says.
+/// T4 = the userdata, T0 = its metatable, then `and_then`.
+pub(crate) fn userdata<M: Masm>(
+    g: &mut Gen<M>,
+    object: Gpr,
+    and_then: impl FnOnce(&mut Gen<M>) + 'static,
+) -> Label {
+    g.cold(move |g| {
+        let slow = g.slow();
+        g.expect(object, Tag::USERDATA, slow);
+        g.m.load(U64, d(M::T4), Gen::<M>::pay(object));
+        g.m.load(U64, d(M::T0), at(M::T4, USERDATA_META));
+        g.m.branch(Cond::Eq, B64, M::T0, 0, slow);
+        and_then(g);
+    })
 }
 
 /// T0 = the Lua function that the metatable T4 has for the event whose number times 8 is in T1. Destroys T5 to T7.
@@ -188,15 +218,15 @@ pub(crate) fn common<M: Masm>(g: &mut Gen<M>) {
     g.m.jump(helper);
 }
 
-/// A cold path for a Call of the table in register A: the function in `__call` gets it as its first argument.
+/// A cold path for a Call of the object in register A: the function in `__call` gets it as its first argument.
 pub(crate) fn call<M: Masm>(g: &mut Gen<M>) -> Label {
     debug_assert!(g.op == Op::Call);
     g.cold(|g| {
         let slow = g.slow();
-        g.expect(M::T1, Tag::TABLE, slow);
         g.m.load(U64, d(M::T4), Gen::<M>::pay(M::T1));
-        g.m.load(U64, d(M::T4), at(M::T4, META));
-        g.m.branch(Cond::Eq, B64, M::T4, 0, slow);
+        g.m.load(U32, d(M::T5), Gen::<M>::tag(M::T1));
+        metatable(g, M::T4, M::T5, slow);
+        g.m.mov(d(M::T4), M::T0);
         g.m.mov_imm(d(M::T1), 8 * MetaMethod::Call as i64);
         find(g, slow);
         g.dec_a();

@@ -9,7 +9,7 @@ use traceorus_base::bytecode::Op;
 use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::{
     Dict, DictEntry, GcHeader, INT_FACTOR, LOOKUP_ADD, LOOKUP_SIZE, LookupEntry, POINTER_FACTOR,
-    Shape, Str, Table, flags,
+    Shape, Str, Table, USERDATA_BIT, flags,
 };
 
 use crate::meta::{self, Arg};
@@ -98,7 +98,17 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
         Op::GetField => {
             g.dec_ab();
             let slow = g.slow();
-            g.expect(M::T2, Tag::TABLE, slow);
+            let userdata = meta::userdata(g, M::T2, move |g| {
+                g.m.load(U64, d(M::T6), at(M::PC, 16));
+                userdata_id(g);
+                probe_id(g, 0, slow);
+                constant(g, slow);
+                let served = g.cold(|g| meta::index(g, Tag::USERDATA, None));
+                g.m.branch(Cond::Eq, B32, M::T7, ASK_META, served);
+                g.put(M::T1, M::T6, M::T7);
+                g.next(3);
+            });
+            g.expect(M::T2, Tag::TABLE, userdata);
             g.m.load(U64, d(M::T4), Gen::<M>::pay(M::T2));
             g.m.load(U32, d(M::T5), at(M::PC, 8));
             let slot = g.m.new_label();
@@ -140,7 +150,10 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
         Op::SetField => {
             g.dec_ab();
             let slow = g.slow();
-            g.expect(M::T1, Tag::TABLE, slow);
+            let userdata = meta::userdata(g, M::T1, |g| {
+                meta::newindex(g, Tag::USERDATA, None, 2);
+            });
+            g.expect(M::T1, Tag::TABLE, userdata);
             g.m.load(U64, d(M::T4), Gen::<M>::pay(M::T1));
             g.m.load(U32, d(M::T5), at(M::PC, 8));
             barrier(g, M::T4, slow);
@@ -169,7 +182,7 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
                 g.m.load(U64, d(M::T3), at(M::T7, PAYLOAD));
                 let served = g.cold(|g| {
                     g.m.load(U64, d(M::T0), at(M::T4, META));
-                    meta::newindex(g, None, 2);
+                    meta::newindex(g, Tag::TABLE, None, 2);
                 });
                 g.m.branch(Cond::Eq, B64, M::T3, 0, served);
                 g.m.load(U32, d(M::T6), at(M::T3, NFIELDS));
@@ -222,7 +235,10 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
         Op::GetIndex => {
             g.dec_abc();
             let slow = g.slow();
-            g.expect(M::T2, Tag::TABLE, slow);
+            let userdata = meta::userdata(g, M::T2, |g| {
+                meta::index(g, Tag::USERDATA, Some(Arg::Reg(3)));
+            });
+            g.expect(M::T2, Tag::TABLE, userdata);
             g.m.load(U64, d(M::T4), Gen::<M>::pay(M::T2));
             g.m.load(U64, d(M::T6), Gen::<M>::pay(M::T3));
             let other = get_other(g, slow);
@@ -240,7 +256,10 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
         Op::SetIndex => {
             g.dec_abc();
             let slow = g.slow();
-            g.expect(M::T1, Tag::TABLE, slow);
+            let userdata = meta::userdata(g, M::T1, |g| {
+                meta::newindex(g, Tag::USERDATA, Some(Arg::Reg(2)), 3);
+            });
+            g.expect(M::T1, Tag::TABLE, userdata);
             g.m.load(U64, d(M::T4), Gen::<M>::pay(M::T1));
             g.m.load(U64, d(M::T6), Gen::<M>::pay(M::T2));
             let other = set_other(g, slow);
@@ -364,6 +383,23 @@ fn absent<M: Masm>(g: &mut Gen<M>, tag: Gpr, t: Gpr, slow: Label, words: i32) {
 /// id. Branches to `miss` if there is none.
 pub(crate) fn probe<M: Masm>(g: &mut Gen<M>, add: i32, miss: Label) {
     g.m.load(U32, d(M::T5), at(M::T4, SHAPE));
+    probe_id(g, add, miss);
+}
+
+/// T5 = the id by which the look-up cache knows userdata with the metatable T0.
+fn userdata_id<M: Masm>(g: &mut Gen<M>) {
+    g.m.load(U32, d(M::T5), at(M::T0, SHAPE));
+    g.m.alu(
+        AluOp::Xor,
+        B32,
+        d(M::T5),
+        M::T5,
+        i64::from(USERDATA_BIT as i32),
+    );
+}
+
+/// [`probe`] for the shape id T5.
+fn probe_id<M: Masm>(g: &mut Gen<M>, add: i32, miss: Label) {
     g.m.shift(ShiftOp::Shr, B64, d(M::T7), M::T6, 4);
     let far = add * LOOKUP_ADD as i32;
     g.m.lea(d(M::T7), at_index(M::T7, M::T5, Scale::S8, 0));
@@ -630,7 +666,7 @@ fn new_key<M: Masm>(g: &mut Gen<M>, slow: Label) {
         1i64 << MetaMethod::NewIndex as u32,
         slow,
     );
-    meta::newindex(g, Some(Arg::Reg(2)), 3);
+    meta::newindex(g, Tag::TABLE, Some(Arg::Reg(2)), 3);
 }
 
 /// The table T4 does not have the key of the running GetIndex or GetField: what its metatable says. T1, T2, T3 are the
@@ -647,9 +683,9 @@ fn not_there<M: Masm>(g: &mut Gen<M>, slow: Label, words: i32) {
         nil,
     );
     match g.op {
-        Op::GetIndex => meta::index(g, Some(Arg::Reg(3))),
-        Op::GetInt => meta::index(g, Some(Arg::Imm)),
-        Op::GetField => meta::index(g, None),
+        Op::GetIndex => meta::index(g, Tag::TABLE, Some(Arg::Reg(3))),
+        Op::GetInt => meta::index(g, Tag::TABLE, Some(Arg::Imm)),
+        Op::GetField => meta::index(g, Tag::TABLE, None),
         _ => g.m.jump(slow),
     }
     g.m.bind(nil);
@@ -774,8 +810,49 @@ fn self_get<M: Masm>(g: &mut Gen<M>) {
     g.m.load(U64, d(M::T4), Gen::<M>::pay(M::T2));
     g.m.load(U32, d(M::T5), Gen::<M>::tag(M::T2));
     g.m.load(U32, d(M::T6), at(M::PC, 8));
+    let userdata = meta::userdata(g, M::T2, move |g| {
+        let known = g.m.new_label();
+        userdata_id(g);
+        let miss = g.cold(move |g| {
+            g.m.load(U64, d(M::T6), at(M::PC, 24));
+            probe_id(g, 0, slow);
+            g.m.load(U32, d(M::T3), at(M::T7, EPOCH));
+            g.m.branch(
+                Cond::Ne,
+                B32,
+                M::T3,
+                at(M::GLOBAL, goff!(proto_epoch)),
+                slow,
+            );
+            g.m.branch_mem(
+                Cond::Ne,
+                B32,
+                at(M::T7, TAG),
+                i64::from(Tag::FUNCTION.0),
+                slow,
+            );
+            g.m.load(U64, d(M::T6), at(M::T7, PAYLOAD));
+            g.m.store(B32, at(M::PC, 8), M::T5);
+            g.m.store(B32, at(M::PC, 12), M::T3);
+            g.m.store(B64, at(M::PC, 16), M::T6);
+            g.m.jump(known);
+        });
+        g.m.load(U32, d(M::T6), at(M::PC, 8));
+        g.m.branch(Cond::Ne, B32, M::T6, M::T5, miss);
+        g.m.load(U32, d(M::T6), at(M::PC, 12));
+        g.m.branch(
+            Cond::Ne,
+            B32,
+            M::T6,
+            at(M::GLOBAL, goff!(proto_epoch)),
+            miss,
+        );
+        g.m.bind(known);
+        g.m.mov_imm(d(M::T5), i64::from(Tag::USERDATA.0));
+        g.m.jump(found);
+    });
     let string = g.cold(move |g| {
-        g.m.branch(Cond::Ne, B32, M::T5, i64::from(Tag::STRING.0), slow);
+        g.m.branch(Cond::Ne, B32, M::T5, i64::from(Tag::STRING.0), userdata);
         g.m.branch(Cond::Ne, B32, M::T6, STRING_RECEIVER, slow);
         g.m.load(U32, d(M::T6), at(M::PC, 12));
         g.m.branch(

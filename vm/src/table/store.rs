@@ -229,6 +229,25 @@ pub(super) unsafe fn set_field<const CHECKED: bool>(
     }
 }
 
+/// Stores to the field `key`, if the table has it in its shape; else does nothing and says so.
+///
+/// # Safety
+/// [GC-LIVE] all are alive.
+#[inline(always)]
+pub unsafe fn table_set_own_field(g: &mut Global, t: *mut Table, key: *mut Str, v: Value) -> bool {
+    // SAFETY: [GC-LIVE]; the slots of a shape's keys exist in its tables.
+    unsafe {
+        if is_dict(t) || !str_is_short(key) {
+            return false;
+        }
+        let slot = shape_find(g, (*t).shape, key);
+        if let Some(slot) = slot {
+            field_store(g, t, slot, key, v);
+        }
+        slot.is_some()
+    }
+}
+
 /// Stores to a slot of the fields run.
 #[inline]
 pub(super) unsafe fn field_store(
@@ -505,6 +524,22 @@ pub(super) unsafe fn rehash<const CHECKED: bool>(
 pub unsafe fn table_set_int(g: &mut Global, t: *mut Table, i: i64, v: Value) {
     // SAFETY: the caller's promise.
     unsafe { never_too_big(set_int::<false>(g, t, i, v)) }
+}
+
+/// Stores to element `i`, if the array part has room for it; else does nothing and says so.
+///
+/// # Safety
+/// [GC-LIVE] table and value are alive.
+#[inline(always)]
+pub unsafe fn table_set_element(g: &mut Global, t: *mut Table, i: i64, v: Value) -> bool {
+    // SAFETY: [GC-LIVE]; the index is checked against the capacity.
+    unsafe {
+        let there = (i as u64) < u64::from((*t).arr_cap);
+        if there {
+            array_store(g, t, i as usize, v);
+        }
+        there
+    }
 }
 
 #[inline]

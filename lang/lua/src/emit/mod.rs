@@ -64,10 +64,8 @@ pub struct Input<'a> {
 /// A loop around the code being made.
 struct Loop {
     exit: Label,
-    /// Active variables outside of it.
+    /// Active variables outside of its body.
     active: usize,
-    /// Closes what is to be closed behind `exit`.
-    closes: bool,
 }
 
 struct Emitter<'a> {

@@ -103,8 +103,8 @@ impl Emitter<'_> {
     /// there are any.
     fn break_target(&mut self, line: u32, close: bool) -> Option<Label> {
         let l = self.loops.last()?;
-        let (exit, active, closes) = (l.exit, l.active, l.closes);
-        if !closes && self.must_close(active) {
+        let (exit, active) = (l.exit, l.active);
+        if self.must_close(active) {
             if !close {
                 return None;
             }
@@ -442,19 +442,18 @@ impl Emitter<'_> {
         }
     }
 
-    fn enter_loop(&mut self, closes: bool) -> Label {
+    fn enter_loop(&mut self) -> Label {
         let exit = self.b.label();
         self.loops.push(Loop {
             exit,
             active: self.active.len(),
-            closes,
         });
         exit
     }
 
     fn while_stat(&mut self, n: Node) {
         let top = self.b.here();
-        let exit = self.enter_loop(false);
+        let exit = self.enter_loop();
         self.jump_if(NodeId(n.a), false, exit, n.line);
         let block = ListId(n.b);
         self.block(block);
@@ -466,7 +465,7 @@ impl Emitter<'_> {
     fn repeat_stat(&mut self, n: Node) {
         let (block, cond) = (ListId(n.a), NodeId(n.b));
         let top = self.b.here();
-        let exit = self.enter_loop(false);
+        let exit = self.enter_loop();
         let outer = self.active.len();
         self.statements(block);
         if self.konst(cond).is_some_and(Konst::truthy) {
@@ -506,7 +505,7 @@ impl Emitter<'_> {
             self.load(Konst::Int(1), base + 2, step_line);
             self.reserve(1);
         }
-        let exit = self.enter_loop(false);
+        let exit = self.enter_loop();
         self.start_vars(&[*h0, *h1, *h2], base);
         let body = self.b.label();
         self.b.jump(Op::ForPrep, base, 0, exit, *do_line);
@@ -551,8 +550,9 @@ impl Emitter<'_> {
         let base = self.b.free;
         let outer = self.active.len();
         self.adjust(exps, 4, line);
-        let exit = self.enter_loop(true);
         self.start_vars(hidden, base);
+        // what is behind the exit closes the hidden variables only
+        let exit = self.enter_loop();
         // Room to call the iterator.
         self.b.need(3);
         let (body, call) = (self.b.label(), self.b.label());

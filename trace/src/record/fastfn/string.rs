@@ -145,7 +145,7 @@ impl Recorder {
         self.emit(IrOp::FLd, Ty::Int, s, Self::lit(FieldId::StrLen as u16))
     }
     /// `i + k`.
-    pub(super) fn plus(&mut self, i: Ref, k: i64) -> Rec<Ref> {
+    pub(in crate::record) fn plus(&mut self, i: Ref, k: i64) -> Rec<Ref> {
         if k == 0 {
             return Ok(i);
         }
