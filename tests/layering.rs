@@ -57,10 +57,12 @@ const CONFINED: [(&str, &[&str]); 9] = [
     ("dynasm", &["asm"]),
     ("dynasmrt", &["asm"]),
     ("region", &["asm", "gc"]),
-    // vm: the intern table's array; trace: what jitdump wants; bench and cli: processes and signals
+    // base: the mathematical library; vm: the intern table's array; trace: what jitdump wants; bench and cli: processes and signals
     (
         "libc",
-        &["asm", "gc", "vm", "stdlib", "trace", "capi", "cli", "bench"],
+        &[
+            "base", "asm", "gc", "vm", "stdlib", "trace", "capi", "cli", "bench",
+        ],
     ),
     // dumps, debuggers, the log
     ("iced-x86", &["trace"]),

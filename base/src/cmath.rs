@@ -57,11 +57,24 @@ functions! {
     tanh(x) = f64::tanh;
 }
 
+/// Makes the library's functions visible to C modules that are loaded from now on. Some are not linked with it, as the program that they are made
+/// for is.
+pub fn show_to_modules() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    lazy::library(libc::RTLD_GLOBAL);
+}
+
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod lazy {
     use std::ffi::{CStr, c_void};
     use std::ptr::{NonNull, null_mut};
     use std::sync::atomic::{AtomicPtr, Ordering};
+
+    /// The library's handle; it is never unloaded. `scope`: whether its symbols are to be seen by others.
+    pub(super) fn library(scope: i32) -> Option<NonNull<c_void>> {
+        // SAFETY: a C string; the library's constructors are the system's.
+        NonNull::new(unsafe { libc::dlopen(c"libm.so.6".as_ptr(), libc::RTLD_NOW | scope) })
+    }
 
     /// The address of a function, once it is known.
     pub(super) struct Function(AtomicPtr<c_void>);
@@ -81,14 +94,9 @@ mod lazy {
         #[inline(never)]
         fn find(&self, name: &str) -> Option<NonNull<c_void>> {
             let name = CStr::from_bytes_with_nul(name.as_bytes()).ok()?;
-            // SAFETY: C strings. The library is never unloaded. Threads that come here at once find the same address.
-            let found = unsafe {
-                let library = libc::dlopen(c"libm.so.6".as_ptr(), libc::RTLD_NOW);
-                if library.is_null() {
-                    return None;
-                }
-                libc::dlsym(library, name.as_ptr())
-            };
+            let library = library(libc::RTLD_LOCAL)?;
+            // SAFETY: a handle and a C string. Threads that come here at once find the same address.
+            let found = unsafe { libc::dlsym(library.as_ptr(), name.as_ptr()) };
             self.0.store(found, Ordering::Relaxed);
             NonNull::new(found)
         }

@@ -3,7 +3,7 @@
 
 use std::ffi::{CStr, c_void};
 
-use traceorus_base::{Tag, Value};
+use traceorus_base::{Tag, Value, cmath};
 use traceorus_vm::cfunc;
 use traceorus_vm::ctx::{Ctx, LResult};
 use traceorus_vm::{native, table};
@@ -77,6 +77,7 @@ fn library(cx: Ctx, path: &[u8], global: bool) -> Result<*mut c_void, Failure> {
         } else {
             libc::RTLD_LOCAL
         };
+        cmath::show_to_modules();
         let handle = libc::dlopen(path.as_ptr(), libc::RTLD_NOW | scope);
         if handle.is_null() {
             return Err(failure(false));

@@ -242,5 +242,27 @@ static int handing_over(lua_State *L) {
   return 0;
 }
 
-static const Test tests[] = {TEST(counting), TEST(refusing), TEST(limited), TEST(handing_over)};
+/* A limit slightly above what is in use acts soon, though the heap was larger before, and leaves room for garbage. */
+static int tight(lua_State *L) {
+  Heap h = {0, 0, 0, 0, 0};
+  (void)L;
+  lua_State *S = lua_newstate(allocate, &h);
+  luaL_openlibs(S);
+  run(S, "warm", "keep = {} for i = 1, 50000 do keep[i] = {i, {}} end for i = 1, 50000 do if i % 50 ~= 0 then keep[i] = nil end end collectgarbage() collectgarbage()");
+  h.limit = h.bytes + 20000;
+  run(S, "garbage", "for i = 1, 200000 do local t = {i} end");
+  luaL_loadstring(S, "count = 0 local t = {} for i = 1, 1e7 do t = {t, {}, {}, {}} count = i end");
+  outcome(S, "tables", lua_pcall(S, 0, 0, 0));
+  lua_settop(S, 0);
+  lua_getglobal(S, "count");
+  if (getenv("SHOW")) show(S, "count", -1);
+  h.limit = 0;
+  run(S, "afterwards", "local t = {} for i = 1, 1000 do t[i] = {} end return count < 10000");
+  show(S, "few", -1);
+  lua_close(S);
+  CHECK(h.blocks == 0 && h.bytes == 0 && h.wrong == 0);
+  return 0;
+}
+
+static const Test tests[] = {TEST(counting), TEST(refusing), TEST(limited), TEST(handing_over), TEST(tight)};
 MAIN(tests)

@@ -893,12 +893,10 @@ unsafe fn enter_checked<R>(
         debug_assert!((*g).current == l);
         (*g).activation = (*act).prev;
         (*l).ncalls = (*act).native_sp as u32;
-        let depth = ((*act).native_sp >> 32) as u32;
+        (*l).pcall_depth = ((*act).native_sp >> 32) as u32;
         if ended {
-            debug_assert!((*l).pcall_depth == depth);
             returned(l, act)
         } else {
-            (*l).pcall_depth = depth;
             failed(l, (*act).func as usize / 16)
         }
     }

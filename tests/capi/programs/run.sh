@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs Debian programs that embed Lua, once with liblua5.4 and once with ours in its place, and compares what they print:
+# Runs Debian programs that embed Lua, with liblua5.4 and with ours in its place (plain, compiled at once, with many
+# collections), and compares what they print:
 # sh tests/capi/programs/run.sh folder/lib
 # Needs clingo (package gringo), lighttpd with lighttpd-modules-lua, neomutt, curl.
 set -eu
@@ -42,8 +43,10 @@ uses_ours "$(command -v neomutt)"
 uses_ours /usr/lib/lighttpd/mod_magnet.so
 for program in solver mail web; do
   $program >"$scratch/expected"
-  (export LD_LIBRARY_PATH="$lib"; $program) >"$scratch/printed"
   [ -s "$scratch/expected" ]
-  diff "$scratch/expected" "$scratch/printed"
+  for setting in TRACEORUS_JIT=on TRACEORUS_JIT=hotloop=1,hotcall=1,hotexit=1 TRACEORUS_GC_STRESS=20; do
+    (export LD_LIBRARY_PATH="$lib" "$setting"; $program) >"$scratch/printed"
+    diff "$scratch/expected" "$scratch/printed"
+  done
   echo "$program: the same"
 done
