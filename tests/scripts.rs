@@ -129,6 +129,13 @@ fn scripts_run_compiled_and_leave_at_random_guards() {
     }
 }
 
+/// Without side traces each exit becomes a short one as soon as it has been taken.
+#[test]
+fn scripts_run_compiled_with_short_exits() {
+    let jit = "hotloop=2,hotcall=2,hotexit=1,maxside=0";
+    run_all("short exits", &[(HOT.0, jit)], TIMEOUT, |_| true);
+}
+
 #[test]
 fn scripts_run_compiled_in_other_ways() {
     for setting in ["randomregs=1", "randomregs=7,exitrandom=30", "count=1"] {

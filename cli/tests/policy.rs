@@ -308,3 +308,26 @@ fn what_follows_calls_waits_for_the_loop() {
         "{causes}"
     );
 }
+
+/// Exits at which nothing is recorded have code of their own, but are counted, up to the last few of each.
+#[test]
+fn short_exits_are_counted() {
+    let text = "local a, b, n = {}, {}, 0\n\
+                for i = 1, 40000 do\n\
+                  local s = string.rep('x', 1000 + i % 9):reverse():upper() -- (else the tree loses)\n\
+                  if i % 2 == 0 then a[i % 64 + 1] = i; n = n + 1 else b[i % 64 + 1] = n end\n\
+                end\nprint(n, a[1], b[2])\n";
+    let set = "maxside=0,maxcompile=100";
+    let Some(r) = run("short", set, text) else {
+        return;
+    };
+    let places = r.stats["exits"]["places"].as_array().expect("a list");
+    let taken: u64 = places.iter().filter_map(|p| p["count"].as_u64()).sum();
+    assert!((19_000..=22_000).contains(&taken), "{taken}");
+    assert_eq!(r.n("traces", "sides"), 0);
+    // with side traces there is nothing to be short
+    let r = run("sides", "maxcompile=100", text).expect("as above");
+    let places = r.stats["exits"]["places"].as_array().expect("a list");
+    let taken: u64 = places.iter().filter_map(|p| p["count"].as_u64()).sum();
+    assert!(r.n("traces", "sides") > 0 && taken < 500, "{taken}");
+}

@@ -10,7 +10,7 @@ use crate::dump::Code;
 use crate::events::What;
 use crate::exits::Exits;
 use crate::ir::{Ins, IrBuf, Ref, SnapNo};
-use crate::jit::{Jit, MAX_TRACES};
+use crate::jit::Jit;
 use crate::loc::Link;
 use crate::lower::{self, CodeInput, TraceRegs};
 use crate::opt;
@@ -55,24 +55,13 @@ fn looks_at_types(buf: &IrBuf, n: usize) -> bool {
 }
 
 impl Jit {
-    /// A number without trace. Room was made when the recording began.
-    fn free_number(&mut self) -> Result<u16, Abort> {
-        if let Some(n) = (1..self.traces.len()).find(|&n| self.traces[n].is_none()) {
-            return Ok(n as u16);
-        }
-        if self.traces.len() >= MAX_TRACES {
-            return Err(Abort::TooManyTraces);
-        }
-        self.traces.push(None);
-        Ok((self.traces.len() - 1) as u16)
-    }
-
     /// The root trace whose entry is at `address`, the pc where it begins, and the slots that its frame may need there.
     unsafe fn target(&self, link: Link) -> Option<(u16, u64, u16)> {
         let Link::Entry { address, .. } = link else {
             return None;
         };
-        let t = self.live().find(|t| t.entry == address)?;
+        let n = self.index.at_entry(address)?;
+        let t = self.traces[n as usize].as_ref().expect("alive");
         let room = match t.kind {
             // SAFETY: [GC-LIVE] a trace keeps its prototypes.
             Kind::Func => unsafe { (*t.proto).frame_size.into() },
@@ -88,7 +77,7 @@ impl Jit {
         unsafe {
             let began = Instant::now();
             self.clock += 1;
-            let number = self.free_number()?;
+            let number = self.index.number()?;
             let parent_spills = match self.recorder.as_ref().expect("recording").kind {
                 Kind::Side { parent, .. } => self.trace(parent).spills,
                 _ => 0,
@@ -173,10 +162,10 @@ impl Jit {
                 nkonsts: r.buf.konsts.len() as u32,
                 address,
                 bytes: out.bytes.len() as u32,
+                cost_us: 0,
                 entry: address + u64::from(out.entry),
                 spills: out.spills,
                 nsides: 0,
-                link_to: target.map_or(0, |t| t.0),
                 link_offset: out.link.unwrap_or(0),
                 way: match r.kind {
                     Kind::Loop => number,
@@ -215,6 +204,12 @@ impl Jit {
                 jithooks::set_proto_jit(&mut *self.g, p, (*p).jit | PROTO_KNOWN);
             }
             let entry = t.entry;
+            self.kept.add(&t);
+            let link = target.map_or(0, |t| t.0);
+            self.index.add(number, root, link, entry);
+            if self.traces.len() == number as usize {
+                self.traces.push(None);
+            }
             self.traces[number as usize] = Some(t);
             if root == number {
                 self.replace_retired(number);
@@ -228,11 +223,12 @@ impl Jit {
                     let stub = p.stub(exit);
                     let jump = traceorus_asm::Host::link_stub(stub, entry);
                     self.area.patch(stub, jump.ok_or(Abort::CodeMemory)?)?;
+                    self.drop_short(parent, exit);
                 }
                 Kind::Loop if root != number => {
                     let side = self.way_for.take().expect("a way for it");
                     self.trace(root).nsides += 1;
-                    let from = self.trace(side).link_to;
+                    let from = self.index.link(side);
                     self.trace(from).next_way = number;
                     self.link_again(side, number);
                 }

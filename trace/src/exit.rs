@@ -106,11 +106,11 @@ unsafe fn fill(save: *mut u64, p: *mut u8, part: &ExitPart, objects: &[*mut u8])
 unsafe fn make_objects(g: *mut GlobalHot, save: *mut u64, map: &Exit<'_>) -> Vec<*mut u8> {
     // SAFETY: as the callers: the state is live.
     unsafe {
+        if !map.has_objects() {
+            return Vec::new();
+        }
         let g = Global::of(g);
         let objects: Vec<*mut u8> = map.objects().map(|new| make(g, new)).collect();
-        if objects.is_empty() {
-            return objects;
-        }
         for (n, part) in map.parts() {
             fill(save, objects[n], &part, &objects);
         }

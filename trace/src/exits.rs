@@ -230,6 +230,10 @@ impl<'a> Exit<'a> {
             }
         }
     }
+    /// There are objects to be made, or roots to be told.
+    pub fn has_objects(&self) -> bool {
+        self.objects.is_some()
+    }
     /// Objects to be made before; `Loc::Sunk` numbers them.
     pub fn objects(&self) -> impl Iterator<Item = NewObject> + use<'a> {
         let (n, mut r) = counted(self.objects);

@@ -74,13 +74,8 @@ unsafe fn mark(data: *mut u8, m: &mut Marker<'_>) {
                 m.value(Value::ptr(p, Tag::PROTO));
             }
         }
-        for t in jit.traces.iter().flatten() {
-            for &v in t.keep.iter() {
-                m.value(v);
-            }
-            for &p in t.protos.iter() {
-                m.value(Value::ptr(p, Tag::PROTO));
-            }
+        for v in jit.kept.values() {
+            m.value(v);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::ops::Range;
+use std::sync::atomic::AtomicU32;
 use std::time::Instant;
 
 use traceorus_base::objects::*;
@@ -15,6 +16,8 @@ use crate::config::{Config, StatsConfig};
 use crate::dump::{Dump, Symbols};
 use crate::events::{Event, What};
 use crate::hooks;
+use crate::index::Index;
+use crate::kept::Kept;
 use crate::loc::Link;
 use crate::lower::{self, CodeArea, RustEntry, Thunks};
 use crate::outputs::Outputs;
@@ -23,6 +26,7 @@ use crate::policy::{Penalty, may_hurry, processor_time};
 use crate::record::select::Profile;
 use crate::record::{Kind, Pending, Recorder, Step};
 use crate::replay::Replay;
+use crate::short::Short;
 use crate::stats::Stats;
 use crate::traces::{PROTO_OFF, Trace};
 use crate::watch::Watch;
@@ -55,8 +59,16 @@ pub struct Jit {
     pub stats: Stats,
     /// Traces by number; number 0 is none.
     pub traces: Vec<Option<Box<Trace>>>,
+    /// What is asked about all of them.
+    pub(crate) index: Index,
     /// Trees whose entries are closed until they are used, by anchor or pc of the call; see [`crate::trees`].
     pub(crate) asleep: FxHashMap<usize, u16>,
+    /// Exits that have code of their own, by trace and exit.
+    pub(crate) shorts: FxHashMap<(u16, u16), Short>,
+    /// What compiled code counts down when it returns to a call without continuation; see [`Jit::returned`].
+    pub(crate) returns_left: Box<AtomicU32>,
+    /// Objects that traces keep alive, those that are not freed yet included.
+    pub(crate) kept: Kept,
     /// Traces that were removed, and are not freed yet.
     pub(crate) dead: Vec<u16>,
     /// Ticks whenever a tree is made or woken.
@@ -89,6 +101,8 @@ pub struct Jit {
     pub(crate) helped: FxHashSet<usize>,
     /// Continuations of instructions that have called metamethods: frame word, address.
     pub(crate) events_table: Box<[[u64; 2]; lower::EVENTS]>,
+    /// All of them whose trees can be entered, by frame word: the table has room for one at a place.
+    pub(crate) event_entries: FxHashMap<u64, u64>,
     /// How the branches of loops that became hot went for a while.
     pub(crate) profile: Profile,
     pub(crate) watch: Option<Watch>,
@@ -147,7 +161,11 @@ impl Jit {
             params,
             stats: Stats::default(),
             traces: vec![None],
+            index: Index::default(),
             asleep: FxHashMap::default(),
+            shorts: FxHashMap::default(),
+            returns_left: Box::new(AtomicU32::new(1)),
+            kept: Kept::default(),
             dead: Vec::new(),
             clock: 0,
             made_since_nap: usize::MAX,
@@ -166,6 +184,7 @@ impl Jit {
             joins: FxHashSet::default(),
             helped: FxHashSet::default(),
             events_table: Box::new([[0; 2]; lower::EVENTS]),
+            event_entries: FxHashMap::default(),
             renewed: FxHashMap::default(),
             profile: FxHashMap::default(),
             watch: None,
@@ -211,6 +230,7 @@ impl Jit {
                 ret_event: crate::exit::ret_event as *const () as usize as u64,
                 events: self.events_table.as_ptr() as u64,
                 ret: crate::exit::ret as *const () as usize as u64,
+                returns_left: self.returns_left.as_ptr() as u64,
                 resume: g.hot.resume as u64,
                 disturbed_offset: DISTURBED,
                 exit_left_offset: (self.params.exitrandom != 0)
@@ -425,7 +445,9 @@ impl Jit {
                     match self.compile(link) {
                         Err(why) => self.abort(why),
                         Ok(n) => {
+                            let before = self.spent_us;
                             self.stop();
+                            self.trace(n).cost_us = (self.spent_us - before) as u32;
                             if self.other_way(l, n, pc) {
                                 // which begins with this instruction
                                 return self.record(l, pc);

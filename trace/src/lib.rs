@@ -20,10 +20,12 @@ mod exit;
 pub mod exits;
 mod gdbjit;
 mod hooks;
+mod index;
 
 #[forbid(unsafe_code)]
 pub mod ir;
 pub mod jit;
+mod kept;
 pub mod loc;
 pub mod lower;
 #[forbid(unsafe_code)]
@@ -40,6 +42,7 @@ mod renew;
 mod replay;
 pub mod report;
 pub mod rt;
+mod short;
 pub mod stats;
 pub mod traces;
 mod trees;

@@ -15,9 +15,11 @@
 //! traces from there. Other side traces of such a loop go back to it, not to the first one. A tree has at most four, each of which is tried when the first
 //! iteration of the one before has gone another way.
 //!
-//! **Trees that lose.** An exit at which nothing is recorded any more (too many side traces, too many failures) costs as much as some dozen
-//! bytecode instructions. A tree that is left in such a way again and again, with little time in between, is removed; its place counts
-//! from a higher number.
+//! **Trees that lose.** An exit at which nothing is recorded any more (too many side traces, too many failures) gets code of its own ([`crate::short`]), but
+//! costs as much as a dozen bytecode instructions all the same. A tree that is left in such a way again and again, with little time in between, is removed; its place counts
+//! from a higher number. The time that it took to compile is counted several times then: programs in which many trees lose compile less.
+
+use std::sync::atomic::Ordering;
 
 use rustc_hash::FxHashMap;
 
@@ -52,9 +54,11 @@ const MOST_ROOTS: u8 = 2;
 /// So many traces of loops a tree may have.
 const MOST_WAYS: usize = 4;
 /// Lost exits are looked at when there have been so many more.
-const LOST: u32 = 512;
-/// A tree loses if these took less time, in microseconds.
-const LOST_US: u64 = LOST as u64 * 2 / 5;
+const LOST: u32 = 1024;
+/// A tree loses if these took less time, in microseconds: 200 ns each. Leaving by a short exit and entering again costs a fifth of that, but traces that are left after some dozen instructions gain no more than that either.
+const LOST_US: u64 = LOST as u64 * 200 / 1000;
+/// What a tree that has lost took to compile counts so often once more.
+const LOSS: u64 = 4;
 /// Microseconds that a millisecond of `freecompile` stands for: unoptimised builds take longer, and are for tests, which want everything compiled.
 const FREE_US: u64 = if cfg!(debug_assertions) {
     100_000
@@ -87,6 +91,8 @@ impl Penalty {
     }
 }
 
+/// One of so many returns to calls without continuation is looked at, and counts for all.
+const RETURNS: u32 = 16;
 /// The parameter `hotcall` that means that functions are not compiled by themselves.
 const NEVER: u32 = 65534;
 
@@ -260,18 +266,20 @@ impl Jit {
                 let root = self.trace(n).root;
                 self.wake_tree(root);
             }
+            let many = self.exits_at_once(n, exit);
+            self.stats.exits += u64::from(many - 1);
             let t = self.trace(n);
             let state = &mut t.states[exit as usize];
-            state.taken = state.taken.saturating_add(1);
+            state.taken = state.taken.saturating_add(many);
             if full || !t.alive {
                 return;
             }
             let last = exit as usize + 1 == t.exits.len();
             if last && t.link_offset != 0 {
-                return self.at_link(l, n, pc);
+                return self.at_link(l, n, exit, many, pc);
             }
             let state = &mut t.states[exit as usize];
-            state.count = state.count.saturating_add(1);
+            state.count = state.count.saturating_add(many as u16);
             // what follows is for the interpreter: a trace would end there at once
             let end = t.link == Link::Exit && last;
             if u32::from(state.count) < hotexit || end || !on || (*l).hook_mask != 0 {
@@ -289,22 +297,24 @@ impl Jit {
                 return;
             }
             if self.trace(root).nsides >= maxside || !is_due(&self.params, tries, taken) {
-                return self.lose(root, hotexit);
+                self.shorten(n, exit);
+                return self.lose(root, many.max(hotexit));
             }
             if self.has_wrong_root(n, exit) {
                 return self.record_anew(n);
             }
             if self.start(l, kind, std::ptr::null_mut(), pc).is_err() {
-                self.lose(root, hotexit);
+                self.shorten(n, exit);
+                self.lose(root, many.max(hotexit));
             }
         }
     }
 
-    /// Trace `n` would have gone on in another tree, which has its entries closed: it begins at `pc`.
-    unsafe fn at_link(&mut self, l: *mut Thread, n: u16, pc: *const Instr) {
+    /// Trace `n` would have gone on in another tree, which has its entries closed: it begins at `pc`. That has happened `many` times.
+    unsafe fn at_link(&mut self, l: *mut Thread, n: u16, exit: u16, many: u32, pc: *const Instr) {
         // SAFETY: [CODE] `l` goes on at `pc`.
         unsafe {
-            let target = self.trace(n).link_to;
+            let target = self.index.link(n);
             if target != 0 {
                 return self.wake_tree(target);
             }
@@ -312,7 +322,7 @@ impl Jit {
             let closure = (*(*l).base.sub(1)).payload as *mut LuaClosure;
             let func = self.funcs.get(&((*closure).proto as usize)).copied();
             let new = match func.filter(|_| (*closure).pc == pc) {
-                Some((entry, _)) => self.live().find(|t| t.entry == entry).map(|t| t.number),
+                Some((entry, _)) => self.index.at_entry(entry),
                 None => self.by_start.get(&(pc as usize)).copied(),
             };
             if let Some(new) = new {
@@ -323,9 +333,11 @@ impl Jit {
             if (*closure).pc == pc && dispatch::op_at(header) == Op::FuncF {
                 let left = jithooks::counter(header);
                 if jithooks_is_counter(header) && left > 1 {
-                    jithooks::set_counter(header, left - 1);
+                    let left = left.saturating_sub(many as u16).max(1);
+                    jithooks::set_counter(header, left);
                 }
             }
+            self.shorten(n, exit);
         }
     }
 
@@ -413,8 +425,9 @@ impl Jit {
     /// the recording of the next way through the loop is begun.
     pub(crate) unsafe fn other_way(&mut self, l: *mut Thread, n: u16, pc: *const Instr) -> bool {
         let t = self.trace(n);
-        let (kind, root, to) = (t.kind, t.root, t.link_to);
-        if !t.early || to == 0 || !self.is_about_types(kind) || !self.params.on {
+        let (kind, root, early) = (t.kind, t.root, t.early);
+        let to = self.index.link(n);
+        if !early || to == 0 || !self.is_about_types(kind) || !self.params.on {
             return false;
         }
         let of_tree = |t: &&Trace| t.root == root && t.kind == Kind::Loop;
@@ -477,6 +490,12 @@ impl Jit {
                 return;
             }
             let (kind, anchor) = (t.kind, t.anchor);
+            let tree = self.index.tree(root);
+            let traces = tree
+                .iter()
+                .filter_map(|&n| self.traces[n as usize].as_ref());
+            let cost: u64 = traces.map(|t| u64::from(t.cost_us)).sum();
+            self.spent_us += LOSS * cost;
             self.remove(root);
             self.stats.losing += 1;
             let p = self.penalty(kind, anchor);
@@ -496,10 +515,14 @@ impl Jit {
             if self.wake(Jit::place_of_call(call)) {
                 return next;
             }
+            let hotexit = self.params.hotexit;
+            let every = hotexit.min(RETURNS);
+            self.returns_left.store(every, Ordering::Relaxed);
             let n = self.returns.entry(call as usize).or_insert(0);
-            *n += 1;
-            let taken = *n;
-            if taken.is_multiple_of(self.params.hotexit)
+            let before = *n;
+            let taken = before.saturating_add(every);
+            *n = taken;
+            if taken / hotexit != before / hotexit
                 && self.params.on
                 && (*l).hook_mask == 0
                 && !(*self.g).recording
@@ -523,9 +546,7 @@ impl Jit {
             if self.wake(word as usize) {
                 return;
             }
-            let mut traces = self.traces.iter().flatten();
-            if let Some(t) = traces.rfind(|t| t.alive && !t.retired && t.kind == kind) {
-                let entry = t.entry;
+            if let Some(&entry) = self.event_entries.get(&word) {
                 return self.set_return(kind, entry);
             }
             let n = self.returns.entry(word as usize).or_insert(0);

@@ -61,8 +61,7 @@ impl Jit {
             return;
         };
         self.trace(old).retired = false;
-        let all = self.traces.iter().flatten();
-        let linked: Vec<u16> = all.filter(|t| t.link_to == old).map(|t| t.number).collect();
+        let linked = self.index.linked_to(old);
         // SAFETY: [CODE] the trace keeps its code alive.
         unsafe {
             for n in linked {
@@ -105,6 +104,10 @@ impl Jit {
             // SAFETY: [CODE] the trace keeps its code alive.
             Kind::Cont { call } => unsafe { jithooks::set_continuation(call.cast_mut(), entry) },
             Kind::Event { word } => {
+                match entry {
+                    0 => self.event_entries.remove(&word),
+                    _ => self.event_entries.insert(word, entry),
+                };
                 let at = &mut self.events_table[lower::event_index(word)];
                 if entry != 0 {
                     *at = [word, entry];

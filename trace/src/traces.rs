@@ -60,15 +60,15 @@ pub struct Trace {
     pub address: u64,
     /// Bytes of code.
     pub bytes: u32,
+    /// Processor time that it took to record and compile, in microseconds.
+    pub cost_us: u32,
     /// Address of the entry.
     pub entry: u64,
     /// Spill slots used, those of ancestors included.
     pub spills: u16,
     /// Side traces of its tree (roots only).
     pub nsides: u32,
-    /// Number of the root trace that it ends in the entry of, if the jump can be changed; 0: none.
-    pub link_to: u16,
-    /// Offset of that jump in the code.
+    /// Offset in the code of the jump to another tree, if it ends in one and the jump can be changed.
     pub link_offset: u32,
     /// The trace of the loop that it is a part of: itself, or the one whose exits lead to it without leaving the loop (0: none).
     pub way: u16,
@@ -142,10 +142,10 @@ impl Trace {
             guards: Box::default(),
             address,
             bytes: 0,
+            cost_us: 0,
             entry: address,
             spills: 0,
             nsides: 0,
-            link_to: 0,
             link_offset: 0,
             way: 0,
             early: false,

@@ -75,12 +75,6 @@ impl Jit {
         }
     }
 
-    /// Numbers of the traces of a tree, dead or alive.
-    fn tree(&self, root: u16) -> Vec<u16> {
-        let all = self.traces.iter().flatten();
-        all.filter(|t| t.root == root).map(|t| t.number).collect()
-    }
-
     /// What tells one root from another: the address of its anchor or call.
     fn place_of(t: &Trace) -> usize {
         match t.kind {
@@ -115,7 +109,8 @@ impl Jit {
     /// The part of [`Jit::set_entries`] about traces that end in the tree.
     fn set_links(&mut self, root: u16, open: bool) {
         let entry = self.trace(root).entry;
-        for t in self.traces.iter().flatten().filter(|t| t.link_to == root) {
+        for n in self.index.linked_to(root) {
+            let t = self.traces[n as usize].as_ref().expect("a trace");
             let target = if open { entry } else { t.link_exit() };
             // both are in the area, so it reaches; and it is sealed code of ours
             let jump = traceorus_asm::Host::link_stub(t.link_at(), target);
@@ -159,7 +154,7 @@ impl Jit {
 
     /// Has trace `n` end in the entry of trace `to`, which begins at the same pc as the one that it has ended in.
     pub(crate) unsafe fn link_again(&mut self, n: u16, to: u16) {
-        self.trace(n).link_to = to;
+        self.index.set_link(n, to);
         // SAFETY: as `set_entries`.
         unsafe { self.wake_tree(to) };
         self.set_links(to, true);
@@ -175,11 +170,15 @@ impl Jit {
             if self.asleep.get(&place) == Some(&root) {
                 self.asleep.remove(&place);
             }
-            for n in self.tree(root) {
+            for n in self.index.tree(root) {
                 let t = self.traces[n as usize].as_mut().expect("a trace");
                 self.stats.trace_gone(t);
                 t.alive = false;
-                let (start, code) = (t.start_pc as usize, t.code());
+                let start = t.start_pc as usize;
+                for e in 0..t.states.len() as u16 {
+                    self.penalties.remove(&(t.stub(e) as usize));
+                }
+                self.index.close(n, t.entry);
                 if self.by_start.get(&start) == Some(&n) {
                     self.by_start.remove(&start);
                 }
@@ -189,14 +188,11 @@ impl Jit {
                 if is_func && self.funcs.get(&func).is_some_and(|f| f.0 == entry) {
                     self.funcs.remove(&func);
                 }
-                self.penalties.retain(|&at, _| !code.contains(&(at as u64)));
                 self.dead.push(n);
             }
             self.sites.retain(|&(of, _), _| of != root);
-            for t in self.traces.iter_mut().flatten() {
-                if t.link_to == root {
-                    t.link_to = 0;
-                }
+            for n in self.index.linked_to(root) {
+                self.index.set_link(n, 0);
             }
         }
     }
@@ -217,6 +213,9 @@ impl Jit {
                 self.dead.push(n);
             } else {
                 self.entries[n as usize] = 0;
+                self.index.remove(n);
+                self.kept.remove(&t);
+                self.drop_shorts(n, t.states.len() as u16);
                 if !self.outputs.wanted() {
                     // (what was told to others stays where it is)
                     self.area.free(t.address, t.bytes as usize);
@@ -346,7 +345,7 @@ impl Jit {
     /// Whether less than `num / den` of what is allowed is in use; the error says what is short.
     fn room(&self, num: usize, den: usize) -> Result<(), Abort> {
         let most = |n: u32| n as usize * num / den;
-        let traces = self.traces.iter().flatten().count();
+        let traces = self.index.len();
         if traces >= most(self.params.maxtrace) {
             return Err(Abort::TooManyTraces);
         }

@@ -4,7 +4,7 @@
 //! `asm::codemem`. Code is never moved. What is given back leaves a hole, in which other code is placed if it fits; holes that touch become
 //! one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use traceorus_asm::{CodeMem, Mapping};
 
@@ -25,6 +25,10 @@ pub struct CodeArea {
     used: usize,
     /// What has been given back: offset, size.
     holes: BTreeMap<usize, usize>,
+    /// The same: size, offset.
+    sizes: BTreeSet<(usize, usize)>,
+    /// Bytes of the holes.
+    free: usize,
 }
 
 impl CodeArea {
@@ -37,7 +41,20 @@ impl CodeArea {
             mem,
             used: 0,
             holes: BTreeMap::new(),
+            sizes: BTreeSet::new(),
+            free: 0,
         })
+    }
+    fn add_hole(&mut self, at: usize, size: usize) {
+        self.holes.insert(at, size);
+        self.sizes.insert((size, at));
+        self.free += size;
+    }
+    fn take_hole(&mut self, at: usize) -> Option<usize> {
+        let size = self.holes.remove(&at)?;
+        self.sizes.remove(&(size, at));
+        self.free -= size;
+        Some(size)
     }
     /// The end of what has been handed out.
     pub fn next_address(&self) -> u64 {
@@ -45,16 +62,16 @@ impl CodeArea {
     }
     /// Bytes that are in use.
     pub fn used(&self) -> usize {
-        self.used - self.holes.values().sum::<usize>()
+        self.used - self.free
     }
     /// There is room for most traces.
     pub fn has_room(&self) -> bool {
         self.place(MOST_CODE).is_ok()
     }
-    /// An address at which there is room for so many bytes: the first hole, or the end.
+    /// An address at which there is room for so many bytes: the smallest hole that has it, or the end.
     pub fn place(&self, bytes: usize) -> Result<u64, Abort> {
-        let hole = self.holes.iter().find(|h| *h.1 >= bytes);
-        let at = hole.map_or(self.used, |h| *h.0);
+        let hole = self.sizes.range((bytes, 0)..).next();
+        let at = hole.map_or(self.used, |h| h.1);
         match bytes <= self.room(at) {
             true => Ok(self.mem.address() + at as u64),
             false => Err(Abort::CodeMemory),
@@ -88,10 +105,10 @@ impl CodeArea {
             .write(at, code)
             .and_then(|()| self.mem.seal())
             .map_err(|_| Abort::CodeMemory)?;
-        if self.holes.remove(&at).is_none() {
+        if self.take_hole(at).is_none() {
             self.used += size;
         } else if size < room {
-            self.holes.insert(at + size, room - size);
+            self.add_hole(at + size, room - size);
         }
         Ok(())
     }
@@ -100,19 +117,19 @@ impl CodeArea {
         let mut at = (address - self.mem.address()) as usize;
         let mut size = bytes.next_multiple_of(ALIGN);
         debug_assert!(at + size <= self.used);
-        if let Some(after) = self.holes.remove(&(at + size)) {
+        if let Some(after) = self.take_hole(at + size) {
             size += after;
         }
         if let Some((&before, &n)) = self.holes.range(..at).next_back()
             && before + n == at
         {
-            self.holes.remove(&before);
+            self.take_hole(before);
             (at, size) = (before, size + n);
         }
         if at + size == self.used {
             self.used = at;
         } else {
-            self.holes.insert(at, size);
+            self.add_hole(at, size);
         }
     }
     /// Replaces the eight bytes at `address`, a multiple of 8, while the code may be running (in this thread's frames below).
@@ -142,6 +159,8 @@ impl CodeArea {
     pub fn reset(&mut self, to: usize) {
         self.used = to.min(self.used).next_multiple_of(ALIGN);
         self.holes.clear();
+        self.sizes.clear();
+        self.free = 0;
     }
     /// See [`CodeMem::after_fork_child`].
     pub fn after_fork_child(&mut self) -> Result<(), Abort> {

@@ -16,7 +16,9 @@
 //! **Native stack.** Thunks that traces call (poll, barrier, alloc) return by the return address; the exit thunk is jumped
 //! to. In a trace the native stack is as in the interpreter's handlers: aligned for calls.
 
-use traceorus_asm::{Addr, AluOp, AsmError, Cond, Fpr, Gpr, LoadKind, Masm, Size, at, d};
+use traceorus_asm::{Addr, AluCond, AluOp, AsmError, Cond, Fpr, Gpr, LoadKind, Masm, Size, at, d};
+
+use traceorus_base::bytecode::CALL_WORDS;
 
 use super::arch::TraceRegs;
 use super::call::{BASE, CURRENT};
@@ -49,6 +51,8 @@ pub struct RustEntry {
     /// `unsafe extern "C" fn(g: *mut GlobalHot, call: *const Instr) -> *const Instr`: compiled code has returned to the call at
     /// `call`, which has no continuation, and `Thread::base` is its frame's; gives the pc to go on at.
     pub ret: u64,
+    /// Address of 32 bits: so many returns, this one included, until `ret` is called; the others go on behind the call.
+    pub returns_left: u64,
     /// `unsafe extern "C" fn(g: *mut GlobalHot, word: u64) -> *const Instr`: compiled code has returned from a metamethod's frame, whose
     /// word this is and whose base `Thread::base`, with the result below it, to an instruction without continuation; gives the pc to go on at.
     pub ret_event: u64,
@@ -110,7 +114,7 @@ pub struct Thunks {
 }
 
 /// Entries of the table of continuations by frame word (a power of two).
-pub const EVENTS: usize = 256;
+pub const EVENTS: usize = 1024;
 /// Where that table has the frame word `word`.
 pub const fn event_index(word: u64) -> usize {
     (word >> 3) as usize & (EVENTS - 1)
@@ -203,6 +207,14 @@ pub fn emit_thunks<M: TraceRegs>(
     m.alu(AluOp::Sub, Size::B64, d(M::BASE), M::BASE, 16);
     m.load(LoadKind::U64, d(M::THREAD), at(M::GLOBAL, CURRENT));
     m.store(Size::B64, at(M::THREAD, BASE), M::BASE);
+    let counted = m.new_label();
+    m.with_scratch(|m, s| {
+        m.mov_imm(d(s), rust.returns_left as i64);
+        m.alu_to_mem_branch(AluOp::Sub, Size::B32, at(s, 0), 1, AluCond::Zero, counted);
+    });
+    m.lea(d(M::RET0), at(M::PC, 8 * CALL_WORDS as i32));
+    m.jump_abs(rust.resume);
+    m.bind(counted);
     m.move_args(&[M::GLOBAL.into(), M::PC.into()]);
     m.call_abs(rust.ret);
     m.jump_abs(rust.resume);

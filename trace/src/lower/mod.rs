@@ -26,6 +26,7 @@ mod guard;
 mod memory;
 mod number;
 mod object;
+mod short;
 
 use std::mem::offset_of;
 use traceorus_asm::{AluOp, Fpr, Gpr, Label, LoadKind, RegImm, ShiftOp, Size, d};
@@ -45,6 +46,7 @@ use crate::ra::{self, Allocation, InsAlloc, Job, Move, Place, Plan, Reg, RegInfo
 pub use arch::TraceRegs;
 pub use area::CodeArea;
 pub use exit::{EVENTS, RustEntry, Thunks, emit_thunks, event_index, spill_index};
+pub use short::{ShortInput, short_exit};
 
 const B8: Size = Size::B8;
 const B32: Size = Size::B32;

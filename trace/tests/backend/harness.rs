@@ -7,10 +7,12 @@ use traceorus_asm::{Host, Masm, RegImm};
 use traceorus_base::objects::{GlobalHot, Thread};
 use traceorus_base::{Tag, Value};
 use traceorus_trace::abort::Abort;
+use traceorus_trace::exits::Exits;
 use traceorus_trace::ir::{Ins, IrBuf, IrOp, REF_NONE, Ref, Snap, SnapEntry, Ty};
 use traceorus_trace::loc::{ExitMap, FIRST_SPILL, Inherited, Link, Loc, SAVE_SLOTS, SPILL_SLOTS};
 use traceorus_trace::lower::{
-    CodeArea, CodeInput, CodeOutput, RustEntry, Thunks, assemble_into, emit_thunks, spill_index,
+    CodeArea, CodeInput, CodeOutput, RustEntry, ShortInput, Thunks, TraceRegs, assemble_into,
+    emit_thunks, short_exit, spill_index,
 };
 
 /// Where FP-relative slots end.
@@ -196,6 +198,8 @@ pub struct Machine {
     pub stack: Vec<Value>,
     /// What the helpers of XOP do: see `runtime`.
     pub traces: u16,
+    /// For [`Machine::put_short`].
+    pub not_at: Option<u16>,
     /// Registers are chosen at random with this seed; 0: well.
     pub random: u32,
 }
@@ -235,6 +239,7 @@ impl Machine {
             alloc: on_alloc as *const () as u64,
             charge: on_charge as *const () as u64,
             ret: on_alloc as *const () as u64,
+            returns_left: 0,
             ret_event: on_alloc as *const () as u64,
             events: 0,
             slot_of: on_alloc as *const () as u64,
@@ -263,6 +268,7 @@ impl Machine {
             thread,
             stack,
             traces: 0,
+            not_at: None,
             random: 0,
         }
     }
@@ -321,6 +327,30 @@ impl Machine {
         assert_eq!(address, input.address);
         assert!(out.stubs.iter().all(|s| (address + u64::from(*s)) % 8 == 0));
         Ok((out, address))
+    }
+    /// Makes exit `snap` of a trace at `address` a short one, which counts `left` down. True: it looks at the poll word.
+    pub fn put_short(
+        &mut self,
+        code: &CodeOutput,
+        address: u64,
+        snap: u16,
+        left: &mut u32,
+    ) -> bool {
+        let exits = Exits::new(&code.exits, 0x1000);
+        let exit = exits.get(snap);
+        let input = ShortInput {
+            id: u32::from(self.traces) << 16 | u32::from(snap),
+            left: left as *mut u32 as u64,
+            not_at: self.not_at,
+            address: self.area.next_address(),
+            thunks: &self.thunks,
+        };
+        let short = short_exit::<Host>(&exit, &input).expect("nothing is sunk");
+        let at = self.area.install(&short.expect("assembles")).expect("room");
+        let stub = address + u64::from(code.stubs[snap as usize]);
+        let jump = <Host as TraceRegs>::link_stub(stub, at).expect("near");
+        self.area.patch(stub, jump).expect("inside");
+        exit.poll
     }
     /// Runs code; the way it was left by.
     pub fn run(&mut self, address: u64) -> Exit {

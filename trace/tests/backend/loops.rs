@@ -1,6 +1,6 @@
 //! Loops, phis, pressure, side traces.
 
-use traceorus_base::Value;
+use traceorus_base::{Tag, Value};
 use traceorus_trace::ir::IrOp::*;
 use traceorus_trace::ir::{REF_NONE, Ref, Ty};
 use traceorus_trace::loc::{Inherited, Link, Loc};
@@ -531,4 +531,76 @@ fn rounding_by_call() {
     check(&job, &al).unwrap();
     assert_eq!(al.ins[r.ins_index()].dst, regs.float_ret);
     assert_eq!(al.spills, 2);
+}
+
+/// What a short exit does besides slots, and when it leaves everything to the long way.
+#[test]
+fn short_exits() {
+    let mut m = Machine::new();
+    let mut t = Build::new();
+    let a = t.slot(Ty::Int, 1);
+    let one = t.int(1);
+    let b = t.op(Add, Ty::Int, a, one);
+    t.snap(&[(0, b), (2, one)]);
+    t.guard(Eq, Ty::Int, a, one);
+    (t.0.snaps[0].base, t.0.snaps[0].top, t.0.snaps[0].pcalls) = (2, 5, 3);
+    let (code, at) = m.compile(&t.0, Link::Exit, &[], 0).expect("compiles");
+    let mut left = Box::new(100);
+    m.put_short(&code, at, 0, &mut left);
+    let base = m.base();
+    let run = |m: &mut Machine| {
+        *m.slot(0) = Value::NIL;
+        *m.slot(1) = Value::int(41);
+        let exit = m.run(at);
+        (exit.trace, m.slot(0).payload)
+    };
+    assert_eq!(run(&mut m), (0, 42));
+    assert_eq!((m.slot(2).payload, m.slot(2).tag), (1, Tag::INT));
+    assert_eq!(
+        (m.thread.base, m.thread.top),
+        (base.wrapping_add(2), base.wrapping_add(5))
+    );
+    assert_eq!((m.thread.pcall_depth, *left), (3, 99));
+    // a frame was disturbed
+    m.g.error_handled = 1;
+    assert_eq!(run(&mut m).0, 1);
+    m.g.error_handled = 0;
+    assert_eq!(run(&mut m), (0, 42));
+    // it has run out
+    *left = 1;
+    assert_eq!((run(&mut m).0, *left), (1, 0));
+}
+
+/// A short exit that asks for room on the stack, and one in front of an instruction that enters a trace.
+#[test]
+fn short_exits_with_conditions() {
+    let mut m = Machine::new();
+    let mut t = Build::new();
+    let a = t.slot(Ty::Int, 1);
+    let one = t.int(1);
+    t.snap(&[(0, a)]);
+    t.guard(Eq, Ty::Int, a, one);
+    let (mut code, at) = m.compile(&t.0, Link::Exit, &[], 0).expect("compiles");
+    let word = Box::new(0x1234_5678u64);
+    code.exits[0].pc = &raw const *word as u64;
+    code.exits[0].room = 10;
+    let mut left = Box::new(100);
+    *m.slot(1) = Value::int(7);
+    m.put_short(&code, at, 0, &mut left);
+    assert_eq!((m.run(at).trace, m.slot(0).payload), (0, 7));
+    let limit = m.thread.limit;
+    m.thread.limit = m.base().wrapping_add(9);
+    assert_eq!(m.run(at).trace, 1);
+    m.thread.limit = m.base().wrapping_add(10);
+    assert_eq!(m.run(at).trace, 0);
+    // as an interrupt has it
+    m.thread.limit = std::ptr::null_mut();
+    assert_eq!(m.run(at).trace, 1);
+    m.thread.limit = limit;
+    m.not_at = Some(0x5678);
+    m.put_short(&code, at, 0, &mut left);
+    assert_eq!(m.run(at).trace, 1);
+    m.not_at = Some(0x5679);
+    m.put_short(&code, at, 0, &mut left);
+    assert_eq!(m.run(at).trace, 0);
 }

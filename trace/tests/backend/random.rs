@@ -522,6 +522,22 @@ fn one(m: &mut Machine, seed: u64) {
     let (snap, want) = eval(&ir, &mut slots, &[]);
     assert_eq!(exit.snap, snap, "seed {seed}");
     check(m, &slots, &exit, &code.exits[snap as usize], &want);
+    // the same by a short exit, which has run out at its second use
+    let mut left = Box::new(2);
+    let polls = m.put_short(&code, at, snap, &mut left);
+    for k in 0..2 {
+        fill(m);
+        let exit = m.run(at);
+        if k == 1 || polls && seed % 2 == 1 {
+            assert_eq!((exit.trace, exit.snap), (1, snap), "seed {seed}, long");
+            continue;
+        }
+        assert_eq!((exit.trace, exit.next), (0, code.exits[snap as usize].pc));
+        for (&slot, &v) in &want {
+            let got = m.slot(slot).payload;
+            assert!(same(got, v), "seed {seed}: {got:#x}, not {v:#x}, short");
+        }
+    }
     // the same again, with a side trace at that exit
     let mut inherited: Vec<Inherited> = Vec::new();
     let mut values = Vec::new();
