@@ -144,6 +144,17 @@ fn scripts_run_compiled_in_other_ways() {
     }
 }
 
+/// What compiled code does is compared with the interpreter, in a copy of the process: `trace/src/replay.rs`.
+#[test]
+fn compiled_code_does_what_the_interpreter_does() {
+    // stacks stay flat here: each comparison looks at all of them
+    let areas = ["arith/", "functions/", "tables/"];
+    let jit = format!("{},replay=150,exitrandom=20", HOT.1);
+    run_all("replay", &[(HOT.0, &jit)], STRESS_TIMEOUT, |s| {
+        areas.iter().any(|a| s.name.starts_with(a))
+    });
+}
+
 #[test]
 fn scripts_run_compiled_without_single_passes() {
     let areas = ["arith/", "functions/", "jit/", "tables/", "meta/"];

@@ -40,6 +40,8 @@ macro_rules! for_each_param {
             count = 0, 0, 1;
             /// Choose registers at random (tests; the number is the seed, 0: choose well)
             randomregs = 0, 0, 65535;
+            /// Compare with the interpreter what about each n-th run of compiled code does (tests; 0: none)
+            replay = 0, 0, 1000000;
             /// Most percent of the run time for recording and compiling (100: all)
             maxcompile = 5, 1, 100;
             /// Milliseconds of recording and compiling that maxcompile does not count

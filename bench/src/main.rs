@@ -109,12 +109,19 @@ fn write_files(args: &Args, report: &Report, view: &render::view::View) -> Resul
         let options: Vec<String> = std::env::args().skip(1).collect();
         let command = ["traceorus-bench", &options.join(" ")].join(" ");
         let tables = render::markdown::render(view)?;
-        write(
-            file,
-            &format!("# Benchmarks\n\nMade with `{command}`.\n\n{tables}"),
-        )?;
+        let before = fs::read_to_string(file).unwrap_or_default();
+        let text = format!(
+            "# Benchmarks\n\nMade with `{command}`.\n\n{tables}{}",
+            other_sections(&before)
+        );
+        write(file, &text)?;
     }
     Ok(())
+}
+
+/// What has been written by hand behind the tables of an earlier run: everything from the first heading of the second level on.
+fn other_sections(text: &str) -> &str {
+    text.find("\n## ").map_or("", |at| &text[at..])
 }
 
 /// Writes one file, making its folder first, and says so.
@@ -126,4 +133,17 @@ fn write(file: &PathBuf, text: &str) -> Result<(), String> {
     fs::write(file, text).map_err(fail)?;
     eprintln!("wrote {}", file.display());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::other_sections;
+
+    #[test]
+    fn what_was_written_by_hand_is_kept() {
+        let text = "# Benchmarks\n\n### Speed\n| x |\n\n## Twins\n\n### C\n";
+        assert_eq!(other_sections(text), "\n## Twins\n\n### C\n");
+        assert_eq!(other_sections("# Benchmarks\n\n### Speed\n"), "");
+        assert_eq!(other_sections(""), "");
+    }
 }

@@ -145,3 +145,21 @@ fn loops_run_compiled() {
         );
     }
 }
+
+/// Runs of compiled code are compared with what the interpreter does, those that are left for no reason included.
+#[test]
+fn runs_are_replayed() {
+    let (on, printed) = run(
+        MIXED,
+        "hotloop=1,hotcall=1,hotexit=1,replay=20,exitrandom=30",
+    );
+    assert_eq!(printed, run(MIXED, "off").1);
+    let made = on["traces"]["list"]
+        .as_array()
+        .is_some_and(|l| !l.is_empty());
+    assert!(
+        !made || on["replayed"].as_u64() > Some(5),
+        "{}",
+        on["replayed"]
+    );
+}

@@ -185,20 +185,13 @@ fn protected_calls() {
 fn bodies_of_library_functions() {
     let head = "local P = setmetatable({n = 1}, {__tostring = function(p) return 'P' .. p.n end})\n\
         local function two(s, k) if k < 2 then return k + 1, k end end\n\
-        local D = setmetatable({}, {__pairs = function(d) return two, d, 0 end})\n\
-        local t, order = {}, function(a, b) return a > b end";
+        local D = setmetatable({}, {__pairs = function(d) return two, d, 0 end})";
     inlined("tostring", head, "s = s + #tostring(P)", "6000");
     inlined(
         "pairs",
         head,
         "for a, b in pairs(D) do s = s + a + b end",
         "12000",
-    );
-    inlined(
-        "sort_two",
-        head,
-        "t[1] = i t[2] = i + 1 table.sort(t, order) s = s + t[1]",
-        "4504500",
     );
     let head = "local t = {} for k = 1, 50 do t[k] = k end";
     let text = format!(

@@ -104,7 +104,7 @@ use traceorus_base::objects::{GcHeader, GlobalHot, Shape, Str, Table};
 
 pub use arena::BLOCK;
 pub use host::{AllocFn, HostAlloc};
-pub use mark::{Marker, trans_home};
+pub use mark::{Marker, trans_home, walk_frames};
 pub use pacer::{Mode, Params};
 pub use sizeclass::{
     MAX_SMALL, NUM_CLASSES, alloc_size, class_bytes, const_size_class, size_class,

@@ -720,7 +720,7 @@ unsafe fn give_roots(g: *mut GlobalHot, hooks: Hooks, m: &mut Marker<'_>) {
 ///
 /// # Safety
 /// [GC-LAYOUT] the thread's frames are as `base::frame` says.
-pub(crate) unsafe fn walk_frames(t: *mut Thread, f: &mut dyn FnMut(Value)) -> usize {
+pub unsafe fn walk_frames(t: *mut Thread, f: &mut dyn FnMut(Value)) -> usize {
     let mut work = 0;
     // SAFETY: the caller's promise; every pointer stays inside the stack.
     unsafe {

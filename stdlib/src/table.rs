@@ -17,6 +17,7 @@ use traceorus_vm::convert::plain_int;
 use traceorus_vm::ctx::{Ctx, LResult};
 use traceorus_vm::native;
 use traceorus_vm::number::fmt_number;
+use traceorus_vm::repeat::Repeat;
 use traceorus_vm::table::{
     table_get_int, table_len, table_may_move, table_move_elements, table_set_int, table_settle,
     table_sort,
@@ -433,12 +434,15 @@ fn sort(cx: Ctx) -> LResult<usize> {
         {
             return Ok(0);
         }
-        // SAFETY: [GC-LIVE] the slot keeps the function.
-        if let Some(way) = unsafe { body::way_of(cx.l, &SORT, f) } {
+        if n >= body::FEW
+            // SAFETY: [GC-LIVE] the slot keeps the function.
+            && let Some(way) = unsafe { body::way_of(cx.l, &SORT, f) }
+        {
             return body::enter(cx, &SORT, way, &[t, f, Value::int(n)]);
         }
         cx.set_top(SLOTS);
-        let order = (!f.is_nil()).then_some(f);
+        // SAFETY: [NATIVE-FRAME] slot 2 keeps the function; `Sort` leaves the top where it is.
+        let order = (!f.is_nil()).then(|| unsafe { Repeat::new(cx.l, f) });
         let mut s = Sort { cx, t, order };
         s.sort(1, n as u32, 0)?;
     }
@@ -455,7 +459,7 @@ const SLOTS: usize = 5;
 struct Sort<'c> {
     cx: Ctx<'c>,
     t: Value,
-    order: Option<Value>,
+    order: Option<Repeat>,
 }
 
 /// Reads an element and keeps it in a slot of the frame.
@@ -474,8 +478,9 @@ impl Sort<'_> {
     }
     #[inline]
     fn less(&mut self, a: Value, b: Value) -> LResult<bool> {
-        match self.order {
-            Some(f) => Ok(!self.cx.call1(f, &[a, b])?.is_falsy()),
+        match &mut self.order {
+            // SAFETY: [NATIVE-FRAME] see `sort`.
+            Some(f) => unsafe { f.test(a, b) },
             // SAFETY: [GC-LIVE] the frame's slots keep both.
             None => match unsafe { lt(a, b) } {
                 Some(r) => Ok(r),

@@ -105,6 +105,7 @@ impl Jit {
                 parent_spills,
                 random: self.params.randomregs * u32::from(number),
                 trace: number,
+                is_entry: matches!(r.kind, Kind::Loop | Kind::Func),
                 down: r.down(),
                 unlinked: target.map(|(_, pc, room)| (pc, room)),
                 address: area.place(guess)?,

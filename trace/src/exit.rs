@@ -192,6 +192,7 @@ pub unsafe extern "C" fn exit(g: *mut GlobalHot, save: *mut u64, id: u64) -> *co
             let from = (*l).base.offset(-(map.base as isize));
             call::make_room(l, from, map.room.into());
         }
+        jit.replay_exit(l, n, e, map.top == Snap::NO_TOP);
         if unneeded {
             jit.roll();
         } else if !is_poll {
@@ -247,6 +248,7 @@ pub unsafe extern "C" fn poll(g: *mut GlobalHot, save: *mut u64, id: u64) -> u64
             }
         }
         jit.stats.polls += 1;
+        jit.replay_cancel();
         let stays = jit.collect(l, &roots);
         // memory has what it had: the trace goes on, or the exit counts again
         (*l).pcall_depth = depth;

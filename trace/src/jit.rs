@@ -25,6 +25,7 @@ use crate::params::{Params, dump};
 use crate::policy::{Penalty, may_hurry, processor_time};
 use crate::record::select::Profile;
 use crate::record::{Kind, Pending, Recorder, Step};
+use crate::replay::Replay;
 use crate::short::Short;
 use crate::stats::Stats;
 use crate::traces::{PROTO_OFF, Trace};
@@ -125,6 +126,7 @@ pub struct Jit {
     pub(crate) reports: bool,
     /// What is executed is counted.
     pub(crate) counts: bool,
+    pub(crate) replay: Replay,
     /// Functions that became hot are kept in mind.
     pub(crate) explain: bool,
     /// Those functions.
@@ -195,7 +197,8 @@ impl Jit {
             outputs,
             lines: config.wants_lines(),
             reports: config.stats.is_some() || config.explain,
-            counts: params.count != 0,
+            counts: params.count != 0 || params.replay != 0,
+            replay: Replay::default(),
             explain: config.explain,
             hot_protos: Vec::new(),
             events: None,
@@ -232,6 +235,8 @@ impl Jit {
                 disturbed_offset: DISTURBED,
                 exit_left_offset: (self.params.exitrandom != 0)
                     .then_some(std::mem::offset_of!(GlobalHot, exit_left) as i32),
+                entered: (self.params.replay != 0)
+                    .then_some(crate::replay::entered as *const () as usize as u64),
                 counts_offset: self
                     .counts
                     .then_some(std::mem::offset_of!(GlobalHot, counts) as i32),
@@ -389,6 +394,9 @@ impl Jit {
     pub(crate) unsafe fn record(&mut self, l: *mut Thread, pc: *const Instr) -> *const Instr {
         // SAFETY: as the hook.
         unsafe {
+            if self.replays(l, pc) {
+                return pc;
+            }
             if self.watch.is_some() {
                 self.watching(pc);
                 return pc;

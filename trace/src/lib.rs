@@ -39,6 +39,7 @@ mod policy;
 pub mod ra;
 pub mod record;
 mod renew;
+mod replay;
 pub mod report;
 pub mod rt;
 mod short;

@@ -101,6 +101,8 @@ pub struct Stats {
     pub helpers: HashMap<String, u64>,
     /// Exits taken to the interpreter.
     pub exits: u64,
+    /// Runs of compiled code that were compared with the interpreter's (parameter `replay`).
+    pub replayed: u64,
     /// Collector steps on trace.
     pub polls: u64,
     /// Nanoseconds between the beginnings and ends of recordings: interpreting while recording, compiling.

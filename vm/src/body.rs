@@ -13,7 +13,7 @@
 //! for the bodies that it unwinds.
 //!
 //! A body that calls many different functions would have traces of many branches. So there are up to [`WAYS`] instances of each body, with
-//! code of their own: which one a call takes is decided by the prototype of the function that it will call ([`instance_for`]).
+//! code of their own: which one a call takes is decided by the prototype of the function that it will call ([`Bodies::way_for`]).
 //!
 //! Bodies are compiled at their first use.
 
@@ -29,7 +29,10 @@ use crate::state::Global;
 use crate::{ccall, fastfn};
 
 /// Instances of a body.
-pub const WAYS: usize = 8;
+pub const WAYS: usize = 16;
+/// Elements from which on a sort is left to its body. In shorter loops traces of order functions with branches that nobody can foresee are left
+/// too soon to pay.
+pub const FEW: i64 = 32;
 /// Number of the body of `table.sort`.
 pub const SORT: u8 = 0;
 /// Of `tostring`.
@@ -65,6 +68,8 @@ pub struct Body {
 /// Instances that have been compiled, and the native functions that they stand for; null at first.
 pub struct Bodies {
     instances: [[*mut LuaClosure; WAYS]; COUNT],
+    /// Prototypes of the functions that have them to themselves; compared only, they may be gone.
+    owners: [[*const Proto; WAYS]; COUNT],
     natives: [*mut NativeClosure; COUNT],
 }
 
@@ -73,6 +78,7 @@ impl Bodies {
     pub const fn new() -> Bodies {
         Bodies {
             instances: [[ptr::null_mut(); WAYS]; COUNT],
+            owners: [[ptr::null(); WAYS]; COUNT],
             natives: [ptr::null_mut(); COUNT],
         }
     }
@@ -80,6 +86,34 @@ impl Bodies {
     pub fn instance(&self, id: u8, way: usize) -> Option<*mut LuaClosure> {
         let c = self.instances[usize::from(id)][way];
         (!c.is_null()).then_some(c)
+    }
+    /// The instance of body `id` for calls of `f`: its own as long as there are any left. `None`: `f` is no Lua function.
+    ///
+    /// # Safety
+    /// [GC-LIVE] `f` is live.
+    #[inline]
+    pub unsafe fn way_for(&mut self, id: u8, f: Value) -> Option<usize> {
+        // SAFETY: as promised.
+        unsafe {
+            let c = f.as_ptr::<LuaClosure>();
+            if f.tag != Tag::FUNCTION || (*c).hdr.kind != ObjKind::LuaClosure as u8 {
+                return None;
+            }
+            let p = (*c).proto as *const Proto;
+            let first = ((p as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize % WAYS;
+            let owners = &mut self.owners[usize::from(id)];
+            for k in 0..WAYS {
+                let way = (first + k) % WAYS;
+                if owners[way] == p {
+                    return Some(way);
+                }
+                if owners[way].is_null() {
+                    owners[way] = p;
+                    return Some(way);
+                }
+            }
+            Some(first)
+        }
     }
     /// Everything that the collector has to know of.
     pub fn objects(&self) -> impl Iterator<Item = *mut GcHeader> {
@@ -95,23 +129,6 @@ impl Default for Bodies {
     }
 }
 
-/// The instance of a body for calls of `f`; `None`: `f` is no Lua function.
-///
-/// # Safety
-/// [GC-LIVE] `f` is live.
-#[inline]
-pub unsafe fn instance_for(f: Value) -> Option<usize> {
-    // SAFETY: as promised.
-    unsafe {
-        let c = f.as_ptr::<LuaClosure>();
-        if f.tag != Tag::FUNCTION || (*c).hdr.kind != ObjKind::LuaClosure as u8 {
-            return None;
-        }
-        let spread = ((*c).proto as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        Some((spread >> 61) as usize)
-    }
-}
-
 /// The instance of `b` that the running native function of `l` may enter for calls of `f`: that is a Lua function, no hook watches,
 /// and not too many bodies are active.
 ///
@@ -122,7 +139,10 @@ pub unsafe fn way_of(l: *mut Thread, b: &Body, f: Value) -> Option<usize> {
     unsafe {
         let depth = (*l).ncalls & !ccall::CONTINUABLE;
         let fits = (*l).hook_mask == 0 && (!b.closed || depth < MAX_DEPTH * DEPTH_ONE);
-        instance_for(f).filter(|_| fits)
+        match fits {
+            true => Global::of((*l).global).bodies.way_for(b.id, f),
+            false => None,
+        }
     }
 }
 

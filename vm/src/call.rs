@@ -1157,6 +1157,39 @@ unsafe fn give_up(l: *mut Thread, func: usize) -> Throw {
     Throw
 }
 
+/// Calls `f` with two arguments from the running native frame: whether its first result is true.
+///
+/// # Safety
+/// As [`Ctx::call`].
+pub(crate) unsafe fn test(l: *mut Thread, f: Value, a: Value, b: Value) -> LResult<bool> {
+    /// Slots that are taken, and some.
+    const ROOM: usize = 8;
+    // SAFETY: [NATIVE-FRAME] `ensure_slots` makes room; the result is where the function was.
+    unsafe {
+        if (*l).top >= (*l).stack.add((*l).stack_slots as usize - ROOM) {
+            ensure_slots(l, ROOM);
+        }
+        let func = (*l).top;
+        f.store(func);
+        a.store(func.add(1));
+        b.store(func.add(2));
+        (*l).top = func.add(3);
+        let off = func.byte_offset_from((*l).stack);
+        match enter(l, func, 2, 1, 0) {
+            Ok(_) => {
+                let result = (*l).top.sub(1);
+                (*l).top = result;
+                Ok(!(*result).tag.is_falsy())
+            }
+            Err(e) => {
+                throw::close_from(l, off as usize / 16);
+                (*l).top = (*l).stack.byte_offset(off);
+                Err(e)
+            }
+        }
+    }
+}
+
 /// Protected call; see [`Ctx::pcall`]. The status is PUC's (2 run, 4 memory, 5 error in error handling).
 ///
 /// # Safety

@@ -210,6 +210,17 @@ pub unsafe fn digest(g: &Global, roots: &[Value]) -> u64 {
     }
 }
 
+/// A digest of the values themselves, whatever the objects among them hold.
+///
+/// # Safety
+/// As [`digest`].
+pub unsafe fn outline(values: &[Value]) -> u64 {
+    let mut graph = Graph::default();
+    // SAFETY: as promised.
+    let part = |v: &Value| unsafe { graph.part(*v).unwrap_or(v.tag.0 as u64) };
+    values.iter().map(part).fold(0, mix)
+}
+
 /// The digest of what programs can reach through globals.
 ///
 /// # Safety

@@ -27,6 +27,7 @@ pub mod packing;
 pub mod pattern;
 pub mod random;
 pub mod refs;
+pub mod repeat;
 pub mod shape;
 pub mod state;
 pub mod string;

@@ -27,7 +27,7 @@ local orders = {
   function(a, b) return math.max(a, b) ~= a end,
 }
 local good = 0
-for size = 0, 63, 7 do
+for size = 0, 77, 7 do
   for _, less in ipairs(orders) do
     local t = rnd(size, 40)
     table.sort(t, less)
@@ -58,7 +58,7 @@ end
 local seen
 local function look(x) seen = seen or levels() return x end
 local function less(a, b) look() return a < b end
-table.sort({ 2, 1 }, less)
+table.sort(rnd(40, 50), less)
 print(seen)
 local obj = setmetatable({}, {
   __tostring = function() look() return "obj" end,
@@ -77,13 +77,13 @@ print(pcall(debug.getlocal, table.sort, 1))
 
 -- errors: positions, levels, what is caught where
 print(pcall(table.sort, { 1, 2, 3, 4, 5, 6 }, function() return true end))
-local ok, e = pcall(function() table.sort({ 1, 2, 3, 4, 5, 6 }, function() return true end) end)
+local ok, e = pcall(function() table.sort(rnd(40, 50), function() return true end) end)
 print((e:gsub("^.*/", "")))
-ok, e = pcall(table.sort, { 1, 2 }, function() error("two", 2) end)
+ok, e = pcall(table.sort, rnd(40, 50), function() error("two", 2) end)
 print(e)
 ok, e = pcall(table.sort, { 1, 2, 3 }, function() error({ 7 }) end)
 print(ok, e[1])
-print((select(2, xpcall(function() table.sort({ 1, 2, 3, 4, 5 }, function() return true end) end,
+print((select(2, xpcall(function() table.sort(rnd(40, 50), function() return true end) end,
   debug.traceback)):gsub("[^\n]*/", "")))
 for _, v in ipairs { 1, 2.5, false, {} } do
   local o = setmetatable({}, { __tostring = function() return v end })
@@ -100,7 +100,7 @@ local function tries(f)
     return ok, m, inside, coroutine.isyieldable()
   end)
 end
-print(tries(function(y) table.sort({ 1, 2, 3 }, function(a, b) y() return a < b end) end)())
+print(tries(function(y) table.sort(rnd(40, 50), function(a, b) y() return a < b end) end)())
 print(tries(function(y) return tostring(setmetatable({}, { __tostring = function() y() return "" end })) end)())
 local co = tries(function(y)
   local n = 0
@@ -110,7 +110,7 @@ end)
 print(co(), co())
 local co = coroutine.wrap(function()
   for i = 1, 60 do
-    local ok = pcall(table.sort, { 3, 1, 2 }, function(a, b)
+    local ok = pcall(table.sort, rnd(33, 50), function(a, b)
       if i % 3 == 0 then error("no") end
       if i % 3 == 1 then table.sort({ 1, 2 }, function() error("inner") end) end
       return a < b
@@ -124,7 +124,7 @@ for i = 1, 60 do if co() then n = n + 1 end end
 print(n)
 
 -- nested too deep
-local function deep(n) table.sort({ 1, 2 }, function(a, b) deep(n + 1) return a < b end) end
+local function deep(n) table.sort(rnd(32, 50), function(a, b) deep(n + 1) return a < b end) end
 ok, e = pcall(deep, 1)
 print(ok, e:match("stack overflow"))
 print(coroutine.wrap(function() pcall(deep, 1) return coroutine.isyieldable() end)())
@@ -147,7 +147,7 @@ for i = 1, 120 do
   local t = { i % 7, i % 5, i % 3, i % 2 }
   table.sort(t, by)
   s = s + t[1] + 10 * t[4] + select("#", table.sort(t, by)) + select("#", sort(t))
-  local ok, v = pcall(table.sort, t, function(a, b) error(i) end)
+  local ok, v = pcall(table.sort, big, function(a, b) error(i) end)
   s = s + (ok and 1000 or v)
 end
 print(s)

@@ -64,6 +64,8 @@ pub struct RustEntry {
     pub disturbed_offset: i32,
     /// Offset from GLOBAL of a 32-bit word that each guard counts down; at 0 it leaves the trace. For tests.
     pub exit_left_offset: Option<i32>,
+    /// `unsafe extern "C" fn(g: *mut GlobalHot)`: a root trace is entered; BASE is in `jit_scratch[0]`, its number in `jit_scratch[1]`. For tests.
+    pub entered: Option<u64>,
     /// Offset from GLOBAL of the `Counts` in which what is executed is counted, if it is to be.
     pub counts_offset: Option<i32>,
     /// Address of the helper of the instruction at a pc.
@@ -101,6 +103,8 @@ pub struct Thunks {
     pub disturbed_offset: i32,
     /// As in [`RustEntry`].
     pub exit_left_offset: Option<i32>,
+    /// Called at the entries of root traces, if the test wants it.
+    pub entered: Option<u64>,
     /// As in [`RustEntry`].
     pub counts_offset: Option<i32>,
     /// As in [`RustEntry`].
@@ -240,6 +244,7 @@ pub fn emit_thunks<M: TraceRegs>(
     let charge = preserving(rust.charge);
     let slot_of = preserving(rust.slot_of);
     let method = preserving(rust.method);
+    let entered = rust.entered.map(&mut preserving);
     let code = std::mem::replace(m, M::new()).finalize()?;
     let place = |l| address + u64::from(code.label_offset(l).unwrap_or(0));
     let thunks = Thunks {
@@ -256,6 +261,7 @@ pub fn emit_thunks<M: TraceRegs>(
         resume: rust.resume,
         disturbed_offset: rust.disturbed_offset,
         exit_left_offset: rust.exit_left_offset,
+        entered: entered.map(place),
         counts_offset: rust.counts_offset,
         helpers: rust.helpers,
         handlers: rust.handlers,

@@ -31,7 +31,7 @@ mod short;
 use std::mem::offset_of;
 use traceorus_asm::{AluOp, Fpr, Gpr, Label, LoadKind, RegImm, ShiftOp, Size, d};
 
-use traceorus_base::objects::Thread;
+use traceorus_base::objects::{GlobalHot, Thread};
 use traceorus_base::{Tag, frame};
 
 use traceorus_asm::{BitCond, Cond, at};
@@ -66,6 +66,8 @@ pub struct CodeInput<'a> {
     pub parent_spills: u16,
     /// Number of the trace.
     pub trace: u16,
+    /// It is a root trace of a loop or function: its entry is where the interpreter would go on at its first instruction.
+    pub is_entry: bool,
     /// Slots that BASE goes down by at the entry: continuations find it where the function that returned had it.
     pub down: i16,
     /// For [`Link::Entry`]: the jump can be made one to an exit that goes on at this pc, with room for so many slots above BASE, when the target
@@ -276,6 +278,7 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
 
     fn run(&mut self) -> Result<(), Abort> {
         let al = self.al;
+        self.tell_entry();
         self.add_base(-self.input.down);
         self.parallel(&al.head);
         for i in 0..self.ir.len() {
@@ -302,6 +305,22 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
         self.exit_stubs();
         self.constants();
         Ok(())
+    }
+
+    /// For tests: says that the trace is entered.
+    fn tell_entry(&mut self) {
+        let scratch = offset_of!(GlobalHot, jit_scratch) as i32;
+        if let Some(entered) = self.input.thunks.entered
+            && self.input.is_entry
+        {
+            let number = i64::from(self.input.trace);
+            self.m.store(B64, at(M::GLOBAL, scratch), M::BASE);
+            self.m.with_scratch(|m, s| {
+                m.mov_imm(d(s), number);
+                m.store(B64, at(M::GLOBAL, scratch + 8), s);
+            });
+            self.m.call_abs(entered);
+        }
     }
 
     /// For tests: leaves through the guard `r` now and then, though it holds.

@@ -4,6 +4,7 @@ use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 
 use super::{Rec, Recorder};
+use crate::abort::Abort;
 use crate::ir::{IrOp, REF_NONE, Ref, Snap, SnapEntry, Ty};
 use crate::opt::{cse, facts};
 
@@ -124,10 +125,15 @@ impl Recorder {
         self.buf.tag(v.tag)
     }
 
+    /// What is there is what is known. It is not if the recording has passed a guard that no run of the trace passes: that a metatable made on
+    /// the trace is the one that is there now.
+    fn as_known(is: bool) -> Rec<()> {
+        if is { Ok(()) } else { Err(Abort::GuardFails) }
+    }
     /// Guards that `v` has the tag `tag` (which it has now). Everywhere that the value is, its type is known from then on.
     pub(crate) fn guard_tag(&mut self, v: Tv, tag: Tag) -> Rec<Tv> {
         if let Some(t) = self.buf.tag(v.tag) {
-            debug_assert_eq!(t, tag);
+            Self::as_known(t == tag)?;
             return Ok(v);
         }
         self.guard(IrOp::TEq, Ty::Tag, v.tag, Self::lit(tag.0 as u16))?;
@@ -190,7 +196,7 @@ impl Recorder {
     /// Guards that `v` is falsy (or truthy); gives `falsy` back.
     pub(crate) fn guard_truth(&mut self, v: Tv, falsy: bool) -> Rec<bool> {
         if let Some(t) = self.buf.tag(v.tag) {
-            debug_assert_eq!(t.is_falsy(), falsy);
+            Self::as_known(t.is_falsy() == falsy)?;
             return Ok(falsy);
         }
         let op = if falsy { IrOp::TFalsy } else { IrOp::TTruthy };
@@ -281,7 +287,7 @@ impl Recorder {
             self.buf.entries.truncate(s.start as usize);
         }
         if self.buf.snaps.len() >= self.params.maxsnap as usize {
-            return Err(crate::abort::Abort::TooLong);
+            return Err(Abort::TooLong);
         }
         let start = self.buf.entries.len() as u32;
         let mut entries = std::mem::take(&mut self.buf.entries);

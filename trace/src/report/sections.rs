@@ -105,6 +105,9 @@ impl Report {
             s.exits,
             s.polls,
         );
+        if s.replayed != 0 {
+            let _ = writeln!(t, "replayed      {} runs of compiled code", s.replayed);
+        }
         if let Some(c) = &self.counts {
             t.push_str(&executed(c));
         }
@@ -234,6 +237,7 @@ impl Report {
             "aborts": {"causes": causes, "places": aborts},
             "exits": {"total": s.exits, "places": exits},
             "collector_steps": s.polls,
+            "replayed": s.replayed,
             "helpers": s.helpers,
             "samples": times,
             "lines": lines,

@@ -43,8 +43,9 @@ impl Recorder {
     unsafe fn instance(&mut self, id: u8, f: Tv, o: Value) -> Rec<Option<*mut LuaClosure>> {
         // SAFETY: [GC-LIVE] as `native`.
         unsafe {
-            let made = |way| self.global().bodies.instance(id, way);
-            let Some(instance) = body::instance_for(o).and_then(made) else {
+            let bodies = &mut self.global().bodies;
+            let way = bodies.way_for(id, o);
+            let Some(instance) = way.and_then(|way| bodies.instance(id, way)) else {
                 return Ok(None);
             };
             let f = self.guard_tag(f, Tag::FUNCTION)?;
@@ -83,7 +84,7 @@ impl Recorder {
             let Some((t, p)) = self.plain_table(c, 1)? else {
                 return Ok(None);
             };
-            if table_len(p) < 2 {
+            if (table_len(p) as i64) < body::FEW {
                 return Ok(None);
             }
             let (f, of) = (self.any_arg(c, 2)?, self.oarg(c, 2));
@@ -91,8 +92,11 @@ impl Recorder {
                 return Ok(None);
             };
             let n = self.rt(IrOp::CallL, CallId::TabLen, &[t])?;
-            let (one, most) = (self.buf.k_int(1), self.buf.k_int(i64::from(i32::MAX)));
-            self.guard(IrOp::Gt, Ty::Int, n, one)?;
+            let (few, most) = (
+                self.buf.k_int(body::FEW),
+                self.buf.k_int(i64::from(i32::MAX)),
+            );
+            self.guard(IrOp::Ge, Ty::Int, n, few)?;
             self.guard(IrOp::Lt, Ty::Int, n, most)?;
             let args = vec![self.any_arg(c, 1)?, self.any_arg(c, 2)?, self.typed(n)];
             Ok(Some(Call { closure, args }))
