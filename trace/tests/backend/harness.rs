@@ -290,6 +290,22 @@ impl Machine {
     ) -> Result<(CodeOutput, u64), Abort> {
         self.compile_into(ir, link, inherited, parent_spills, &[])
     }
+    /// What [`Machine::compile`] would assemble next for a trace without a parent.
+    pub fn plain_input<'a>(&'a self, ir: &'a IrBuf, link: Link) -> CodeInput<'a> {
+        CodeInput {
+            ir,
+            link,
+            inherited: &[],
+            parent_spills: 0,
+            random: self.random,
+            trace: self.traces,
+            is_entry: false,
+            down: 0,
+            unlinked: None,
+            address: self.area.next_address(),
+            thunks: &self.thunks,
+        }
+    }
     /// The same with a loop's contract as the end.
     pub fn compile_into(
         &mut self,
@@ -301,18 +317,11 @@ impl Machine {
     ) -> Result<(CodeOutput, u64), Abort> {
         self.traces += 1;
         let input = CodeInput {
-            ir,
-            link,
             inherited,
             parent_spills,
-            random: self.random,
-            trace: self.traces,
-            is_entry: false,
-            down: 0,
-            unlinked: None,
-            address: self.area.next_address(),
-            thunks: &self.thunks,
+            ..self.plain_input(ir, link)
         };
+        let expected = input.address;
         if std::env::var_os("TRACEORUS_DUMP_RA").is_some() {
             eprintln!(
                 "{}",
@@ -324,7 +333,7 @@ impl Machine {
         if let Some(path) = std::env::var_os("TRACEORUS_DUMP_CODE") {
             std::fs::write(path, &out.bytes).unwrap();
         }
-        assert_eq!(address, input.address);
+        assert_eq!(address, expected);
         assert!(out.stubs.iter().all(|s| (address + u64::from(*s)) % 8 == 0));
         Ok((out, address))
     }

@@ -12,7 +12,7 @@ use traceorus_asm::Host;
 use traceorus_trace::ir::IrOp::*;
 use traceorus_trace::ir::{CallId, IrBuf, IrOp, REF_NONE, Ref, Ty};
 use traceorus_trace::loc::{Inherited, Link, Loc};
-use traceorus_trace::lower::{CodeInput, TraceRegs, assemble, emit};
+use traceorus_trace::lower::{TraceRegs, assemble, emit};
 use traceorus_trace::ra::{Allocation, Job, Place, Plan, Reg, allocate, check};
 
 use crate::harness::*;
@@ -696,19 +696,7 @@ fn checker_finds_damage() {
                 continue;
             }
             harmless += 1;
-            let input = CodeInput {
-                ir: &ir,
-                link,
-                inherited: &[],
-                parent_spills: 0,
-                random: 0,
-                trace: 1,
-                is_entry: false,
-                down: 0,
-                unlinked: None,
-                address: m.area.next_address(),
-                thunks: &m.thunks,
-            };
+            let input = m.plain_input(&ir, link);
             let code = emit::<Host>(&input, &plan, &bad).expect("can be emitted");
             let at = m.area.install(&code.bytes).expect("room");
             for k in 0..SLOTS {
@@ -767,19 +755,7 @@ fn times() {
             lap(1);
             check::check(&job, &al).unwrap();
             lap(2);
-            let input = CodeInput {
-                ir,
-                link: Link::Loop,
-                inherited: &[],
-                parent_spills: 0,
-                random: 0,
-                trace: 1,
-                is_entry: false,
-                down: 0,
-                unlinked: None,
-                address: m.area.next_address(),
-                thunks: &m.thunks,
-            };
+            let input = m.plain_input(ir, Link::Loop);
             assemble::<Host>(&input).unwrap();
             lap(3);
         }

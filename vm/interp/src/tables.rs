@@ -172,13 +172,7 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
                 g.m.load(U64, d(M::T6), at(M::PC, 16));
                 probe(g, 1, slow);
                 g.m.load(U32, d(M::T5), at(M::T7, EPOCH));
-                g.m.branch(
-                    Cond::Ne,
-                    B32,
-                    M::T5,
-                    at(M::GLOBAL, goff!(proto_epoch)),
-                    slow,
-                );
+                epoch_is(g, M::T5, slow);
                 g.m.load(U64, d(M::T3), at(M::T7, PAYLOAD));
                 let served = g.cold(|g| {
                     g.m.load(U64, d(M::T0), at(M::T4, META));
@@ -386,6 +380,17 @@ pub(crate) fn probe<M: Masm>(g: &mut Gen<M>, add: i32, miss: Label) {
     probe_id(g, add, miss);
 }
 
+/// What is remembered of prototypes since the epoch in `epoch` holds still.
+fn epoch_is<M: Masm>(g: &mut Gen<M>, epoch: Gpr, miss: Label) {
+    g.m.branch(
+        Cond::Ne,
+        B32,
+        epoch,
+        at(M::GLOBAL, goff!(proto_epoch)),
+        miss,
+    );
+}
+
 /// T5 = the id by which the look-up cache knows userdata with the metatable T0.
 fn userdata_id<M: Masm>(g: &mut Gen<M>) {
     g.m.load(U32, d(M::T5), at(M::T0, SHAPE));
@@ -451,13 +456,7 @@ fn set_own_field<M: Masm>(g: &mut Gen<M>, slow: Label) {
 /// T6, T7 = payload and tag of the constant in the look-up cache's entry T7, if it still holds.
 pub(crate) fn constant<M: Masm>(g: &mut Gen<M>, slow: Label) {
     g.m.load(U32, d(M::T5), at(M::T7, EPOCH));
-    g.m.branch(
-        Cond::Ne,
-        B32,
-        M::T5,
-        at(M::GLOBAL, goff!(proto_epoch)),
-        slow,
-    );
+    epoch_is(g, M::T5, slow);
     g.m.load(U64, d(M::T6), at(M::T7, PAYLOAD));
     g.m.load(U32, d(M::T7), at(M::T7, TAG));
 }
@@ -817,13 +816,7 @@ fn self_get<M: Masm>(g: &mut Gen<M>) {
             g.m.load(U64, d(M::T6), at(M::PC, 24));
             probe_id(g, 0, slow);
             g.m.load(U32, d(M::T3), at(M::T7, EPOCH));
-            g.m.branch(
-                Cond::Ne,
-                B32,
-                M::T3,
-                at(M::GLOBAL, goff!(proto_epoch)),
-                slow,
-            );
+            epoch_is(g, M::T3, slow);
             g.m.branch_mem(
                 Cond::Ne,
                 B32,
@@ -840,13 +833,7 @@ fn self_get<M: Masm>(g: &mut Gen<M>) {
         g.m.load(U32, d(M::T6), at(M::PC, 8));
         g.m.branch(Cond::Ne, B32, M::T6, M::T5, miss);
         g.m.load(U32, d(M::T6), at(M::PC, 12));
-        g.m.branch(
-            Cond::Ne,
-            B32,
-            M::T6,
-            at(M::GLOBAL, goff!(proto_epoch)),
-            miss,
-        );
+        epoch_is(g, M::T6, miss);
         g.m.bind(known);
         g.m.mov_imm(d(M::T5), i64::from(Tag::USERDATA.0));
         g.m.jump(found);
@@ -855,13 +842,7 @@ fn self_get<M: Masm>(g: &mut Gen<M>) {
         g.m.branch(Cond::Ne, B32, M::T5, i64::from(Tag::STRING.0), userdata);
         g.m.branch(Cond::Ne, B32, M::T6, STRING_RECEIVER, slow);
         g.m.load(U32, d(M::T6), at(M::PC, 12));
-        g.m.branch(
-            Cond::Ne,
-            B32,
-            M::T6,
-            at(M::GLOBAL, goff!(proto_epoch)),
-            slow,
-        );
+        epoch_is(g, M::T6, slow);
         g.m.jump(found);
     });
     g.m.branch(Cond::Ne, B32, M::T5, i64::from(Tag::TABLE.0), string);
@@ -874,13 +855,7 @@ fn self_get<M: Masm>(g: &mut Gen<M>) {
         g.m.load(U32, d(M::T5), at(M::T7, EPOCH));
         g.m.load(U64, d(M::T6), at(M::T7, PAYLOAD));
         g.m.branch(Cond::Eq, B32, M::T5, 0, own);
-        g.m.branch(
-            Cond::Ne,
-            B32,
-            M::T5,
-            at(M::GLOBAL, goff!(proto_epoch)),
-            slow,
-        );
+        epoch_is(g, M::T5, slow);
         g.m.branch_mem(
             Cond::Ne,
             B32,
@@ -915,7 +890,7 @@ fn self_get<M: Masm>(g: &mut Gen<M>) {
         g.put(M::T1, M::T6, M::T3);
         g.next(4);
     });
-    g.m.branch(Cond::Ne, B32, M::T6, at(M::GLOBAL, goff!(proto_epoch)), own);
+    epoch_is(g, M::T6, own);
     g.m.bind(found);
     g.m.load(U64, d(M::T6), at(M::PC, 16));
     g.m.bind(done);
