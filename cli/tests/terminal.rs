@@ -197,7 +197,7 @@ fn interrupts() {
     s.wait("> ");
     s.line("6 * 8", "\n48\r");
     // a second one, before the first one had an effect, ends the program
-    s.keys("print('run' .. 'ning') pcall(function() while true do end end) print('cau' .. 'ght') while true do end\r");
+    s.keys("pcall(function() print('run' .. 'ning') while true do end end) print('cau' .. 'ght') while true do end\r");
     s.wait("running\r\n");
     s.keys("\x03");
     s.wait("caught\r\n");
