@@ -169,6 +169,8 @@ calls! {
     IntStr = "intstr" true (Int) -> Str, ALLOC;
     /// `tostring` of a float
     FloatStr = "floatstr" true (Float) -> Str, ALLOC;
+    /// `tostring` of an object without `__tostring`
+    ObjStr = "objstr" true (Any Tag) -> Str, ALLOC.with(READ);
     /// a .. b
     Concat = "concat" true (Str Str) -> Str, ALLOC;
     /// a .. b

@@ -163,15 +163,14 @@ impl Recorder {
                     let r = self.guard_tag(v, o.tag)?.val;
                     self.guard_which_meta(Tab { r, p: o.as_ptr() })?
                 }
-                Tag::INT | Tag::FLOAT | Tag::STRING | Tag::NIL | Tag::TRUE | Tag::FALSE => {
-                    self.guard_tag(v, o.tag)?;
-                    self.guard_type_meta(o.tag)?
-                }
                 Tag::USERDATA => {
                     let u = self.guard_tag(v, o.tag)?.val;
                     self.guard_userdata_meta(u, o)?
                 }
-                _ => return Ok(None),
+                _ => {
+                    self.guard_tag(v, o.tag)?;
+                    self.guard_type_meta(o.tag)?
+                }
             };
             self.handler_in(mt, ev)
         }

@@ -10,6 +10,7 @@ use traceorus_vm::{arith, number, shape, table};
 use super::string::prim_text;
 use super::{Native, Results};
 use crate::ir::{CallId, FieldId, IrOp, REF_NONE, Ty};
+use crate::record::meta::{Handler, Operand};
 use crate::record::table::Tab;
 use crate::record::{Rec, Recorder, Tv};
 
@@ -161,23 +162,29 @@ impl Recorder {
     unsafe fn tostring(&mut self, c: Native, o: Value) -> Results {
         // SAFETY: [GC-LIVE] as `native`.
         unsafe {
-            if !matches!(
-                o.tag,
-                Tag::STRING | Tag::INT | Tag::FLOAT | Tag::NIL | Tag::TRUE | Tag::FALSE
-            ) {
-                return Ok(None);
-            }
             let v = self.arg(c, 1)?;
-            if !self.guard_no_type_method(o.tag, b"__tostring")? {
+            if !self.shown_plainly((v, o))? {
                 return Ok(None);
             }
             Ok(Some(vec![match o.tag {
                 Tag::STRING => v,
                 Tag::INT => self.rt_string(CallId::IntStr, &[v.val])?,
                 Tag::FLOAT => self.rt_string(CallId::FloatStr, &[v.val])?,
-                t => self.text(prim_text(t)),
+                Tag::NIL | Tag::TRUE | Tag::FALSE => self.text(prim_text(o.tag)),
+                _ => self.object_text(v)?,
             }]))
         }
+    }
+
+    /// Guards that a value has no `__tostring`; false: it has, or may.
+    pub(super) unsafe fn shown_plainly(&mut self, v: Operand) -> Rec<bool> {
+        // SAFETY: as `native`.
+        let handler = unsafe { self.handler(v, MetaMethod::ToString)? };
+        Ok(matches!(handler, Some(Handler::None)))
+    }
+    /// What `tostring` shows of an object, which has no `__tostring`.
+    pub(super) fn object_text(&mut self, v: Tv) -> Rec<Tv> {
+        self.rt_string(CallId::ObjStr, &[v.val, v.tag])
     }
 
     unsafe fn tonumber(&mut self, c: Native, o: Value) -> Results {

@@ -133,6 +133,7 @@ impl Recorder {
             let plain = match id.quiet() {
                 Quiet::Never => return Ok(false),
                 Quiet::Always => return Ok(true),
+                Quiet::Shown => return self.all_shown_plainly(c),
                 Quiet::Plain => true,
                 Quiet::Scalars => false,
             };
@@ -142,7 +143,7 @@ impl Recorder {
                     Tag::TABLE => plain && self.plain_table(c, n)?.is_some(),
                     Tag::NIL | Tag::FALSE | Tag::TRUE | Tag::INT | Tag::FLOAT | Tag::STRING => {
                         self.arg(c, n)?;
-                        !plain || self.guard_no_type_method(tag, b"__tostring")?
+                        true
                     }
                     _ => false,
                 };
@@ -152,6 +153,18 @@ impl Recorder {
             }
             Ok(true)
         }
+    }
+
+    /// None of the arguments has `__tostring`, guarded.
+    unsafe fn all_shown_plainly(&mut self, c: Native) -> Rec<bool> {
+        for n in 1..=c.nargs {
+            let v = (self.arg(c, n)?, self.oarg(c, n));
+            // SAFETY: as `native`.
+            if unsafe { !self.shown_plainly(v)? } {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     unsafe fn function(&mut self, id: FastFn, c: Native) -> Results {
@@ -387,14 +400,6 @@ impl Recorder {
         let k = self.buf.k_ptr(mt as u64);
         self.guard(IrOp::Eq, Ty::Ptr, m, k)?;
         Ok(mt)
-    }
-    /// Guards that values of this basic type have no metamethod `name`; false: they have, or may.
-    pub(super) unsafe fn guard_no_type_method(&mut self, tag: Tag, name: &[u8]) -> Rec<bool> {
-        // SAFETY: [GC-LIVE] the state keeps the metatable.
-        unsafe {
-            let mt = self.guard_type_meta(tag)?;
-            self.guard_no_method(mt, name)
-        }
     }
     /// Guards that the metatable `mt` (null: none), which itself is guarded, has no `name`; false: it has, or may.
     pub(super) unsafe fn guard_no_method(&mut self, mt: *mut Table, name: &[u8]) -> Rec<bool> {
