@@ -69,6 +69,9 @@ impl Recorder {
             }
             let h = f.as_ptr::<GcHeader>();
             if (*h).kind != ObjKind::LuaClosure as u8 {
+                if let Some(f) = object {
+                    return self.call_native_object(i, f, nargs);
+                }
                 if let Some(step) = self.switching(i, f, nargs)? {
                     return Ok(step);
                 }

@@ -2,7 +2,8 @@
 //! the interpreter make it. The instruction goes on when that frame ends ([`Recorder::end_event`]).
 //!
 //! What an operand's metatable has for an event is a fact of its shape and of the id of the metatable, or of the metatable of its
-//! basic type. What cannot be had that way, and metamethods that are native functions, is left to the instruction's helper.
+//! basic type. What cannot be had that way is left to the instruction's helper. Metamethods that are native functions are recorded like calls
+//! of them (`fastfn::native_event`).
 
 use traceorus_base::bytecode::{self as bc, Op};
 use traceorus_base::frame::{self, kind};
@@ -206,7 +207,7 @@ impl Recorder {
         unsafe {
             let closure = of.as_ptr::<LuaClosure>();
             if of.tag != Tag::FUNCTION || (*closure).hdr.kind != ObjKind::LuaClosure as u8 {
-                return Ok(false);
+                return self.native_event(i, f, of, args);
             }
             let proto = (*closure).proto;
             let same = self.frames.iter().filter(|x| x.proto == proto).count();
@@ -428,7 +429,7 @@ impl Recorder {
         }
     }
 
-    /// The object in register A of a call has a Lua function in `__call`, which gets it as its first argument: the function and its
+    /// The object in register A of a call has a function in `__call`, which gets it as its first argument: the function and its
     /// value now. The guards of the instruction are complete but for those of the function.
     pub(super) unsafe fn callable(&mut self, r: i16, nargs: i16) -> Rec<Option<Operand>> {
         // SAFETY: as `handler`.
@@ -441,10 +442,6 @@ impl Recorder {
             let Some(Handler::Call(f, of)) = self.handler((v, o), MetaMethod::Call)? else {
                 return Ok(None);
             };
-            let closure = of.as_ptr::<LuaClosure>();
-            if (*closure).hdr.kind != ObjKind::LuaClosure as u8 {
-                return Ok(None);
-            }
             let func = self.base() + r;
             // its arguments are loaded before any of them moves
             for k in 0..=nargs {
@@ -601,13 +598,19 @@ impl Recorder {
                     return Ok(false);
                 };
                 self.pin_snap()?;
-                let first = self.base() + i.rb();
+                let last = self.base() + i.rb() + n as i16 - 1;
+                let before = self.slot(last);
                 if joined.is_some() {
                     let v = ops[n - 1].0;
-                    self.put_slot(first + n as i16 - 1, Slot::Known { v, dirty: true });
+                    self.put_slot(last, Slot::Known { v, dirty: true });
                 }
                 let at = i.rb() + n as i16;
-                return self.call_event(i, f, of, &[x.0, y.0], Some(at));
+                let done = self.call_event(i, f, of, &[x.0, y.0], Some(at))?;
+                if !done {
+                    // the helper joins the operands itself
+                    self.put_slot(last, before);
+                }
+                return Ok(done);
             }
             self.set(i.ra(), ops[0].0);
             Ok(true)
