@@ -199,14 +199,8 @@ impl Recorder {
 
     /// `R[A+3]` is to be closed after the loop, unless it is nil or false.
     pub(crate) unsafe fn tfor_prep(&mut self, i: Cursor) -> Rec<Step> {
-        let at = i.ra() + 3;
-        if !self.observed(at).is_falsy() {
-            // SAFETY: as `instruction`.
-            return unsafe { self.generic(i) };
-        }
-        let v = self.tv(at)?;
-        self.guard_truth(v, true)?;
-        Ok(Step::More)
+        // SAFETY: as `instruction`.
+        unsafe { self.register(i, i.ra() + 3) }
     }
 
     /// What the iterator of `ipairs` gives after the index in `control`.

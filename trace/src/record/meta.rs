@@ -238,7 +238,7 @@ impl Recorder {
                 self.put_slot(func + 1 + k as i16, Slot::Known { v, dirty: true });
             }
             let word = frame::word(kind::CONT, i.pc as u64, at as u64 + 1);
-            let word = self.buf.k(Ty::Word, word);
+            let word = self.buf.k(Ty::Word, word | super::tbc::word_bits(i.pc));
             self.enter_frame(Callee {
                 func,
                 val: f.val,
@@ -470,12 +470,13 @@ impl Recorder {
             let pc = self.frame().call_pc;
             let (w, op) = (*pc, dispatch::op_at(pc));
             let at = Cursor { pc, w, op };
+            if matches!(op, Close | RetC) {
+                return self.go_on_closing(at);
+            }
             let concat = op == Concat && bc::c(w) != 2;
             let end = match end_of(pc) {
                 Some(end) => end,
                 None if concat => End::Value,
-                // the only variable that was pending
-                None if op == Close => End::Nothing,
                 None => return self.ret_generic(i),
             };
             let v = match n {
