@@ -281,14 +281,6 @@ fn variables_to_be_closed() {
         assert_eq!(r.helpers(), ["TBC (quiet)"], "{name}");
         assert!(r.exits() < 60, "{name}: {} exits", r.exits());
     }
-    let Some(r) = run(
-        "close_loop",
-        &text("for k, v in next, {7}, nil, C do s = s + v end"),
-    ) else {
-        return;
-    };
-    assert_eq!(r.out, "24000\n");
-    assert!(!r.helpers().contains(&"CLOSE".into()), "{:?}", r.helpers());
     inlined(
         "close_nothing",
         "",
