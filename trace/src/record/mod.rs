@@ -242,8 +242,8 @@ pub struct Recorder {
     pub(crate) pcalls: u16,
     /// Step at which a test wants the recording to be given up; 0: none.
     pub(crate) die_at: u32,
-    /// Slots of variables to be closed that the trace has registered, of which memory knows.
-    pub(crate) pending_close: Vec<i16>,
+    /// Variables to be closed whose registration is on the trace, in the order of their slots.
+    pub(crate) pending_close: Vec<tbc::Pending>,
     /// A frame was changed from outside since the last instruction.
     pub(crate) disturbed: bool,
     /// `Global::finalizer_runs` as it was at the last instruction.
@@ -541,7 +541,7 @@ impl Recorder {
                 | JNGtI | JGeI | JNGeI | JEqI | JNeI | JEqK | JNeK | JEqP | JNeP | JT | JF
                 | JTSet | JFSet => return self.compare(i),
                 Call | CallM | TailCall | TailCallM => return self.call(i),
-                Ret0 | Ret1 | Ret | RetM => return self.ret(i),
+                Ret0 | Ret1 | Ret | RetM | RetC => return self.ret(i),
                 Vararg | VarargM => return self.vararg(i),
                 Concat => return self.concat(i),
                 Tbc => return self.register_pending(i),
