@@ -57,17 +57,21 @@ impl Recorder {
             }
             let nil = table::table_get(t.p, ok).is_nil();
             let meta = (*t.p).metatable;
-            if nil {
+            // without one nil is a value like others
+            if nil || meta.is_null() {
                 self.guard_which_meta(t)?;
             }
             let at = self.rt(IrOp::Call, CallId::TabStr, &[t.r, k])?;
             let v = self.result(at, 0)?;
+            if meta.is_null() {
+                return Ok(Some(Found::Value(v)));
+            }
             self.guard_nil(v.tag, nil)?;
-            if nil && !meta.is_null() {
+            if nil {
                 let (o, k) = (self.typed(t.r), self.typed(k));
                 return self.missing(meta, o, (k, ok));
             }
-            Ok(Some(Found::Value(if nil { self.nil() } else { v })))
+            Ok(Some(Found::Value(v)))
         }
     }
 
