@@ -216,6 +216,7 @@ impl Recorder {
         unsafe {
             let equal = arith::raw_equal(ox, oy);
             if ox.tag != oy.tag && !(ox.tag.is_number() && oy.tag.is_number()) {
+                self.asks(true);
                 self.differ((x, ox), (y, oy))?;
                 return Ok(Step::More);
             }
@@ -223,8 +224,10 @@ impl Recorder {
                 // __eq may have to be asked
                 return self.generic(i);
             }
+            self.asks(true);
             let x = self.guard_tag(x, ox.tag)?;
             let y = self.guard_tag(y, oy.tag)?;
+            self.asks(false);
             if x.val.is_none() {
                 return Ok(Step::More);
             }

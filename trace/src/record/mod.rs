@@ -600,12 +600,16 @@ impl Recorder {
     }
     /// The program asks for the type of `v`, which is guarded (as it is now, `tag`), under a snapshot of its own.
     pub(crate) fn asked_tag(&mut self, v: Tv, tag: Tag) -> Rec<Tv> {
+        self.asks(true);
+        let v = self.guard_tag(v, tag)?;
+        self.asks(false);
+        Ok(v)
+    }
+    /// The guards that follow are (or are no longer) the program's own questions; they go back to the same place as those before.
+    pub(crate) fn asks(&mut self, asks: bool) {
         let pc = self.snap_pc;
         self.new_snap(pc);
-        self.asks = true;
-        let v = self.guard_tag(v, tag)?;
-        self.new_snap(pc);
-        Ok(v)
+        self.asks = asks;
     }
     /// The running instruction is a branch that does nothing else, all of whose other guards have been emitted. The next one decides it: if that does not
     /// hold, the branch goes to `other`. An exit goes on there, and need not make what the branch has looked at, nor a side trace look at it again.
