@@ -391,7 +391,7 @@ fn shapes_of_short_lived_objects_stay() {
     };
     let sides = r.n("traces", "sides");
     assert!(sides < 12, "{sides} side traces");
-    let exits = r.n("exits", "interpreter");
+    let exits = r.n("exits", "total");
     assert!(exits < 500, "{exits} exits");
 }
 

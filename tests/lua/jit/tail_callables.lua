@@ -70,4 +70,4 @@ for i = 1, 600 do
 end
 print("changes", t)
 mt.__call = nil
-print(pcall(call, 1))
+print((select(2, pcall(call, 1)):gsub("^.-:%d+: ", "")))
