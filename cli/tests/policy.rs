@@ -395,6 +395,19 @@ fn shapes_of_short_lived_objects_stay() {
     assert!(exits < 500, "{exits} exits");
 }
 
+/// A function that others wait for is recorded by the next call, even if compiled code gets to most of the calls first.
+#[test]
+fn what_others_wait_for_comes_next() {
+    let text = include_str!("../../bench/programs/cliffs/raytrace.lua");
+    let Some(r) = run("waits", "on", text) else {
+        return;
+    };
+    let causes = &r.stats["aborts"]["causes"];
+    assert!(causes["CalleeFirst"].as_u64() < Some(20), "{causes}");
+    let exits = r.n("exits", "total");
+    assert!(exits < 20000, "{exits} exits");
+}
+
 /// Exits at which nothing is recorded have code of their own, but are counted, up to the last few of each.
 #[test]
 fn short_exits_are_counted() {
