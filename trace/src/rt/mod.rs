@@ -69,6 +69,7 @@ pub fn address(id: CallId) -> usize {
         GsubTable = pattern::gsub_table,
         IntStr = string::int_str,
         FloatStr = string::float_str,
+        ObjStr = string::obj_str,
         Concat2 = string::concat2,
         Concat3 = string::concat3,
         Concat4 = string::concat4,
