@@ -234,8 +234,8 @@ unsafe fn concat<const N: usize>(l: *mut Thread, parts: [u64; N], ints: i64) -> 
 #[inline(never)]
 unsafe fn concat_long<const N: usize>(l: *mut Thread, values: &[Value; N]) -> *mut Str {
     let numbers = values.map(number::fmt_number);
-    // SAFETY: [GC-LIVE] as the module says.
     let parts: [&[u8]; N] = std::array::from_fn(|n| match values[n].tag {
+        // SAFETY: [GC-LIVE] as the module says.
         Tag::STRING => unsafe { str_bytes(values[n].as_ptr()) },
         _ => numbers[n].as_bytes(),
     });
