@@ -57,21 +57,30 @@ impl Recorder {
             }
             let nil = table::table_get(t.p, ok).is_nil();
             let meta = (*t.p).metatable;
-            // without one nil is a value like others
-            if nil || meta.is_null() {
-                self.guard_which_meta(t)?;
-            }
-            let at = self.rt(IrOp::Call, CallId::TabStr, &[t.r, k])?;
-            let v = self.result(at, 0)?;
-            if meta.is_null() {
-                return Ok(Some(Found::Value(v)));
-            }
-            self.guard_nil(v.tag, nil)?;
-            if nil {
+            let v = self.text_at(t, k, nil)?;
+            if nil && !meta.is_null() {
                 let (o, k) = (self.typed(t.r), self.typed(k));
                 return self.missing(meta, o, (k, ok));
             }
             Ok(Some(Found::Value(v)))
+        }
+    }
+
+    /// The value of the text `k` in `t` itself, by a call that asks for no shape. With a metatable it is guarded to be nil, and the metatable to be this
+    /// one; or not to be nil. Without one (which is guarded) nil is a value like others.
+    unsafe fn text_at(&mut self, t: Tab, k: Ref, nil: bool) -> Rec<Tv> {
+        // SAFETY: [GC-LIVE]
+        unsafe {
+            let plain = (*t.p).metatable.is_null();
+            if nil || plain {
+                self.guard_which_meta(t)?;
+            }
+            let at = self.rt(IrOp::Call, CallId::TabStr, &[t.r, k])?;
+            let v = self.result(at, 0)?;
+            if !plain {
+                self.guard_nil(v.tag, nil)?;
+            }
+            Ok(v)
         }
     }
 
@@ -258,7 +267,17 @@ impl Recorder {
                 }
                 if !dict && short {
                     let k = self.guard_tag(k, ok.tag)?;
-                    return self.text_store(t, k.val, ok, v, ov);
+                    if self.text_store(t, k.val, ok, v, ov)? {
+                        return Ok(true);
+                    }
+                    let meta = (*t.p).metatable;
+                    if meta.is_null() || !table::table_get(t.p, ok).is_nil() {
+                        return Ok(false);
+                    }
+                    self.text_at(t, k.val, true)?;
+                    let o = self.typed(t.r);
+                    let done = self.store_missing(i, meta, o, (k, ok), (v, ov))?;
+                    return Ok(done.unwrap_or(false));
                 }
                 return Ok(false);
             }
