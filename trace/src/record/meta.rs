@@ -137,8 +137,8 @@ impl Recorder {
             Ok(mt)
         }
     }
-    /// The field `key` of the userdata in register `r`, which its metatable must have.
-    pub(super) unsafe fn userdata_field(&mut self, r: i16, key: *mut Str) -> Rec<Option<Found>> {
+    /// What the metatable of the userdata in register `r` has for `k`.
+    pub(super) unsafe fn userdata_get(&mut self, r: i16, k: Operand) -> Rec<Option<Found>> {
         // SAFETY: [GC-LIVE] as `instruction`.
         unsafe {
             let o = self.observed(r);
@@ -147,9 +147,26 @@ impl Recorder {
             if mt.is_null() {
                 return Ok(None);
             }
-            let k = Value::ptr(key, Tag::STRING);
-            let k = (self.konst(k), k);
             self.missing(mt, v, k)
+        }
+    }
+    /// `o[k] = v` where `o` is the userdata in register `r`: what its metatable says. False: by the helper.
+    pub(super) unsafe fn userdata_set(
+        &mut self,
+        i: Cursor,
+        r: i16,
+        k: Operand,
+        v: Operand,
+    ) -> Rec<bool> {
+        // SAFETY: [GC-LIVE] as `instruction`.
+        unsafe {
+            let o = self.observed(r);
+            let u = self.guard_observed(r)?;
+            let mt = self.guard_userdata_meta(u.val, o)?;
+            if mt.is_null() {
+                return Ok(false);
+            }
+            Ok(self.store_missing(i, mt, u, k, v)?.unwrap_or(false))
         }
     }
 
@@ -602,13 +619,19 @@ impl Recorder {
                     return Ok(false);
                 };
                 self.pin_snap()?;
-                let first = self.base() + i.rb();
+                let last = self.base() + i.rb() + n as i16 - 1;
+                let before = self.slot(last);
                 if joined.is_some() {
                     let v = ops[n - 1].0;
-                    self.put_slot(first + n as i16 - 1, Slot::Known { v, dirty: true });
+                    self.put_slot(last, Slot::Known { v, dirty: true });
                 }
                 let at = i.rb() + n as i16;
-                return self.call_event(i, f, of, &[x.0, y.0], Some(at));
+                let done = self.call_event(i, f, of, &[x.0, y.0], Some(at))?;
+                if !done {
+                    // the helper joins the operands by itself
+                    self.put_slot(last, before);
+                }
+                return Ok(done);
             }
             self.set(i.ra(), ops[0].0);
             Ok(true)
