@@ -275,6 +275,18 @@ impl Global {
         }
     }
 
+    /// Whether [`Global::str_new`] would make a new object.
+    ///
+    /// # Safety
+    /// The state is complete.
+    pub unsafe fn str_is_new(&mut self, bytes: &[u8]) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let hash = hash_bytes(self.strings.seed, bytes);
+            bytes.len() > Str::MAX_SHORT || self.intern_find(hash, bytes).0.is_null()
+        }
+    }
+
     /// The same as [`Global::str_new`]; its name says that the caller has seen to the memory.
     ///
     /// # Safety
