@@ -573,16 +573,33 @@ pub unsafe fn tostring(l: *mut Thread, v: Value) -> LResult<Value> {
             Tag::TRUE => str_val(g.str_new(b"true")),
             Tag::FALSE => str_val(g.str_new(b"false")),
             _ => {
-                let name = metamethod(g, v, MetaMethod::Name);
-                let mut s: Vec<u8> = if name.tag == Tag::STRING {
-                    str_bytes(name.as_ptr()).to_vec()
-                } else {
-                    v.tag.type_name().as_bytes().to_vec()
-                };
-                s.extend_from_slice(format!(": {:#x}", pointer_of(v)).as_bytes());
+                let mut s = Vec::new();
+                object_text(g, &mut s, v);
                 str_val(g.str_new(&s))
             }
         })
+    }
+}
+
+/// Appends what `tostring` shows of an object without `__tostring`: its type, or `__name`, and its address.
+///
+/// # Safety
+/// [GC-LIVE]
+pub unsafe fn object_text(g: &mut Global, out: &mut Vec<u8>, v: Value) {
+    // SAFETY: as promised.
+    unsafe {
+        let name = metamethod(g, v, MetaMethod::Name);
+        if name.tag == Tag::STRING {
+            out.extend_from_slice(str_bytes(name.as_ptr()));
+        } else {
+            out.extend_from_slice(v.tag.type_name().as_bytes());
+        }
+        out.extend_from_slice(b": 0x");
+        let address = pointer_of(v);
+        let digits = (64 - (address | 1).leading_zeros()).div_ceil(4);
+        for k in (0..digits).rev() {
+            out.push(b"0123456789abcdef"[(address >> (4 * k) & 15) as usize]);
+        }
     }
 }
 

@@ -169,6 +169,8 @@ calls! {
     IntStr = "intstr" true (Int) -> Str, ALLOC;
     /// `tostring` of a float
     FloatStr = "floatstr" true (Float) -> Str, ALLOC;
+    /// `tostring` of an object without `__tostring`
+    ObjStr = "objstr" true (Any Tag) -> Str, ALLOC.with(READ);
     /// a .. b
     Concat = "concat" true (Str Str) -> Str, ALLOC;
     /// a .. b
@@ -244,11 +246,11 @@ calls! {
     TabSort = "tabsort" true (Tab) -> Int, Effect::WRITES;
     /// `table.move` of elements b to c of a to d and up of e, tables without metatables; 0: nothing has been done
     TabMove = "tabmove" true (Tab Int Int Int Tab) -> Int, STORE;
-    /// The value of any key but nil and floats of any table, without metamethods: payload and tag. Of weak tables, too, by `Call`
+    /// The value of any key but nil of any table, without metamethods: payload and tag. Of weak tables, too, by `Call`
     TabGet = "tabget" true (Tab Any Tag) -> Ptr, READ;
     /// The value of a string key of any table, without metamethods: payload and tag
     TabStr = "tabstr" true (Tab Str) -> Ptr, READ;
-    /// Stores a value under a key (neither nil nor a float) into any table, without metamethods; 0: it should not, nothing has been done
+    /// Stores a value under a key (not nil) into any table, without metamethods; 0: it should not, nothing has been done
     TabSet = "tabset" true (Tab Any Tag Any Tag) -> Int, STORE;
     /// Key and value after a key: payload, tag, payload, tag. Both nil at the end; null: no such key
     TabNext = "tabnext" true (Tab Any Tag) -> Ptr, READ;

@@ -190,6 +190,7 @@ impl Recorder {
             self.pin_snap()?;
             let fr = self.frames.pop().expect("inlined");
             let at = fr.func - delta;
+            self.forget_pending_from(at);
             let nil = self.konst(Value::NIL);
             for k in 0..wanted {
                 let v = results.get(k as usize).copied().unwrap_or(nil);

@@ -69,6 +69,7 @@ pub fn address(id: CallId) -> usize {
         GsubTable = pattern::gsub_table,
         IntStr = string::int_str,
         FloatStr = string::float_str,
+        ObjStr = string::obj_str,
         Concat = string::concat,
         ConcatSI = string::concat_si,
         ConcatIS = string::concat_is,

@@ -11,7 +11,7 @@ use traceorus_vm::convert::{self, Spec};
 use traceorus_vm::number::{self, fmt_float, fmt_int};
 use traceorus_vm::state::Global;
 use traceorus_vm::string::{str_bytes, str_data};
-use traceorus_vm::{arith, packing, utf8};
+use traceorus_vm::{arith, exec, packing, utf8};
 
 /// Longest text in bytes that compiled code makes.
 pub const MAX_TEXT: usize = 1 << 20;
@@ -204,6 +204,14 @@ pub(super) unsafe extern "C" fn find(s: *mut Str, p: *mut Str, from: i64) -> i64
 pub(super) unsafe extern "C" fn int_str(l: *mut Thread, i: i64) -> *mut Str {
     // SAFETY: as `make`.
     unsafe { make(l, fmt_int(i).as_bytes()) }
+}
+pub(super) unsafe extern "C" fn obj_str(l: *mut Thread, payload: u64, tag: i32) -> *mut Str {
+    // SAFETY: [GC-LIVE] as the module says; the buffer is free between two calls of other functions.
+    unsafe {
+        let out = &mut *buf_new();
+        exec::object_text(Global::of((*l).global), out, Value::new(payload, Tag(tag)));
+        make(l, out)
+    }
 }
 pub(super) unsafe extern "C" fn float_str(l: *mut Thread, x: f64) -> *mut Str {
     // SAFETY: as `make`.

@@ -470,9 +470,8 @@ impl Recorder {
                         form.is_bare() || rt::is_plain_text(str_bytes(o.as_ptr()))
                     }
                     (b's', Tag::INT | Tag::FLOAT) => true,
-                    (b's', Tag::NIL | Tag::TRUE | Tag::FALSE) => form.is_bare(),
+                    (b's', _) => form.is_bare(),
                     (b'q', t) => t == Tag::STRING || t == Tag::INT && o.as_int() != i64::MIN,
-                    (b's', _) => false,
                     (_, Tag::INT) => true,
                     (_, Tag::FLOAT) => float_to_int(o.as_float()).is_some(),
                     _ => false,
@@ -513,7 +512,7 @@ impl Recorder {
             let packed = rt::pack_spec(&spec);
             Ok(Some(match spec.letter {
                 b's' => {
-                    if !self.guard_no_type_method(o.tag, b"__tostring")? {
+                    if !self.shown_plainly((v, o))? {
                         return Ok(None);
                     }
                     match o.tag {
@@ -535,7 +534,10 @@ impl Recorder {
                             let s = self.rt(IrOp::Call, f, &[v.val])?;
                             Piece::Formatted(CallId::BufFmtStr, packed, s)
                         }
-                        t => Piece::Str(self.text(prim_text(t)).val),
+                        t @ (Tag::NIL | Tag::TRUE | Tag::FALSE) => {
+                            Piece::Str(self.text(prim_text(t)).val)
+                        }
+                        _ => Piece::Str(self.object_text(v)?.val),
                     }
                 }
                 b'q' if o.tag == Tag::STRING => {
