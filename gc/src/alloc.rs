@@ -20,6 +20,8 @@ const COUNTED_OTHERS: u32 = 1;
 const REFILL_BYTES: usize = 4096;
 /// Bytes of allocations removed by the trace compiler that come together before they are charged.
 const SUNK_QUOTA: u32 = 16 << 10;
+/// What may be in use at safepoints beyond what a host that has come to refuse allows: a message about that.
+const MESSAGE: usize = 256;
 /// A class takes this many bytes from mixed blocks before it gets a block of its own.
 const MIXED_BYTES: usize = 4096;
 
@@ -180,12 +182,12 @@ impl Heap {
 
     /// The same as [`Heap::reserve`] without a collection, for code that cannot root what it has; false if it would take one.
     pub fn reserve_now(&mut self, bytes: usize) -> bool {
-        self.try_reserve(bytes)
+        self.try_reserve(bytes, 0)
     }
 
     #[cold]
     fn reserve_slow(&mut self, bytes: usize) -> Result<(), OutOfMemory> {
-        self.or_collect(|h| h.try_reserve(bytes))
+        self.or_collect(|h| h.try_reserve(bytes, 0))
     }
 
     /// Asks whether `bytes` more are within the limit, for [`Heap::grow_run`], which tells itself whether there is memory.
@@ -220,8 +222,8 @@ impl Heap {
     }
 
     /// Whether `bytes` of what is free in our blocks may be handed out. Once a host that counts has come to refuse, no more may be in use than
-    /// there was then; and nothing new while its limit is below what it has given.
-    fn is_allowed(&mut self, bytes: usize) -> bool {
+    /// there was then, but for `slack`; and nothing new while its limit is below what it has given.
+    fn is_allowed(&mut self, bytes: usize, slack: usize) -> bool {
         if !self.arena.is_refused() {
             self.cap = usize::MAX;
             return true;
@@ -230,14 +232,14 @@ impl Heap {
         if self.cap == usize::MAX {
             self.cap = used;
         }
-        !self.arena.is_beyond() && used + bytes <= self.cap
+        !self.arena.is_beyond() && used + bytes <= self.cap + slack
     }
 
-    fn try_reserve(&mut self, bytes: usize) -> bool {
+    fn try_reserve(&mut self, bytes: usize, slack: usize) -> bool {
         if bytes > isize::MAX as usize / 2 {
             return false;
         }
-        if !self.is_within(bytes) || !self.is_allowed(bytes) {
+        if !self.is_within(bytes) || !self.is_allowed(bytes, slack) {
             return false;
         }
         while self.arena.pool_blocks < MIN_POOL {
@@ -266,7 +268,7 @@ impl Heap {
     /// # Safety
     /// As [`Heap::step`].
     pub unsafe fn is_ready(&mut self) -> bool {
-        !core::mem::take(&mut self.short) || self.reserve(0).is_ok()
+        !core::mem::take(&mut self.short) || self.or_collect(|h| h.try_reserve(0, MESSAGE)).is_ok()
     }
 
     /// Limits [`Heap::used_bytes`]; checked by `reserve`.
@@ -339,7 +341,7 @@ impl Heap {
     #[cold]
     unsafe fn hand_out(&mut self, group: usize, class: usize) -> *mut u8 {
         self.tick();
-        if !self.is_allowed(class_bytes(class)) {
+        if !self.is_allowed(class_bytes(class), 0) {
             self.fall_short();
         }
         // SAFETY: [GC-BLOCK] lists hold blocks of their class; a block with nothing free goes to `full`.
