@@ -274,8 +274,16 @@ impl Global {
     pub unsafe fn str_is_new(&mut self, bytes: &[u8]) -> bool {
         // SAFETY: the caller's promise.
         unsafe {
-            let hash = hash_bytes(self.strings.seed, bytes);
-            bytes.len() > Str::MAX_SHORT || self.intern_find(hash, bytes).0.is_null()
+            if bytes.len() > Str::MAX_SHORT {
+                return true;
+            }
+            let seed = self.strings.seed;
+            let hash = match bytes.len() {
+                ..=Words::MAX => Words::of(bytes).hash(seed),
+                _ => hash_bytes(seed, bytes),
+            };
+            let found = self.intern_find(hash, |x| same_text(str_bytes(x), bytes));
+            found.0.is_null()
         }
     }
 
