@@ -514,6 +514,8 @@ impl Jit {
                         }
                         return Err(Abort::InnerLoop);
                     }
+                } else if r.around == pc {
+                    return Err(Abort::InnerLoop);
                 }
             }
             self.dump.bytecode(r, pc);

@@ -480,7 +480,7 @@ pub(crate) unsafe fn enter_lua(
             }
         }
         let header = (*cl).pc.sub(1);
-        if jithooks::ran_out(l, header) {
+        if jithooks::called_enough(l, header, word) {
             jithooks::hot(l, header, (*cl).pc);
         }
         (*cl).pc

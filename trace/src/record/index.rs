@@ -62,17 +62,26 @@ impl Recorder {
             }
             let nil = table::table_get(t.p, ok).is_nil();
             let meta = (*t.p).metatable;
+            let v = self.text_at(t, k, nil)?;
+            if nil && !meta.is_null() {
+                let (o, k) = (self.typed(t.r), self.typed(k));
+                return self.missing(meta, o, (k, ok));
+            }
+            Ok(Some(Found::Value(if nil { self.nil() } else { v })))
+        }
+    }
+
+    /// The value of the text `k` in `t` itself, by a call that asks for no shape: guarded to be nil, and the metatable to be this one; or not to be nil.
+    unsafe fn text_at(&mut self, t: Tab, k: Ref, nil: bool) -> Rec<Tv> {
+        // SAFETY: [GC-LIVE]
+        unsafe {
             if nil {
                 self.guard_which_meta(t)?;
             }
             let at = self.rt(IrOp::Call, CallId::TabStr, &[t.r, k])?;
             let v = self.result(at, 0)?;
             self.guard_nil(v.tag, nil)?;
-            if nil && !meta.is_null() {
-                let (o, k) = (self.typed(t.r), self.typed(k));
-                return self.missing(meta, o, (k, ok));
-            }
-            Ok(Some(Found::Value(if nil { self.nil() } else { v })))
+            Ok(v)
         }
     }
 
@@ -260,7 +269,17 @@ impl Recorder {
                 }
                 if !dict && short {
                     let k = self.guard_tag(k, ok.tag)?;
-                    return self.text_store(t, k.val, ok, v, ov);
+                    if self.text_store(t, k.val, ok, v, ov)? {
+                        return Ok(true);
+                    }
+                    let meta = (*t.p).metatable;
+                    if meta.is_null() || !table::table_get(t.p, ok).is_nil() {
+                        return Ok(false);
+                    }
+                    self.text_at(t, k.val, true)?;
+                    let o = self.typed(t.r);
+                    let done = self.store_missing(i, meta, o, (k, ok), (v, ov))?;
+                    return Ok(done.unwrap_or(false));
                 }
                 return Ok(false);
             }

@@ -222,6 +222,8 @@ pub struct Recorder {
     pub(crate) first: *mut Instr,
     /// The last loop instruction by which the recording has gone around another loop than its own.
     pub(crate) outer: *mut Instr,
+    /// What is recorded is the rest of a loop's iteration, and the next one begins here.
+    pub(crate) around: *const Instr,
     /// Side traces that the tree has.
     pub(crate) sides: u32,
     /// How branches went; may be null.
@@ -332,6 +334,7 @@ impl Recorder {
                 wants_poll: kind != Kind::Loop,
                 first: std::ptr::null_mut(),
                 outer: std::ptr::null_mut(),
+                around: std::ptr::null(),
                 sides: 0,
                 profile: std::ptr::null(),
                 skip_to: std::ptr::null(),

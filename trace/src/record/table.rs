@@ -129,7 +129,14 @@ impl Recorder {
     /// Guards the shape id that the table has now.
     pub(super) unsafe fn guard_shape(&mut self, t: Tab) -> Rec<()> {
         // SAFETY: [GC-LIVE]
-        let id = unsafe { (*t.p).hdr.word };
+        let id = unsafe {
+            // else it dies with its last table, and the next table would get another one
+            let shape = (*t.p).shape;
+            if (*shape).shape_flags & shape_flags::PROTO == 0 {
+                self.keep.push(Value::ptr(shape, Tag::SHAPE));
+            }
+            (*t.p).hdr.word
+        };
         let s = self.field(t.r, FieldId::TabShape)?;
         let k = self.buf.k(Ty::U32, id.into());
         self.guard(IrOp::Eq, Ty::U32, s, k)?;
