@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::atomic::AtomicU32;
 use std::time::Instant;
 
+use traceorus_base::bytecode::Op;
 use traceorus_base::objects::*;
 use traceorus_base::{Value, frame};
 use traceorus_vm::dispatch;
@@ -416,6 +417,10 @@ impl Jit {
                     a = (*a).prev;
                 }
                 self.abort(Abort::OtherThread);
+                return pc;
+            }
+            if dispatch::op_at(pc) == Op::ContCatch {
+                // an error goes on, and says so itself
                 return pc;
             }
             if (*l).hook_mask != 0 {

@@ -15,10 +15,15 @@ impl Recorder {
     pub(super) unsafe fn get_index(&mut self, i: Cursor) -> Rec<bool> {
         // SAFETY: [GC-LIVE]
         unsafe {
-            let Some(t) = self.table_operand(i.rb())? else {
-                return Ok(false);
-            };
             let ok = self.observed(i.rc());
+            let Some(t) = self.table_operand(i.rb())? else {
+                if self.observed(i.rb()).tag != Tag::USERDATA {
+                    return Ok(false);
+                }
+                let k = self.guard_observed(i.rc())?;
+                let found = self.userdata_get(i.rb(), (k, ok))?;
+                return self.give_found(i, found, k);
+            };
             let found = match ok.tag {
                 Tag::INT => {
                     let k = self.guard_observed(i.rc())?;
@@ -244,10 +249,11 @@ impl Recorder {
     ) -> Rec<bool> {
         // SAFETY: [GC-LIVE]
         unsafe {
-            let Some(t) = self.table_operand(ra)? else {
-                return Ok(false);
-            };
-            Ok(self.set_in(i, t, k, v)? || self.set_any(t, k, v.0)?)
+            match self.table_operand(ra)? {
+                Some(t) => Ok(self.set_in(i, t, k, v)? || self.set_any(t, k, v.0)?),
+                None if self.observed(ra).tag == Tag::USERDATA => self.userdata_set(i, ra, k, v),
+                None => Ok(false),
+            }
         }
     }
 

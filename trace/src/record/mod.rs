@@ -191,7 +191,7 @@ pub struct Recorder {
     start_base: isize,
     /// BASE of the trace's first frame (of side traces: of the parent's), as `base0`.
     entry_base: isize,
-    start_l: *mut Thread,
+    pub(crate) start_l: *mut Thread,
     /// What the parent has found of slots that have not been written since.
     facts: Vec<inherit::SlotFact>,
     /// The same at the beginning.
