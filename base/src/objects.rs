@@ -273,6 +273,8 @@ pub mod shape_flags {
     pub const DICT: u32 = 2;
     /// Shape owned by one prototype table.
     pub const PROTO: u32 = 4;
+    /// Shape of metatables that have `__index`, which is always the same table, and nothing else.
+    pub const PLAIN: u32 = 8;
 }
 
 /// Heap cell of a captured local.

@@ -518,6 +518,7 @@ unsafe fn join_family(g: &mut Global, t: *mut Table) {
         if (*t).hdr.flags & special != 0
             || (*t).metatable.is_null()
             || (*(*t).shape).shape_flags & shape_flags::UNCACHED_META == 0
+            || shape::plain_target((*t).metatable).is_some()
         {
             return;
         }

@@ -8,6 +8,9 @@
 //! * **Weak.** A table keeps its shape alive, a shape its parents, key and metatable; children (`trans`) are
 //!   weak and the collector removes dead ones. Ids are never reused; when they run out no shape is made any
 //!   more and tables become dictionaries.
+//! * **Plain.** A metatable made for one object, which only says in which table what the object lacks is found
+//!   (`setmetatable(o, {__index = C})`), has a shape of its kind with all that name the same table
+//!   ([`plain_shape`]), until it gets another object or is changed.
 //! * **Private.** A prototype, and a dictionary whose entries are cached, owns a shape that nobody shares
 //!   ([`private_shape`]). "Replacing" it means to give the same object a fresh id.
 //! * **Budget.** [`MAX_FIELDS`] keys per shape and [`MAX_SHAPES`] shapes per state.
@@ -20,7 +23,12 @@
 
 use core::ptr::{copy_nonoverlapping, null_mut};
 
-use traceorus_base::objects::{ObjKind, Shape, Str, Table, USERDATA_BIT, flags, shape_flags};
+use rustc_hash::FxHashMap;
+
+use traceorus_base::meta::MetaMethod;
+use traceorus_base::objects::{
+    ObjKind, Shape, Str, Table, USERDATA_BIT, flags, run_get, shape_flags,
+};
 use traceorus_base::value::Value;
 use traceorus_gc::Marker;
 
@@ -50,7 +58,8 @@ struct CacheEntry {
     slot: u32,
 }
 
-/// Entry of the (shape, metatable) cache; cleared at each collection.
+/// Entry of the (shape, metatable) cache; cleared at each collection. For first objects of metatables the uncached root stands for the
+/// metatable.
 #[derive(Clone, Copy)]
 struct MetaEntry {
     id: u32,
@@ -66,6 +75,8 @@ pub struct ShapeState {
     all: Vec<*mut Shape>,
     /// Root of the shapes of tables that are the first of their metatable.
     pub uncached_root: *mut Shape,
+    /// Shapes of plain metatables by the table in `__index`. Weak, both.
+    plain: FxHashMap<*mut Table, *mut Shape>,
 }
 
 const NO_META: MetaEntry = MetaEntry {
@@ -84,6 +95,7 @@ impl ShapeState {
             meta: Box::new([NO_META; META_CACHE]),
             all: Vec::new(),
             uncached_root: null_mut(),
+            plain: FxHashMap::default(),
         }
     }
     /// Live shared shapes, as of the last collection plus those made since.
@@ -133,6 +145,10 @@ pub unsafe fn shapes_clear_dead(g: &mut Global) {
         .all
         .retain(|&s| unsafe { heap.is_marked(&raw const (*s).hdr) });
     g.shapes.meta.fill(NO_META);
+    // SAFETY: as above.
+    g.shapes.plain.retain(|&t, &mut s| unsafe {
+        heap.is_marked(&raw const (*t).hdr) && heap.is_marked(&raw const (*s).hdr)
+    });
 }
 
 /// A new id, or `None` when they have run out.
@@ -326,7 +342,7 @@ pub unsafe fn shape_add(g: &mut Global, s: *mut Shape, key: *mut Str) -> Option<
             }
         }
         if (*s).nfields >= MAX_FIELDS
-            || (*s).shape_flags & (shape_flags::DICT | shape_flags::PROTO) != 0
+            || (*s).shape_flags & (shape_flags::DICT | shape_flags::PROTO | shape_flags::PLAIN) != 0
             || g.shapes.all.len() >= MAX_SHAPES
         {
             return None;
@@ -387,18 +403,24 @@ pub unsafe fn shape_with_meta(g: &mut Global, s: *mut Shape, mt: *mut Table) -> 
     unsafe {
         let seen = mt.is_null() || (*mt).hdr.flags & flags::TAB_META_SEEN != 0;
         let id = (*s).hdr.word;
-        let i = (id.wrapping_mul(0x9e37_79b1) >> 16) as usize ^ (mt as usize >> 6);
+        // all metatables are the same for their first objects
+        let of = if seen {
+            mt
+        } else {
+            g.shapes.uncached_root.cast()
+        };
+        let i = (id.wrapping_mul(0x9e37_79b1) >> 16) as usize ^ (of as usize >> 6);
         let i = i & (META_CACHE - 1);
-        if seen {
-            let e = g.shapes.meta[i];
-            if e.id == id && e.mt == mt {
-                return e.to;
-            }
+        if !seen {
+            (*mt).hdr.flags |= flags::TAB_META_SEEN;
+        }
+        let e = g.shapes.meta[i];
+        if e.id == id && e.mt == of {
+            return e.to;
         }
         let mut to = if seen {
             shape_root(g, mt)
         } else {
-            (*mt).hdr.flags |= flags::TAB_META_SEEN;
             g.shapes.uncached_root
         };
         let n = (*s).nfields as usize;
@@ -414,10 +436,44 @@ pub unsafe fn shape_with_meta(g: &mut Global, s: *mut Shape, mt: *mut Table) -> 
                 None => return null_mut(),
             }
         }
-        if seen {
-            g.shapes.meta[i] = MetaEntry { id, mt, to };
-        }
+        g.shapes.meta[i] = MetaEntry { id, mt: of, to };
         to
+    }
+}
+
+/// Shape of metatables that have nothing but `target` in `__index`; `None` when a budget is used up.
+///
+/// # Safety
+/// [GC-LIVE] the table is alive.
+pub(crate) unsafe fn plain_shape(g: &mut Global, target: *mut Table) -> Option<*mut Shape> {
+    if let Some(&s) = g.shapes.plain.get(&target) {
+        return Some(s);
+    }
+    if g.shapes.plain.len() >= MAX_SHAPES {
+        return None;
+    }
+    let id = fresh_id(g)?;
+    // SAFETY: a fresh object; the parent is a root, and the names of events live as long as the state.
+    unsafe {
+        let s = shape_alloc(g, id, shape_flags::PLAIN);
+        (*s).parent = g.hot.empty_shape;
+        (*s).key = g.hot.meta_names[MetaMethod::Index as usize];
+        (*s).nfields = 1;
+        g.shapes.plain.insert(target, s);
+        Some(s)
+    }
+}
+
+/// The table in `__index` of the metatable `mt`, if that is plain.
+///
+/// # Safety
+/// [GC-LIVE] the table is alive.
+#[inline]
+pub unsafe fn plain_target(mt: *mut Table) -> Option<*mut Table> {
+    // SAFETY: [GC-LIVE]; such a table has one field.
+    unsafe {
+        let plain = (*(*mt).shape).shape_flags & shape_flags::PLAIN != 0;
+        plain.then(|| run_get((*mt).hash as *const u64, 0).as_ptr())
     }
 }
 

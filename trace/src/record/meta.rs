@@ -11,7 +11,7 @@ use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::arith::ArithOp;
-use traceorus_vm::{dispatch, table};
+use traceorus_vm::{dispatch, shape, table};
 
 use super::call::{Callee, Way};
 use super::table::Tab;
@@ -81,10 +81,15 @@ impl Recorder {
                 self.guard_no_meta(t.r)?;
                 return Ok(mt);
             }
-            let by_shape = (*t.p).hdr.flags & flags::TAB_DICT == 0
-                && (*(*t.p).shape).shape_flags & shape_flags::UNCACHED_META == 0;
-            if by_shape {
+            let record = (*t.p).hdr.flags & flags::TAB_DICT == 0;
+            let uncached = (*(*t.p).shape).shape_flags & shape_flags::UNCACHED_META != 0;
+            if record && !uncached {
                 self.guard_shape(t)?;
+            } else if record && shape::plain_target(mt).is_some() {
+                // that there is one follows from the shape
+                self.guard_shape(t)?;
+                let r = self.field(t.r, FieldId::TabMeta)?;
+                return self.guard_shape(Tab { r, p: mt }).map(|()| mt);
             } else {
                 let m = self.field(t.r, FieldId::TabMeta)?;
                 let k = self.buf.k_ptr(mt as u64);
@@ -105,6 +110,14 @@ impl Recorder {
         unsafe {
             if mt.is_null() {
                 return Ok(Some(Handler::None));
+            }
+            if let Some(target) = shape::plain_target(mt) {
+                let target = Value::ptr(target, Tag::TABLE);
+                let is = ev == MetaMethod::Index;
+                return Ok(Some(match is {
+                    true => Handler::Value(target),
+                    false => Handler::None,
+                }));
             }
             let g = self.global();
             let name = g.hot.meta_names[ev as usize];

@@ -132,6 +132,9 @@ impl Recorder {
         let id = unsafe {
             // else it dies with its last table, and the next table would get another one
             let shape = (*t.p).shape;
+            if let Some(target) = shape::plain_target(t.p) {
+                self.keep.push(Value::ptr(target, Tag::TABLE));
+            }
             if (*shape).shape_flags & shape_flags::PROTO == 0 {
                 self.keep.push(Value::ptr(shape, Tag::SHAPE));
             }
@@ -278,14 +281,7 @@ impl Recorder {
                 None => {
                     self.guard_shape(t)?;
                     if !known_meta {
-                        if !meta.is_null() {
-                            // the first object of its metatable
-                            let m = self.field(t.r, FieldId::TabMeta)?;
-                            let k = self.buf.k_ptr(meta as u64);
-                            self.guard(IrOp::Eq, Ty::Ptr, m, k)?;
-                        } else {
-                            self.guard_no_meta(t.r)?;
-                        }
+                        self.guard_which_meta(t)?;
                     }
                 }
             }

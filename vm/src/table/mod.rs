@@ -54,9 +54,9 @@ use crate::dict::{
 };
 use crate::number::float_to_int;
 use crate::shape::{
-    MAX_FIELDS, OBSERVED, fresh_id, private_add_key, private_is_mutable, private_set_meta,
-    private_set_mutable, private_shape, private_to_dict, shape_add, shape_find, shape_find_slow,
-    shape_key_at, shape_keys, shape_with_meta,
+    MAX_FIELDS, OBSERVED, fresh_id, plain_shape, private_add_key, private_is_mutable,
+    private_set_meta, private_set_mutable, private_shape, private_to_dict, shape_add, shape_find,
+    shape_find_slow, shape_key_at, shape_keys, shape_with_meta,
 };
 use crate::state::Global;
 use crate::string::{str_bytes, str_is_short, str_val};

@@ -69,6 +69,7 @@ pub(super) unsafe fn proto_store(
     // SAFETY: [GC-LIVE].
     unsafe {
         if is_proto(t) && key.tag == Tag::STRING && !old.same(new) {
+            end_plain(g, t);
             proto_store_slow(g, t, key.as_ptr(), old, new);
         }
     }
@@ -107,9 +108,14 @@ pub unsafe fn table_mark_proto(g: &mut Global, t: *mut Table) {
     // SAFETY: [GC-LIVE]; [GC-BARRIER] through `touch`.
     unsafe {
         if is_proto(t) {
+            end_plain(g, t);
             return;
         }
         (*t).hdr.flags |= flags::TAB_PROTO;
+        // what its metatable says is to be observed, too
+        if !(*t).metatable.is_null() {
+            end_plain(g, (*t).metatable);
+        }
         if (*t).hdr.flags & flags::TAB_OWN_ID != 0 {
             (*(*t).shape).shape_flags |= shape_flags::PROTO;
             // caches that store past the prototype's bookkeeping end here
@@ -132,6 +138,63 @@ pub unsafe fn table_mark_proto(g: &mut Global, t: *mut Table) {
                 if is_dict(t) {
                     (*t).hdr.flags |= flags::TAB_OWN_ID;
                 }
+                touch(g, t);
+            }
+            None => lose_id(g, t),
+        }
+    }
+}
+
+/// Makes `mt`, the metatable that `t` is about to get, a plain one ([`crate::shape::plain_shape`]), if it can be: nothing but a table in
+/// `__index`, and no other object. That costs less than the role of a prototype, and traces can know what objects of one kind inherit
+/// although each has a metatable of its own.
+///
+/// # Safety
+/// [GC-LIVE] both are alive.
+unsafe fn make_plain(g: &mut Global, t: *mut Table, mt: *mut Table) -> bool {
+    // SAFETY: [GC-LIVE]; the slots of a shape's keys exist in its tables; [GC-BARRIER] through `touch`.
+    unsafe {
+        let known = flags::TAB_DICT | flags::TAB_PROTO | flags::TAB_OWN_ID | flags::TAB_VOLATILE;
+        let s = (*mt).shape;
+        if (*t).hdr.flags & known != 0
+            || (*mt).hdr.flags & (known | flags::TAB_META_SEEN | flags::TAB_WEAK) != 0
+            || (*s).nfields != 1
+            || (*s).key != g.hot.meta_names[MetaMethod::Index as usize]
+            || !(*mt).metatable.is_null()
+        {
+            return false;
+        }
+        let target = run_get((*mt).hash as *const u64, 0);
+        if target.tag != Tag::TABLE || target.as_ptr() == mt {
+            return false;
+        }
+        let target = target.as_ptr::<Table>();
+        table_mark_proto(g, target);
+        let Some(s) = plain_shape(g, target) else {
+            return false;
+        };
+        (*mt).hdr.flags |= flags::TAB_PROTO;
+        (*mt).meta_absent = !(1 << MetaMethod::Index as u32);
+        set_shape(mt, s);
+        touch(g, mt);
+        true
+    }
+}
+
+/// The table is no plain metatable any more, if it was one: it is about to change, or to be used in another way.
+///
+/// # Safety
+/// [GC-LIVE] the table is alive.
+pub(super) unsafe fn end_plain(g: &mut Global, t: *mut Table) {
+    // SAFETY: [GC-LIVE]; [GC-BARRIER] through `touch`.
+    unsafe {
+        if (*(*t).shape).shape_flags & shape_flags::PLAIN == 0 {
+            return;
+        }
+        (*t).meta_absent = 0;
+        match private_shape(g, (*t).shape, (*t).metatable, shape_flags::PROTO) {
+            Some(s) => {
+                set_shape(t, s);
                 touch(g, t);
             }
             None => lose_id(g, t),
@@ -223,7 +286,8 @@ pub unsafe fn own_id(g: &mut Global, t: *mut Table) -> u32 {
 pub unsafe fn table_set_metatable(g: &mut Global, t: *mut Table, mt: *mut Table) {
     // SAFETY: [GC-LIVE]; [GC-BARRIER] through `touch`.
     unsafe {
-        if !mt.is_null() {
+        end_plain(g, t);
+        if !mt.is_null() && !make_plain(g, t, mt) {
             table_mark_proto(g, mt);
         }
         if (*t).metatable == mt {

@@ -190,14 +190,15 @@ pub(super) unsafe fn set_field<const CHECKED: bool>(
         if is_dict(t) || !str_is_short(key) {
             return set_str::<CHECKED>(g, t, key, v);
         }
-        let s = (*t).shape;
-        if let Some(slot) = shape_find(g, s, key) {
+        if let Some(slot) = shape_find(g, (*t).shape, key) {
             field_store(g, t, slot, key, v);
             return Ok(());
         }
         if v.is_nil() {
             return Ok(());
         }
+        end_plain(g, t);
+        let s = (*t).shape;
         let slot = (*s).nfields;
         // a fields run or a dictionary; a shape
         room::<CHECKED>(g, t, str_val(key), v, to_dict_bytes(t, 1) + 1024)?;
@@ -336,6 +337,14 @@ pub unsafe fn table_to_dict(g: &mut Global, t: *mut Table) {
 pub(super) unsafe fn fields_to_dict(g: &mut Global, t: *mut Table, extra: u32) {
     // SAFETY: [GC-LIVE]; keys and slots of a shape agree; [GC-BARRIER] through `touch`.
     unsafe {
+        end_plain(g, t);
+        // an object whose shape does not tell its metatable any more
+        if !(*t).metatable.is_null() {
+            end_plain(g, (*t).metatable);
+        }
+        if is_dict(t) {
+            return;
+        }
         let s = (*t).shape;
         let n = (*s).nfields;
         let p = (*t).hash as *mut u64;

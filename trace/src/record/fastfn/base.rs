@@ -376,8 +376,20 @@ impl Recorder {
 
     // ---- metatables ---------------------------------------------------------------------------------------------------------
 
-    /// Guards the metatable that `t` has now (null: none), and the keys of that: `__mode` may come later.
+    /// Guards what the metatable that `t` has now (null: none) says, its keys included: `__mode` may come later.
     pub(in crate::record) unsafe fn guard_metatable(&mut self, t: Tab) -> Rec<*mut Table> {
+        // SAFETY: [GC-LIVE] as `native`.
+        unsafe {
+            let mt = (*t.p).metatable;
+            if !mt.is_null() && shape::plain_target(mt).is_some() {
+                return self.guard_which_meta(t);
+            }
+            self.guard_own_metatable(t)
+        }
+    }
+
+    /// Guards that `t` has the very metatable that it has now (null: none), with the keys that there are.
+    unsafe fn guard_own_metatable(&mut self, t: Tab) -> Rec<*mut Table> {
         // SAFETY: [GC-LIVE] as `native`.
         unsafe {
             let mt = (*t.p).metatable;
@@ -403,7 +415,7 @@ impl Recorder {
             let name = MetaMethod::Metatable.name().as_bytes();
             let v = self.arg(c, 1)?;
             let mt = match o.tag {
-                Tag::TABLE => self.guard_metatable(Tab {
+                Tag::TABLE => self.guard_own_metatable(Tab {
                     r: v.val,
                     p: o.as_ptr(),
                 })?,

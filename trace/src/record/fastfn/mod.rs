@@ -16,9 +16,11 @@ mod table;
 
 use traceorus_base::bytecode::{self as bc, MULTI};
 use traceorus_base::fastfn::{FastFn, Quiet};
+use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::call::{native_pcall, native_xpcall};
+use traceorus_vm::shape;
 
 use super::meta::{End, Operand, end_of};
 use super::{Cursor, Rec, Recorder, Slot, Step, Tv};
@@ -547,6 +549,9 @@ impl Recorder {
         unsafe {
             if mt.is_null() {
                 return Ok(true);
+            }
+            if shape::plain_target(mt).is_some() {
+                return Ok(name != MetaMethod::Index.name().as_bytes());
             }
             let g = self.global();
             let key = g.str_new(name);
