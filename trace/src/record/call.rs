@@ -280,6 +280,7 @@ impl Recorder {
     }
 
     /// A tail call of a Lua function: the running frame becomes its frame.
+    #[inline(never)]
     unsafe fn tail_call(&mut self, i: Cursor, closure: *mut LuaClosure, nargs: i16) -> Rec<Step> {
         // SAFETY: [GC-LIVE] as `instruction`.
         unsafe {
@@ -402,6 +403,7 @@ impl Recorder {
         Ok(())
     }
 
+    #[inline(never)]
     pub(crate) unsafe fn ret(&mut self, i: Cursor) -> Rec<Step> {
         // SAFETY: as `instruction`.
         unsafe {
@@ -486,6 +488,7 @@ impl Recorder {
     }
 
     /// Returns to compiled code, whatever the caller is.
+    #[inline(never)]
     unsafe fn link_return(&mut self, i: Cursor, word: u64, from: i16, n: i16) -> Rec<Step> {
         // SAFETY: [CODE] the word of a frame of kind LUA is the pc of a call.
         unsafe {

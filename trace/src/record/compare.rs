@@ -19,6 +19,7 @@ enum Order {
 }
 
 impl Recorder {
+    #[inline(never)]
     pub(crate) unsafe fn compare(&mut self, i: Cursor) -> Rec<Step> {
         use Op::*;
         // SAFETY: as `instruction`.

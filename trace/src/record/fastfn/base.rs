@@ -14,6 +14,7 @@ use crate::record::table::Tab;
 use crate::record::{Rec, Recorder, Tv};
 
 impl Recorder {
+    #[inline(never)]
     pub(super) unsafe fn base_function(&mut self, id: FastFn, c: Native) -> Results {
         use FastFn::*;
         // SAFETY: [GC-LIVE] as `native`.
@@ -180,6 +181,7 @@ impl Recorder {
         }
     }
 
+    #[inline(never)]
     unsafe fn tonumber(&mut self, c: Native, o: Value) -> Results {
         // SAFETY: [GC-LIVE] as `native`.
         unsafe {
@@ -235,6 +237,7 @@ impl Recorder {
 
     // ---- raw access ---------------------------------------------------------------------------------------------------------
 
+    #[inline(never)]
     unsafe fn rawequal(&mut self, c: Native) -> Results {
         // SAFETY: [GC-LIVE] as `native`.
         unsafe {
