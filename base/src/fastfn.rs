@@ -11,8 +11,10 @@ pub enum Quiet {
     Never,
     /// Neither tables nor userdata nor functions.
     Scalars,
-    /// Neither tables with a metatable nor userdata nor functions, as long as basic types have no `__tostring`.
+    /// Neither tables with a metatable nor userdata nor functions.
     Plain,
+    /// Values without `__tostring`.
+    Shown,
     /// All.
     Always,
 }
@@ -55,7 +57,7 @@ fast_functions! {
     Ipairs = "_G" "ipairs" Always;
     Next = "_G" "next" Always;
     Pairs = "_G" "pairs" Plain;
-    Print = "_G" "print" Plain;
+    Print = "_G" "print" Shown;
     RawEqual = "_G" "rawequal" Always;
     RawGet = "_G" "rawget" Always;
     RawLen = "_G" "rawlen" Always;
@@ -63,7 +65,7 @@ fast_functions! {
     Select = "_G" "select" Always;
     SetMetatable = "_G" "setmetatable" Never;
     ToNumber = "_G" "tonumber" Always;
-    ToString = "_G" "tostring" Plain;
+    ToString = "_G" "tostring" Shown;
     Type = "_G" "type" Always;
     Abs = "math" "abs" Always;
     Acos = "math" "acos" Always;
@@ -95,7 +97,7 @@ fast_functions! {
     Byte = "string" "byte" Always;
     Char = "string" "char" Always;
     Find = "string" "find" Always;
-    Format = "string" "format" Plain;
+    Format = "string" "format" Shown;
     Gsub = "string" "gsub" Plain;
     Len = "string" "len" Always;
     Lower = "string" "lower" Always;

@@ -206,7 +206,7 @@ fn bodies_of_library_functions() {
     assert!(r.loops() >= 3, "the loops of the sort are compiled");
 }
 
-/// Extra arguments of the function in which the loop runs are looked at where they are; all of them as a list are made by the helper.
+/// Extra arguments of the function in which the loop runs are looked at where they are, all of them as a list, too.
 #[test]
 fn extra_arguments() {
     let function = |body: &str| {
@@ -229,6 +229,12 @@ fn extra_arguments() {
             "local x, y, z, u = ... s = s + x + z + (u or 1)",
             "21000\n",
         ),
+        ("table", "s = s + #{...} + #{select(2, ...)}", "15000\n"),
+        (
+            "passed",
+            "s = s + math.max(...) + math.max(select(-2, ...))",
+            "24000\n",
+        ),
     ];
     for (name, body, out) in cases {
         let Some(r) = run(&format!("extra_{name}"), &function(body)) else {
@@ -237,14 +243,9 @@ fn extra_arguments() {
         assert_eq!((r.out.as_str(), r.helpers()), (out, vec![]), "{name}");
         assert!(r.exits() < 150, "{name}: {} exits", r.exits());
     }
-    let Some(r) = run("extra_all", &function("s = s + #{select(2, ...)}")) else {
-        return;
-    };
-    assert_eq!(r.out, "6000\n");
-    assert!(!r.helpers().is_empty(), "the list is made by a helper");
 }
 
-/// What closes a variable is part of the trace; that it is registered, and what a return closes, is not.
+/// What closes variables is part of the trace; that they are registered is not.
 #[test]
 fn variables_to_be_closed() {
     let head = "local n = 0\nlocal C = setmetatable({}, {__close = function() n = n + 1 end})\nlocal s = 0\n";
@@ -255,6 +256,21 @@ fn variables_to_be_closed() {
             "break",
             "while true do local x <close> = C if i > 5 then break end break end",
             "3000\n",
+        ),
+        (
+            "two",
+            "local x <close> = C local y <close> = C s = s + 1",
+            "9000\n",
+        ),
+        (
+            "return",
+            "s = s + (function() local x <close> = C return 1 end)()",
+            "6000\n",
+        ),
+        (
+            "returns",
+            "s = s + select('#', (function(...) local x <close> = C local y <close> = C return ... end)(i, i))",
+            "12000\n",
         ),
     ];
     for (name, body, out) in cases {
@@ -271,15 +287,72 @@ fn variables_to_be_closed() {
         "local x <close> = nil s = s + 1",
         "3000",
     );
-    let body = "s = s + (function() local x <close> = C return 1 end)()";
-    let Some(r) = run("close_return", &text(body)) else {
-        return;
-    };
-    assert_eq!(r.out, "6000\n");
-    assert!(
-        r.helpers().contains(&"RETC".to_string()),
-        "{:?}",
-        r.helpers()
+}
+
+/// Metamethods that are native functions, texts of objects, and weak tables.
+#[test]
+fn native_metamethods_and_weak_tables() {
+    let raw = "local t = setmetatable({5}, {__index = rawget, __newindex = rawset, __len = rawlen, \
+        __call = select, __concat = rawequal})\n\
+        local c = setmetatable({}, {__call = table.pack})";
+    inlined(
+        "native_index",
+        raw,
+        "if t.x == nil then s = s + t[1] end",
+        "15000",
+    );
+    inlined("native_newindex", raw, "t[i] = i s = s + t[i]", "4501500");
+    inlined("native_len", raw, "s = s + #t", "3000");
+    inlined("native_call", raw, "s = s + c(i, 7)[3] + c().n", "24000");
+    inlined(
+        "native_concat",
+        raw,
+        "if (t .. t) == true then s = s + 1 end",
+        "3000",
+    );
+    inlined(
+        "raw_access",
+        raw,
+        "rawset(t, 'k', i) s = s + rawget(t, 'k')",
+        "4501500",
+    );
+    let objects = "local t, n = {}, setmetatable({}, {__name = 'N'})";
+    inlined(
+        "text_table",
+        objects,
+        "if #tostring(t) > 9 then s = s + 1 end",
+        "3000",
+    );
+    inlined(
+        "text_name",
+        objects,
+        "if tostring(n):find('N: 0x', 1, true) then s = s + 1 end",
+        "3000",
+    );
+    inlined(
+        "text_function",
+        objects,
+        "if #('%s'):format(print) > 9 then s = s + 1 end",
+        "3000",
+    );
+    let weak = "local t = setmetatable({1, 2, 3, [1.5] = 4}, {__mode = 'k'})";
+    inlined(
+        "weak_pairs",
+        weak,
+        "for k, v in pairs(t) do s = s + v end",
+        "30000",
+    );
+    inlined(
+        "weak_ipairs",
+        weak,
+        "for k, v in ipairs(t) do s = s + v end",
+        "18000",
+    );
+    inlined(
+        "weak_floats",
+        weak,
+        "t[1.5] = t[1.5] + 1 s = s + t[1.5]",
+        "4513500",
     );
 }
 
@@ -288,9 +361,9 @@ fn variables_to_be_closed() {
 fn left_to_helpers() {
     let cases = [
         (
-            "native_index",
-            "local t = setmetatable({}, {__index = rawlen})",
-            "s = s + t[i]",
+            "native_less",
+            "local mt = {__lt = rawequal} local t, u = setmetatable({}, mt), setmetatable({}, mt)",
+            "if t < u then s = s + 1 end",
         ),
         (
             "native_add",

@@ -10,9 +10,9 @@ use crate::arith::{self, ArithError};
 use crate::ctx::{Ctx, LResult, Throw};
 use crate::debuginfo::{self, ErrKind};
 use crate::state::Global;
-use crate::string::{str_bytes, str_val};
+use crate::string::{str_bytes, str_is_short, str_val};
 use crate::table::TableError;
-use crate::{call, number, shape, table, throw};
+use crate::{call, dispatch, number, shape, table, throw};
 
 /// Longest chain of `__index`/`__newindex`.
 pub(crate) const MAX_LOOP: usize = 2000;
@@ -213,6 +213,13 @@ pub unsafe fn index_step(g: &mut Global, t: Value, k: Value) -> Access {
                 return Access::Call(mm, t);
             }
             t = mm;
+            if t.tag == Tag::TABLE
+                && k.tag == Tag::STRING
+                && str_is_short(k.as_ptr())
+                && let Some(v) = dispatch::get_through(g, t.as_ptr(), k.as_ptr())
+            {
+                return Access::Done(v);
+            }
         }
         Access::Loop
     }
@@ -573,16 +580,33 @@ pub unsafe fn tostring(l: *mut Thread, v: Value) -> LResult<Value> {
             Tag::TRUE => str_val(g.str_new(b"true")),
             Tag::FALSE => str_val(g.str_new(b"false")),
             _ => {
-                let name = metamethod(g, v, MetaMethod::Name);
-                let mut s: Vec<u8> = if name.tag == Tag::STRING {
-                    str_bytes(name.as_ptr()).to_vec()
-                } else {
-                    v.tag.type_name().as_bytes().to_vec()
-                };
-                s.extend_from_slice(format!(": {:#x}", pointer_of(v)).as_bytes());
+                let mut s = Vec::new();
+                object_text(g, &mut s, v);
                 str_val(g.str_new(&s))
             }
         })
+    }
+}
+
+/// Appends what `tostring` shows of an object without `__tostring`: its type, or `__name`, and its address.
+///
+/// # Safety
+/// [GC-LIVE]
+pub unsafe fn object_text(g: &mut Global, out: &mut Vec<u8>, v: Value) {
+    // SAFETY: as promised.
+    unsafe {
+        let name = metamethod(g, v, MetaMethod::Name);
+        if name.tag == Tag::STRING {
+            out.extend_from_slice(str_bytes(name.as_ptr()));
+        } else {
+            out.extend_from_slice(v.tag.type_name().as_bytes());
+        }
+        out.extend_from_slice(b": 0x");
+        let address = pointer_of(v);
+        let digits = (64 - (address | 1).leading_zeros()).div_ceil(4);
+        for k in (0..digits).rev() {
+            out.push(b"0123456789abcdef"[(address >> (4 * k) & 15) as usize]);
+        }
     }
 }
 

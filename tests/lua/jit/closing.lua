@@ -145,3 +145,83 @@ local function nest(n)
 end
 for i = 1, 20 do s = s + nest(i % 6) end
 show("recursion " .. s)
+
+-- several at once, at returns of all kinds: results wait while variables are closed
+log = {}
+C.__close = function(o, e) log[#log + 1] = o.name .. (e and "!" or "") return 1, 2, 3 end
+local sum = 0
+local function two(i) local x <close> = a local y <close> = b return i, i + 1, x.name end
+local function none() local x <close> = a local y <close> = nil local z <close> = c end
+local function list(...) local x <close> = a local y <close> = c return ... end
+local function early(i)
+  local x <close> = a
+  if i % 3 == 0 then return "early" end
+  local y <close> = i % 2 == 0 and b or false
+  if i % 5 == 0 then return y and 1 or 2, i end
+  do local z <close> = c if i % 7 == 0 then return 7, 7, 7 end end
+  for k = 1, 3 do
+    local z <close> = c
+    if k == i % 4 then return k end
+  end
+  return nil, i
+end
+for i = 1, 60 do
+  local p, q, n = two(i)
+  none()
+  sum = sum + p + q + #n + select("#", two(i)) + select("#", list(i, nil)) + select("#", list())
+  sum = sum + #{ early(i) } + (select(2, early(i)) or 0)
+  local ok, v, w = pcall(two, i)
+  sum = sum + w
+  if i % 10 == 0 then collectgarbage("step") end
+end
+show("returns " .. sum)
+-- from coroutines, functions that recurse, methods and metamethods
+local M = setmetatable({}, {
+  __index = function(_, k) local x <close> = a local y <close> = b return k + 1 end,
+  __eq = function() local x <close> = c return true end,
+  __concat = function(_, k) local x <close> = c return "r" .. k end,
+})
+local M2 = setmetatable({}, getmetatable(M))
+local function down(n) local x <close> = a if n == 0 then return 0 end return down(n - 1) + 1, n end
+for i = 1, 40 do
+  sum = sum + M[i] + down(i % 9) + #(M .. i)
+  if M == M2 then sum = sum + 1 end
+  local co = coroutine.wrap(function(v) local x <close> = b local y <close> = a v = coroutine.yield(v) return v, v end)
+  sum = sum + co(i) + select("#", co(i))
+end
+show("frames " .. sum)
+-- the function that closes exits while the results wait, makes garbage, changes what is closed next
+local odd = setmetatable({ name = "odd", n = 0 }, { __close = function(o)
+  o.n = o.n + 1
+  if o.n % 7 == 0 then log[#log + 1] = "seven" end
+  o[o.n % 5] = { o.n }
+  if o.n == 50 then getmetatable(o).__close = function() log[#log + 1] = "replaced" end end
+end })
+local function held(i) local x <close> = odd local y <close> = odd local t = { i } return t, t[1], i end
+for i = 1, 60 do
+  local t, v, w = held(i)
+  sum = sum + t[1] + v + w
+end
+show("exits " .. sum)
+-- closing values of generic loops, alone and with variables inside, left in every way
+local function walk(i)
+  for k in iter, nil, 0, i % 4 ~= 0 and a or nil do
+    local x <close> = b
+    if k == i % 5 then return k end
+    if k == 2 and i % 3 == 0 then break end
+  end
+  return 10
+end
+for i = 1, 60 do sum = sum + walk(i) end
+show("loops " .. sum)
+-- native functions and objects as __close, and errors at returns
+local native = setmetatable({}, { __close = rawlen })
+local called = setmetatable({}, { __close = setmetatable({}, { __call = function(_, o) log[#log + 1] = "called" end }) })
+local function others(i) local x <close> = native local y <close> = a local z <close> = called return i end
+local function broken(i) local x <close> = a local y <close> = i % 4 == 0 and bad or b return i end
+for i = 1, 60 do
+  sum = sum + others(i)
+  local ok, e = pcall(broken, i)
+  sum = sum + (ok and e or #e)
+end
+show("others " .. sum)

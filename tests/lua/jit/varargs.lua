@@ -141,3 +141,58 @@ end
 local r = 0
 for i = 1, 40 do r = r + recursive(i % 12) end
 print(r)
+
+-- all of them as a list, in loops of the function that has them: passed on, in tables, returned, of every number
+local function count(...) return select("#", ...) end
+local function sum(...)
+  local s = 0
+  for _, v in ipairs { ... } do s = s + v end
+  return s
+end
+local function forward(...)
+  local s = 0
+  for i = 1, 20 do
+    s = s + count(...) + count(i, ...) + #{ ... } + #{ i, ... } + sum(...) + math.max(i, ...)
+    s = s + count(select(2, i, ...)) + count(select(-1, i, ...)) + table.pack(...).n
+    local ok, n = pcall(count, ...)
+    s = s + n
+    if i == 15 then (function(...) return ... end)(...) end
+  end
+  return s, count(...), ...
+end
+local total = 0
+for n = 0, 12 do
+  local t = {}
+  for k = 1, n do t[k] = k end
+  for _ = 1, 5 do
+    local s, c, first = forward(table.unpack(t))
+    total = total + s + c + (first or 0)
+    assert(c == n and count(forward(table.unpack(t))) == n + 2)
+  end
+end
+print(total)
+-- one loop, many numbers of values in turn; nil among them
+local function turns(...)
+  local s = 0
+  for i = 1, 3 do s = s + count(...) + (select(1, ..., 7) or 100) end
+  return s
+end
+total = 0
+for i = 1, 200 do
+  local t = {}
+  for k = 1, i % 23 do t[k] = k % 3 ~= 0 and k or nil end
+  total = total + turns(table.unpack(t, 1, i % 23))
+end
+print(total)
+-- the values change under the list
+local function assigned(...)
+  local s = 0
+  for i = 1, 100 do
+    local a, b = ...
+    local t = { ... }
+    t[1], a = 5, 6
+    s = s + count(...) + (...) + select(2, ...) + t[1] + a + b
+  end
+  return s
+end
+print(assigned(1, 2), assigned(3, 4, 5))

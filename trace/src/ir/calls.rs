@@ -169,14 +169,14 @@ calls! {
     IntStr = "intstr" true (Int) -> Str, ALLOC;
     /// `tostring` of a float
     FloatStr = "floatstr" true (Float) -> Str, ALLOC;
-    /// a .. b
-    Concat = "concat" true (Str Str) -> Str, ALLOC;
-    /// a .. b
-    ConcatSI = "concatsi" true (Str Int) -> Str, ALLOC;
-    /// a .. b
-    ConcatIS = "concatis" true (Int Str) -> Str, ALLOC;
-    /// a .. b .. c
-    Concat3 = "concat3" true (Str Str Str) -> Str, ALLOC;
+    /// `tostring` of an object without `__tostring`
+    ObjStr = "objstr" true (Any Tag) -> Str, ALLOC.with(READ);
+    /// The texts of a and b, strings or integers, together. Bit n of the last argument, a constant: number n is an integer
+    Concat2 = "concat2" true (Any Any Int) -> Str, ALLOC;
+    /// The same of three
+    Concat3 = "concat3" true (Any Any Any Int) -> Str, ALLOC;
+    /// The same of four
+    Concat4 = "concat4" true (Any Any Any Any Int) -> Str, ALLOC;
     /// The buffer, emptied
     BufNew = "bufnew" false () -> Ptr, PURE;
     /// Appends to the buffer a, and gives it back
@@ -244,11 +244,11 @@ calls! {
     TabSort = "tabsort" true (Tab) -> Int, Effect::WRITES;
     /// `table.move` of elements b to c of a to d and up of e, tables without metatables; 0: nothing has been done
     TabMove = "tabmove" true (Tab Int Int Int Tab) -> Int, STORE;
-    /// The value of any key but nil and floats of any table, without metamethods: payload and tag. Of weak tables, too, by `Call`
+    /// The value of any key but nil of any table, without metamethods: payload and tag. Of weak tables, too, by `Call`
     TabGet = "tabget" true (Tab Any Tag) -> Ptr, READ;
     /// The value of a string key of any table, without metamethods: payload and tag
     TabStr = "tabstr" true (Tab Str) -> Ptr, READ;
-    /// Stores a value under a key (neither nil nor a float) into any table, without metamethods; 0: it should not, nothing has been done
+    /// Stores a value under a key (not nil) into any table, without metamethods; 0: it should not, nothing has been done
     TabSet = "tabset" true (Tab Any Tag Any Tag) -> Int, STORE;
     /// Key and value after a key: payload, tag, payload, tag. Both nil at the end; null: no such key
     TabNext = "tabnext" true (Tab Any Tag) -> Ptr, READ;

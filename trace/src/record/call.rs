@@ -69,6 +69,9 @@ impl Recorder {
             }
             let h = f.as_ptr::<GcHeader>();
             if (*h).kind != ObjKind::LuaClosure as u8 {
+                if let Some(f) = object {
+                    return self.call_native_object(i, f, nargs);
+                }
                 if let Some(step) = self.switching(i, f, nargs)? {
                     return Ok(step);
                 }
@@ -324,7 +327,8 @@ impl Recorder {
                     How::Meta => {
                         let delta = func + 1 - self.frames[self.frames.len() - 2].base;
                         let word = frame::word(kind::CONT, call_pc, delta as u64);
-                        self.buf.k(Ty::Word, word | frame::TAIL_BIT)
+                        let bits = frame::TAIL_BIT | super::tbc::word_bits(self.frame().call_pc);
+                        self.buf.k(Ty::Word, word | bits)
                     }
                 };
                 let v = Tv { val, tag };
@@ -415,8 +419,27 @@ impl Recorder {
                     Some(top) => top - (self.base() + i.ra()),
                     None => return self.ret_generic(i),
                 },
-                _ => return self.ret_generic(i),
+                _ => {
+                    let n = match (bc::b(i.w), self.multi_top(i.pc)) {
+                        (MULTI, Some(top)) => top - (self.base() + i.ra()),
+                        (MULTI, None) => return self.ret_generic(i),
+                        (n, _) => n as i16,
+                    };
+                    match self.close_frame(i, n)? {
+                        Some(true) => return Ok(Step::More),
+                        Some(false) => n,
+                        None => return self.ret_generic(i),
+                    }
+                }
             };
+            self.ret_values(i, n)
+        }
+    }
+
+    /// The running frame ends by the instruction at `i` with `n` results from register A on.
+    pub(super) unsafe fn ret_values(&mut self, i: Cursor, n: i16) -> Rec<Step> {
+        // SAFETY: as `instruction`.
+        unsafe {
             let from = i.ra();
             if self.frames.len() > 1 {
                 match self.frame().how {
@@ -433,6 +456,7 @@ impl Recorder {
                     results.push(self.tv(from + k)?);
                 }
                 let fr = self.frames.pop().expect("inlined");
+                self.forget_pending_from(fr.func);
                 let nil = self.konst(Value::NIL);
                 for k in 0..wanted {
                     let v = results.get(k as usize).copied().unwrap_or(nil);

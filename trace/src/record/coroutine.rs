@@ -46,6 +46,7 @@ pub(crate) struct Waiting {
     checked: u16,
     changed: Vec<bool>,
     changed_all: bool,
+    pending_close: Vec<super::tbc::Pending>,
     /// Slot of the function `resume`, or of the one that `wrap` made.
     func: i16,
 }
@@ -316,6 +317,7 @@ impl Recorder {
                 checked: self.checked,
                 changed: std::mem::take(&mut self.changed),
                 changed_all: self.changed_all,
+                pending_close: std::mem::take(&mut self.pending_close),
                 func,
             });
             self.l = co;
@@ -536,6 +538,7 @@ impl Recorder {
                     self.pcalls = 0;
                     self.changed = w.changed;
                     self.changed_all = w.changed_all;
+                    self.pending_close = w.pending_close;
                     self.arrive(place, w.func, &values);
                 }
                 None => {

@@ -52,9 +52,6 @@ impl Recorder {
             if t.tag != Tag::TABLE {
                 return self.generic(i);
             }
-            if (*t.as_ptr::<GcHeader>()).flags & flags::TAB_WEAK != 0 {
-                return self.generic(i);
-            }
             let c = f.as_ptr::<NativeClosure>();
             if (*c).hdr.kind != ObjKind::NativeClosure as u8 {
                 return self.generic(i);
@@ -67,10 +64,15 @@ impl Recorder {
             self.guard_is(fv.val, f.payload)?;
             let r = self.guard_observed(a - 3)?.val;
             let t = Tab { r, p: t.as_ptr() };
-            let found = if is == flags::NATIVE_IPAIRS {
-                self.next_index(t, a - 2, k.as_int())?
-            } else {
-                self.next_pair(t, a - 2, k)?
+            let weak = (*t.p).hdr.flags & flags::TAB_WEAK != 0;
+            let found = match (is == flags::NATIVE_IPAIRS, weak) {
+                (true, false) => self.next_index(t, a - 2, k.as_int())?,
+                (true, true) => self.next_weak_index(t, a - 2, k.as_int())?,
+                (false, false) => self.next_pair(t, a - 2, k)?,
+                (false, true) => {
+                    let k = self.tv(a - 2)?;
+                    Some(self.next_entry(t.r, k)?)
+                }
             };
             let Some(found) = found else {
                 return self.generic(i);
@@ -201,14 +203,8 @@ impl Recorder {
     /// `R[A+3]` is to be closed after the loop, unless it is nil or false.
     #[inline(never)]
     pub(crate) unsafe fn tfor_prep(&mut self, i: Cursor) -> Rec<Step> {
-        let at = i.ra() + 3;
-        if !self.observed(at).is_falsy() {
-            // SAFETY: as `instruction`.
-            return unsafe { self.generic(i) };
-        }
-        let v = self.tv(at)?;
-        self.guard_truth(v, true)?;
-        Ok(Step::More)
+        // SAFETY: as `instruction`.
+        unsafe { self.register(i, i.ra() + 3) }
     }
 
     /// What the iterator of `ipairs` gives after the index in `control`.

@@ -2,7 +2,8 @@
 //! the interpreter make it. The instruction goes on when that frame ends ([`Recorder::end_event`]).
 //!
 //! What an operand's metatable has for an event is a fact of its shape and of the id of the metatable, or of the metatable of its
-//! basic type. What cannot be had that way, and metamethods that are native functions, is left to the instruction's helper.
+//! basic type. What cannot be had that way is left to the instruction's helper. Metamethods that are native functions are recorded like calls
+//! of them (`fastfn::native_event`).
 
 use traceorus_base::bytecode::{self as bc, Op};
 use traceorus_base::frame::{self, kind};
@@ -163,15 +164,14 @@ impl Recorder {
                     let r = self.guard_tag(v, o.tag)?.val;
                     self.guard_which_meta(Tab { r, p: o.as_ptr() })?
                 }
-                Tag::INT | Tag::FLOAT | Tag::STRING | Tag::NIL | Tag::TRUE | Tag::FALSE => {
-                    self.guard_tag(v, o.tag)?;
-                    self.guard_type_meta(o.tag)?
-                }
                 Tag::USERDATA => {
                     let u = self.guard_tag(v, o.tag)?.val;
                     self.guard_userdata_meta(u, o)?
                 }
-                _ => return Ok(None),
+                _ => {
+                    self.guard_tag(v, o.tag)?;
+                    self.guard_type_meta(o.tag)?
+                }
             };
             self.handler_in(mt, ev)
         }
@@ -207,7 +207,7 @@ impl Recorder {
         unsafe {
             let closure = of.as_ptr::<LuaClosure>();
             if of.tag != Tag::FUNCTION || (*closure).hdr.kind != ObjKind::LuaClosure as u8 {
-                return Ok(false);
+                return self.native_event(i, f, of, args);
             }
             let proto = (*closure).proto;
             let same = self.frames.iter().filter(|x| x.proto == proto).count();
@@ -238,7 +238,7 @@ impl Recorder {
                 self.put_slot(func + 1 + k as i16, Slot::Known { v, dirty: true });
             }
             let word = frame::word(kind::CONT, i.pc as u64, at as u64 + 1);
-            let word = self.buf.k(Ty::Word, word);
+            let word = self.buf.k(Ty::Word, word | super::tbc::word_bits(i.pc));
             self.enter_frame(Callee {
                 func,
                 val: f.val,
@@ -429,7 +429,7 @@ impl Recorder {
         }
     }
 
-    /// The object in register A of a call has a Lua function in `__call`, which gets it as its first argument: the function and its
+    /// The object in register A of a call has a function in `__call`, which gets it as its first argument: the function and its
     /// value now. The guards of the instruction are complete but for those of the function.
     pub(super) unsafe fn callable(&mut self, r: i16, nargs: i16) -> Rec<Option<Operand>> {
         // SAFETY: as `handler`.
@@ -442,10 +442,6 @@ impl Recorder {
             let Some(Handler::Call(f, of)) = self.handler((v, o), MetaMethod::Call)? else {
                 return Ok(None);
             };
-            let closure = of.as_ptr::<LuaClosure>();
-            if (*closure).hdr.kind != ObjKind::LuaClosure as u8 {
-                return Ok(None);
-            }
             let func = self.base() + r;
             // its arguments are loaded before any of them moves
             for k in 0..=nargs {
@@ -475,12 +471,13 @@ impl Recorder {
             let pc = self.frame().call_pc;
             let (w, op) = (*pc, dispatch::op_at(pc));
             let at = Cursor { pc, w, op };
+            if matches!(op, Close | RetC) {
+                return self.go_on_closing(at);
+            }
             let concat = op == Concat && bc::c(w) != 2;
             let end = match end_of(pc) {
                 Some(end) => end,
                 None if concat => End::Value,
-                // the only variable that was pending
-                None if op == Close => End::Nothing,
                 None => return self.ret_generic(i),
             };
             let v = match n {
@@ -604,13 +601,19 @@ impl Recorder {
                     return Ok(false);
                 };
                 self.pin_snap()?;
-                let first = self.base() + i.rb();
+                let last = self.base() + i.rb() + n as i16 - 1;
+                let before = self.slot(last);
                 if joined.is_some() {
                     let v = ops[n - 1].0;
-                    self.put_slot(first + n as i16 - 1, Slot::Known { v, dirty: true });
+                    self.put_slot(last, Slot::Known { v, dirty: true });
                 }
                 let at = i.rb() + n as i16;
-                return self.call_event(i, f, of, &[x.0, y.0], Some(at));
+                let done = self.call_event(i, f, of, &[x.0, y.0], Some(at))?;
+                if !done {
+                    // the helper joins the operands itself
+                    self.put_slot(last, before);
+                }
+                return Ok(done);
             }
             self.set(i.ra(), ops[0].0);
             Ok(true)

@@ -191,6 +191,7 @@ impl Recorder {
             self.pin_snap()?;
             let fr = self.frames.pop().expect("inlined");
             let at = fr.func - delta;
+            self.forget_pending_from(at);
             let nil = self.konst(Value::NIL);
             for k in 0..wanted {
                 let v = results.get(k as usize).copied().unwrap_or(nil);
@@ -311,7 +312,7 @@ impl Recorder {
             self.guard(IrOp::Eq, Ty::U32, pending, zero)?;
             if !place.is_empty() {
                 let at = self.text(&place);
-                v = self.rt_string(crate::ir::CallId::Concat, &[at.val, v.val])?;
+                v = self.texts(&[at.val, v.val])?;
             }
             self.pin_snap()?;
             let passed = self.frames[m..].iter();

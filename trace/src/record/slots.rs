@@ -249,6 +249,9 @@ impl Recorder {
                 if let Some(receiver) = self.receiver_of(n + 1) {
                     live = live.max(receiver + 1);
                 }
+                if self.returns_through(n + 1) {
+                    live = end;
+                }
                 self.each_dirty(from, end.min(live), &mut f);
                 from = end;
             } else {
@@ -267,6 +270,12 @@ impl Recorder {
         let (w, op) = unsafe { (*fr.call_pc, traceorus_vm::dispatch::op_at(fr.call_pc)) };
         let a = (traceorus_base::bytecode::a(w) / 16) as i16;
         (op == traceorus_base::bytecode::Op::SelfGet).then(|| self.frames[n - 1].base + a + 1)
+    }
+    /// Frame `n` closes a variable for a return, whose results wait below it.
+    fn returns_through(&self, n: usize) -> bool {
+        let fr = &self.frames[n];
+        // SAFETY: [CODE] the instruction that called.
+        fr.how == super::How::Meta && unsafe { super::tbc::word_bits(fr.call_pc) } != 0
     }
     fn each_dirty(&self, from: i16, to: i16, f: &mut impl FnMut(i16, Tv)) {
         for slot in from..to {
@@ -311,6 +320,7 @@ impl Recorder {
             live,
             top: self.multi_top(pc).unwrap_or(Snap::NO_TOP),
             pcalls: self.pcalls,
+            decided: std::mem::take(&mut self.decides),
             done: self.buf.done,
         });
         Ok(())

@@ -16,6 +16,8 @@ use crate::ir::{IrOp, REF_NONE, Ref, Ty};
 
 /// Most values that are looked at one by one.
 const MAX_VALUES: i16 = 8;
+/// Side traces of a tree from which on the number of values that a list has is no longer a fact of the trace.
+const MAX_COUNTS: u32 = 16;
 /// Numbers below this one do not overflow when a few are added.
 const SMALL: i64 = 1 << 40;
 
@@ -26,7 +28,7 @@ impl Recorder {
             let Some(n) = self.frame().nextra else {
                 let done = match i.op {
                     Op::Vararg => self.first_extras(i)?,
-                    _ => self.select_extras(i)?,
+                    _ => self.select_extras(i)? || self.all_extras(i)?,
                 };
                 return match done {
                     true => Ok(Step::More),
@@ -110,6 +112,30 @@ impl Recorder {
             let zero = self.buf.k_int(0);
             let values = self.extras_from(zero, n, there)?;
             self.give_values(i.ra(), values, wanted);
+            Ok(true)
+        }
+    }
+
+    /// `...` as a list, if there are few values: how many is a fact of the trace. False: by the helper.
+    unsafe fn all_extras(&mut self, i: Cursor) -> Rec<bool> {
+        // SAFETY: as `vararg`.
+        unsafe {
+            if self.sides >= MAX_COUNTS {
+                return Ok(false);
+            }
+            let (n, now) = self.count_extras()?;
+            if now > MAX_VALUES.into() {
+                return Ok(false);
+            }
+            let top = self.base() + i.ra() + now as i16;
+            self.need_slots(top + 1)?;
+            let k = self.buf.k_int(now);
+            self.guard(IrOp::Eq, Ty::Int, n, k)?;
+            let zero = self.buf.k_int(0);
+            let values = self.extras_from(zero, n, now)?;
+            self.give_values(i.ra(), values, now as i16);
+            self.forget_from(top);
+            self.set_multi(i.next(), top);
             Ok(true)
         }
     }

@@ -12,7 +12,7 @@ use super::{Cursor, Rec, Recorder, Tv};
 use crate::ir::{CallId, IrOp, Ref, Ty};
 
 impl Recorder {
-    /// Performs the instruction if it is an access to a weak table by anything but nil and floats, and no metamethod is called.
+    /// Performs the instruction if it is an access to a weak table by anything but nil, and no metamethod is called.
     #[inline(never)]
     pub(super) unsafe fn weak_access(&mut self, i: Cursor) -> Rec<bool> {
         // SAFETY: [CODE] [GC-LIVE] operands are in slots.
@@ -37,7 +37,7 @@ impl Recorder {
                 Op::SetInt => (self.fixed_key(fixed(bc::b(i.w))), Some(c)),
                 _ => ((self.tv(b)?, self.observed(b)), Some(c)),
             };
-            if matches!(k.1.tag, Tag::NIL | Tag::FLOAT) {
+            if k.1.is_nil() {
                 return Ok(false);
             }
             let t = Tab {
@@ -48,7 +48,13 @@ impl Recorder {
             let key = self.guard_tag(k.0, k.1.tag)?;
             let bits = self.bits(key)?;
             match v {
-                None => self.weak_get(a, (t, mt), k.1, (bits, key.tag)),
+                None => {
+                    let v = self.weak_get((t, mt), k.1, (bits, key.tag))?;
+                    if let Some(v) = v {
+                        self.set(a, v);
+                    }
+                    Ok(v.is_some())
+                }
                 Some(v) => {
                     let v = (self.tv(v)?, self.observed(v));
                     self.weak_set((t, mt), (bits, key.tag), v)
@@ -62,25 +68,42 @@ impl Recorder {
 
     unsafe fn weak_get(
         &mut self,
-        a: i16,
         (t, mt): (Tab, *mut Table),
         ok: Value,
         (bits, tag): (Ref, Ref),
-    ) -> Rec<bool> {
+    ) -> Rec<Option<Tv>> {
         // SAFETY: as `weak_access`.
         unsafe {
             let nil = table_get(t.p, ok).is_nil();
             if nil && !self.guard_no_method(mt, MetaMethod::Index.name().as_bytes())? {
-                return Ok(false);
+                return Ok(None);
             }
             let at = self.rt(IrOp::Call, CallId::TabGet, &[t.r, bits, tag])?;
-            let mut v: Tv = self.result(at, 0)?;
+            let v: Tv = self.result(at, 0)?;
             self.guard_nil(v.tag, nil)?;
-            if nil {
-                v = self.nil();
-            }
-            self.set(a, v);
-            Ok(true)
+            Ok(Some(if nil { self.nil() } else { v }))
+        }
+    }
+
+    /// What the iterator of `ipairs` gives for the weak table `t` after the index `ok`, which is in register `control`.
+    pub(super) unsafe fn next_weak_index(
+        &mut self,
+        t: Tab,
+        control: i16,
+        ok: i64,
+    ) -> Rec<Option<(Tv, Tv)>> {
+        // SAFETY: as `weak_access`.
+        unsafe {
+            let k = self.guard_observed(control)?.val;
+            let k = self.plus(k, 1)?;
+            let ok = Value::int(ok.wrapping_add(1));
+            let mt = self.guard_metatable(t)?;
+            let key = self.typed(k);
+            let Some(v) = self.weak_get((t, mt), ok, (k, key.tag))? else {
+                return Ok(None);
+            };
+            let end = self.known_tag(v) == Some(Tag::NIL);
+            Ok(Some((if end { v } else { key }, v)))
         }
     }
 

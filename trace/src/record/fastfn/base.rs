@@ -10,6 +10,7 @@ use traceorus_vm::{arith, number, shape, table};
 use super::string::prim_text;
 use super::{Native, Results};
 use crate::ir::{CallId, FieldId, IrOp, REF_NONE, Ty};
+use crate::record::meta::{Handler, Operand};
 use crate::record::table::Tab;
 use crate::record::{Rec, Recorder, Tv};
 
@@ -86,19 +87,7 @@ impl Recorder {
                         None => return Ok(None),
                     }
                 }
-                RawSet => {
-                    // without a metatable it is an assignment
-                    if c.nargs < 3 || self.plain_table(c, 1)?.is_none() {
-                        return Ok(None);
-                    }
-                    let (k, ok) = (self.any_arg(c, 2)?, self.oarg(c, 2));
-                    let (v, ov) = (self.any_arg(c, 3)?, self.oarg(c, 3));
-                    let t = self.any_arg(c, 1)?;
-                    if !self.set_index(c.i, c.at + 1, (k, ok), (v, ov))? {
-                        return Ok(None);
-                    }
-                    t
-                }
+                RawSet => return self.rawset(c, o),
                 Next => {
                     let k = self.oarg(c, 2);
                     if o.tag != Tag::TABLE || table::table_next(o.as_ptr(), k, k.aux).is_err() {
@@ -162,23 +151,29 @@ impl Recorder {
     unsafe fn tostring(&mut self, c: Native, o: Value) -> Results {
         // SAFETY: [GC-LIVE] as `native`.
         unsafe {
-            if !matches!(
-                o.tag,
-                Tag::STRING | Tag::INT | Tag::FLOAT | Tag::NIL | Tag::TRUE | Tag::FALSE
-            ) {
-                return Ok(None);
-            }
             let v = self.arg(c, 1)?;
-            if !self.guard_no_type_method(o.tag, b"__tostring")? {
+            if !self.shown_plainly((v, o))? {
                 return Ok(None);
             }
             Ok(Some(vec![match o.tag {
                 Tag::STRING => v,
                 Tag::INT => self.rt_string(CallId::IntStr, &[v.val])?,
                 Tag::FLOAT => self.rt_string(CallId::FloatStr, &[v.val])?,
-                t => self.text(prim_text(t)),
+                Tag::NIL | Tag::TRUE | Tag::FALSE => self.text(prim_text(o.tag)),
+                _ => self.object_text(v)?,
             }]))
         }
+    }
+
+    /// Guards that a value has no `__tostring`; false: it has, or may.
+    pub(super) unsafe fn shown_plainly(&mut self, v: Operand) -> Rec<bool> {
+        // SAFETY: as `native`.
+        let handler = unsafe { self.handler(v, MetaMethod::ToString)? };
+        Ok(matches!(handler, Some(Handler::None)))
+    }
+    /// What `tostring` shows of an object, which has no `__tostring`.
+    pub(super) fn object_text(&mut self, v: Tv) -> Rec<Tv> {
+        self.rt_string(CallId::ObjStr, &[v.val, v.tag])
     }
 
     #[inline(never)]
@@ -274,10 +269,18 @@ impl Recorder {
         unsafe {
             let ok = self.oarg(c, n);
             let dict = (*t.p).hdr.flags & flags::TAB_DICT != 0;
-            if matches!(ok.tag, Tag::NIL | Tag::FLOAT) {
+            let weak = (*t.p).hdr.flags & flags::TAB_WEAK != 0;
+            if ok.is_nil() {
                 return Ok(None);
             }
             let k = self.arg(c, n)?;
+            let text = ok.tag == Tag::STRING && !dict;
+            let computed = text && !(k.val.is_const() && str_is_short(ok.as_ptr()));
+            if ok.tag == Tag::FLOAT || weak || computed {
+                let bits = self.bits(k)?;
+                let at = self.rt(IrOp::Call, CallId::TabGet, &[t.r, bits, k.tag])?;
+                return self.result(at, 0).map(Some);
+            }
             match ok.tag {
                 Tag::INT if ok.payload < u64::from((*t.p).arr_cap) => {
                     let at = self.element(t, k.val)?;
@@ -289,9 +292,6 @@ impl Recorder {
                     self.guard(IrOp::Uge, Ty::Int, k.val, cap)?;
                 }
                 Tag::STRING if !dict => {
-                    if !k.val.is_const() || !str_is_short(ok.as_ptr()) {
-                        return Ok(None);
-                    }
                     self.guard_shape(t)?;
                     let g = self.global();
                     let Some(n) = shape::shape_find(g, (*t.p).shape, ok.as_ptr()) else {
@@ -312,6 +312,35 @@ impl Recorder {
             let bit = self.buf.k(Ty::U8, flags::TAB_DICT.into());
             self.guard(IrOp::BitsZ, Ty::U8, f, bit)?;
             Ok(Some(self.nil()))
+        }
+    }
+
+    unsafe fn rawset(&mut self, c: Native, o: Value) -> Results {
+        // SAFETY: [GC-LIVE] as `native`.
+        unsafe {
+            if o.tag != Tag::TABLE || c.nargs < 3 || self.oarg(c, 2).is_nil() {
+                return Ok(None);
+            }
+            let (r, p) = (self.arg(c, 1)?.val, o.as_ptr::<Table>());
+            let t = Tab { r, p };
+            let (k, v) = (self.any_arg(c, 2)?, self.any_arg(c, 3)?);
+            let (ok, ov) = (self.oarg(c, 2), self.oarg(c, 3));
+            let whole = self.typed(r);
+            // without a metatable it is an assignment
+            if (*p).metatable.is_null() {
+                self.guard_no_meta(r)?;
+                if self.set_in(c.i, t, (k, ok), (v, ov))? || self.set_any(t, (k, ok), v)? {
+                    return Ok(Some(vec![whole]));
+                }
+            }
+            let k = self.guard_tag(k, ok.tag)?;
+            let v = self.storable(v, ov)?;
+            let (key, val) = (self.bits(k)?, self.bits(v)?);
+            let args = [r, key, k.tag, val, v.tag];
+            let done = self.rt(IrOp::Call, CallId::TabSet, &args)?;
+            let zero = self.buf.k_int(0);
+            self.guard(IrOp::Ne, Ty::Int, done, zero)?;
+            Ok(Some(vec![whole]))
         }
     }
 

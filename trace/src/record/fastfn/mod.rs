@@ -20,17 +20,25 @@ use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::call::{native_pcall, native_xpcall};
 
-use super::{Cursor, Rec, Recorder, Step, Tv};
+use super::meta::{End, Operand, end_of};
+use super::{Cursor, Rec, Recorder, Slot, Step, Tv};
 use crate::ir::{CallId, FieldId, IrOp, REF_NONE, Ref, Ty};
 
-/// A call of a native function: the instruction, the closure, register below the arguments, their number, results wanted ([`MULTI`]: all).
+/// A call of a native function.
 #[derive(Clone, Copy)]
-struct Native {
+struct Native<'a> {
+    /// The instruction.
     i: Cursor,
+    /// The closure.
     f: *mut NativeClosure,
+    /// The register below the arguments; the results come from there on.
     at: i16,
+    /// Number of arguments.
     nargs: i16,
+    /// Results wanted ([`MULTI`]: all).
     wanted: u16,
+    /// The arguments, if they are not in registers.
+    args: Option<&'a [Operand]>,
 }
 
 /// Results of a call that has been recorded; `None`: by the generic call.
@@ -49,6 +57,7 @@ impl Recorder {
                 at: i.ra(),
                 nargs,
                 wanted: bc::c(i.w),
+                args: None,
             };
             let code = (*c.f).func as usize;
             let delta = match code {
@@ -109,6 +118,124 @@ impl Recorder {
         }
     }
 
+    /// The value that the payload `v` of an operand of the running instruction has now.
+    unsafe fn value_now(&self, v: Tv) -> Option<Value> {
+        if let Some(tag) = self.known_tag(v) {
+            if v.val.is_none() {
+                return Some(Value::new(0, tag));
+            }
+            if let Some(k) = self.buf.konst(v.val) {
+                return Some(Value::new(k.bits, tag));
+            }
+        }
+        let base = usize::from(self.base().unsigned_abs()) + 1;
+        let own = self.slots.iter().enumerate().skip(base);
+        for (n, s) in own {
+            if let Slot::Known { v: w, .. } = s
+                && w.val == v.val
+                && !v.val.is_none()
+            {
+                return Some(self.observed((n - base) as i16));
+            }
+        }
+        None
+    }
+
+    /// The metamethod of the instruction at `i` is the native function `f`, now `of`: it is recorded as a call of it. False: by the helper;
+    /// nothing has been emitted that has an effect.
+    pub(super) unsafe fn native_event(
+        &mut self,
+        i: Cursor,
+        f: Tv,
+        of: Value,
+        args: &[Tv],
+    ) -> Rec<bool> {
+        // SAFETY: [GC-LIVE] the metatable keeps the function; operands are in slots, or constants.
+        unsafe {
+            // which way a comparison goes is known later
+            let value = match end_of(i.pc) {
+                Some(End::Value) => true,
+                Some(End::Nothing) => false,
+                _ => return Ok(false),
+            };
+            let mut operands = Vec::new();
+            for &v in args {
+                let Some(now) = self.value_now(v) else {
+                    return Ok(false);
+                };
+                operands.push((v, now));
+            }
+            let wanted = u16::from(value);
+            let Some(results) = self.native_with(i, (f, of), &operands, wanted)? else {
+                return Ok(false);
+            };
+            if value {
+                let v = results.first().copied().unwrap_or(self.nil());
+                self.set(i.ra(), v);
+            }
+            Ok(true)
+        }
+    }
+
+    /// The object in register A of the call `i` has the native function `f` in `__call`.
+    pub(super) unsafe fn call_native_object(
+        &mut self,
+        i: Cursor,
+        f: Operand,
+        nargs: i16,
+    ) -> Rec<Step> {
+        // SAFETY: [GC-LIVE] as `native`.
+        unsafe {
+            let mut operands = Vec::new();
+            for k in 0..=nargs {
+                operands.push((self.tv(i.ra() + k)?, self.observed(i.ra() + k)));
+            }
+            let wanted = bc::c(i.w);
+            if wanted == MULTI {
+                self.need_slots(self.base() + i.ra() + 4)?;
+            }
+            match self.native_with(i, f, &operands, wanted)? {
+                Some(results) => {
+                    self.give(i, wanted, &results);
+                    Ok(Step::More)
+                }
+                None => self.generic(i),
+            }
+        }
+    }
+
+    /// Calls the native function `f` with these arguments, if it has IR of its own.
+    unsafe fn native_with(
+        &mut self,
+        i: Cursor,
+        (f, of): Operand,
+        args: &[Operand],
+        wanted: u16,
+    ) -> Results {
+        // SAFETY: [GC-LIVE] the caller has the function from a live value.
+        unsafe {
+            let closure = of.as_ptr::<NativeClosure>();
+            if of.tag != Tag::FUNCTION || (*closure).hdr.kind != ObjKind::NativeClosure as u8 {
+                return Ok(None);
+            }
+            let id = FastFn::from_u32((*closure).hdr.word);
+            if matches!(id, FastFn::Other | FastFn::GmatchNext | FastFn::Error) {
+                return Ok(None);
+            }
+            let f = self.guard_tag(f, Tag::FUNCTION)?;
+            self.guard_is(f.val, of.payload)?;
+            let c = Native {
+                i,
+                f: closure,
+                at: i.ra(),
+                nargs: args.len() as i16,
+                wanted,
+                args: Some(args),
+            };
+            self.function(id, c)
+        }
+    }
+
     /// A call with as many arguments as the instruction before has made: by the helper.
     pub(crate) unsafe fn call_open(&mut self, i: Cursor) -> Rec<Step> {
         // SAFETY: as `native`.
@@ -134,6 +261,7 @@ impl Recorder {
             let plain = match id.quiet() {
                 Quiet::Never => return Ok(false),
                 Quiet::Always => return Ok(true),
+                Quiet::Shown => return self.all_shown_plainly(c),
                 Quiet::Plain => true,
                 Quiet::Scalars => false,
             };
@@ -143,7 +271,7 @@ impl Recorder {
                     Tag::TABLE => plain && self.plain_table(c, n)?.is_some(),
                     Tag::NIL | Tag::FALSE | Tag::TRUE | Tag::INT | Tag::FLOAT | Tag::STRING => {
                         self.arg(c, n)?;
-                        !plain || self.guard_no_type_method(tag, b"__tostring")?
+                        true
                     }
                     _ => false,
                 };
@@ -153,6 +281,18 @@ impl Recorder {
             }
             Ok(true)
         }
+    }
+
+    /// None of the arguments has `__tostring`, guarded.
+    unsafe fn all_shown_plainly(&mut self, c: Native) -> Rec<bool> {
+        for n in 1..=c.nargs {
+            let v = (self.arg(c, n)?, self.oarg(c, n));
+            // SAFETY: as `native`.
+            if unsafe { !self.shown_plainly(v)? } {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     unsafe fn function(&mut self, id: FastFn, c: Native) -> Results {
@@ -226,6 +366,7 @@ impl Recorder {
                     MULTI => MULTI,
                     n => n.saturating_sub(1),
                 },
+                args: None,
             };
             let Some(mut results) = self.function(id, c)? else {
                 return Ok(None);
@@ -276,21 +417,33 @@ impl Recorder {
         if n > c.nargs {
             return Value::NIL;
         }
-        self.observed(c.at + n)
+        match c.args {
+            Some(args) => args[n as usize - 1].1,
+            None => self.observed(c.at + n),
+        }
     }
     /// Argument `n` with its type guarded.
     fn arg(&mut self, c: Native, n: i16) -> Rec<Tv> {
         if n > c.nargs {
             return Ok(self.konst(Value::NIL));
         }
-        self.guard_observed(c.at + n)
+        match c.args {
+            Some(args) => {
+                let (v, o) = args[n as usize - 1];
+                self.guard_tag(v, o.tag)
+            }
+            None => self.guard_observed(c.at + n),
+        }
     }
     /// Argument `n`, of any type.
     fn any_arg(&mut self, c: Native, n: i16) -> Rec<Tv> {
         if n > c.nargs {
             return Ok(self.konst(Value::NIL));
         }
-        self.tv(c.at + n)
+        match c.args {
+            Some(args) => Ok(args[n as usize - 1].0),
+            None => self.tv(c.at + n),
+        }
     }
     /// The integer argument `n`, or `default` if it is missing or nil; `None` if it is something else.
     fn int_arg(&mut self, c: Native, n: i16, default: i64) -> Rec<Option<(Ref, i64)>> {
@@ -389,14 +542,6 @@ impl Recorder {
         let k = self.buf.k_ptr(mt as u64);
         self.guard(IrOp::Eq, Ty::Ptr, m, k)?;
         Ok(mt)
-    }
-    /// Guards that values of this basic type have no metamethod `name`; false: they have, or may.
-    pub(super) unsafe fn guard_no_type_method(&mut self, tag: Tag, name: &[u8]) -> Rec<bool> {
-        // SAFETY: [GC-LIVE] the state keeps the metatable.
-        unsafe {
-            let mt = self.guard_type_meta(tag)?;
-            self.guard_no_method(mt, name)
-        }
     }
     /// Guards that the metatable `mt` (null: none), which itself is guarded, has no `name`; false: it has, or may.
     pub(super) unsafe fn guard_no_method(&mut self, mt: *mut Table, name: &[u8]) -> Rec<bool> {

@@ -77,7 +77,8 @@ impl Recorder {
                 let one = self.buf.k_int(1);
                 let k = self.emit(IrOp::Add, Ty::Int, len, one)?;
                 let k = self.typed(k);
-                if self.set_index(c.i, c.at + 1, (k, Value::int(at)), (v, ov))? {
+                let k = (k, Value::int(at));
+                if self.set_in(c.i, t, k, (v, ov))? || self.set_any(t, k, v)? {
                     return Ok(Some(Vec::new()));
                 }
             }
