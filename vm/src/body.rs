@@ -39,10 +39,8 @@ pub const SORT: u8 = 0;
 pub const TOSTRING: u8 = 1;
 /// Of `pairs`.
 pub const PAIRS: u8 = 2;
-/// Of `string.gsub`.
-pub const GSUB: u8 = 3;
 /// How many there are.
-const COUNT: usize = 4;
+const COUNT: usize = 3;
 /// Closed bodies in one another, less than `call::MAX_CCALLS`.
 pub const MAX_DEPTH: u32 = 190;
 /// What one of them adds to `Thread::ncalls`.
