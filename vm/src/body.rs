@@ -39,8 +39,12 @@ pub const SORT: u8 = 0;
 pub const TOSTRING: u8 = 1;
 /// Of `pairs`.
 pub const PAIRS: u8 = 2;
+/// Of `string.format`.
+pub const FORMAT: u8 = 3;
+/// Most arguments behind the format that this one takes.
+pub const FORMAT_ARGS: usize = 6;
 /// How many there are.
-const COUNT: usize = 3;
+const COUNT: usize = 4;
 /// Closed bodies in one another, less than `call::MAX_CCALLS`.
 pub const MAX_DEPTH: u32 = 190;
 /// What one of them adds to `Thread::ncalls`.
