@@ -126,7 +126,7 @@ fn loops_run_compiled() {
         "sieve",
         "spectral",
     ] {
-        let source = format!("arg = {{ 0.2 }} dofile('{folder}/{name}.lua')");
+        let source = format!("arg = {{ 0.25 }} dofile('{folder}/{name}.lua')");
         let (on, _) = run_as(&source, "count=1");
         let (compiled, performed) = (executed(&on, "compiled"), executed(&on, "performed"));
         if on["traces"]["list"].as_array().is_none_or(Vec::is_empty) {

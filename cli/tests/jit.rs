@@ -353,6 +353,44 @@ fn strings_are_not_left_to_helpers() {
     assert!(!r.err.contains("by calling their helpers"), "{}", r.err);
 }
 
+/// The snapshots of the traces of `text`.
+fn snapshots(name: &str, text: &str) -> String {
+    let r = run(&["--dump=snap", &script(name, text)]);
+    assert_eq!(r.status, Some(0), "{}", r.err);
+    r.err
+}
+
+/// A branch that goes the other way is complete: its exit does not restore what it has looked at, and what follows does not look again.
+#[test]
+fn exits_of_branches_are_where_they_lead() {
+    if !compiles() {
+        return;
+    }
+    let head = "local t, n, m = {}, 0, {}\nfor i = 1, 200 do t[i] = i % 9 == 0 end\n";
+    let text = format!(
+        "{head}for _ = 1, 50 do for i = 1, 200 do if t[i] then m[n % 5] = n; n = n + 1 end end end print(n)"
+    );
+    let ir = snapshots("decided.lua", &text);
+    assert!(ir.contains("decided=1"), "{ir}");
+    assert!(ir.contains("TRUTHY") || ir.contains("TFALSY"), "{ir}");
+    // the element's payload is of no use to anybody
+    assert!(!ir.contains("any LDV"), "{ir}");
+    let mut sides = ir.split("---- TRACE ").filter(|t| t.contains("pvals:"));
+    let again = |s: &&str| s.contains(">  tag TTRUTHY") || s.contains(">  tag TFALSY");
+    assert!(ir.contains("pvals:") && !sides.any(|s| again(&s)), "{ir}");
+    // must not: tables may be equal by __eq, so an exit of the comparison is where that begins
+    let text = format!(
+        "{head}local a, b = {{}}, {{}} local list = {{ a, b }} for i = 1, 3000 do local x = list[i % 8 // 7 + 1] if x == a then n = n + 1 end end print(n)"
+    );
+    let ir = snapshots("decided_not.lua", &text);
+    let is_comparison = |l: &str| l.contains(">  tab EQ") || l.contains(">  tab NE");
+    let guard = ir.lines().position(is_comparison);
+    let guard = guard.unwrap_or_else(|| panic!("no comparison: {ir}"));
+    let lines: Vec<&str> = ir.lines().take(guard).collect();
+    let snap = lines.iter().rev().find(|l| l.starts_with("  #"));
+    assert!(snap.is_some_and(|s| !s.contains("decided=1")), "{ir}");
+}
+
 /// What the traces of a function that calls itself are, if it is inlined into itself so often.
 fn recursion(unroll: u32) -> String {
     let text = "local function fib(k)\n  if k < 2 then return k end\n  return fib(k - 1) + fib(k - 2)\nend\nprint(fib(24))\n";

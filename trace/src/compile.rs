@@ -141,6 +141,7 @@ impl Jit {
                 side: 0,
                 stub,
                 types: looks_at_types(&r.buf, n),
+                decided: r.buf.snaps.get(n).is_some_and(|s| s.decided),
             };
             let named = if self.reports { r.buf.snaps.len() } else { 0 };
             let t = Box::new(Trace {

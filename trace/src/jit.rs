@@ -477,7 +477,7 @@ impl Jit {
             if (*r.frame().proto).jit & PROTO_OFF != 0 {
                 return Err(Abort::SwitchedOff);
             }
-            if r.nbc > 1 {
+            if r.nbc > 1 || r.after_branch {
                 if let Some(stop) = r.at_start(pc)? {
                     return Ok(stop);
                 }

@@ -134,6 +134,7 @@ mod tests {
                 live: 0,
                 top: Snap::NO_TOP,
                 pcalls: 0,
+                decided: false,
                 done: Default::default(),
             });
             let r = buf.push(Ins::new(IrOp::TEq, Ty::Tag, REF_NONE, REF_NONE));

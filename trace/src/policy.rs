@@ -293,7 +293,8 @@ impl Jit {
             let kind = Kind::Side { parent: n, exit };
             let place = t.stub(exit) as usize;
             let tries = self.penalties.get(&place).map_or(0, |p| p.tries);
-            if self.trace(root).retired || self.is_join(root, pc) {
+            let decided = self.trace(n).states[exit as usize].decided;
+            if self.trace(root).retired || !decided && self.is_join(root, pc) {
                 return;
             }
             if self.trace(root).nsides >= maxside || !is_due(&self.params, tries, taken) {
@@ -381,7 +382,7 @@ impl Jit {
         let at = t.exits.get(exit);
         let (start, anchor) = (of.start_pc as u64, of.anchor as u64);
         // the body of a generic loop, which begins at its anchor, is in front of it
-        let out = at.pc > anchor || start != anchor && (at.pc < start || at.pc == anchor);
+        let out = at.pc > anchor || start != anchor && at.pc < start;
         at.base < 0 || at.base == 0 && out
     }
 

@@ -28,7 +28,7 @@ impl Jit {
         *n += 1;
         // the helper takes whatever comes
         let all = match most {
-            u32::MAX => self.params.maxshapes.saturating_mul(4),
+            u32::MAX => self.params.maxshapes.saturating_mul(8),
             _ => self.params.maxshapes.saturating_mul(12),
         };
         let helped = *n >= all && self.helped.insert(pc as usize);

@@ -24,6 +24,8 @@ pub struct ExitState {
     pub stub: u32,
     /// A guard that leaves by it looks at a type.
     pub types: bool,
+    /// A branch goes the other way there: see `Snap::decided`.
+    pub decided: bool,
 }
 
 /// A compiled trace.

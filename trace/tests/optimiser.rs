@@ -122,6 +122,7 @@ impl Recorder {
             live: SLOTS as i16,
             top: Snap::NO_TOP,
             pcalls: 0,
+            decided: false,
             done: Default::default(),
         });
     }

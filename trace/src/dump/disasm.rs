@@ -197,6 +197,7 @@ mod tests {
                 side: 0,
                 stub: 0x10,
                 types: false,
+                decided: false,
             }]),
             ..Trace::empty(1, 0x7000_0000)
         };

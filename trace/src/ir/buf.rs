@@ -52,6 +52,8 @@ pub struct Snap {
     pub top: i16,
     /// What `Thread::pcall_depth` has grown by since the trace was entered.
     pub pcalls: u16,
+    /// It serves one guard, which decides where a branch goes, and describes where that goes if the guard does not hold: the branch is complete.
+    pub decided: bool,
     /// What the recording has done before it.
     pub done: Progress,
 }

@@ -102,6 +102,7 @@ fn snap(buf: &mut IrBuf, rest: &str) -> Result<(), String> {
         live: 0,
         top: Snap::NO_TOP,
         pcalls: 0,
+        decided: false,
         done: Default::default(),
     };
     let mut words = head.split_whitespace();
@@ -120,6 +121,7 @@ fn snap(buf: &mut IrBuf, rest: &str) -> Result<(), String> {
             "live" => s.live = v as i16,
             "top" => s.top = v as i16,
             "pcalls" => s.pcalls = v as u16,
+            "decided" => s.decided = v != 0,
             _ => return Err(format!("unknown property {name:?} of a snapshot")),
         }
     }

@@ -105,6 +105,7 @@ impl Printer<'_> {
             live,
             top,
             pcalls,
+            decided,
             done: _,
             ..
         } = self.buf.snaps[n];
@@ -114,6 +115,9 @@ impl Printer<'_> {
         }
         if pcalls != 0 {
             let _ = write!(self.out, " pcalls={pcalls}");
+        }
+        if decided {
+            self.out.push_str(" decided=1");
         }
         self.out.push_str(" [");
         for i in start..end {

@@ -333,7 +333,12 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
         let refused = matches!(ins.op, IrOp::Eq | IrOp::Ne)
             && ins.a.is_ins()
             && self.ir.at(ins.a).op == IrOp::Call;
-        if ins.op.is_guard() && !refused {
+        // nor would a branch go where this exit does
+        let decided = self
+            .ir
+            .snap_of(r)
+            .is_some_and(|n| self.ir.snaps[n.0 as usize].decided);
+        if ins.op.is_guard() && !refused && !decided {
             let exit = self.stub(r)?;
             self.m.with_scratch(|m, s| {
                 m.load(LoadKind::U32, d(s), at(M::GLOBAL, offset));

@@ -59,6 +59,7 @@ impl Recorder {
                 }
             }
             self.inherit_facts(t, exit);
+            self.after_branch = t.states[exit as usize].decided;
             self.iteration = self.buf.next();
             Ok(())
         }

@@ -5,6 +5,7 @@ use traceorus_base::meta::MetaMethod;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::arith;
 
+use super::select::target;
 use super::{Cursor, Rec, Recorder, Step, Tv};
 use crate::abort::Abort;
 use crate::ir::{CallId, IrOp, REF_NONE, Ref, Ty};
@@ -16,6 +17,15 @@ enum Order {
     Le,
     Gt,
     Ge,
+}
+
+/// The conditional jump `op` is taken if its condition holds.
+fn jumps_if_true(op: Op) -> bool {
+    use Op::*;
+    matches!(
+        op,
+        JLt | JLe | JEq | JLtI | JLeI | JGtI | JGeI | JEqI | JEqK | JEqP | JT | JTSet
+    )
 }
 
 impl Recorder {
@@ -55,6 +65,7 @@ impl Recorder {
                     let want = Tag(bc::b(i.w) as i16 as i32);
                     let x = self.tv(i.ra())?;
                     if self.known_tag(x).is_none() {
+                        self.decided(i, self.observed(i.ra()).tag == want);
                         if self.observed(i.ra()).tag == want {
                             self.guard_tag(x, want)?;
                         } else {
@@ -65,20 +76,35 @@ impl Recorder {
                 }
                 JT | JF => {
                     let x = self.tv(i.ra())?;
-                    self.guard_truth(x, self.observed(i.ra()).is_falsy())?;
+                    let falsy = self.observed(i.ra()).is_falsy();
+                    self.decided(i, !falsy);
+                    self.guard_truth(x, falsy)?;
                     Ok(Step::More)
                 }
                 JTSet | JFSet => {
                     let x = self.tv(i.rb())?;
                     let falsy = self.observed(i.rb()).is_falsy();
+                    let sets = falsy == (i.op == JFSet);
+                    if sets {
+                        self.decided(i, !falsy);
+                    }
                     self.guard_truth(x, falsy)?;
-                    if falsy == (i.op == JFSet) {
+                    if sets {
                         self.set(i.ra(), x);
                     }
                     Ok(Step::More)
                 }
                 _ => Err(Abort::Internal),
             }
+        }
+    }
+
+    /// The next guard is the last one of the conditional jump `i`, whose condition holds now (`yes`) or not: it decides which way that goes.
+    unsafe fn decided(&mut self, i: Cursor, yes: bool) {
+        // SAFETY: [CODE] as `instruction`.
+        if let Some(to) = unsafe { target(i.pc) } {
+            let jumps = yes == jumps_if_true(i.op);
+            self.decides(if jumps { i.next() } else { to });
         }
     }
 
@@ -125,11 +151,13 @@ impl Recorder {
             if strings {
                 let c = self.call2(IrOp::CallN, CallId::StrCmp, x.val, y.val)?;
                 let zero = self.buf.k_int(0);
+                self.decided(i, holds);
                 self.order_guard(order, holds, Ty::Int, c, zero)?;
                 return Ok(Step::More);
             }
             match self.comparable(x, y, ox, oy)? {
                 Some((ty, a, b)) => {
+                    self.decided(i, holds);
                     self.order_guard(order, holds, ty, a, b)?;
                     Ok(Step::More)
                 }
@@ -186,13 +214,15 @@ impl Recorder {
             }
             let op = if equal { IrOp::Eq } else { IrOp::Ne };
             if ox.tag.is_number() {
-                match self.comparable(x, y, ox, oy)? {
-                    Some((ty, a, b)) => self.guard(op, ty, a, b)?,
-                    None => return self.generic(i),
+                let Some((ty, a, b)) = self.comparable(x, y, ox, oy)? else {
+                    return self.generic(i);
                 };
+                self.decided(i, equal);
+                self.guard(op, ty, a, b)?;
                 return Ok(Step::More);
             }
             if ox.tag == Tag::STRING {
+                self.decided(i, equal);
                 if !self.guard_same_text(x, y, equal)? {
                     // both may be long
                     let r = self.call2(IrOp::CallN, CallId::StrEq, x.val, y.val)?;

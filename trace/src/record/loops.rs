@@ -34,6 +34,7 @@ impl Recorder {
                             self.guard_tag(v, Tag::NIL)?;
                         } else {
                             let t = Tag::NIL.0 as u16;
+                            self.decides(i.next());
                             self.guard(IrOp::TNe, Ty::Tag, v.tag, Self::lit(t))?;
                         }
                     }
@@ -249,6 +250,9 @@ impl Recorder {
                 }
                 goes_on = oi.as_int() != ol.as_int();
                 let op = if goes_on { IrOp::Ne } else { IrOp::Eq };
+                if goes_on {
+                    self.decides(i.next());
+                }
                 self.guard(op, Ty::Int, index.val, limit.val)?;
                 if !goes_on {
                     self.leaves(i)?;
@@ -269,6 +273,9 @@ impl Recorder {
                 };
                 goes_on = arith::le(ox, oy) == Some(true);
                 let op = if goes_on { IrOp::Le } else { IrOp::NLe };
+                if goes_on {
+                    self.decides(i.next());
+                }
                 self.guard(op, Ty::Float, x, y)?;
                 if !goes_on {
                     self.leaves(i)?;

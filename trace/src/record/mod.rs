@@ -173,8 +173,12 @@ pub struct Recorder {
     pub(crate) base0: isize,
     need_snap: bool,
     snap_pc: *const Instr,
+    /// The next guard decides where a branch goes, and `snap_pc` is where that goes otherwise.
+    decides: bool,
     /// Back edges of other loops taken, by instruction.
     pub(crate) unrolled: FxHashMap<usize, u32>,
+    /// It begins where a branch of the parent goes the other way, so it may end at once: execution has got ahead.
+    pub(crate) after_branch: bool,
     /// First instruction of the iteration that is being recorded.
     iteration: Ref,
     /// Slots as they were known then (iterations after the first).
@@ -296,7 +300,9 @@ impl Recorder {
                 base0: (*l).base.byte_offset_from((*l).stack),
                 need_snap: true,
                 snap_pc: pc,
+                decides: false,
                 unrolled: FxHashMap::default(),
+                after_branch: false,
                 iteration: Ref::from_ins(1),
                 header: Vec::new(),
                 changed: Vec::new(),
@@ -435,8 +441,7 @@ impl Recorder {
                 return Err(Abort::RecordLimit);
             }
             self.raising = false;
-            self.need_snap = true;
-            self.snap_pc = pc;
+            self.new_snap(pc);
             Ok(Step::More)
         }
     }
@@ -587,6 +592,14 @@ impl Recorder {
     pub(crate) fn new_snap(&mut self, pc: *const Instr) {
         self.need_snap = true;
         self.snap_pc = pc;
+        self.decides = false;
+    }
+    /// The running instruction is a branch that does nothing else, all of whose other guards have been emitted. The next one decides it: if that does not
+    /// hold, the branch goes to `other`. An exit goes on there, and need not make what the branch has looked at, nor a side trace look at it again.
+    pub(crate) fn decides(&mut self, other: *const Instr) {
+        self.new_snap(other);
+        self.decides = true;
+        self.note_progress(self.begun);
     }
     /// A literal operand.
     pub(crate) fn lit(n: u16) -> Ref {

@@ -320,6 +320,7 @@ impl Recorder {
             live,
             top: self.multi_top(pc).unwrap_or(Snap::NO_TOP),
             pcalls: self.pcalls,
+            decided: std::mem::take(&mut self.decides),
             done: self.buf.done,
         });
         Ok(())

@@ -82,6 +82,7 @@ impl Build {
             live: 32,
             top: Snap::NO_TOP,
             pcalls: 0,
+            decided: false,
             done: Default::default(),
         });
     }
