@@ -17,7 +17,7 @@ fn hot_types() {
         ("GcHeader", size_of::<GcHeader>(), 8),
         ("Str", size_of::<Str>(), 24),
         ("Table", size_of::<Table>(), 56),
-        ("Dict", size_of::<Dict>(), 40),
+        ("Dict", size_of::<Dict>(), 48),
         ("DictEntry", size_of::<DictEntry>(), 24),
         ("Cell", size_of::<Cell>(), 24),
         ("LuaClosure", size_of::<LuaClosure>(), 24),

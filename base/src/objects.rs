@@ -209,12 +209,14 @@ pub struct Dict {
     pub used: u32,
     /// Entries allocated.
     pub cap: u32,
-    /// Free.
+    /// Bits of the vm.
     pub spare: u32,
+    /// While there is no index: byte `n` is the mark of the key of entry `n`, 0 if that is not written. Otherwise unused.
+    pub marks: u64,
 }
 
 impl Dict {
-    /// Dictionaries up to this capacity have no index and are searched linearly.
+    /// Dictionaries up to this capacity have no index, but a byte for each key: as many as [`Dict::marks`] has.
     pub const SMALL: u32 = 8;
 }
 
@@ -635,12 +637,17 @@ pub struct LookupEntry {
     /// Address of the key (a short string); plus 1 in entries for a store that adds the key: `payload` is then the shape
     /// afterwards; plus 2 in entries that say what an own field means whose value is nil.
     pub key: u64,
-    /// Slot, payload of a constant found in a prototype, or shape.
+    /// Slot, payload of a constant found in a prototype, shape, or the prototype.
     pub payload: u64,
-    /// Tag of a constant found in a prototype.
+    /// Tag of a constant found in a prototype; [`LookupEntry::HELD`].
     pub tag: Tag,
-    /// Free.
-    pub spare: u32,
+    /// If the tag is that: the slot.
+    pub slot: u32,
+}
+
+impl LookupEntry {
+    /// Tag that says: the value, which changes, is in the field number `slot` of the prototype at `payload`, if that is still a record.
+    pub const HELD: Tag = Tag::SHAPE;
 }
 
 /// Entries of the look-up cache (a power of two).
@@ -787,7 +794,7 @@ const _: () = {
     assert!(size_of::<GcHeader>() == 8);
     assert!(size_of::<Str>() == 24);
     assert!(size_of::<Table>() == 56);
-    assert!(size_of::<Dict>() == 40);
+    assert!(size_of::<Dict>() == 48);
     assert!(size_of::<DictEntry>() == 24);
     assert!(size_of::<Cell>() == 24);
     assert!(size_of::<LuaClosure>() == 24);

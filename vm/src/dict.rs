@@ -1,5 +1,8 @@
 //! Dictionary part of tables: entries in insertion order and, above [`Dict::SMALL`] of them, an index.
 //!
+//! Up to `SMALL` entries there is a *mark* for each key, a byte that tells something of its hash, and all of them are
+//! compared at once: a look-up touches the entry of a wrong key only once in 128.
+//!
 //! Index words hold `entry number + 1` in the bits of `index_mask` and, above them, the same bits of the key's
 //! hash; 0 is empty. Capacity stays below the index size, so the two never overlap, and a look-up touches the
 //! entry of a wrong key only once in `2^(32 - log2 size)` collisions.
@@ -99,6 +102,59 @@ pub unsafe fn spot_of(key: Value) -> Spot {
     spot_plain(key)
 }
 
+/// A one in each byte.
+const ONES: u64 = 0x0101_0101_0101_0101;
+
+/// Mark of a payload: not 0.
+#[inline(always)]
+fn mark(payload: u64) -> u8 {
+    (payload.wrapping_mul(POINTER_FACTOR) >> 56) as u8 | 0x80
+}
+
+/// Mark of a normalised key.
+///
+/// # Safety
+/// [GC-LIVE] a string is alive.
+#[inline(always)]
+unsafe fn mark_of(key: Value) -> u8 {
+    match key.tag {
+        Tag::TRUE => mark(1),
+        Tag::FALSE => mark(2),
+        Tag::STRING => {
+            let s: *mut Str = key.as_ptr();
+            // SAFETY: [GC-LIVE].
+            unsafe {
+                if str_is_short(s) {
+                    mark(key.payload)
+                } else {
+                    mark(u64::from(str_hash(s)))
+                }
+            }
+        }
+        _ => mark(key.payload),
+    }
+}
+
+/// Looks for the entry for which `eq` holds among those with this mark, in a dictionary without index.
+#[inline(always)]
+unsafe fn find_marked(d: *mut Dict, mark: u8, eq: impl Fn(&DictEntry) -> bool) -> *mut DictEntry {
+    // the lowest byte with its upper bit set is one that is equal; those above it may err
+    // SAFETY: [GC-LIVE] the caller's promise.
+    let x = unsafe { (*d).marks } ^ u64::from(mark).wrapping_mul(ONES);
+    let mut at = x.wrapping_sub(ONES) & !x & (ONES << 7);
+    while at != 0 {
+        // SAFETY: [GC-LIVE] the caller's promise; only entries that are written have marks.
+        unsafe {
+            let e = (*d).entries.add(at.trailing_zeros() as usize / 8);
+            if eq(&*e) {
+                return e;
+            }
+        }
+        at &= at - 1;
+    }
+    null_mut()
+}
+
 /// Calls `f` with the numbers of the index words where a key may be, in order, until it says stop.
 #[inline(always)]
 fn probe(spot: Spot, mask: u32, mut f: impl FnMut(u32) -> bool) {
@@ -190,6 +246,7 @@ pub unsafe fn dict_new(g: &mut Global, n: u32) -> *mut Dict {
         (*d).used = 0;
         (*d).cap = cap;
         (*d).spare = 0;
+        (*d).marks = 0;
         let size = index_size(cap);
         if size != 0 {
             (*d).index = g.heap.alloc_run(size as usize * 4) as *mut u32;
@@ -253,17 +310,22 @@ pub unsafe fn dict_move(g: &mut Global, d: *mut Dict, cap: u32) {
             // The same numbers at the same places.
             return;
         }
-        if size != 0 {
-            index_build(d);
-        }
+        index_build(d);
     }
 }
 
-/// Fills the index from the entries.
+/// Fills the index, or the marks, from the entries.
 unsafe fn index_build(d: *mut Dict) {
-    // SAFETY: [GC-LIVE]; the index has room for all entries.
+    // SAFETY: [GC-LIVE]; the index has room for all entries, the marks for all that fit in a dictionary without.
     unsafe {
         let (index, mask) = ((*d).index, (*d).index_mask);
+        if mask == 0 {
+            (*d).marks = 0;
+            for (i, e) in dict_entries(d).iter().enumerate() {
+                (*d).marks |= u64::from(mark_of(entry_key(e))) << (8 * i);
+            }
+            return;
+        }
         index.write_bytes(0, mask as usize + 1);
         if (*d).spare & LONG_KEYS == 0 {
             for (i, e) in dict_entries(d).iter().enumerate() {
@@ -291,23 +353,21 @@ unsafe fn index_put(index: *mut u32, mask: u32, spot: Spot, number: u32) {
     }
 }
 
-/// Looks for the entry for which `eq` holds among those with this hash.
+/// Looks for the entry for which `eq` holds among those with this hash, or this mark.
 #[inline(always)]
-unsafe fn find(d: *mut Dict, spot: Spot, eq: impl Fn(&DictEntry) -> bool) -> *mut DictEntry {
+unsafe fn find(
+    d: *mut Dict,
+    spot: Spot,
+    mark: u8,
+    eq: impl Fn(&DictEntry) -> bool,
+) -> *mut DictEntry {
     // SAFETY: [GC-LIVE] the caller's promise; numbers in the index are of written entries.
     unsafe {
-        let entries = (*d).entries;
-        let index = (*d).index;
-        if index.is_null() {
-            for i in 0..(*d).used as usize {
-                let e = entries.add(i);
-                if eq(&*e) {
-                    return e;
-                }
-            }
-            return null_mut();
-        }
         let mask = (*d).index_mask;
+        if mask == 0 {
+            return find_marked(d, mark, eq);
+        }
+        let (entries, index) = ((*d).entries, (*d).index);
         let high = spot.hash & !mask;
         let mut found = null_mut();
         probe(spot, mask, |i| {
@@ -335,15 +395,16 @@ unsafe fn find(d: *mut Dict, spot: Spot, eq: impl Fn(&DictEntry) -> bool) -> *mu
 pub unsafe fn dict_find(d: *mut Dict, key: Value) -> *mut DictEntry {
     // SAFETY: [GC-LIVE].
     unsafe {
+        let mark = mark_of(key);
         match key.tag {
             Tag::STRING if !str_is_short(key.as_ptr()) => {
                 let s: *mut Str = key.as_ptr();
-                find(d, spot_of(key), |e| {
+                find(d, spot_of(key), mark, |e| {
                     e.key_tag == Tag::STRING && str_eq(s, e.key_payload as *mut Str)
                 })
             }
-            Tag::TRUE | Tag::FALSE => find(d, spot_of(key), |e| e.key_tag == key.tag),
-            _ => find(d, spot_plain(key), |e| {
+            Tag::TRUE | Tag::FALSE => find(d, spot_of(key), mark, |e| e.key_tag == key.tag),
+            _ => find(d, spot_plain(key), mark, |e| {
                 e.key_payload == key.payload && e.key_tag == key.tag
             }),
         }
@@ -358,7 +419,7 @@ pub unsafe fn dict_find(d: *mut Dict, key: Value) -> *mut DictEntry {
 pub unsafe fn dict_find_short(d: *mut Dict, key: *mut Str) -> *mut DictEntry {
     // SAFETY: [GC-LIVE].
     unsafe {
-        find(d, spot_object(key as u64), |e| {
+        find(d, spot_object(key as u64), mark(key as u64), |e| {
             e.key_payload == key as u64 && e.key_tag == Tag::STRING
         })
     }
@@ -372,61 +433,9 @@ pub unsafe fn dict_find_short(d: *mut Dict, key: *mut Str) -> *mut DictEntry {
 pub unsafe fn dict_find_int(d: *mut Dict, key: i64) -> *mut DictEntry {
     // SAFETY: [GC-LIVE].
     unsafe {
-        find(d, spot_int(key as u64), |e| {
+        find(d, spot_int(key as u64), mark(key as u64), |e| {
             e.key_payload == key as u64 && e.key_tag == Tag::INT
         })
-    }
-}
-
-/// What the home of a key says, without a call: its entry, null if there is none; `None`: it may be elsewhere.
-#[inline(always)]
-unsafe fn at_home(d: *mut Dict, spot: Spot, key: Value) -> Option<*mut DictEntry> {
-    // SAFETY: [GC-LIVE] as the callers; the home is masked, a word that is not 0 names an entry.
-    unsafe {
-        let same = |e: *mut DictEntry| (*e).key_payload == key.payload && (*e).key_tag == key.tag;
-        let (index, mask) = ((*d).index, (*d).index_mask);
-        if index.is_null() {
-            // a few entries, all there are
-            let mut e = (*d).entries;
-            for _ in 0..(*d).used {
-                if same(e) {
-                    return Some(e);
-                }
-                e = e.add(1);
-            }
-            return Some(null_mut());
-        }
-        let word = *index.add((spot.home & mask) as usize);
-        if word == 0 {
-            return Some(null_mut());
-        }
-        let e = (*d).entries.add((word & mask) as usize - 1);
-        same(e).then_some(e)
-    }
-}
-
-/// [`dict_find_int`] without a call: what the integer's home says (null: there is none); `None`: it may be elsewhere.
-///
-/// # Safety
-/// [GC-LIVE] the dictionary is alive.
-#[inline(always)]
-pub unsafe fn dict_home_int(d: *mut Dict, key: i64) -> Option<*mut DictEntry> {
-    // SAFETY: as promised.
-    unsafe { at_home(d, spot_int(key as u64), Value::int(key)) }
-}
-
-/// The same of a string; a long one is always elsewhere.
-///
-/// # Safety
-/// [GC-LIVE] dictionary and key are alive.
-#[inline(always)]
-pub unsafe fn dict_home_str(d: *mut Dict, key: *mut Str) -> Option<*mut DictEntry> {
-    // SAFETY: as promised.
-    unsafe {
-        if !str_is_short(key) {
-            return None;
-        }
-        at_home(d, spot_object(key as u64), Value::ptr(key, Tag::STRING))
     }
 }
 
@@ -475,8 +484,10 @@ pub unsafe fn dict_push(d: *mut Dict, key: Value, val: Value) -> *mut DictEntry 
         if key.tag == Tag::STRING && !str_is_short(key.as_ptr()) {
             (*d).spare |= LONG_KEYS;
         }
-        if !(*d).index.is_null() {
+        if (*d).index_mask != 0 {
             index_put((*d).index, (*d).index_mask, spot_of(key), n);
+        } else {
+            (*d).marks |= u64::from(mark_of(key)) << (8 * n);
         }
         e
     }

@@ -462,7 +462,7 @@ unsafe fn lookup_own(g: &mut Global, shape: u32, key: *mut Str, slot: u32) {
             key: 0,
             payload: slot as u64,
             tag: Tag::NIL,
-            spare: 0,
+            slot: 0,
         };
         lookup_put(g, key as u64, e);
     }
@@ -633,7 +633,7 @@ unsafe fn lookup_constant(g: &mut Global, shape: u32, key: u64, v: Value) {
             key: 0,
             payload: v.payload,
             tag: v.tag,
-            spare: 0,
+            slot: v.aux,
         };
         lookup_put(g, key, e);
     }
@@ -651,11 +651,14 @@ pub unsafe fn cache_computed(g: &mut Global, t: Value, k: Value, get: bool) {
             return;
         }
         let p = t.as_ptr::<Table>();
-        if (*p).hdr.flags & (flags::TAB_DICT | flags::TAB_VOLATILE | flags::TAB_PROTO) != 0 {
+        if (*p).hdr.flags & (flags::TAB_DICT | flags::TAB_VOLATILE) != 0 {
             return;
         }
         if let Some(slot) = shape::shape_find(g, (*p).shape, k.as_ptr()) {
-            lookup_own(g, (*p).hdr.word, k.as_ptr(), slot);
+            // stores into prototypes must be seen by the table module
+            if (*p).hdr.flags & flags::TAB_PROTO == 0 {
+                lookup_own(g, (*p).hdr.word, k.as_ptr(), slot);
+            }
         } else if get {
             join_family(g, p);
             if let Some(v) = inherited(g, t, k.as_ptr()) {
@@ -755,7 +758,7 @@ pub unsafe fn cache_addition(g: &mut Global, pc: *const Instr, t: *mut Table, be
             key: 0,
             payload: after as u64,
             tag: Tag::NIL,
-            spare: 0,
+            slot: 0,
         };
         lookup_put(g, (*after).key as u64 | 1, e);
     }
@@ -824,7 +827,8 @@ pub unsafe fn cache_global(g: &mut Global, pc: *const Instr, env: Value) {
 }
 
 /// The constant (nil, too) that `key` means for `o`, found in its prototypes (a table's own fields do not count), if it can be
-/// relied on while `proto_epoch` stays. The receiver's shape must imply its metatable and the absence of the key.
+/// relied on while `proto_epoch` stays; of a value that changes, where it is ([`LookupEntry::HELD`], the slot in `aux`). The receiver's
+/// shape must imply its metatable and the absence of the key.
 unsafe fn constant_of(g: &mut Global, o: Value, key: *mut Str) -> Option<Value> {
     // SAFETY: [GC-LIVE] as the callers.
     unsafe {
@@ -847,8 +851,13 @@ unsafe fn constant_of(g: &mut Global, o: Value, key: *mut Str) -> Option<Value> 
             if !t.is_null() {
                 let v = table::table_get_str(t, key);
                 if !v.is_nil() {
-                    let proto = (*t).hdr.flags & flags::TAB_PROTO != 0;
-                    return (proto && table::proto_slot_is_const(g, t, key)).then_some(v);
+                    if (*t).hdr.flags & flags::TAB_PROTO == 0 {
+                        return None;
+                    }
+                    if table::proto_slot_is_const(g, t, key) {
+                        return Some(v);
+                    }
+                    return held(g, t, key);
                 }
             }
             let mt = match o.tag {
@@ -878,6 +887,56 @@ unsafe fn constant_of(g: &mut Global, o: Value, key: *mut Str) -> Option<Value> 
             }
         }
         None
+    }
+}
+
+/// Where the observed prototype `t` holds the value, not nil, of `key`: as long as nobody announces a change, it is not nil, and the key has its slot.
+unsafe fn held(g: &mut Global, t: *mut Table, key: *mut Str) -> Option<Value> {
+    // SAFETY: [GC-LIVE] as the callers.
+    unsafe {
+        if (*t).hdr.flags & flags::TAB_DICT != 0 || !table::table_is_cacheable(t) {
+            return None;
+        }
+        let slot = shape::shape_find(g, (*t).shape, key)?;
+        Some(Value {
+            aux: slot,
+            ..Value::new(t as u64, LookupEntry::HELD)
+        })
+    }
+}
+
+/// What the key means for the prototype `p`, to which an `__index` has led, if the look-up cache tells. It learns what it does not know, one
+/// time in four. (Other tables do not become prototypes here: they may be such as the globals', which are stored into.)
+///
+/// # Safety
+/// [GC-LIVE] both are alive; `key` is a short string.
+pub unsafe fn get_through(g: &mut Global, p: *mut Table, key: *mut Str) -> Option<Value> {
+    // SAFETY: as promised; the index is below the size; what holds for an epoch is alive in it.
+    unsafe {
+        let value = |v: Value| match v.tag {
+            LookupEntry::HELD => {
+                let holder = v.payload as *mut Table;
+                let record = (*holder).hdr.flags & flags::TAB_DICT == 0;
+                record.then(|| run_get((*holder).hash as *const u64, v.aux as usize))
+            }
+            t if t == ASK_META.tag => None,
+            _ => Some(v),
+        };
+        let id = (*p).hdr.word;
+        let e = &*g.hot.lookup.add(lookup_index(id, key as u64));
+        if e.shape == id && e.key == key as u64 && e.epoch == g.hot.proto_epoch {
+            return value(Value {
+                aux: e.slot,
+                ..Value::new(e.payload, e.tag)
+            });
+        }
+        g.uncached_visits = g.uncached_visits.wrapping_add(1);
+        if !g.uncached_visits.is_multiple_of(4) || (*p).hdr.flags & flags::TAB_PROTO == 0 {
+            return None;
+        }
+        let v = constant_of(g, Value::ptr(p, Tag::TABLE), key)?;
+        lookup_constant(g, (*p).hdr.word, key as u64, v);
+        value(v)
     }
 }
 
@@ -925,7 +984,7 @@ pub unsafe fn cache_method(g: &mut Global, pc: *const Instr, o: Value) {
                     key: 0,
                     payload: v.payload,
                     tag: v.tag,
-                    spare: 0,
+                    slot: 0,
                 };
                 lookup_put(g, key as u64, e);
             }

@@ -10,9 +10,9 @@ use crate::arith::{self, ArithError};
 use crate::ctx::{Ctx, LResult, Throw};
 use crate::debuginfo::{self, ErrKind};
 use crate::state::Global;
-use crate::string::{str_bytes, str_val};
+use crate::string::{str_bytes, str_is_short, str_val};
 use crate::table::TableError;
-use crate::{call, number, shape, table, throw};
+use crate::{call, dispatch, number, shape, table, throw};
 
 /// Longest chain of `__index`/`__newindex`.
 pub(crate) const MAX_LOOP: usize = 2000;
@@ -213,6 +213,13 @@ pub unsafe fn index_step(g: &mut Global, t: Value, k: Value) -> Access {
                 return Access::Call(mm, t);
             }
             t = mm;
+            if t.tag == Tag::TABLE
+                && k.tag == Tag::STRING
+                && str_is_short(k.as_ptr())
+                && let Some(v) = dispatch::get_through(g, t.as_ptr(), k.as_ptr())
+            {
+                return Access::Done(v);
+            }
         }
         Access::Loop
     }

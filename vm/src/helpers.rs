@@ -340,46 +340,13 @@ unsafe fn concat(i: Ins, mut n: usize) -> *const Instr {
     }
 }
 
-/// Size of results that are put together on the native stack.
-const JOIN_BUF: usize = 256;
-
-/// Concatenates strings and numbers to a short text; `None` if it is longer than that. Numbers are written straight into
-/// it.
-#[inline]
-unsafe fn join_short(g: &mut Global, first: *mut Value, k: usize) -> Option<Value> {
-    // SAFETY: as the caller; what is written is at most the room that is left.
-    unsafe {
-        let mut buf = [std::mem::MaybeUninit::<u8>::uninit(); JOIN_BUF];
-        let to = buf.as_mut_ptr() as *mut u8;
-        let mut at = 0;
-        for j in 0..k {
-            let v = *first.add(j);
-            let number;
-            let piece = if v.tag == Tag::STRING {
-                string::str_bytes(v.as_ptr())
-            } else {
-                number = crate::number::fmt_number(v);
-                number.as_bytes()
-            };
-            if piece.len() > JOIN_BUF - at {
-                return None;
-            }
-            string::copy_text(piece, to.add(at));
-            at += piece.len();
-        }
-        Some(string::str_val(
-            g.str_new(std::slice::from_raw_parts(to, at)),
-        ))
-    }
-}
-
 /// Concatenates the `k` strings and numbers from `first` on.
 unsafe fn join(i: Ins, first: *mut Value, k: usize) -> LResult<Value> {
     // SAFETY: as the caller.
     unsafe {
         let g = i.g();
-        if let Some(v) = join_short(g, first, k) {
-            return Ok(v);
+        if let Some(s) = string::str_join(g, std::slice::from_raw_parts(first, k)) {
+            return Ok(string::str_val(s));
         }
         let mut total = 0usize;
         for j in 0..k {

@@ -8,12 +8,17 @@
 //!
 //! Allocation here never collects and never fails: callers reserve first (`str_size`).
 
+use core::mem::MaybeUninit;
 use core::ptr::{copy_nonoverlapping, null_mut};
 
 use traceorus_base::objects::{GcHeader, ObjKind, Str, flags};
 use traceorus_base::value::{Tag, Value};
 
+use crate::number::{digits, fmt_number};
 use crate::state::Global;
+
+mod words;
+use words::Words;
 
 /// Buckets of a fresh intern table.
 const MIN_BUCKETS: usize = 512;
@@ -180,29 +185,16 @@ fn word<const N: usize>(b: &[u8], i: usize) -> u64 {
 #[inline]
 pub fn hash_bytes(seed: u64, b: &[u8]) -> u32 {
     let n = b.len();
+    if n <= Words::MAX {
+        return Words::of(b).hash(seed);
+    }
     let mut h = seed ^ K0;
-    let (x, y) = if n <= 16 {
-        if n >= 8 {
-            (word::<8>(b, 0), word::<8>(b, n - 8))
-        } else if n >= 4 {
-            (word::<4>(b, 0), word::<4>(b, n - 4))
-        } else if n > 0 {
-            (
-                u64::from(b[0]) << 16 | u64::from(b[n / 2]) << 8 | u64::from(b[n - 1]),
-                0,
-            )
-        } else {
-            (0, 0)
-        }
-    } else {
-        let mut i = 0;
-        while i + 16 < n {
-            h = mum(word::<8>(b, i) ^ K1, word::<8>(b, i + 8) ^ h);
-            i += 16;
-        }
-        (word::<8>(b, n - 16), word::<8>(b, n - 8))
-    };
-    let m = mum(x ^ K1, y ^ h);
+    let mut i = 0;
+    while i + 16 < n {
+        h = mum(word::<8>(b, i) ^ K1, word::<8>(b, i + 8) ^ h);
+        i += 16;
+    }
+    let m = mum(word::<8>(b, n - 16) ^ K1, word::<8>(b, n - 8) ^ h);
     mum(m ^ K2, n as u64 ^ K1) as u32
 }
 
@@ -316,7 +308,7 @@ impl Global {
                 return s;
             }
             let hash = hash_bytes(self.strings.seed, str_bytes(s));
-            let (found, walked) = self.intern_find(hash, str_bytes(s));
+            let (found, walked) = self.intern_find(hash, |x| same_text(str_bytes(x), str_bytes(s)));
             if !found.is_null() {
                 return found;
             }
@@ -325,40 +317,15 @@ impl Global {
         }
     }
 
-    /// `a .. b`.
-    ///
-    /// # Safety
-    /// [GC-LIVE] both are alive; [`str_size`] of the sum is reserved, and the sum does not overflow.
-    pub unsafe fn str_concat2(&mut self, a: *mut Str, b: *mut Str) -> *mut Str {
-        // SAFETY: [GC-LIVE] nothing here collects; lengths are checked against the buffer.
-        unsafe {
-            let (x, y) = (str_bytes(a), str_bytes(b));
-            if y.is_empty() {
-                return a;
-            }
-            if x.is_empty() {
-                return b;
-            }
-            let len = x.len() + y.len();
-            if len <= Str::MAX_SHORT {
-                let mut buf = [0u8; Str::MAX_SHORT];
-                buf[..x.len()].copy_from_slice(x);
-                buf[x.len()..len].copy_from_slice(y);
-                return self.intern(&buf[..len]);
-            }
-            let s = self.str_alloc_long(len);
-            copy_nonoverlapping(x.as_ptr(), str_data(s), x.len());
-            copy_nonoverlapping(y.as_ptr(), str_data(s).add(x.len()), y.len());
-            s
-        }
-    }
-
     #[inline]
     unsafe fn intern(&mut self, bytes: &[u8]) -> *mut Str {
         // SAFETY: [GC-LIVE] a found string is brought back to life if it was about to be swept.
         unsafe {
+            if bytes.len() <= Words::MAX {
+                return self.intern_words(Words::of(bytes));
+            }
             let hash = hash_bytes(self.strings.seed, bytes);
-            let (found, walked) = self.intern_find(hash, bytes);
+            let (found, walked) = self.intern_find(hash, |x| same_text(str_bytes(x), bytes));
             if !found.is_null() {
                 return found;
             }
@@ -371,15 +338,41 @@ impl Global {
         }
     }
 
-    /// The interned string with these bytes, or null and the length of its chain.
+    /// The interned string with this text.
+    ///
+    /// # Safety
+    /// The state is complete.
     #[inline]
-    unsafe fn intern_find(&mut self, hash: u32, bytes: &[u8]) -> (*mut Str, i32) {
+    unsafe fn intern_words(&mut self, text: Words) -> *mut Str {
+        // SAFETY: [GC-LIVE] as `intern`.
+        unsafe {
+            let hash = text.hash(self.strings.seed);
+            let (found, walked) = self.intern_find(hash, |s| text.is_text_of(s));
+            if !found.is_null() {
+                return found;
+            }
+            let bytes = Str::size_for(text.len());
+            let s = self.heap.alloc(ObjKind::String, bytes) as *mut Str;
+            (*s).len = text.len() as u64;
+            text.write(s);
+            self.intern_link(s, hash, walked);
+            s
+        }
+    }
+
+    /// The interned string with this hash for which `same` holds, or null and the length of its chain.
+    #[inline(always)]
+    unsafe fn intern_find(
+        &mut self,
+        hash: u32,
+        same: impl Fn(*mut Str) -> bool,
+    ) -> (*mut Str, i32) {
         // SAFETY: chains hold strings whose memory is intact; a dead one is resurrected before it is used.
         unsafe {
             let mut s = *self.strings.head(hash);
             let mut walked = 0;
             while !s.is_null() {
-                if (*s).hdr.word == hash && same_text(str_bytes(s), bytes) {
+                if (*s).hdr.word == hash && same(s) {
                     self.heap.resurrect_string(s);
                     return (s, 0);
                 }
@@ -402,6 +395,81 @@ impl Global {
             self.strings.inserted(walked);
         }
     }
+}
+
+/// Size of results that [`str_join`] puts together on the native stack.
+const JOIN_BUF: usize = 256;
+
+/// The texts of strings and numbers together; `None` if that is longer than 256 bytes. Numbers are written straight into it.
+///
+/// # Safety
+/// [GC-LIVE] the values, strings or numbers, are alive.
+#[inline]
+pub unsafe fn str_join(g: &mut Global, values: &[Value]) -> Option<*mut Str> {
+    // SAFETY: as promised.
+    unsafe {
+        match words_of(values) {
+            Some(text) => Some(g.intern_words(text)),
+            None => str_join_long(g, values),
+        }
+    }
+}
+
+/// The texts of strings and small integers together, if they are short enough.
+#[inline(always)]
+unsafe fn words_of(values: &[Value]) -> Option<Words> {
+    let mut text = Words::EMPTY;
+    for &v in values {
+        text = text.then(match v.tag {
+            Tag::INT => Words::of_int(v.as_int())?,
+            Tag::STRING => {
+                let s: *mut Str = v.as_ptr();
+                // SAFETY: [GC-LIVE].
+                unsafe {
+                    if (*s).len as usize > Words::MAX {
+                        return None;
+                    }
+                    Words::of_str(s)
+                }
+            }
+            _ => return None,
+        })?;
+    }
+    Some(text)
+}
+
+unsafe fn str_join_long(g: &mut Global, values: &[Value]) -> Option<*mut Str> {
+    let mut buf = [MaybeUninit::<u8>::uninit(); JOIN_BUF];
+    let to = buf.as_mut_ptr() as *mut u8;
+    let mut at = 0;
+    for &v in values {
+        // SAFETY: what is written is at most the room that is left.
+        unsafe {
+            if v.tag == Tag::INT && at < JOIN_BUF - digits::ROOM {
+                let n = v.as_int();
+                if n < 0 {
+                    *to.add(at) = b'-';
+                    at += 1;
+                }
+                at += digits::write(to.add(at), n.unsigned_abs());
+                continue;
+            }
+            let number;
+            let piece = if v.tag == Tag::STRING {
+                str_bytes(v.as_ptr())
+            } else {
+                number = fmt_number(v);
+                number.as_bytes()
+            };
+            if piece.len() > JOIN_BUF - at {
+                return None;
+            }
+            copy_text(piece, to.add(at));
+            at += piece.len();
+        }
+    }
+    // SAFETY: the first `at` bytes are written; a text of this size needs no reservation.
+    unsafe { Some(g.str_new(core::slice::from_raw_parts(to, at))) }
 }
 
 /// First byte of a string's text.

@@ -279,6 +279,7 @@ impl World {
             (*d).used = 0;
             (*d).index = null_mut();
             (*d).index_mask = 0;
+            (*d).marks = 0;
             (*d).entries = self.h().alloc_run(24 * cap).cast();
             (*t).hash = d.cast();
             (*t).hdr.flags |= flags::TAB_DICT;

@@ -164,3 +164,30 @@ do -- a function and a coroutine whose traces are recorded anew
   for i = 1, N do s = s + rec(i % 50) end
   print("anew", s)
 end
+
+do -- a field that all lack, and then a class has it: what is known of the shape of a prototype is not in the look-up cache
+  local list = {}
+  for k = 1, 64 do
+    local t = { id = k }
+    if k % 2 == 1 then t.a = 1 end
+    if k // 2 % 2 == 1 then t.b = 1 end
+    if k // 4 % 2 == 1 then t.c = 1 end
+    if k // 8 % 2 == 1 then t.d = 1 end
+    if k // 16 % 2 == 1 then t.e = 1 end
+    list[k] = t
+  end
+  local function count()
+    local n = 0
+    for i = 1, #list do
+      if list[i].opt then n = n + 1 end
+    end
+    return n
+  end
+  for _ = 1, 200 do count() end
+  local class = { id = 0, opt = true }
+  class.__index = class
+  print("inherited", setmetatable({}, class).opt)
+  for i = 1, 64, 3 do list[i] = class end
+  for _ = 1, 20 do count() end
+  print("class", count())
+end

@@ -171,14 +171,12 @@ calls! {
     FloatStr = "floatstr" true (Float) -> Str, ALLOC;
     /// `tostring` of an object without `__tostring`
     ObjStr = "objstr" true (Any Tag) -> Str, ALLOC.with(READ);
-    /// a .. b
-    Concat = "concat" true (Str Str) -> Str, ALLOC;
-    /// a .. b
-    ConcatSI = "concatsi" true (Str Int) -> Str, ALLOC;
-    /// a .. b
-    ConcatIS = "concatis" true (Int Str) -> Str, ALLOC;
-    /// a .. b .. c
-    Concat3 = "concat3" true (Str Str Str) -> Str, ALLOC;
+    /// The texts of a and b, strings or integers, together. Bit n of the last argument, a constant: number n is an integer
+    Concat2 = "concat2" true (Any Any Int) -> Str, ALLOC;
+    /// The same of three
+    Concat3 = "concat3" true (Any Any Any Int) -> Str, ALLOC;
+    /// The same of four
+    Concat4 = "concat4" true (Any Any Any Any Int) -> Str, ALLOC;
     /// The buffer, emptied
     BufNew = "bufnew" false () -> Ptr, PURE;
     /// Appends to the buffer a, and gives it back

@@ -217,7 +217,7 @@ macro_rules! for_each_ir_op {
             /// Upvalue `b` of the native closure `a`: payload
             NUpv = "NUPV" (r l) N;
             /// Slot (Int) in which the table `a`, a record, has the field with the key `b` (a short string), whatever its shape; -1: it is no
-            /// record, or has no such field
+            /// record, or has no such field, or is a prototype
             SlotOf = "SLOTOF" (r r) L;
             /// The function (Func) that the prototypes of the table `a` have for the key `b` (a constant string), which `a` lacks, if that is a
             /// constant of theirs; else null

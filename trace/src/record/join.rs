@@ -67,9 +67,11 @@ impl Recorder {
                     return self.join_method(t, key);
                 }
                 self.slot_of(t, k, false)?;
+                // of these SLOTOF does not tell
+                let others = flags::TAB_DICT | flags::TAB_PROTO;
                 let f = self.field(t.r, FieldId::TabFlags)?;
-                let bit = self.buf.k(Ty::U8, flags::TAB_DICT.into());
-                self.guard(IrOp::BitsZ, Ty::U8, f, bit)?;
+                let bits = self.buf.k(Ty::U8, others.into());
+                self.guard(IrOp::BitsZ, Ty::U8, f, bits)?;
                 self.guard_no_meta(t.r)?;
                 return Ok(Some(Found::Value(self.nil())));
             };

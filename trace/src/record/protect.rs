@@ -316,7 +316,7 @@ impl Recorder {
             self.guard(IrOp::Eq, Ty::U32, pending, zero)?;
             if !place.is_empty() {
                 let at = self.text(&place);
-                v = self.rt_string(crate::ir::CallId::Concat, &[at.val, v.val])?;
+                v = self.texts(&[at.val, v.val])?;
             }
             self.pin_snap()?;
             let passed = self.frames[m..].iter();

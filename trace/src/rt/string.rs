@@ -8,9 +8,9 @@ use std::cell::UnsafeCell;
 use traceorus_base::objects::{Str, Thread};
 use traceorus_base::{Tag, Value};
 use traceorus_vm::convert::{self, Spec};
-use traceorus_vm::number::{self, fmt_float, fmt_int};
+use traceorus_vm::number::{self, fmt_float};
 use traceorus_vm::state::Global;
-use traceorus_vm::string::{str_bytes, str_data};
+use traceorus_vm::string::{str_bytes, str_data, str_join};
 use traceorus_vm::{arith, exec, packing, utf8};
 
 /// Longest text in bytes that compiled code makes.
@@ -203,7 +203,7 @@ pub(super) unsafe extern "C" fn find(s: *mut Str, p: *mut Str, from: i64) -> i64
 
 pub(super) unsafe extern "C" fn int_str(l: *mut Thread, i: i64) -> *mut Str {
     // SAFETY: as `make`.
-    unsafe { make(l, fmt_int(i).as_bytes()) }
+    unsafe { concat(l, [i as u64], 1) }
 }
 pub(super) unsafe extern "C" fn obj_str(l: *mut Thread, payload: u64, tag: i32) -> *mut Str {
     // SAFETY: [GC-LIVE] as the module says; the buffer is free between two calls of other functions.
@@ -217,33 +217,60 @@ pub(super) unsafe extern "C" fn float_str(l: *mut Thread, x: f64) -> *mut Str {
     // SAFETY: as `make`.
     unsafe { make(l, fmt_float(x).as_bytes()) }
 }
-pub(super) unsafe extern "C" fn concat(l: *mut Thread, a: *mut Str, b: *mut Str) -> *mut Str {
-    // SAFETY: [GC-LIVE] as the module says; the sum is small.
+/// The parts together; bit `n` of `ints`: part `n` is an integer, not a string.
+#[inline(always)]
+unsafe fn concat<const N: usize>(l: *mut Thread, parts: [u64; N], ints: i64) -> *mut Str {
+    let value = |n: usize| match ints >> n & 1 {
+        0 => Value::new(parts[n], Tag::STRING),
+        _ => Value::new(parts[n], Tag::INT),
+    };
+    // SAFETY: [GC-LIVE] as the module says.
     unsafe {
         let g = Global::of((*l).global);
-        if !may_make(g, (*a).len.saturating_add((*b).len) as usize) {
-            return std::ptr::null_mut();
-        }
-        g.str_concat2(a, b)
+        let values: [Value; N] = std::array::from_fn(value);
+        str_join(g, &values).unwrap_or_else(|| concat_long(l, &values))
     }
 }
-pub(super) unsafe extern "C" fn concat_si(l: *mut Thread, a: *mut Str, b: i64) -> *mut Str {
-    // SAFETY: [GC-LIVE] as the module says.
-    unsafe { join(l, &[str_bytes(a), fmt_int(b).as_bytes()]) }
+#[inline(never)]
+unsafe fn concat_long<const N: usize>(l: *mut Thread, values: &[Value; N]) -> *mut Str {
+    let numbers = values.map(number::fmt_number);
+    let parts: [&[u8]; N] = std::array::from_fn(|n| match values[n].tag {
+        // SAFETY: [GC-LIVE] as the module says.
+        Tag::STRING => unsafe { str_bytes(values[n].as_ptr()) },
+        _ => numbers[n].as_bytes(),
+    });
+    let mut there = (0..N).filter(|&n| !parts[n].is_empty());
+    match (there.next(), there.next()) {
+        // a text too long for a number
+        (Some(n), None) => values[n].as_ptr(),
+        // SAFETY: as `build`.
+        _ => unsafe { join(l, &parts) },
+    }
 }
-pub(super) unsafe extern "C" fn concat_is(l: *mut Thread, a: i64, b: *mut Str) -> *mut Str {
-    // SAFETY: [GC-LIVE] as the module says.
-    unsafe { join(l, &[fmt_int(a).as_bytes(), str_bytes(b)]) }
+pub(super) unsafe extern "C" fn concat2(l: *mut Thread, a: u64, b: u64, ints: i64) -> *mut Str {
+    // SAFETY: as `concat`.
+    unsafe { concat(l, [a, b], ints) }
 }
-
 pub(super) unsafe extern "C" fn concat3(
     l: *mut Thread,
-    a: *mut Str,
-    b: *mut Str,
-    c: *mut Str,
+    a: u64,
+    b: u64,
+    c: u64,
+    ints: i64,
 ) -> *mut Str {
-    // SAFETY: [GC-LIVE] as the module says.
-    unsafe { join(l, &[str_bytes(a), str_bytes(b), str_bytes(c)]) }
+    // SAFETY: as `concat`.
+    unsafe { concat(l, [a, b, c], ints) }
+}
+pub(super) unsafe extern "C" fn concat4(
+    l: *mut Thread,
+    a: u64,
+    b: u64,
+    c: u64,
+    d: u64,
+    ints: i64,
+) -> *mut Str {
+    // SAFETY: as `concat`.
+    unsafe { concat(l, [a, b, c, d], ints) }
 }
 
 // ---- the buffer --------------------------------------------------------------------------------------------------------

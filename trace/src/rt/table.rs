@@ -5,7 +5,7 @@ use std::cell::Cell;
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::state::Global;
-use traceorus_vm::string::str_bytes;
+use traceorus_vm::string::{str_bytes, str_is_short};
 use traceorus_vm::{convert, dict, exec, number, table};
 
 use super::out::Out;
@@ -38,27 +38,17 @@ fn found(e: *mut DictEntry) -> *const DictEntry {
         e
     }
 }
-#[inline(never)]
-unsafe fn dict_find(t: *mut Table, key: Value) -> *const DictEntry {
-    // SAFETY: [GC-LIVE] as above; the recorder has guarded that it is a dictionary.
-    unsafe { found(dict::dict_find((*t).hash as *mut Dict, key)) }
-}
 pub(super) unsafe extern "C" fn dict_int(t: *mut Table, k: i64) -> *const DictEntry {
-    // SAFETY: as `dict_find`.
-    unsafe {
-        match dict::dict_home_int((*t).hash as *mut Dict, k) {
-            Some(e) => found(e),
-            None => dict_find(t, Value::int(k)),
-        }
-    }
+    // SAFETY: [GC-LIVE] as above; the recorder has guarded that it is a dictionary.
+    unsafe { found(dict::dict_find_int((*t).hash as *mut Dict, k)) }
 }
 pub(super) unsafe extern "C" fn dict_str(t: *mut Table, k: *mut Str) -> *const DictEntry {
-    // SAFETY: as `dict_find`.
+    // SAFETY: as `dict_int`.
     unsafe {
-        match dict::dict_home_str((*t).hash as *mut Dict, k) {
-            Some(e) => found(e),
-            None => dict_find(t, Value::ptr(k, Tag::STRING)),
+        if str_is_short(k) {
+            return found(dict::dict_find_short((*t).hash as *mut Dict, k));
         }
+        dict_any(t, k as u64, Tag::STRING.0)
     }
 }
 pub(super) unsafe extern "C" fn dict_any(
@@ -66,8 +56,13 @@ pub(super) unsafe extern "C" fn dict_any(
     payload: u64,
     tag: i32,
 ) -> *const DictEntry {
-    // SAFETY: as `dict_find`.
-    unsafe { dict_find(t, Value::new(payload, Tag(tag))) }
+    // SAFETY: as `dict_int`.
+    unsafe {
+        found(dict::dict_find(
+            (*t).hash as *mut Dict,
+            Value::new(payload, Tag(tag)),
+        ))
+    }
 }
 
 // ---- results in memory ------------------------------------------------------------------------------------------------
@@ -243,11 +238,13 @@ pub(super) unsafe extern "C" fn set(
     // SAFETY: [GC-LIVE] as above; what the table may grow by is little, or there.
     unsafe {
         let g = Global::of((*l).global);
-        let bytes = table::table_growth_bytes(t);
-        if bytes > MAX_GROWTH && !g.heap.reserve_now(bytes) {
-            return 0;
-        }
         let (k, v) = (Value::new(key, Tag(key_tag)), Value::new(payload, Tag(tag)));
+        if !table::table_has_room(t, k) {
+            let bytes = table::table_growth_bytes(t);
+            if bytes > MAX_GROWTH && !g.heap.reserve_now(bytes) {
+                return 0;
+            }
+        }
         i64::from(table::table_set(g, t, k, v).is_ok())
     }
 }

@@ -31,6 +31,7 @@ const EPOCH: i32 = offset_of!(LookupEntry, epoch) as i32;
 const KEY: i32 = offset_of!(LookupEntry, key) as i32;
 const PAYLOAD: i32 = offset_of!(LookupEntry, payload) as i32;
 const TAG: i32 = offset_of!(LookupEntry, tag) as i32;
+const ENTRY_SLOT: i32 = offset_of!(LookupEntry, slot) as i32;
 const ABSENT: i32 = offset_of!(Table, meta_absent) as i32;
 const VAL: i32 = offset_of!(DictEntry, val_payload) as i32;
 const VAL_TAG: i32 = offset_of!(DictEntry, val_tag) as i32;
@@ -102,7 +103,7 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
                 g.m.load(U64, d(M::T6), at(M::PC, 16));
                 userdata_id(g);
                 probe_id(g, 0, slow);
-                constant(g, slow);
+                inherited(g, slow);
                 let served = g.cold(|g| meta::index(g, Tag::USERDATA, None));
                 g.m.branch(Cond::Eq, B32, M::T7, ASK_META, served);
                 g.put(M::T1, M::T6, M::T7);
@@ -118,7 +119,7 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
                 is_dict(g, dict);
                 probe(g, 0, slow);
                 g.m.branch_mem(Cond::Eq, B32, at(M::T7, EPOCH), 0, own);
-                constant(g, slow);
+                inherited(g, slow);
                 let served = g.cold(move |g| not_there(g, slow, 3));
                 g.m.branch(Cond::Eq, B32, M::T7, ASK_META, served);
                 g.put(M::T1, M::T6, M::T7);
@@ -136,14 +137,14 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
             g.m.bind(slot);
             g.m.load(U64, d(M::T5), at(M::T4, HASH));
             get_run(g, M::T5, M::T6, M::T7);
-            let inherited = g.cold(move |g| {
+            let above = g.cold(move |g| {
                 g.m.load(U64, d(M::T6), at(M::PC, 16));
                 probe(g, 2, slow);
-                constant(g, slow);
+                inherited(g, slow);
                 g.put(M::T1, M::T6, M::T7);
                 g.next(3);
             });
-            absent(g, M::T7, M::T4, inherited, 3);
+            absent(g, M::T7, M::T4, above, 3);
             g.put(M::T1, M::T6, M::T7);
             g.next(3);
         }
@@ -453,12 +454,34 @@ fn set_own_field<M: Masm>(g: &mut Gen<M>, slow: Label) {
     g.m.store(B64, at_index(M::T5, M::T6, Scale::S8, 0), M::T4);
 }
 
-/// T6, T7 = payload and tag of the constant in the look-up cache's entry T7, if it still holds.
+/// T6, T7 = payload and tag of the constant in the look-up cache's entry T7, if it still holds. Destroys T5.
 pub(crate) fn constant<M: Masm>(g: &mut Gen<M>, slow: Label) {
     g.m.load(U32, d(M::T5), at(M::T7, EPOCH));
     epoch_is(g, M::T5, slow);
     g.m.load(U64, d(M::T6), at(M::T7, PAYLOAD));
     g.m.load(U32, d(M::T7), at(M::T7, TAG));
+}
+
+/// The same of a constant or a value that a prototype holds.
+fn inherited<M: Masm>(g: &mut Gen<M>, slow: Label) {
+    let done = g.m.new_label();
+    let held = g.cold(move |g| {
+        g.m.load(U32, d(M::T5), at(M::T5, ENTRY_SLOT));
+        let dict = i64::from(flags::TAB_DICT);
+        g.m.branch_bits_mem(BitCond::NonZero, B8, at(M::T6, FLAGS), dict, slow);
+        g.m.load(U64, d(M::T6), at(M::T6, HASH));
+        g.m.not(B64, d(M::T7), M::T5);
+        g.m.load(S8To32, d(M::T7), at_index(M::T6, M::T7, Scale::S1, 0));
+        g.m.load(U64, d(M::T6), at_index(M::T6, M::T5, Scale::S8, 0));
+        g.m.jump(done);
+    });
+    g.m.load(U32, d(M::T5), at(M::T7, EPOCH));
+    epoch_is(g, M::T5, slow);
+    g.m.mov(d(M::T5), M::T7);
+    g.m.load(U64, d(M::T6), at(M::T7, PAYLOAD));
+    g.m.load(U32, d(M::T7), at(M::T7, TAG));
+    g.m.branch(Cond::Eq, B32, M::T7, i64::from(LookupEntry::HELD.0), held);
+    g.m.bind(done);
 }
 
 /// Puts the shape id T5 and the slot T6 into the inline cache: the latest one is the likeliest.
@@ -617,7 +640,7 @@ fn get_other<M: Masm>(g: &mut Gen<M>, slow: Label) -> Label {
         g.m.bind(string);
         probe(g, 0, slow);
         let fixed = g.cold(move |g| {
-            constant(g, slow);
+            inherited(g, slow);
             g.m.branch(Cond::Eq, B32, M::T7, ASK_META, missing);
             g.put(M::T1, M::T6, M::T7);
             g.next(1);

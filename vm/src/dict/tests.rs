@@ -115,3 +115,40 @@ fn keys_spread() {
         "short strings: {words} {groups}"
     );
 }
+
+#[test]
+fn marks_follow_the_entries() {
+    let mut g = State::new();
+    let long = "long".repeat(20);
+    let mut keys: Vec<Value> = vec![Value::TRUE, Value::FALSE, Value::float(0.5)];
+    keys.extend((0..3).map(|i| Value::int(i << 40)));
+    keys.extend(["a", "b", &long, "c"].map(|k| g.val(k)));
+    for n in 0..=Dict::SMALL {
+        for gone in 0..1u32 << n {
+            let d = unsafe { dict_new(&mut g, n) };
+            let at = |i: u32| keys[(gone + i) as usize % keys.len()];
+            for i in 0..n {
+                unsafe { dict_push(d, at(i), Value::int(i64::from(i))) };
+            }
+            // some go, the others move up; more room, and less again
+            for i in (0..n).filter(|i| gone >> i & 1 != 0) {
+                unsafe { (*dict_find(d, at(i))).val_tag = Tag::NIL };
+            }
+            for cap in [cap_for(n), cap_for(12), cap_for(n)] {
+                unsafe { dict_move(&mut g, d, cap) };
+                for i in 0..keys.len() as u32 {
+                    let e = unsafe { dict_find(d, at(i)) };
+                    if i < n && gone >> i & 1 == 0 {
+                        let v = unsafe { entry_val(&*e) };
+                        assert_eq!(v.as_int(), i64::from(i));
+                    } else {
+                        assert!(e.is_null(), "{n} {gone:b} {i}");
+                    }
+                }
+            }
+            let marks = unsafe { (*d).marks };
+            let used = unsafe { (*d).used };
+            assert_eq!(marks.leading_zeros() / 8, 8 - used, "{marks:x}");
+        }
+    }
+}

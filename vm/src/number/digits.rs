@@ -14,23 +14,37 @@ fn eight(u: u32) -> u64 {
     let q = (x * 103) >> 10 & 0x000f_000f_000f_000f;
     q | (x - q * 10) << 8
 }
+const E8: u64 = 100_000_000;
 const ASCII: u64 = u64::from_le_bytes([b'0'; 8]);
 
-/// Writes the digits of `u` < 10^8 without leading zeros; their number. 8 bytes may be written.
-///
-/// # Safety
-/// `to` has room.
+/// Digits of numbers below 100, the first one in the lower byte, without leading zeros.
+static SMALL: [u16; 100] = {
+    let mut t = [0; 100];
+    let mut i = 0;
+    while i < 100 {
+        let (high, low) = (b'0' as u16 + i / 10, b'0' as u16 + i % 10);
+        t[i as usize] = if i < 10 { low } else { high | low << 8 };
+        i += 1;
+    }
+    t
+};
+
+/// Digits of `u` < 10^8 without leading zeros, the first one in the lowest byte, and their number.
 #[inline(always)]
-unsafe fn short(to: *mut u8, u: u32) -> usize {
+fn short(u: u32) -> (u64, usize) {
     let digits = eight(u);
     // the last digit is one even if it is zero
     let zeros = (digits | 1 << 63).trailing_zeros() / 8;
-    // SAFETY: as promised.
-    unsafe {
-        to.cast::<u64>()
-            .write_unaligned((digits + ASCII) >> (8 * zeros))
-    };
-    8 - zeros as usize
+    ((digits + ASCII) >> (8 * zeros), 8 - zeros as usize)
+}
+
+/// The decimal digits of `u`, the first one in the lowest byte, and their number; `None` if they are more than 8.
+#[inline(always)]
+pub fn word(u: u64) -> Option<(u64, usize)> {
+    match SMALL.get(u as usize) {
+        Some(&digits) => Some((digits.into(), 1 + usize::from(u >= 10))),
+        None => (u < E8).then(|| short(u as u32)),
+    }
 }
 
 /// Writes the decimal digits of `u`; their number, at most 20.
@@ -39,11 +53,15 @@ unsafe fn short(to: *mut u8, u: u32) -> usize {
 /// `to` has room for [`ROOM`] bytes.
 #[inline]
 pub unsafe fn write(to: *mut u8, u: u64) -> usize {
-    const E8: u64 = 100_000_000;
     // SAFETY: as promised: 20 digits, the first 8 of them with what may follow.
     unsafe {
+        let first = |u: u64| {
+            let (digits, n) = short(u as u32);
+            to.cast::<u64>().write_unaligned(digits);
+            n
+        };
         if u < E8 {
-            return short(to, u as u32);
+            return first(u);
         }
         let full = |at: usize, u: u64| {
             let word = eight((u % E8) as u32) + ASCII;
@@ -51,11 +69,11 @@ pub unsafe fn write(to: *mut u8, u: u64) -> usize {
         };
         let high = u / E8;
         if high < E8 {
-            let n = short(to, high as u32);
+            let n = first(high);
             full(n, u);
             return n + 8;
         }
-        let n = short(to, (high / E8) as u32);
+        let n = first(high / E8);
         full(n, high);
         full(n + 8, u);
         n + 16

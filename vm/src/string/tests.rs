@@ -120,22 +120,78 @@ fn unfinished_strings() {
 }
 
 #[test]
-fn concatenation() {
+fn joined() {
     let mut g = State::new();
     let mut r = Rng(3);
-    for _ in 0..1000 {
-        let (a, b) = (
-            "a".repeat(r.below(50) as usize),
-            "b".repeat(r.below(50) as usize),
-        );
-        let (x, y) = (g.str(&a), g.str(&b));
+    for _ in 0..2000 {
+        let n = r.below(5) as usize;
+        let mut text = String::new();
+        let mut values = Vec::new();
+        for _ in 0..n {
+            let (v, piece) = match r.below(4) {
+                0 => {
+                    let i = (r.next() as i64) >> r.below(64);
+                    (Value::int(i), i.to_string())
+                }
+                1 => (Value::float(r.below(1000) as f64 + 0.5), String::new()),
+                _ => {
+                    let s = "x".repeat(r.below(90) as usize);
+                    (str_val(g.str(&s)), s)
+                }
+            };
+            match v.tag {
+                Tag::FLOAT => text.push_str(&format!("{:?}", v.as_float())),
+                _ => text.push_str(&piece),
+            }
+            values.push(v);
+        }
         unsafe {
-            let s = g.str_concat2(x, y);
-            assert_eq!(str_bytes(s), format!("{a}{b}").as_bytes());
-            assert!(str_eq(s, g.str_new(format!("{a}{b}").as_bytes())));
-            assert_eq!(*str_data(s).add(a.len() + b.len()), 0);
+            let Some(s) = str_join(&mut g, &values) else {
+                assert!(text.len() > JOIN_BUF);
+                continue;
+            };
+            assert!(text.len() <= JOIN_BUF);
+            assert_eq!(str_bytes(s), text.as_bytes());
+            assert!(str_eq(s, g.str_new(text.as_bytes())));
+            assert_eq!(*str_data(s).add(text.len()), 0);
         }
     }
+}
+
+#[test]
+fn words() {
+    let mut g = State::new();
+    let mut r = Rng(5);
+    for _ in 0..20_000 {
+        let n = r.below(17) as usize;
+        let b: Vec<u8> = (0..n).map(|_| r.next() as u8).collect();
+        let w = Words::of(&b);
+        assert_eq!(w.len(), n);
+        assert_eq!(w.hash(7), hash_bytes(7, &b));
+        unsafe {
+            let s = g.str_new(&b);
+            assert_eq!(str_bytes(s), b);
+            assert_eq!(*str_data(s).add(n), 0);
+            assert_eq!(Words::of_str(s), w);
+            assert!(w.is_text_of(s));
+            if let Some(last) = b.last() {
+                let mut other = b.clone();
+                other[n - 1] = last ^ 1;
+                assert!(!Words::of(&other).is_text_of(s));
+                assert!(!Words::of(&b[..n - 1]).is_text_of(s));
+            }
+            let k = r.below(17) as usize;
+            let more: Vec<u8> = (0..k).map(|_| r.next() as u8).collect();
+            let both = [&b[..], &more[..]].concat();
+            let want = (both.len() <= Words::MAX).then(|| Words::of(&both));
+            assert_eq!(w.then(Words::of(&more)), want);
+        }
+        let i = (r.next() as i64) >> r.below(64);
+        let short = i.unsigned_abs() < 100_000_000;
+        let want = short.then(|| Words::of(i.to_string().as_bytes()));
+        assert_eq!(Words::of_int(i), want);
+    }
+    assert_eq!(Words::of_int(i64::MIN), None);
 }
 
 #[test]

@@ -50,7 +50,7 @@ use traceorus_base::value::{Tag, Value};
 
 use crate::dict::{
     MAX_CAP, cap_for, dict_bytes, dict_entries, dict_find, dict_find_int, dict_find_short,
-    dict_home_str, dict_move, dict_new, dict_position, dict_push, entry_key, entry_val,
+    dict_move, dict_new, dict_position, dict_push, entry_key, entry_val,
 };
 use crate::number::float_to_int;
 use crate::shape::{
@@ -428,10 +428,10 @@ pub unsafe fn table_get_str_cached(g: &mut Global, t: *mut Table, key: *mut Str)
     // SAFETY: [GC-LIVE]; as above.
     unsafe {
         if is_dict(t) {
-            return match dict_home_str((*t).hash.cast(), key) {
-                Some(e) => value_of(e),
-                None => table_get_str(t, key),
-            };
+            if str_is_short(key) {
+                return value_of(dict_find_short((*t).hash.cast(), key));
+            }
+            return table_get_str(t, key);
         }
         match shape_find(g, (*t).shape, key) {
             Some(slot) => run_get((*t).hash.cast(), slot as usize),

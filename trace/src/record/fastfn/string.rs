@@ -317,8 +317,41 @@ impl Recorder {
 
     // ---- texts of several pieces ------------------------------------------------------------------------------------------
 
+    /// Two to four pieces, strings and integers, together.
+    fn join_few(&mut self, pieces: &[Piece]) -> Rec<Option<Tv>> {
+        let call = match pieces.len() {
+            2 => CallId::Concat2,
+            3 => CallId::Concat3,
+            4 => CallId::Concat4,
+            _ => return Ok(None),
+        };
+        let mut args = Vec::new();
+        let mut ints = 0;
+        for (n, p) in pieces.iter().enumerate() {
+            args.push(match *p {
+                Piece::Str(s) => s,
+                Piece::Int(i) => {
+                    ints |= 1 << n;
+                    i
+                }
+                _ => return Ok(None),
+            });
+        }
+        args.push(self.buf.k_int(ints));
+        self.rt_string(call, &args).map(Some)
+    }
+
+    /// The strings together.
+    pub(in crate::record) fn texts(&mut self, texts: &[Ref]) -> Rec<Tv> {
+        let pieces: Vec<_> = texts.iter().map(|&s| Piece::Str(s)).collect();
+        self.join(&pieces)
+    }
+
     /// The pieces together.
     fn join(&mut self, pieces: &[Piece]) -> Rec<Tv> {
+        if let Some(v) = self.join_few(pieces)? {
+            return Ok(v);
+        }
         let mut b = self.rt(IrOp::Call, CallId::BufNew, &[])?;
         for p in pieces {
             b = match *p {
@@ -361,15 +394,7 @@ impl Recorder {
                     _ => Piece::Str(v.val),
                 });
             }
-            let v = match pieces[..] {
-                [Piece::Str(a), Piece::Str(b)] => self.rt_string(CallId::Concat, &[a, b])?,
-                [Piece::Str(a), Piece::Int(b)] => self.rt_string(CallId::ConcatSI, &[a, b])?,
-                [Piece::Int(a), Piece::Str(b)] => self.rt_string(CallId::ConcatIS, &[a, b])?,
-                [Piece::Str(a), Piece::Str(b), Piece::Str(c)] => {
-                    self.rt_string(CallId::Concat3, &[a, b, c])?
-                }
-                _ => self.join(&pieces)?,
-            };
+            let v = self.join(&pieces)?;
             self.set(i.ra(), v);
             Ok(Step::More)
         }
