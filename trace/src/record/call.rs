@@ -64,9 +64,7 @@ impl Recorder {
             };
             let mut object = None;
             if f.tag != Tag::FUNCTION {
-                if matches!(i.op, Op::Call | Op::CallM) {
-                    object = self.callable(i.ra(), nargs)?;
-                }
+                object = self.callable(i.ra(), nargs)?;
                 let Some((_, mm)) = object else {
                     return self.generic(i);
                 };
@@ -85,7 +83,7 @@ impl Recorder {
             let closure = f.as_ptr::<LuaClosure>();
             let proto = (*closure).proto;
             if matches!(i.op, Op::TailCall | Op::TailCallM) {
-                return self.tail_call(i, closure, nargs);
+                return self.tail_call(i, closure, nargs, object.map(|(f, _)| f));
             }
             let way = self.way_into(closure)?;
             if matches!(way, Way::No) || self.frames.len() as u32 > self.params.maxdepth {
@@ -132,8 +130,12 @@ impl Recorder {
             let compiled = self.compiled_function(proto);
             // a tree that is wide already does not become wider by that
             let narrow = self.sides < self.params.maxside / 4;
-            let again = !self.in_loop && narrow && depth != 0 && depth <= self.params.recunroll;
-            if again || depth == 0 && compiled.is_none_or(|c| !c.1) {
+            let again = match self.in_loop {
+                // closures that call closures of the same function (expressions, parsers): a loop goes by the same ones each time
+                true => !self.runs(closure) && self.frames.len() as u32 <= self.params.maxdepth / 2,
+                false => depth <= self.params.recunroll,
+            };
+            if depth != 0 && narrow && again || depth == 0 && compiled.is_none_or(|c| !c.1) {
                 return Ok(Way::Inline);
             }
             if (*proto).is_vararg != 0 {
@@ -150,6 +152,11 @@ impl Recorder {
                 }
             }
         }
+    }
+
+    /// The function runs in a frame of this trace.
+    fn runs(&self, closure: *mut LuaClosure) -> bool {
+        self.frames.iter().any(|f| f.closure == closure)
     }
 
     /// A helper has entered the running function, at `pc` if nothing of it has been performed: how the trace ends if that is recursion.
@@ -183,7 +190,12 @@ impl Recorder {
         Ok(Step::Stop(match address {
             Some(address) => Link::Entry { address, base },
             None => {
-                self.recursive = true;
+                self.recursive |= self
+                    .frames
+                    .iter()
+                    .rev()
+                    .skip(1)
+                    .any(|f| f.closure == closure);
                 Link::SelfEntry { base }
             }
         }))
@@ -287,8 +299,14 @@ impl Recorder {
         Ok((new, Some((delta - 1 - np) as u16)))
     }
 
-    /// A tail call of a Lua function: the running frame becomes its frame.
-    unsafe fn tail_call(&mut self, i: Cursor, closure: *mut LuaClosure, nargs: i16) -> Rec<Step> {
+    /// A tail call of a Lua function: the running frame becomes its frame. `handler`: the function, if it is that of `__call` of what is called.
+    unsafe fn tail_call(
+        &mut self,
+        i: Cursor,
+        closure: *mut LuaClosure,
+        nargs: i16,
+        handler: Option<Tv>,
+    ) -> Rec<Step> {
         // SAFETY: [GC-LIVE] as `instruction`.
         unsafe {
             let proto = (*closure).proto;
@@ -304,13 +322,16 @@ impl Recorder {
             if *n > self.params.loopunroll {
                 return Err(Abort::CallDepth);
             }
-            let fv = self.guard_observed(i.ra())?;
+            let (fv, first, nargs) = match handler {
+                Some(f) => (f, i.ra(), nargs + 1),
+                None => (self.guard_observed(i.ra())?, i.ra() + 1, nargs),
+            };
             let known = self.guard_function(fv, closure)?;
             let np = i16::from((*proto).nparams);
             let mut args = Vec::new();
             let count = if plain { np.min(nargs) } else { nargs };
             for k in 0..count {
-                args.push(self.tv(i.ra() + 1 + k)?);
+                args.push(self.tv(first + k)?);
             }
             // the frame of a vararg function begins below its arguments
             let func = if inlined { self.frame().func } else { base - 1 };

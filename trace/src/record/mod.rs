@@ -191,7 +191,7 @@ pub struct Recorder {
     start_base: isize,
     /// BASE of the trace's first frame (of side traces: of the parent's), as `base0`.
     entry_base: isize,
-    start_l: *mut Thread,
+    pub(crate) start_l: *mut Thread,
     /// What the parent has found of slots that have not been written since.
     facts: Vec<inherit::SlotFact>,
     /// The same at the beginning.
@@ -224,6 +224,8 @@ pub struct Recorder {
     pub(crate) first: *mut Instr,
     /// The last loop instruction by which the recording has gone around another loop than its own.
     pub(crate) outer: *mut Instr,
+    /// What is recorded is the rest of a loop's iteration, and the next one begins here.
+    pub(crate) around: *const Instr,
     /// Side traces that the tree has.
     pub(crate) sides: u32,
     /// How branches went; may be null.
@@ -335,6 +337,7 @@ impl Recorder {
                 wants_poll: kind != Kind::Loop,
                 first: std::ptr::null_mut(),
                 outer: std::ptr::null_mut(),
+                around: std::ptr::null(),
                 sides: 0,
                 profile: std::ptr::null(),
                 skip_to: std::ptr::null(),
