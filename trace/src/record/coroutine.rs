@@ -10,6 +10,8 @@
 //! **What is known of a thread that waits** for one that it has resumed on this trace stays known ([`Waiting`]): nobody else writes its
 //! slots. So a loop that consumes a generator keeps its variables in registers. Nothing is known of a thread that has yielded.
 //!
+//! **Errors** that end a coroutine are raised by the helper of the instruction; the trace goes on in the thread that they come to (XOPR).
+//!
 //! Threads with hooks, native functions in between, varargs in the body of a new coroutine, and wrong uses (dead or running
 //! coroutines) are left to the generic call.
 
@@ -101,6 +103,14 @@ impl Recorder {
         self.kind == super::Kind::Loop && self.l != self.start_l
     }
 
+    /// How many threads wait, on this trace, for `l`, which is the running thread or waits itself; `None`: it does neither.
+    pub(super) fn waits_for(&self, l: *mut Thread) -> Option<usize> {
+        if l == self.l {
+            return Some(self.waiting.len());
+        }
+        self.waiting.iter().position(|w| w.l == l)
+    }
+
     /// The running thread.
     pub(super) fn running(&mut self) -> Rec<Ref> {
         if self.thread.is_none() {
@@ -129,6 +139,7 @@ impl Recorder {
     }
 
     /// A call of a native function that switches to another coroutine, if it is one that is recorded.
+    #[inline(never)]
     pub(super) unsafe fn switching(
         &mut self,
         i: Cursor,
@@ -176,6 +187,7 @@ impl Recorder {
     }
 
     /// The same for the iterator of a generic loop.
+    #[inline(never)]
     pub(super) unsafe fn switching_loop(&mut self, i: Cursor) -> Rec<Option<Step>> {
         // SAFETY: [GC-LIVE] as `instruction`: iterator, state and control variable are in slots.
         unsafe {
@@ -367,6 +379,7 @@ impl Recorder {
     }
 
     /// `coroutine.yield`.
+    #[inline(never)]
     unsafe fn yielding(&mut self, i: Cursor, f: Value, nargs: i16) -> Rec<Option<Step>> {
         // SAFETY: [GC-LIVE] as `instruction`.
         unsafe {
@@ -388,6 +401,7 @@ impl Recorder {
     }
 
     /// The body of the running coroutine returns `n` values from register `from` on.
+    #[inline(never)]
     pub(super) unsafe fn ending(&mut self, i: Cursor, from: i16, n: i16) -> Rec<Option<Step>> {
         // SAFETY: as `instruction`.
         unsafe {

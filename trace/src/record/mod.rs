@@ -164,7 +164,9 @@ pub struct Recorder {
     /// Prototypes whose bytecode the trace refers to.
     pub protos: Vec<*mut Proto>,
     pub(crate) params: Params,
+    /// The running thread; after an instruction that has ended it, it may be gone.
     pub(crate) l: *mut Thread,
+    hot: *mut GlobalHot,
     pub(crate) activation: *mut Activation,
     pub(crate) slots: Vec<Slot>,
     pub(crate) frames: Vec<Frame>,
@@ -297,6 +299,7 @@ impl Recorder {
                 protos: Vec::new(),
                 params,
                 l,
+                hot: (*l).global,
                 activation: g.hot.activation,
                 slots: Vec::new(),
                 frames: Vec::new(),
@@ -419,7 +422,7 @@ impl Recorder {
     }
     pub(crate) fn global(&self) -> &'static mut Global {
         // SAFETY: a live thread's state is live; the recorder uses it while nothing else runs.
-        unsafe { Global::of((*self.l).global) }
+        unsafe { Global::of(self.hot) }
     }
 
     /// Before the instruction at `pc` is performed.
