@@ -54,11 +54,19 @@ pub(crate) fn embedder(g: &Global) -> Option<&Embedder> {
     g.user.as_ref()?.downcast_ref()
 }
 
+/// Memory that compiling a small chunk takes.
+const COMPILING: usize = 4096;
+
 /// The loader: text through the front end, binary chunks through the verifier.
 unsafe fn load_source(l: *mut Thread, source: &[u8], name: &[u8], mode: &[u8]) -> LResult<Value> {
     // SAFETY: `l` is live.
     let (g, depth) = unsafe { (Global::of((*l).global), (*l).ncalls & 0xffff) };
     let observer = embedder(g).and_then(|e| e.observer.clone());
+    if g.heap.is_counted() {
+        // what compiling takes is not the host's, but says whether it has memory to compile
+        // SAFETY: [NATIVE-FRAME] what `l` runs is rooted.
+        unsafe { throw::reserve(l, COMPILING)? };
+    }
     let mut fail = |msg: &[u8], status: u32| {
         // SAFETY: `l` is live; a fresh string.
         unsafe { Err::<Value, Throw>(throw::set_error(l, str_val(g.str_new(msg)), status)) }

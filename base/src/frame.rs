@@ -18,7 +18,7 @@
 //! | ENTRY | address of the `Activation` by which native code entered | by the record |
 //! | BASE | 0; bottom of a thread | none |
 //! | TAIL | as LUA; the function was entered by a tail call | `base - A - 16` |
-//! | CLOSING | the delta (as VARARG); the previous frame is that of a pcall which closes variables after an error | `base - delta` slots |
+//! | CLOSING | the delta (as VARARG); the previous frame is that of a pcall which closes variables after an error, or of a C function | `base - delta` slots |
 //!
 //! In words of the other kinds bit 63 ([`TAIL_BIT`]) says that the function was entered by a tail call.
 //!
@@ -43,7 +43,7 @@ pub mod kind {
     pub const BASE: u64 = 5;
     /// As LUA, entered by a tail call.
     pub const TAIL: u64 = 6;
-    /// `__close` called on behalf of a pcall that caught an error. (Continuation records of compiled code will be words of
+    /// `__close` called on behalf of a pcall that caught an error, or of a C function that returns ([`RETURNING_BIT`]). (Continuation records of compiled code will be words of
     /// kind BASE with an address.)
     pub const CLOSING: u64 = 7;
     /// Mask of the kind bits.
@@ -100,6 +100,8 @@ pub const fn delta_of(w: u64) -> u64 {
 pub const fn closing_word(delta: u64) -> u64 {
     delta << 3 | kind::CLOSING
 }
+/// Set in the word of a CLOSING frame when it was called not because of an error, but because the C function below returns.
+pub const RETURNING_BIT: u64 = 1 << DELTA_SHIFT;
 /// Word of a vararg frame that was moved up by `delta` slots.
 #[inline(always)]
 pub const fn vararg_word(delta: u64) -> u64 {

@@ -54,7 +54,7 @@ unsafe fn call_with(
             let off = func.offset_from((*l).stack) as usize;
             let r = ccall::enter(l, func, nargs, nresults, 0, k as usize as u64, ctx as i64);
             if r.is_err() {
-                throw::close_from(l, off);
+                throw::leave_pending(l, off);
             }
             r
         }

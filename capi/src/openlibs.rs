@@ -9,7 +9,7 @@ use traceorus_vm::ctx::Ctx;
 use crate::aux_lib::luaL_requiref;
 use crate::stack::lua_settop;
 use crate::types::*;
-use crate::{push, safepoint, thread};
+use crate::{global, push, safepoint, thread};
 
 /// Opens a library and pushes its table.
 unsafe fn open(L: *mut lua_State, name: &str) -> c_int {
@@ -59,5 +59,10 @@ pub unsafe extern "C" fn luaL_openlibs(L: *mut lua_State) {
     for &(name, open) in ALL {
         luaL_requiref(L, name.as_ptr(), open, 1);
         lua_settop(L, -2);
+    }
+    let heap = &mut global(thread(L)).heap;
+    if heap.is_counted() {
+        // hosts set limits from what they have given by now
+        heap.full(false);
     }
 }

@@ -473,10 +473,11 @@ const SMALL: usize = 2048;
 /// A string of the bytes at `s`; what is on the stack is rooted.
 #[inline]
 pub(crate) unsafe fn new_string(l: *mut Thread, s: &[u8]) -> LResult<Value> {
-    if s.len() > SMALL {
+    let g = global(l);
+    if s.len() > SMALL || g.heap.is_counted() && g.str_is_new(s) {
         throw::reserve(l, s.len() + 64)?;
     }
-    Ok(str_val(global(l).str_new(s)))
+    Ok(str_val(g.str_new(s)))
 }
 
 /// `lua_pushlstring`.
@@ -512,7 +513,7 @@ pub unsafe extern "C" fn lua_pushstring(L: *mut lua_State, s: *const c_char) -> 
         return s;
     }
     let n = libc::strlen(s);
-    if n > Str::MAX_SHORT {
+    if n > Str::MAX_SHORT || global(l).heap.is_counted() {
         return push_new(l, std::slice::from_raw_parts(s.cast(), n));
     }
     let known = cfunc::name(global(l), s);
@@ -537,6 +538,10 @@ pub unsafe extern "C" fn lua_pushcclosure(L: *mut lua_State, f: lua_CFunction, n
         "lua_pushcclosure",
         "n is greater than 255 or than the number of values"
     );
+    if g.heap.is_counted() {
+        let r = throw::reserve(l, NativeClosure::size_for(n as usize));
+        ok(l, r);
+    }
     let first = (*l).top.sub(n as usize);
     let upvalues = std::slice::from_raw_parts(first, n as usize);
     let c = cfunc::closure(g, f, upvalues);

@@ -8,10 +8,10 @@ use traceorus_base::{Tag, Value};
 use traceorus_gc::{AllocFn, HostAlloc};
 use traceorus_vm::cfunc::CFunction;
 use traceorus_vm::ctx::Ctx;
-use traceorus_vm::{coroutine, state};
+use traceorus_vm::{coroutine, state, throw};
 
 use crate::types::*;
-use crate::{check, global, push, safepoint, state_of, thread};
+use crate::{check, global, ok, push, safepoint, state_of, thread};
 
 /// `lua_ident`, what `strings` and `what` find. As long as that of Debian's library: programs copy it when they start.
 #[unsafe(no_mangle)]
@@ -57,10 +57,17 @@ pub unsafe extern "C" fn lua_close(L: *mut lua_State) {
     state::close(thread(L));
 }
 
+/// About what a new thread takes, its stack included.
+const NEW_THREAD: usize = 1024;
+
 /// `lua_newthread`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lua_newthread(L: *mut lua_State) -> *mut lua_State {
     let l = thread(L);
+    if global(l).heap.is_counted() {
+        let r = throw::reserve(l, NEW_THREAD);
+        ok(l, r);
+    }
     let co = coroutine::new(l, Value::NIL);
     (*co).hdr.flags |= flags::THREAD_OPEN;
     (*co).extra_space = (*global(l).hot.main).extra_space;

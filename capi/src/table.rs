@@ -331,7 +331,7 @@ pub unsafe extern "C" fn lua_rawsetp(L: *mut lua_State, idx: c_int, p: *const c_
 pub unsafe extern "C" fn lua_createtable(L: *mut lua_State, narr: c_int, nrec: c_int) {
     let l = thread(L);
     let (narr, nrec) = (narr.max(0) as usize, nrec.max(0) as usize);
-    if narr + nrec > 64 {
+    if narr + nrec > 64 || global(l).heap.is_counted() {
         let r = throw::reserve(l, table::table_new_bytes(narr, nrec));
         ok(l, r);
     }
@@ -354,7 +354,7 @@ pub unsafe extern "C" fn lua_newuserdatauv(
         "invalid value: nuvalue is negative or too great"
     );
     let bytes = size.saturating_add(256 + 16 * nuv as usize);
-    if bytes > 2048 {
+    if bytes > 2048 || global(l).heap.is_counted() {
         let r = throw::reserve(l, bytes);
         ok(l, r);
     }

@@ -309,6 +309,105 @@ fn what_follows_calls_waits_for_the_loop() {
     );
 }
 
+/// Once the loop is compiled, what follows a call in it leads there.
+#[test]
+fn what_follows_calls_leads_to_the_loop() {
+    let text = "
+        local function fib(n) if n < 2 then return n end return fib(n - 1) + fib(n - 2) end
+        local s = 0
+        for i = 1, 30000 do s = (s + fib(i % 4)) % 1000 end
+        print(s)";
+    let Some(r) = run("leads", "on", text) else {
+        return;
+    };
+    assert!(r.n("traces", "loops") == 1 && r.n("traces", "continuations") >= 2);
+    assert!(r.aborts() < 10, "{}", r.aborts());
+}
+
+/// Closures that call other closures of the same function are no recursion: the loop around them contains them all. But a chain of them that is too long is cut.
+#[test]
+fn closures_of_one_function_are_inlined() {
+    let text = |depth: u32| {
+        format!(
+            "local function lit(n) return function() return n end end
+             local function var(k) return function(e) return e[k] end end
+             local function add(a, b) return function(e) return a(e) + b(e) end end
+             local f = var 'x'
+             for i = 1, {depth} do f = i % 2 == 0 and add(f, lit(i)) or add(lit(i), f) end
+             local s, env = 0, {{ x = 1 }}
+             for i = 1, 20000 do
+               env.x = i
+               s = s + f(env)
+             end
+             print(s)"
+        )
+    };
+    let Some(r) = run("closures", "on", &text(6)) else {
+        return;
+    };
+    // the closures are looked at before the loop begins
+    assert!(r.n("guards", "hoisted") > 20, "{}", r.stats["guards"]);
+    assert!(r.aborts() < 50, "{}", r.aborts());
+    let Some(r) = run("chain", "on", &text(150)) else {
+        return;
+    };
+    assert!(
+        r.n("traces", "loops") >= 1 && r.aborts() < 50,
+        "{}",
+        r.aborts()
+    );
+}
+
+/// Objects that die at once have the same shape after each collection, as long as there is compiled code for it.
+#[test]
+fn shapes_of_short_lived_objects_stay() {
+    let text = "
+        local function class()
+          local c = {}
+          c.__index = c
+          return setmetatable(c, { __call = function(k, ...)
+            local o = setmetatable({}, k)
+            o:init(...)
+            return o
+          end })
+        end
+        local Circle, Square = class(), class()
+        function Circle:init(r) self.r = r end
+        function Circle:area() return self.r * self.r * 3 end
+        function Square:init(s) self.s = s end
+        function Square:area() return self.s * self.s end
+        local make = {
+          function(i) return Circle(i % 7) end,
+          function(i) return Square(i % 5) end,
+        }
+        local a = 0
+        for i = 1, 100000 do
+          a = a + make[i % 2 + 1](i):area()
+          if i % 1000 == 0 then collectgarbage() end
+        end
+        print(a)";
+    let Some(r) = run("shapes", "on", text) else {
+        return;
+    };
+    let sides = r.n("traces", "sides");
+    assert!(sides < 12, "{sides} side traces");
+    let exits = r.n("exits", "total");
+    assert!(exits < 500, "{exits} exits");
+}
+
+/// A function that others wait for is recorded by the next call, even if compiled code gets to most of the calls first.
+#[test]
+fn what_others_wait_for_comes_next() {
+    let text = include_str!("../../bench/programs/cliffs/raytrace.lua");
+    let Some(r) = run("waits", "on", text) else {
+        return;
+    };
+    let causes = &r.stats["aborts"]["causes"];
+    assert!(causes["CalleeFirst"].as_u64() < Some(20), "{causes}");
+    let exits = r.n("exits", "total");
+    assert!(exits < 20000, "{exits} exits");
+}
+
 /// Exits at which nothing is recorded have code of their own, but are counted, up to the last few of each.
 #[test]
 fn short_exits_are_counted() {

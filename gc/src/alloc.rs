@@ -12,11 +12,16 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicU32, Ordering};
 use traceorus_base::objects::{GcHeader, ObjKind, poll};
 
-/// Most cells and bytes of one refill.
+/// Most cells of one refill; those of objects, and of strings and runs, if the host counts.
 const REFILL_CELLS: u32 = 64;
+const COUNTED_OBJECTS: u32 = 16;
+const COUNTED_OTHERS: u32 = 1;
+/// Most bytes of one refill.
 const REFILL_BYTES: usize = 4096;
 /// Bytes of allocations removed by the trace compiler that come together before they are charged.
 const SUNK_QUOTA: u32 = 16 << 10;
+/// What may be in use at safepoints beyond what a host that has come to refuse allows: a message about that.
+const MESSAGE: usize = 256;
 /// A class takes this many bytes from mixed blocks before it gets a block of its own.
 const MIXED_BYTES: usize = 4096;
 
@@ -160,6 +165,7 @@ impl Heap {
     pub fn reserve(&mut self, bytes: usize) -> Result<(), OutOfMemory> {
         if bytes <= SMALL_READY
             && self.arena.pool_blocks >= MIN_POOL
+            && !self.is_counted()
             && bytes <= self.limit.saturating_sub(self.used)
         {
             return Ok(());
@@ -167,14 +173,21 @@ impl Heap {
         self.reserve_slow(bytes)
     }
 
-    /// The same without a collection, for code that cannot root what it has; false if it would take one.
+    /// Whether objects come from a function of the program that embeds us, which may count and refuse. What then makes objects one
+    /// by one calls [`Heap::reserve`] for each, so that a refusal is noticed at once.
+    #[inline]
+    pub fn is_counted(&self) -> bool {
+        self.arena.host.is_counting()
+    }
+
+    /// The same as [`Heap::reserve`] without a collection, for code that cannot root what it has; false if it would take one.
     pub fn reserve_now(&mut self, bytes: usize) -> bool {
-        self.try_reserve(bytes)
+        self.try_reserve(bytes, 0)
     }
 
     #[cold]
     fn reserve_slow(&mut self, bytes: usize) -> Result<(), OutOfMemory> {
-        self.or_collect(|h| h.try_reserve(bytes))
+        self.or_collect(|h| h.try_reserve(bytes, 0))
     }
 
     /// Asks whether `bytes` more are within the limit, for [`Heap::grow_run`], which tells itself whether there is memory.
@@ -190,8 +203,11 @@ impl Heap {
         }
         self.arena.drop_spare();
         if !self.busy {
-            // SAFETY: [GC-LIVE] the caller has rooted what it needs.
-            unsafe { self.full(true) };
+            // SAFETY: [GC-LIVE] the caller has rooted what it needs; [GC-BLOCK].
+            unsafe {
+                self.full(true);
+                self.arena.trim(0);
+            }
             if ask(self) {
                 return Ok(());
             }
@@ -205,11 +221,25 @@ impl Heap {
             || self.used_bytes().saturating_add(bytes) <= self.limit
     }
 
-    fn try_reserve(&mut self, bytes: usize) -> bool {
+    /// Whether `bytes` of what is free in our blocks may be handed out. Once a host that counts has come to refuse, no more may be in use than
+    /// there was then, but for `slack`; and nothing new while its limit is below what it has given.
+    fn is_allowed(&mut self, bytes: usize, slack: usize) -> bool {
+        if !self.arena.is_refused() {
+            self.cap = usize::MAX;
+            return true;
+        }
+        let used = self.used_bytes();
+        if self.cap == usize::MAX {
+            self.cap = used;
+        }
+        !self.arena.is_beyond() && used + bytes <= self.cap + slack
+    }
+
+    fn try_reserve(&mut self, bytes: usize, slack: usize) -> bool {
         if bytes > isize::MAX as usize / 2 {
             return false;
         }
-        if !self.is_within(bytes) {
+        if !self.is_within(bytes) || !self.is_allowed(bytes, slack) {
             return false;
         }
         while self.arena.pool_blocks < MIN_POOL {
@@ -238,7 +268,7 @@ impl Heap {
     /// # Safety
     /// As [`Heap::step`].
     pub unsafe fn is_ready(&mut self) -> bool {
-        !core::mem::take(&mut self.short) || self.reserve(0).is_ok()
+        !core::mem::take(&mut self.short) || self.or_collect(|h| h.try_reserve(0, MESSAGE)).is_ok()
     }
 
     /// Limits [`Heap::used_bytes`]; checked by `reserve`.
@@ -311,6 +341,9 @@ impl Heap {
     #[cold]
     unsafe fn hand_out(&mut self, group: usize, class: usize) -> *mut u8 {
         self.tick();
+        if !self.is_allowed(class_bytes(class), 0) {
+            self.fall_short();
+        }
         // SAFETY: [GC-BLOCK] lists hold blocks of their class; a block with nothing free goes to `full`.
         unsafe {
             loop {
@@ -343,8 +376,7 @@ impl Heap {
                     return self.mixed_cell(group, class);
                 }
                 if self.arena.pool_blocks <= MIN_POOL && !self.arena.grow(false) {
-                    self.short = true;
-                    self.raise();
+                    self.fall_short();
                     return self.mixed_cell(group, class);
                 }
                 let b = self.arena.take_block(class as u8, group, self.epoch);
@@ -357,11 +389,13 @@ impl Heap {
     /// Takes free cells of a block: the first is returned, the others go to the list. Null if there is none.
     unsafe fn cut(&mut self, b: *mut Block, group: usize, class: usize) -> *mut u8 {
         let size = class_bytes(class);
-        let most = if self.stress > 0 {
-            1
-        } else {
-            REFILL_CELLS.min((REFILL_BYTES / size) as u32).max(1)
+        let most = match group {
+            _ if self.stress > 0 => 1,
+            _ if !self.is_counted() => REFILL_CELLS,
+            OBJ => COUNTED_OBJECTS,
+            _ => COUNTED_OTHERS,
         };
+        let most = most.min((REFILL_BYTES / size) as u32).max(1);
         let mut n = 0;
         let mut first = null_mut::<u8>();
         let mut last = null_mut::<u8>();
@@ -422,8 +456,7 @@ impl Heap {
                 }
                 let b = self.arena.take_block(MIXED, group, self.epoch);
                 if self.arena.pool_blocks < MIN_POOL && !self.arena.grow(false) {
-                    self.short = true;
-                    self.raise();
+                    self.fall_short();
                 }
                 if !b.is_null() {
                     self.lists[group][NUM_CLASSES].full.push(b);
@@ -511,6 +544,12 @@ impl Heap {
         if self.debt > 0 && self.may_run() {
             self.raise();
         }
+    }
+
+    /// The host refuses memory: the next safepoint is to look whether there is enough.
+    fn fall_short(&mut self) {
+        self.short = true;
+        self.raise();
     }
 
     /// Asks for a step at the next safepoint.

@@ -195,6 +195,10 @@ pub(crate) struct Arena {
     pub promise: usize,
     /// Bytes obtained from the host.
     pub host_bytes: usize,
+    /// The host's function gave more when it was asked last, or has since come to refuse.
+    generous: bool,
+    /// A piece of `BALLAST` bytes to give back for a moment, if the host counts. Null if it has refused one.
+    ballast: *mut u8,
     /// Addresses of the large runs, to catch owners that are wrong about a size.
     #[cfg(debug_assertions)]
     pub runs: std::collections::HashSet<usize>,
@@ -211,8 +215,12 @@ const SUPER_MIN: usize = 4;
 const SUPER_MAX: usize = 64;
 /// Large objects of up to this many blocks lie in superblocks.
 const LARGE_BLOCKS: usize = 16;
+/// What a host that counts is asked for, to see whether it gives anything.
+const PROBE: usize = 64;
+/// What is given back for a moment, to see whether that would change its mind.
+const BALLAST: usize = 4096;
 /// Blocks that the pool may hold beyond what is wanted before pages go back.
-const TRIM_SLACK: usize = 8;
+pub(crate) const TRIM_SLACK: usize = 8;
 
 impl Arena {
     pub fn new(host: HostAlloc) -> Arena {
@@ -226,8 +234,59 @@ impl Arena {
             spare: null_mut(),
             promise: 0,
             host_bytes: 0,
+            generous: false,
+            ballast: null_mut(),
             #[cfg(debug_assertions)]
             runs: Default::default(),
+        }
+    }
+
+    /// The host has given `bytes` more.
+    fn obtained(&mut self, bytes: usize) {
+        self.host_bytes += bytes;
+        self.generous = self.host.is_counting() && self.host.gives(PROBE);
+    }
+
+    /// Whether a host that counts has come to refuse: it gave more when we asked last, and does not now, though we have not taken the rest. It
+    /// may have lowered its limit, or given the rest to others.
+    pub fn is_refused(&mut self) -> bool {
+        if !self.host.is_counting() {
+            return false;
+        }
+        if self.host.gives(PROBE) {
+            self.generous = true;
+            self.hold_ballast();
+            return false;
+        }
+        self.generous
+    }
+
+    /// Whether a host that refuses would still do so if we gave back `BALLAST` bytes: what it has given is beyond its limit.
+    pub fn is_beyond(&mut self) -> bool {
+        if self.ballast.is_null() {
+            return true;
+        }
+        self.drop_ballast();
+        let gives = self.host.gives(PROBE);
+        self.hold_ballast();
+        !gives
+    }
+
+    fn hold_ballast(&mut self) {
+        if self.ballast.is_null() {
+            self.ballast = self.host.alloc(BALLAST);
+            if !self.ballast.is_null() {
+                self.host_bytes += BALLAST;
+            }
+        }
+    }
+
+    fn drop_ballast(&mut self) {
+        let p = core::mem::replace(&mut self.ballast, null_mut());
+        if !p.is_null() {
+            self.host_bytes -= BALLAST;
+            // SAFETY: [GC-HOST] `hold_ballast` has obtained it.
+            unsafe { self.host.free(p, BALLAST) };
         }
     }
 
@@ -241,7 +300,7 @@ impl Arena {
         loop {
             let (raw, size, base) = self.host.alloc_aligned(n * BLOCK, BLOCK);
             if !raw.is_null() {
-                self.host_bytes += size;
+                self.obtained(size);
                 self.add_super(raw, size, null_mut(), base, n);
                 return true;
             }
@@ -408,15 +467,12 @@ impl Arena {
         self.dirty_blocks += n;
     }
 
-    /// Gives back memory of the pool while more than `keep` of its blocks take some: superblocks that are wholly in the
+    /// Gives back memory of the pool until `keep` of its blocks take some: superblocks that are wholly in the
     /// pool, then pages.
     ///
     /// # Safety
     /// [GC-BLOCK] superblocks are intact.
     pub unsafe fn trim(&mut self, keep: usize) {
-        if self.dirty_blocks <= keep + TRIM_SLACK {
-            return;
-        }
         self.hint = 0;
         let mut i = self.supers.len();
         while i > 0 && self.dirty_blocks > keep {
@@ -533,7 +589,7 @@ impl Arena {
         if c.is_null() {
             return false;
         }
-        self.host_bytes += size;
+        self.obtained(size);
         // SAFETY: fresh memory, large enough and aligned to 16.
         unsafe {
             c.write(Chunk {
@@ -623,7 +679,7 @@ impl Arena {
             if raw.is_null() {
                 raw = self.host.alloc(need);
                 if !raw.is_null() {
-                    self.host_bytes += need;
+                    self.obtained(need);
                 } else if !self.spare.is_null() {
                     raw = self.carve(need, 16);
                     chunk = self.spare;
@@ -671,7 +727,7 @@ impl Arena {
             self.runs
                 .insert(if new.is_null() { l } else { new }.add(1).addr());
             if !new.is_null() {
-                self.host_bytes = self.host_bytes - size + need;
+                self.obtained(need - size);
                 (*new).bytes = bytes;
                 (*new).raw = new.cast();
                 (*new).raw_size = need;
@@ -707,7 +763,7 @@ impl Arena {
                 size = need + BLOCK - 16;
                 raw = self.host.alloc(size);
                 if !raw.is_null() {
-                    self.host_bytes += size;
+                    self.obtained(size);
                     at = raw.map_addr(|a| (a + BLOCK - 1) & !(BLOCK - 1));
                 } else if !self.spare.is_null() {
                     raw = self.carve(need, BLOCK);
@@ -801,6 +857,7 @@ impl Arena {
             unsafe { self.drop_super(s) };
         }
         self.drop_spare();
+        self.drop_ballast();
         self.pool_blocks = 0;
         self.dirty_blocks = 0;
         self.total_blocks = 0;

@@ -55,6 +55,23 @@ impl HostAlloc {
         (raw, size, raw.map_addr(|a| (a + align - 1) & !(align - 1)))
     }
 
+    /// Whether it is a function of the program, which may count what it gives, and refuse.
+    #[inline]
+    pub(crate) fn is_counting(self) -> bool {
+        matches!(self, HostAlloc::Custom { .. })
+    }
+
+    /// Whether it would give `bytes` now.
+    pub(crate) fn gives(self, bytes: usize) -> bool {
+        let p = self.alloc(bytes);
+        if p.is_null() {
+            return false;
+        }
+        // SAFETY: it came from this host with that size.
+        unsafe { self.free(p, bytes) };
+        true
+    }
+
     /// Whether `alloc_aligned` gives mappings: memory that was not written yet costs nothing.
     pub(crate) fn is_lazy(self) -> bool {
         matches!(self, HostAlloc::System)

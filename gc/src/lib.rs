@@ -189,6 +189,8 @@ pub struct Heap {
     /// Bytes in cells that were handed out, and in large pieces.
     used: usize,
     limit: usize,
+    /// Most bytes that may be in use as long as the host refuses.
+    cap: usize,
     /// The host has refused a block: what the pool holds is the rest.
     short: bool,
 
@@ -275,6 +277,7 @@ impl Heap {
             large_unswept: null_mut(),
             used: 0,
             limit: usize::MAX,
+            cap: usize::MAX,
             short: false,
             phase: Phase::Pause,
             epoch: 0,

@@ -4,6 +4,7 @@
 //! in use reaches `pause` percent of what was alive after the last one. From then on, each `2^stepsize` bytes
 //! of allocation make a step due, and the step looks at `stepmul / 3` bytes for each byte of debt.
 
+use crate::arena::TRIM_SLACK;
 use crate::{BLOCK, Heap, Phase};
 use core::sync::atomic::Ordering;
 use traceorus_base::objects::poll;
@@ -253,8 +254,11 @@ impl Heap {
         let taken = self.arena.total_blocks - self.arena.pool_blocks;
         let wanted = taken + rest / BLOCK + 4;
         self.wanted_blocks = wanted.max(self.wanted_blocks - self.wanted_blocks / 8);
-        // SAFETY: [GC-BLOCK].
-        unsafe { self.arena.trim(self.wanted_blocks - taken) };
+        let keep = self.wanted_blocks - taken;
+        if self.arena.dirty_blocks > keep + TRIM_SLACK {
+            // SAFETY: [GC-BLOCK]
+            unsafe { self.arena.trim(keep) };
+        }
     }
 
     /// Whether steps may do anything.

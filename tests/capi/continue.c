@@ -227,6 +227,83 @@ static int closing(lua_State *L) {
   return 0;
 }
 
+/* slots(n, ...) has n slots to be closed, and returns, or raises, what comes then. */
+static int slots(lua_State *L) {
+  int n = (int)luaL_checkinteger(L, 1);
+  for (int i = 2; i <= n + 1; i++) lua_toclose(L, i);
+  return lua_gettop(L) - n - 1;
+}
+static int slots_fail(lua_State *L) {
+  slots(L);
+  return lua_error(L);
+}
+static int slots_end(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  return lua_gettop(L) - (int)ctx;
+}
+/* Yields first, and returns what is there then. */
+static int slots_k(lua_State *L) {
+  int n = slots(L);
+  return lua_yieldk(L, 0, lua_gettop(L) - n, slots_end);
+}
+static int slots_yield(lua_State *L) { return lua_yield(L, slots(L)); }
+
+/* What is pending when a C function returns, or is left by an error, is closed by functions that may yield. */
+static int returning(lua_State *L) {
+  functions(L);
+  lua_register(L, "slots", slots);
+  lua_register(L, "slots_fail", slots_fail);
+  lua_register(L, "slots_k", slots_k);
+  lua_register(L, "slots_yield", slots_yield);
+  run(L, "closer", "function closer(name, f) return setmetatable({}, {__close = function(_, e) return yielder(name, e), f and f(e) end}) end\n"
+    "function quiet(name) return setmetatable({}, {__close = function(_, e) print(name, e) end}) end\n"
+    "function fails(name) return closer(name, function(e) error(tostring(e) .. ' ' .. name, 0) end) end");
+  drive(L, "results", "return 'r', slots(2, closer('x'), closer('y'), 'a', 'b')");
+  drive(L, "some results", "local a, b, c = slots(1, closer('x'), 'a', 'b') return c, b, a");
+  drive(L, "one result", "local a = slots(1, closer('x'), 'a', 'b') return a");
+  drive(L, "no results", "slots(2, closer('x'), closer('y')) return 'end'");
+  drive(L, "many results", "return select('#', slots(1, closer('x'), table.unpack({}, 1, 300)))");
+  drive(L, "some yield", "return slots(5, quiet('a'), closer('b'), quiet('c'), closer('d'), quiet('e'), 'r')");
+  drive(L, "none yields", "return slots(3, quiet('a'), quiet('b'), quiet('c'), 'r')");
+  drive(L, "tail call", "local function f(...) return slots(...) end return f(1, closer('x'), 'a'), 'end'");
+  drive(L, "loop", "local s = '' for i = 1, 3 do s = s .. slots(1, closer(i), 'v') end return s");
+  drive(L, "iterator", "for a in slots, 1, closer('x') do return a end return 'none'");
+  drive(L, "metamethod", "local m = {__index = function(_, k) return slots(1, closer('x'), k) end, __call = slots} return setmetatable({}, m).field");
+  drive(L, "index", "debug.setmetatable(1, {__index = slots}) local x = closer('x') local v = (1)[x] debug.setmetatable(1, nil) return type(v)");
+  drive(L, "continued", "return slots_k(2, closer('x'), closer('y'), 'a', 'b')");
+  drive(L, "ended by resume", "return slots_yield(2, closer('x'), closer('y'), 'a', 'b')");
+  drive(L, "errors there", "return pcall(slots, 3, closer('x'), fails('y'), closer('z'), 'a')");
+  drive(L, "errors there, twice", "return pcall(slots, 3, fails('x'), closer('y'), fails('z'), 'a')");
+  drive(L, "errors there, pcallk", "return pcall_k(slots, 3, closer('x'), fails('y'), closer('z'), 'a')");
+  drive(L, "errors there, handler", "return xpcall_k(slots, 3, closer('x'), fails('y'), closer('z'), 'a')");
+  drive(L, "errors there, not caught", "slots(2, closer('x'), fails('y'), 'a')");
+  drive(L, "calls there", "return slots(1, closer('x', function() return pcall_k(slots, 1, closer('y'), 'a') end), 'b')");
+  drive(L, "nested", "return call_k(slots, 1, closer('x'), call_k(slots, 1, closer('y'), 'a'))");
+  drive(L, "in Lua pcall", "return pcall(slots, 2, closer('x'), closer('y'), 'a')");
+  drive(L, "in pcallk", "return pcall_k(slots, 2, closer('x'), closer('y'), 'a')");
+  drive(L, "without continuation", "return pcall(call_plain, slots, 1, closer('x'), 'a')");
+  drive(L, "in a wrapped one", "local f = coroutine.wrap(slots) return f(2, closer('x'), closer('y'), 'a'), f(), f()");
+  drive(L, "collected meanwhile", "local c = coroutine.wrap(function() return slots(2, closer('x'), closer('y'), {'a'}, 'b' .. 'c') end)\n"
+    "c() collectgarbage() c() collectgarbage() local t, s = c() return t[1], s");
+  drive(L, "closed meanwhile", "local c = coroutine.create(function() return slots(3, quiet('x'), closer('y'), quiet('z'), 'a') end)\n"
+    "coroutine.resume(c) return coroutine.close(c), coroutine.status(c)");
+  drive(L, "error", "return pcall(slots_fail, 2, closer('x'), closer('y'), 'e')");
+  drive(L, "error, errors there", "return pcall(slots_fail, 3, closer('x'), fails('y'), closer('z'), 'e')");
+  drive(L, "error in pcallk", "return pcall_k(slots_fail, 2, closer('x'), closer('y'), 'e')");
+  drive(L, "error with a handler", "return xpcall_k(slots_fail, 2, closer('x'), closer('y'), 'e')");
+  drive(L, "error through callk", "return pcall_k(call_k, slots_fail, 2, closer('x'), closer('y'), 'e')");
+  drive(L, "error through a call", "return pcall(call_plain, slots_fail, 2, closer('x'), closer('y'), 'e')");
+  drive(L, "error through a call in pcallk", "return pcall_k(call_plain, slots_fail, 2, closer('x'), closer('y'), 'e')");
+  drive(L, "error of Lua through a call", "return pcall(call_plain, function() local x <close> = closer('x') error('e', 0) end)");
+  drive(L, "error through a metamethod", "local t = setmetatable({}, {__index = function() local x <close> = closer('x') error('e', 0) end}) return pcall(call_plain, function() return t.x end)");
+  drive(L, "error in a plain pcall", "return pcall_plain(slots_fail, 1, quiet('x'), 'e')");
+  drive(L, "error, yield in a plain pcall", "return pcall_plain(slots_fail, 1, closer('x'), 'e')");
+  drive(L, "error, not caught", "call_plain(slots_fail, 2, quiet('x'), closer('y'), 'e')");
+  drive(L, "order", "local c = coroutine.create(function() call_plain(slots_fail, 1, quiet('x'), 'e') end)\n"
+    "print(coroutine.resume(c)) print('dead') print(coroutine.close(c))");
+  return 0;
+}
+
 static int outside(lua_State *L) {
   printf("yieldable %d\n", lua_isyieldable(L));
   return lua_yield(L, 0);
@@ -261,5 +338,5 @@ static int library(lua_State *L) {
   return 0;
 }
 
-static const Test tests[] = {TEST(yields), TEST(calls), TEST(pcalls), TEST(metamethods), TEST(chains), TEST(closing), TEST(not_a_coroutine), TEST(library)};
+static const Test tests[] = {TEST(yields), TEST(calls), TEST(pcalls), TEST(metamethods), TEST(chains), TEST(closing), TEST(returning), TEST(not_a_coroutine), TEST(library)};
 MAIN(tests)

@@ -216,5 +216,68 @@ static int set_functions(lua_State *L) {
   return 0;
 }
 
-static const Test tests[] = {TEST(classes), TEST(blocks), TEST(user_values), TEST(finalizers), TEST(light), TEST(set_functions)};
+/* A metamethod with upvalues: how many results, and the text in front of what it says. It fails at the operand "fail", yields at "yield", and asks for room
+   at "room". */
+static const char *shown(lua_State *L, int i) {
+  return lua_type(L, i) == LUA_TUSERDATA ? "u" : luaL_tolstring(L, i, NULL);
+}
+static int said(lua_State *L, int status, lua_KContext n) {
+  (void)status, (void)n;
+  lua_settop(L, 3);
+  lua_pushfstring(L, "%s(%s, %s, %s)", lua_tostring(L, lua_upvalueindex(2)), shown(L, 1), shown(L, 2), shown(L, 3));
+  lua_pushvalue(L, -1), lua_setglobal(L, "last");
+  if (lua_tointeger(L, lua_upvalueindex(1)) > 1) lua_pushliteral(L, "second");
+  return (int)lua_tointeger(L, lua_upvalueindex(1));
+}
+static int event(lua_State *L) {
+  for (int i = 2; i <= lua_gettop(L); i++) {
+    const char *s = lua_type(L, i) == LUA_TSTRING ? lua_tostring(L, i) : "";
+    if (!strcmp(s, "fail")) return luaL_error(L, "%s fails", lua_tostring(L, lua_upvalueindex(2)));
+    if (!strcmp(s, "room")) luaL_checkstack(L, 5000, NULL);
+    if (!strcmp(s, "collect")) lua_gc(L, LUA_GCCOLLECT);
+    if (!strcmp(s, "yield")) return lua_yieldk(L, 0, 0, said);
+  }
+  return said(L, LUA_OK, 0);
+}
+static int make_event(lua_State *L) {
+  lua_settop(L, 2);
+  lua_pushcclosure(L, event, 2);
+  return 1;
+}
+static int make_object(lua_State *L) {
+  lua_newuserdatauv(L, 8, 0);
+  lua_pushvalue(L, 1), lua_setmetatable(L, -2);
+  return 1;
+}
+/* Events of userdata in loops, handled by C functions, Lua functions and tables that change meanwhile. */
+static int events(lua_State *L) {
+  lua_register(L, "make_event", make_event);
+  lua_register(L, "make_object", make_object);
+  run(L, "names", "names = {'__index', '__newindex', '__len', '__eq', '__lt', '__le', '__call', '__concat', '__unm', '__bnot', '__add', '__shl'}\n"
+    "uses = {__index = function(u, x) return u.field, u[x], u[1], u[2.5], u[true], (u:field()) end, __newindex = function(u, x) last = nil u.field = x local a = last u[x] = 1 local b = last u[1] = x return a, b, last end,\n"
+    "__len = function(u) return #u end, __eq = function(u, x, v) return u == v, u ~= v, u == u end, __lt = function(u, x, v) return u < v, x < u, u > x end,\n"
+    "__le = function(u, x, v) return u <= v, u >= x end, __call = function(u, x) return u(x), (u(x, 1)), u() end, __concat = function(u, x, v) return u .. x, x .. u, u .. v, u .. 'a' .. x end,\n"
+    "__unm = function(u) return -u end, __bnot = function(u) return ~u end, __add = function(u, x, v) return u + x, x + u, u + 1, 1.5 + u, u + v end, __shl = function(u, x) return u << x, 1 << u end}\n"
+    "local function show(...) local t = table.pack(...) for i = 1, t.n do local v = t[i] t[i] = (type(v) == 'userdata' or type(v) == 'function') and type(v) or tostring(v) end return table.concat(t, ' ') end\n"
+    "function try(name, u, x, v, n) local r for i = 1, n do r = show(pcall(uses[name], u, x, v)) end return r end");
+  run(L, "C", "for _, name in ipairs(names) do for n = 0, 2 do local m = {[name] = make_event(n, name)} \n"
+    "local u, v = make_object(m), make_object(m) print(name, n, try(name, u, 'x', v, 60), '|', try(name, u, 'fail', v, 3), '|', try(name, u, 'room', v, 3), '|', try(name, u, 'collect', v, 3)) end end");
+  run(L, "yields", "for _, name in ipairs(names) do local m = {[name] = make_event(1, name)} local u, v = make_object(m), make_object(m)\n"
+    "local co = coroutine.wrap(function() local r = try(name, u, 'yield', v, 3) return 'end', r end) local n = 0 local s, r repeat s, r = co() n = n + 1 until s == 'end' print(name, n, r) end");
+  run(L, "changes", "for _, name in ipairs(names) do local m = {} local u, v = make_object(m), make_object(m)\n"
+    "for _, f in ipairs{make_event(1, 'one'), make_event(1, 'two'), function(a, b) last = 'L' return 'Lua ' .. type(a) .. tostring(type(b) == 'userdata' or b) end, make_event(2, 'three'), {field = function() return 'f' end}, make_event(1, 'again'), false, function() last = 'last' end} do\n"
+    "m[name] = f or nil local r = try(name, u, 'x', v, 40) print(name, type(f), r) end end");
+  run(L, "targets", "local t = {field = 1, other = 2} local d = setmetatable({field = 0}, {__newindex = function(_, k, v) rawset(_, k, v) end}) local m = {__newindex = t} local u = make_object(m)\n"
+    "for i = 1, 100 do u.field = i if i == 30 then t.field = nil end if i == 60 then m.__newindex = d end if i == 80 then u.new = i u[i] = i end end print(t.field, d.field, d.new, d[80])\n"
+    "for i = 1, 100 do u.other = i if i == 50 then m.__newindex = t end end print(t.other, d.other) local p = setmetatable({}, {__index = t}) m.__newindex = t\n"
+    "for i = 1, 50 do u.field = i assert(p.field == i) end for i = 1, 50 do u.field = {i} collectgarbage('step') end print(p.field[1])\n"
+    "m.__newindex = nil print(pcall(function() u.field = 1 end))");
+  run(L, "other metatable", "local a, b = {__index = make_event(1, 'a'), __len = make_event(1, 'a')}, {__index = make_event(1, 'b'), __len = make_event(1, 'b')}\n"
+    "local u, v = make_object(a), make_object(b) local s = 0 for i = 1, 100 do local w = i % 3 == 0 and v or u if w.x:sub(1, 1) ~= (w == v and 'b' or 'a') or (#w):sub(1, 1) ~= (w == v and 'b' or 'a') then s = s + 1 end\n"
+    "if i == 70 then debug.setmetatable(u, b) debug.setmetatable(v, a) u, v = v, u end end print(s)");
+  lua_settop(L, 0);
+  return 0;
+}
+
+static const Test tests[] = {TEST(classes), TEST(blocks), TEST(user_values), TEST(finalizers), TEST(light), TEST(set_functions), TEST(events)};
 MAIN(tests)

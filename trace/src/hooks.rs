@@ -62,6 +62,9 @@ unsafe fn mark(data: *mut u8, m: &mut Marker<'_>) {
             m.value(Value::ptr(s, Tag::STRING));
         }
         if let Some(r) = &jit.recorder {
+            // the recording has followed the program into a coroutine that ends with the running instruction
+            m.value(Value::ptr(r.l, Tag::THREAD));
+            m.value(Value::ptr(r.start_l, Tag::THREAD));
             for k in &r.buf.konsts {
                 if k.ty.is_gc() && k.bits != 0 {
                     m.value(Value::new(k.bits, k.ty.tag().expect("an object")));

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::atomic::AtomicU32;
 use std::time::Instant;
 
+use traceorus_base::bytecode::Op;
 use traceorus_base::objects::*;
 use traceorus_base::{Value, frame};
 use traceorus_vm::dispatch;
@@ -418,6 +419,10 @@ impl Jit {
                 self.abort(Abort::OtherThread);
                 return pc;
             }
+            if dispatch::op_at(pc) == Op::ContCatch {
+                // an error goes on, and says so itself
+                return pc;
+            }
             if (*l).hook_mask != 0 {
                 self.abort(Abort::HookSet);
                 return pc;
@@ -509,6 +514,8 @@ impl Jit {
                         }
                         return Err(Abort::InnerLoop);
                     }
+                } else if r.around == pc {
+                    return Err(Abort::InnerLoop);
                 }
             }
             self.dump.bytecode(r, pc);

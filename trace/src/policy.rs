@@ -242,7 +242,8 @@ impl Jit {
         unsafe {
             let may = may_hurry(&self.penalties, &self.params, anchor);
             if may {
-                jithooks::set_counter(anchor, 1);
+                // at once: compiled code may come between this and the next call
+                jithooks::set_counter(anchor, 0);
             }
             may
         }

@@ -480,7 +480,7 @@ pub(crate) unsafe fn enter_lua(
             }
         }
         let header = (*cl).pc.sub(1);
-        if jithooks::ran_out(l, header) {
+        if jithooks::called_enough(l, header, word) {
             jithooks::hot(l, header, (*cl).pc);
         }
         (*cl).pc
@@ -716,6 +716,9 @@ pub unsafe fn finish_return(mut l: *mut Thread, mut res: *mut Value, mut n: usiz
                 }
                 kind::CLOSING => {
                     (*l).base = base.sub(frame::delta_of(w) as usize);
+                    if w & frame::RETURNING_BIT != 0 {
+                        return cfunc::continue_return(l, func.sub(1));
+                    }
                     return throw::continue_close(l);
                 }
                 kind::ENTRY => {
@@ -1141,7 +1144,7 @@ pub unsafe fn call_from_c(l: *mut Thread, nargs: usize, nresults: i32) {
 unsafe fn raise_in_c(l: *mut Thread, func: usize) -> ! {
     // SAFETY: as `call_from_c`.
     unsafe {
-        give_up(l, func);
+        throw::leave_pending(l, func);
         cfunc::raise(l)
     }
 }

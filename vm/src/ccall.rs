@@ -356,8 +356,10 @@ pub unsafe fn continue_c(l: *mut Thread, k: u64, status: usize, ctx: i64) -> *co
 pub(crate) unsafe fn end_c(l: *mut Thread, n: i64) -> *const Instr {
     // SAFETY: as promised.
     unsafe {
+        let g = (*l).global;
         match cfunc::close_frame(l, n) {
             -1 => throw::raise(l),
+            -2 => (*g).next_pc,
             n => call::native_return(l, n as usize),
         }
     }

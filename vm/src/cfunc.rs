@@ -16,13 +16,15 @@
 use std::ffi::{c_char, c_int, c_void};
 
 use traceorus_base::bytecode::{self, Op};
+use traceorus_base::frame;
+use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 use traceorus_gc::Marker;
 
-use crate::call::MIN_NATIVE;
+use crate::call::{self, MIN_NATIVE};
 use crate::state::Global;
-use crate::{dispatch, throw};
+use crate::{dispatch, exec, throw};
 
 /// What C knows of a thread: the address behind its [`Thread`], see [`state_of`].
 pub type CState = c_void;
@@ -342,18 +344,57 @@ pub unsafe fn call_c(l: *mut Thread, f: usize, args: [usize; 3]) -> Ended {
     }
 }
 
-/// The running C function is about to return `n` values: closes what is pending in its frame. Gives `n`, or -1 after an error.
+/// The running C function has returned `n` values: closes what is pending in its frame. Gives `n` if nothing is, -1 after an error,
+/// or -2: execution goes on at `GlobalHot::next_pc`, and the function ends once all is closed.
 ///
 /// # Safety
-/// The running frame of `l` is a C function's.
+/// [NATIVE-FRAME] the values are on top.
 pub(crate) unsafe extern "C" fn close_frame(l: *mut Thread, n: i64) -> i64 {
-    // SAFETY: [NATIVE-FRAME] the results are on top and stay there.
+    // SAFETY: [STACK-STABLE] as promised.
     unsafe {
-        let level = (*l).base.offset_from((*l).stack) as usize;
-        match throw::close_to(l, level) {
-            Ok(()) => n,
-            Err(_) => -1,
+        if !throw::has_tbc(l, (*l).base) {
+            return n;
         }
+        if call::need(l, (*l).top, 1, &[]).is_err() {
+            return -1;
+        }
+        // the thread may end and be collected with the call
+        let g = (*l).global;
+        let count = (*l).top;
+        Value::int(n).store(count);
+        (*g).next_pc = continue_return(l, count);
+        -2
+    }
+}
+
+/// Closes the next value that is pending for the running C function, which has returned: slot `count` says how many values, which are
+/// below. Or ends it. Gives the next pc.
+///
+/// # Safety
+/// [NATIVE-FRAME] prepared by [`close_frame`].
+pub(crate) unsafe fn continue_return(l: *mut Thread, count: *mut Value) -> *const Instr {
+    /// Slots of a call of `__close`, and that of the number.
+    const ROOM: usize = 4;
+    // SAFETY: [STACK-STABLE] as promised; what is pending stays in its slots.
+    unsafe {
+        let base = (*l).base.offset_from((*l).stack) as usize;
+        let Some(off) = throw::pop_tbc(l, base) else {
+            (*l).top = count;
+            return call::native_return(l, (*count).payload as usize);
+        };
+        (*l).top = count.add(1);
+        let at = (*l).top.offset_from((*l).stack);
+        if call::need(l, (*l).top, ROOM, &[]).is_err() {
+            return throw::raise(l);
+        }
+        let v = *(*l).stack.add(off);
+        let func = (*l).stack.offset(at);
+        *func = exec::metamethod(Global::of((*l).global), v, MetaMethod::Close);
+        *func.add(1) = v;
+        *func.add(2) = Value::NIL;
+        let delta = at as u64 + 1 - base as u64;
+        let word = frame::closing_word(delta) | frame::RETURNING_BIT;
+        call::precall(l, func, 2, word)
     }
 }
 

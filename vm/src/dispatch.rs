@@ -538,8 +538,11 @@ pub unsafe fn cache_field(g: &mut Global, pc: *const Instr, t: Value) {
     // SAFETY: as promised; [GC-LIVE].
     unsafe {
         if t.tag != Tag::TABLE {
+            let key = *pc.add(2) as *mut Str;
             if op_at(pc) == Op::GetField {
-                cache_userdata(g, t, *pc.add(2) as *mut Str);
+                cache_userdata(g, t, key);
+            } else {
+                cache_target(g, t, key);
             }
             return;
         }
@@ -612,6 +615,27 @@ unsafe fn cache_userdata(g: &mut Global, u: Value, key: *mut Str) -> Option<(u32
     }
 }
 
+/// Remembers the table in `__newindex` of the userdata `u`, and where it has `key`.
+unsafe fn cache_target(g: &mut Global, u: Value, key: *mut Str) {
+    // SAFETY: [GC-LIVE] as the callers.
+    unsafe {
+        let Some(mt) = userdata_meta(g, u) else {
+            return;
+        };
+        let target = table::table_get_str(mt, g.hot.meta_names[MetaMethod::NewIndex as usize]);
+        if target.tag == Tag::TABLE {
+            cache_meta(g, u, MetaMethod::NewIndex, target);
+            let t = target.as_ptr::<Table>();
+            let special = flags::TAB_DICT | flags::TAB_VOLATILE | flags::TAB_PROTO;
+            if (*t).hdr.flags & special == 0
+                && let Some(slot) = shape::shape_find(g, (*t).shape, key)
+            {
+                lookup_own(g, (*t).hdr.word, key, slot);
+            }
+        }
+    }
+}
+
 /// What a key that the table does not have means for it: [`constant_of`], or [`ASK_META`].
 unsafe fn inherited(g: &mut Global, t: Value, key: *mut Str) -> Option<Value> {
     // SAFETY: [GC-LIVE] as the callers.
@@ -668,14 +692,15 @@ pub unsafe fn cache_computed(g: &mut Global, t: Value, k: Value, get: bool) {
     }
 }
 
-/// Remembers the function `f` that the metatable of `o` has for an event.
+/// Remembers the function `f` that the metatable of `o` has for an event, or the table in `__newindex` of a userdata.
 ///
 /// # Safety
 /// [GC-LIVE] both are alive.
 pub unsafe fn cache_meta(g: &mut Global, o: Value, ev: MetaMethod, f: Value) {
     // SAFETY: as promised.
     unsafe {
-        if f.tag != Tag::FUNCTION {
+        let target = ev == MetaMethod::NewIndex && o.tag == Tag::USERDATA && f.tag == Tag::TABLE;
+        if f.tag != Tag::FUNCTION && !target {
             return;
         }
         let mt = match o.tag {

@@ -603,6 +603,8 @@ helpers! {
         if t.tag == Tag::TABLE && done.is_ok() {
             dispatch::cache_addition(i.g(), i.pc, t.as_ptr(), before);
             dispatch::cache_field(i.g(), i.pc, t);
+        } else if matches!(done, Ok(Access::Done(_))) {
+            dispatch::cache_field(i.g(), i.pc, t);
         }
         end_set(i, done, k, *i.b(), 3)
     }

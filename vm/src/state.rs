@@ -179,7 +179,8 @@ pub unsafe fn new(host: HostAlloc) -> *mut Thread {
         g.hot.main = l;
         g.hot.current = l;
         (*l).status = thread_status::RUNNING;
-        let registry = table::table_new(g, 2, 0);
+        // the main thread, the globals, and some references
+        let registry = table::table_new(g, 16, 0);
         g.hot.registry = registry;
         g.c.registry = Value::ptr(registry, Tag::TABLE);
         let globals = table::table_new(g, 0, 0);

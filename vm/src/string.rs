@@ -267,6 +267,26 @@ impl Global {
         }
     }
 
+    /// Whether [`Global::str_new`] would make a new object.
+    ///
+    /// # Safety
+    /// The state is complete.
+    pub unsafe fn str_is_new(&mut self, bytes: &[u8]) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if bytes.len() > Str::MAX_SHORT {
+                return true;
+            }
+            let seed = self.strings.seed;
+            let hash = match bytes.len() {
+                ..=Words::MAX => Words::of(bytes).hash(seed),
+                _ => hash_bytes(seed, bytes),
+            };
+            let found = self.intern_find(hash, |x| same_text(str_bytes(x), bytes));
+            found.0.is_null()
+        }
+    }
+
     /// The same as [`Global::str_new`]; its name says that the caller has seen to the memory.
     ///
     /// # Safety

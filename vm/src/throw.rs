@@ -123,6 +123,8 @@ unsafe fn below(mut base: *mut Value) -> Below {
                     base = base.sub(delta);
                     continue;
                 }
+                // what else is pending for a C function that returns is left to what catches the error
+                kind::CLOSING if w & frame::RETURNING_BIT != 0 => Below::Frame(base.sub(delta)),
                 kind::CLOSING => Below::Closing(base.sub(delta)),
                 kind::CONT => Below::Frame(base.sub(delta)),
                 kind::PCALL => {
@@ -500,6 +502,16 @@ pub(crate) unsafe fn close_one(l: *mut Thread, off: usize, error: usize) -> *con
         let delta = (off + 2 - base_off) as u64;
         call::precall(l, func, 2, frame::closing_word(delta))
     }
+}
+
+/// An error passes the running frame, which is native and ends at slot offset `level`: what is pending above becomes part of it, to be closed
+/// by what catches the error.
+///
+/// # Safety
+/// `l` runs a native frame whose live slots are below `level`; the frames above are given up.
+pub unsafe fn leave_pending(l: *mut Thread, level: usize) {
+    // SAFETY: as promised.
+    unsafe { (*l).top = (*l).stack.add(compact_tbc(l, level, level)) }
 }
 
 /// Closes what is pending from slot offset `level` up after an error reached native code, by nested calls. The

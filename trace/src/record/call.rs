@@ -11,6 +11,11 @@ use crate::abort::Abort;
 use crate::ir::{IrOp, REF_NONE, Ref, Ty};
 use crate::loc::Link;
 
+/// Most slots that the arguments of a vararg function take, with which a loop returns from it.
+const MAX_ARGUMENTS: i16 = 16;
+/// Most results that are all wanted.
+const MAX_RETURNED: i16 = 8;
+
 /// A Lua function to be entered by [`Recorder::enter_frame`].
 #[derive(Clone, Copy)]
 pub(super) struct Callee {
@@ -59,9 +64,7 @@ impl Recorder {
             };
             let mut object = None;
             if f.tag != Tag::FUNCTION {
-                if matches!(i.op, Op::Call | Op::CallM) {
-                    object = self.callable(i.ra(), nargs)?;
-                }
+                object = self.callable(i.ra(), nargs)?;
                 let Some((_, mm)) = object else {
                     return self.generic(i);
                 };
@@ -80,7 +83,7 @@ impl Recorder {
             let closure = f.as_ptr::<LuaClosure>();
             let proto = (*closure).proto;
             if matches!(i.op, Op::TailCall | Op::TailCallM) {
-                return self.tail_call(i, closure, nargs);
+                return self.tail_call(i, closure, nargs, object.map(|(f, _)| f));
             }
             let way = self.way_into(closure)?;
             if matches!(way, Way::No) || self.frames.len() as u32 > self.params.maxdepth {
@@ -127,8 +130,12 @@ impl Recorder {
             let compiled = self.compiled_function(proto);
             // a tree that is wide already does not become wider by that
             let narrow = self.sides < self.params.maxside / 4;
-            let again = !self.in_loop && narrow && depth != 0 && depth <= self.params.recunroll;
-            if again || depth == 0 && compiled.is_none_or(|c| !c.1) {
+            let again = match self.in_loop {
+                // closures that call closures of the same function (expressions, parsers): a loop goes by the same ones each time
+                true => !self.runs(closure) && self.frames.len() as u32 <= self.params.maxdepth / 2,
+                false => depth <= self.params.recunroll,
+            };
+            if depth != 0 && narrow && again || depth == 0 && compiled.is_none_or(|c| !c.1) {
                 return Ok(Way::Inline);
             }
             if (*proto).is_vararg != 0 {
@@ -145,6 +152,11 @@ impl Recorder {
                 }
             }
         }
+    }
+
+    /// The function runs in a frame of this trace.
+    fn runs(&self, closure: *mut LuaClosure) -> bool {
+        self.frames.iter().any(|f| f.closure == closure)
     }
 
     /// A helper has entered the running function, at `pc` if nothing of it has been performed: how the trace ends if that is recursion.
@@ -178,7 +190,12 @@ impl Recorder {
         Ok(Step::Stop(match address {
             Some(address) => Link::Entry { address, base },
             None => {
-                self.recursive = true;
+                self.recursive |= self
+                    .frames
+                    .iter()
+                    .rev()
+                    .skip(1)
+                    .any(|f| f.closure == closure);
                 Link::SelfEntry { base }
             }
         }))
@@ -282,8 +299,14 @@ impl Recorder {
         Ok((new, Some((delta - 1 - np) as u16)))
     }
 
-    /// A tail call of a Lua function: the running frame becomes its frame.
-    unsafe fn tail_call(&mut self, i: Cursor, closure: *mut LuaClosure, nargs: i16) -> Rec<Step> {
+    /// A tail call of a Lua function: the running frame becomes its frame. `handler`: the function, if it is that of `__call` of what is called.
+    unsafe fn tail_call(
+        &mut self,
+        i: Cursor,
+        closure: *mut LuaClosure,
+        nargs: i16,
+        handler: Option<Tv>,
+    ) -> Rec<Step> {
         // SAFETY: [GC-LIVE] as `instruction`.
         unsafe {
             let proto = (*closure).proto;
@@ -299,13 +322,16 @@ impl Recorder {
             if *n > self.params.loopunroll {
                 return Err(Abort::CallDepth);
             }
-            let fv = self.guard_observed(i.ra())?;
+            let (fv, first, nargs) = match handler {
+                Some(f) => (f, i.ra(), nargs + 1),
+                None => (self.guard_observed(i.ra())?, i.ra() + 1, nargs),
+            };
             let known = self.guard_function(fv, closure)?;
             let np = i16::from((*proto).nparams);
             let mut args = Vec::new();
             let count = if plain { np.min(nargs) } else { nargs };
             for k in 0..count {
-                args.push(self.tv(i.ra() + 1 + k)?);
+                args.push(self.tv(first + k)?);
             }
             // the frame of a vararg function begins below its arguments
             let func = if inlined { self.frame().func } else { base - 1 };
@@ -481,28 +507,41 @@ impl Recorder {
             if !self.in_loop {
                 return self.link_return(i, word, from, n);
             }
-            if frame::kind_of(word) != kind::LUA {
+            // arguments of a vararg function lie below its frame; how many is a fact of the trace
+            let (mut entered, mut down) = (word, 0);
+            if frame::kind_of(word) == kind::VARARG {
+                down = frame::delta_of(word) as i16;
+                entered = word_at((*self.l).base.sub(1 + down as usize));
+            }
+            let call_pc = frame::addr_of(entered) as *const Instr;
+            if !matches!(frame::kind_of(entered), kind::LUA | kind::TAIL) || down > MAX_ARGUMENTS {
                 return self.ret_generic(i);
             }
-            let call_pc = frame::addr_of(word) as *const Instr;
-            let wanted = bc::c(*call_pc);
-            if wanted == MULTI {
+            let all = bc::c(*call_pc) == MULTI;
+            let wanted = if all { n } else { bc::c(*call_pc) as i16 };
+            if all && n > MAX_RETURNED {
                 return self.ret_generic(i);
             }
             let mut results = Vec::new();
-            for k in 0..n.min(wanted as i16) {
+            for k in 0..n.min(wanted) {
                 results.push(self.tv(from + k)?);
             }
+            if down != 0 {
+                self.guard_word_below(down, entered)?;
+            }
             let a = (bc::a(*call_pc) / 16) as i16;
-            let delta = a + 1;
+            let delta = a + 1 + down;
             let kword = self.buf.k(Ty::Word, word);
             self.guard(IrOp::RetF, Ty::Word, kword, Self::lit(delta as u16))?;
             // numbering from the caller's base
             self.begin_at((*self.l).base.sub(delta as usize));
             let nil = self.konst(Value::NIL);
-            for k in 0..wanted as i16 {
+            for k in 0..wanted {
                 let v = results.get(k as usize).copied().unwrap_or(nil);
                 self.put_slot(a + k, Slot::Known { v, dirty: true });
+            }
+            if all {
+                self.set_multi(after(call_pc), a + wanted);
             }
             self.expect(after(call_pc));
             Ok(Step::More)
@@ -540,8 +579,8 @@ impl Recorder {
             };
             let known = matches!(of, kind::LUA | kind::TAIL);
             let own = results.len() as i16;
-            let all = known && wanted == MULTI && n + own <= 8;
-            if !all && (wanted == MULTI || wanted > 8) {
+            let all = known && wanted == MULTI && n + own <= MAX_RETURNED;
+            if !all && (wanted == MULTI || wanted > MAX_RETURNED as u16) {
                 // the interpreter returns to native code, or whatever it is
                 return self.resume(i.pc);
             }

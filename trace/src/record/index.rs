@@ -15,10 +15,15 @@ impl Recorder {
     pub(super) unsafe fn get_index(&mut self, i: Cursor) -> Rec<bool> {
         // SAFETY: [GC-LIVE]
         unsafe {
-            let Some(t) = self.table_operand(i.rb())? else {
-                return Ok(false);
-            };
             let ok = self.observed(i.rc());
+            let Some(t) = self.table_operand(i.rb())? else {
+                if self.observed(i.rb()).tag != Tag::USERDATA {
+                    return Ok(false);
+                }
+                let k = self.guard_observed(i.rc())?;
+                let found = self.userdata_get(i.rb(), (k, ok))?;
+                return self.give_found(i, found, k);
+            };
             let found = match ok.tag {
                 Tag::INT => {
                     let k = self.guard_observed(i.rc())?;
@@ -57,17 +62,30 @@ impl Recorder {
             }
             let nil = table::table_get(t.p, ok).is_nil();
             let meta = (*t.p).metatable;
-            if nil {
-                self.guard_which_meta(t)?;
-            }
-            let at = self.rt(IrOp::Call, CallId::TabStr, &[t.r, k])?;
-            let v = self.result(at, 0)?;
-            self.guard_nil(v.tag, nil)?;
+            let v = self.text_at(t, k, nil)?;
             if nil && !meta.is_null() {
                 let (o, k) = (self.typed(t.r), self.typed(k));
                 return self.missing(meta, o, (k, ok));
             }
-            Ok(Some(Found::Value(if nil { self.nil() } else { v })))
+            Ok(Some(Found::Value(v)))
+        }
+    }
+
+    /// The value of the text `k` in `t` itself, by a call that asks for no shape. With a metatable it is guarded to be nil, and the metatable to be this
+    /// one; or not to be nil. Without one (which is guarded) nil is a value like others.
+    unsafe fn text_at(&mut self, t: Tab, k: Ref, nil: bool) -> Rec<Tv> {
+        // SAFETY: [GC-LIVE]
+        unsafe {
+            let plain = (*t.p).metatable.is_null();
+            if nil || plain {
+                self.guard_which_meta(t)?;
+            }
+            let at = self.rt(IrOp::Call, CallId::TabStr, &[t.r, k])?;
+            let v = self.result(at, 0)?;
+            if !plain {
+                self.guard_nil(v.tag, nil)?;
+            }
+            Ok(v)
         }
     }
 
@@ -231,10 +249,11 @@ impl Recorder {
     ) -> Rec<bool> {
         // SAFETY: [GC-LIVE]
         unsafe {
-            let Some(t) = self.table_operand(ra)? else {
-                return Ok(false);
-            };
-            Ok(self.set_in(i, t, k, v)? || self.set_any(t, k, v.0)?)
+            match self.table_operand(ra)? {
+                Some(t) => Ok(self.set_in(i, t, k, v)? || self.set_any(t, k, v.0)?),
+                None if self.observed(ra).tag == Tag::USERDATA => self.userdata_set(i, ra, k, v),
+                None => Ok(false),
+            }
         }
     }
 
@@ -254,7 +273,17 @@ impl Recorder {
                 }
                 if !dict && short {
                     let k = self.guard_tag(k, ok.tag)?;
-                    return self.text_store(t, k.val, ok, v, ov);
+                    if self.text_store(t, k.val, ok, v, ov)? {
+                        return Ok(true);
+                    }
+                    let meta = (*t.p).metatable;
+                    if meta.is_null() || !table::table_get(t.p, ok).is_nil() {
+                        return Ok(false);
+                    }
+                    self.text_at(t, k.val, true)?;
+                    let o = self.typed(t.r);
+                    let done = self.store_missing(i, meta, o, (k, ok), (v, ov))?;
+                    return Ok(done.unwrap_or(false));
                 }
                 return Ok(false);
             }

@@ -72,7 +72,8 @@ impl Recorder {
         };
         let follows = matches!(self.kind, Kind::Cont { .. } | Kind::Event { .. });
         if follows && self.frames.len() == 1 && (first..i.pc).contains(&self.start_pc) {
-            return Err(Abort::InnerLoop);
+            self.around = first;
+            return Ok(());
         }
         self.outer = match i.op {
             Op::TForLoop => i.pc.wrapping_sub(Op::TForCall.words()),

@@ -138,8 +138,8 @@ impl Recorder {
             Ok(mt)
         }
     }
-    /// The field `key` of the userdata in register `r`, which its metatable must have.
-    pub(super) unsafe fn userdata_field(&mut self, r: i16, key: *mut Str) -> Rec<Option<Found>> {
+    /// What the metatable of the userdata in register `r` has for `k`.
+    pub(super) unsafe fn userdata_get(&mut self, r: i16, k: Operand) -> Rec<Option<Found>> {
         // SAFETY: [GC-LIVE] as `instruction`.
         unsafe {
             let o = self.observed(r);
@@ -148,9 +148,26 @@ impl Recorder {
             if mt.is_null() {
                 return Ok(None);
             }
-            let k = Value::ptr(key, Tag::STRING);
-            let k = (self.konst(k), k);
             self.missing(mt, v, k)
+        }
+    }
+    /// `o[k] = v` where `o` is the userdata in register `r`: what its metatable says. False: by the helper.
+    pub(super) unsafe fn userdata_set(
+        &mut self,
+        i: Cursor,
+        r: i16,
+        k: Operand,
+        v: Operand,
+    ) -> Rec<bool> {
+        // SAFETY: [GC-LIVE] as `instruction`.
+        unsafe {
+            let o = self.observed(r);
+            let u = self.guard_observed(r)?;
+            let mt = self.guard_userdata_meta(u.val, o)?;
+            if mt.is_null() {
+                return Ok(false);
+            }
+            Ok(self.store_missing(i, mt, u, k, v)?.unwrap_or(false))
         }
     }
 

@@ -55,6 +55,11 @@ impl Recorder {
                     let (v, ov) = (self.tv(i.rb())?, self.observed(i.rb()));
                     match self.table_operand(i.ra())? {
                         Some(t) => self.set_str(i, t, key, v, ov)?,
+                        None if self.observed(i.ra()).tag == Tag::USERDATA => {
+                            let k = Value::ptr(key, Tag::STRING);
+                            let k = (self.konst(k), k);
+                            self.userdata_set(i, i.ra(), k, (v, ov))?
+                        }
                         None => false,
                     }
                 }
@@ -71,6 +76,11 @@ impl Recorder {
                         Some(t) => {
                             let key = self.int_tv(n);
                             let found = self.find_int(t, key.val, n)?;
+                            self.give_found(i, found, key)?
+                        }
+                        None if self.observed(i.rb()).tag == Tag::USERDATA => {
+                            let key = self.int_tv(n);
+                            let found = self.userdata_get(i.rb(), (key, Value::int(n)))?;
                             self.give_found(i, found, key)?
                         }
                         None => false,
@@ -119,7 +129,14 @@ impl Recorder {
     /// Guards the shape id that the table has now.
     pub(super) unsafe fn guard_shape(&mut self, t: Tab) -> Rec<()> {
         // SAFETY: [GC-LIVE]
-        let id = unsafe { (*t.p).hdr.word };
+        let id = unsafe {
+            // else it dies with its last table, and the next table would get another one
+            let shape = (*t.p).shape;
+            if (*shape).shape_flags & shape_flags::PROTO == 0 {
+                self.keep.push(Value::ptr(shape, Tag::SHAPE));
+            }
+            (*t.p).hdr.word
+        };
         let s = self.field(t.r, FieldId::TabShape)?;
         let k = self.buf.k(Ty::U32, id.into());
         self.guard(IrOp::Eq, Ty::U32, s, k)?;
@@ -211,12 +228,16 @@ impl Recorder {
     unsafe fn get_str(&mut self, i: Cursor, rb: i16, key: *mut Str) -> Rec<bool> {
         // SAFETY: [GC-LIVE]
         unsafe {
+            let k = Value::ptr(key, Tag::STRING);
             let found = match self.table_operand(rb)? {
                 Some(t) => self.lookup(t, key)?,
-                None if self.observed(rb).tag == Tag::USERDATA => self.userdata_field(rb, key)?,
+                None if self.observed(rb).tag == Tag::USERDATA => {
+                    let k = (self.konst(k), k);
+                    self.userdata_get(rb, k)?
+                }
                 None => return Ok(false),
             };
-            let key = self.konst(Value::ptr(key, Tag::STRING));
+            let key = self.konst(k);
             self.give_found(i, found, key)
         }
     }
@@ -375,17 +396,18 @@ impl Recorder {
         unsafe {
             let e = self.dict_find(t, key.0)?;
             let meta = (*t.p).metatable;
-            if now.is_nil() {
+            // without one nil is a value like others
+            if now.is_nil() || meta.is_null() {
                 self.guard_which_meta(t)?;
             }
             let v = self.load(Place::Entry(e))?;
-            if now.is_nil() && !meta.is_null() {
-                self.guard_nil(v.tag, true)?;
+            if meta.is_null() {
+                return Ok(Some(Found::Value(v)));
+            }
+            self.guard_nil(v.tag, now.is_nil())?;
+            if now.is_nil() {
                 let o = self.typed(t.r);
                 return self.missing(meta, o, key);
-            }
-            if !now.is_nil() {
-                self.guard_nil(v.tag, false)?;
             }
             Ok(Some(Found::Value(v)))
         }
@@ -676,7 +698,11 @@ impl Recorder {
                     let k = (self.konst(k), k);
                     self.missing(mt, o, k)?
                 }
-                Tag::USERDATA => self.userdata_field(i.rb(), key)?,
+                Tag::USERDATA => {
+                    let k = Value::ptr(key, Tag::STRING);
+                    let k = (self.konst(k), k);
+                    self.userdata_get(i.rb(), k)?
+                }
                 _ => None,
             };
             if found.is_none() {

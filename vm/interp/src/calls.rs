@@ -826,8 +826,9 @@ fn func_pcall<M: Masm>(g: &mut Gen<M>, delta: i32) {
         pcall_frames(g, delta);
         g.m.mov(d(M::T0), M::T5);
         g.m.mov(d(M::T5), M::T6);
-        native_call(g);
-        let general = native_return(g);
+        let failed = g.cold(|g| native_failed(g));
+        native_call(g, failed);
+        let general = g.cold(|g| native_return(g));
         g.m.branch_mem(Cond::Ne, B32, at(M::GLOBAL, goff!(poll)), 0, general);
         g.m.load(U64, d(M::T2), at(M::THREAD, toff!(base)));
         g.m.load(U64, d(M::T3), at(M::THREAD, toff!(top)));
@@ -1039,13 +1040,11 @@ fn func_yield<M: Masm>(g: &mut Gen<M>) {
 /// A native function: calls it and returns its results.
 fn func_native<M: Masm>(g: &mut Gen<M>) {
     let slow = generic(g);
-    g.m.shift(ShiftOp::Shl, B64, d(M::T5), M::T4, 4);
-    g.m.alu(AluOp::Add, B64, d(M::T5), M::T5, M::T2);
-    g.m.lea(d(M::T6), at(M::T5, 16 * MIN_NATIVE));
-    g.m.branch(Cond::Above, B64, M::T6, at(M::THREAD, toff!(limit)), slow);
+    native_room(g, slow);
     g.m.store(B64, at(M::T2, -8), M::PC);
-    native_call(g);
-    let general = native_return(g);
+    let failed = g.cold(|g| native_failed(g));
+    native_call(g, failed);
+    let general = g.cold(|g| native_return(g));
     g.m.branch_mem(Cond::Ne, B32, at(M::GLOBAL, goff!(poll)), 0, general);
     g.m.load(U64, d(M::BASE), at(M::THREAD, toff!(base)));
     g.m.load(U64, d(M::T3), at(M::THREAD, toff!(top)));
@@ -1073,8 +1072,17 @@ fn func_native<M: Masm>(g: &mut Gen<M>) {
     g.next(CALL);
 }
 
-/// Calls the native function T0 with base T2 and top T5, whose frame word is written. T4 = number of its results.
-fn native_call<M: Masm>(g: &mut Gen<M>) {
+/// T5 = top of the frame of a native function with base T2 and T4 arguments, if there is room for it. Destroys T6.
+pub(crate) fn native_room<M: Masm>(g: &mut Gen<M>, slow: Label) {
+    g.m.shift(ShiftOp::Shl, B64, d(M::T5), M::T4, 4);
+    g.m.alu(AluOp::Add, B64, d(M::T5), M::T5, M::T2);
+    g.m.lea(d(M::T6), at(M::T5, 16 * MIN_NATIVE));
+    g.m.branch(Cond::Above, B64, M::T6, at(M::THREAD, toff!(limit)), slow);
+}
+
+/// Calls the native function T0 with base T2 and top T5, whose frame word is written. T4 = number of its results; if it has not
+/// returned, goes to [`native_failed`].
+pub(crate) fn native_call<M: Masm>(g: &mut Gen<M>, failed: Label) {
     g.m.store(B64, at(M::THREAD, toff!(base)), M::T2);
     g.m.store(B64, at(M::THREAD, toff!(top)), M::T5);
     g.m.store(B64, at(M::THREAD, toff!(pc)), M::PC);
@@ -1087,31 +1095,30 @@ fn native_call<M: Masm>(g: &mut Gen<M>) {
     g.m.call_reg(M::T7);
     // T0 = RET0 = number of results
     g.m.mov(d(M::T0), M::RET0);
-    let special = g.cold(|g| {
-        let switched = g.m.new_label();
-        g.m.branch(Cond::Eq, B64, M::T0, -2, switched);
-        // -1: raise
-        g.m.load(U64, d(M::THREAD), at(M::GLOBAL, goff!(current)));
-        g.extra(extra::RAISE);
-        g.m.move_args(&[M::THREAD.into()]);
-        g.m.call_reg(M::T7);
-        let resume = g.resume;
-        g.m.jump(resume);
-        g.m.bind(switched);
-        g.m.load(U64, d(M::RET0), at(M::GLOBAL, goff!(next_pc)));
-        g.m.jump(resume);
-    });
-    g.m.branch(Cond::Lt, B64, M::T0, 0, special);
+    g.m.branch(Cond::Lt, B64, M::T0, 0, failed);
     g.m.mov(d(M::T4), M::T0);
 }
 
+/// A native function has given -1 (raise) or -2 (switched) in T0.
+pub(crate) fn native_failed<M: Masm>(g: &mut Gen<M>) {
+    let switched = g.m.new_label();
+    let resume = g.resume;
+    g.m.branch(Cond::Eq, B64, M::T0, -2, switched);
+    g.m.load(U64, d(M::THREAD), at(M::GLOBAL, goff!(current)));
+    g.extra(extra::RAISE);
+    g.m.move_args(&[M::THREAD.into()]);
+    g.m.call_reg(M::T7);
+    g.m.jump(resume);
+    g.m.bind(switched);
+    g.m.load(U64, d(M::RET0), at(M::GLOBAL, goff!(next_pc)));
+    g.m.jump(resume);
+}
+
 /// The complete return of a native function with T4 results.
-fn native_return<M: Masm>(g: &mut Gen<M>) -> Label {
-    g.cold(|g| {
-        g.extra(extra::NATIVE_RETURN);
-        g.m.move_args(&[M::THREAD.into(), M::T4.into()]);
-        g.m.call_reg(M::T7);
-        let resume = g.resume;
-        g.m.jump(resume);
-    })
+pub(crate) fn native_return<M: Masm>(g: &mut Gen<M>) {
+    g.extra(extra::NATIVE_RETURN);
+    g.m.move_args(&[M::THREAD.into(), M::T4.into()]);
+    g.m.call_reg(M::T7);
+    let resume = g.resume;
+    g.m.jump(resume);
 }

@@ -151,20 +151,26 @@ fn equal<M: Masm>(g: &mut Gen<M>, sense: bool) {
         g.m.branch(Cond::Ge, B32, M::T4, i64::from(Tag::FALSE.0), eq);
         let string = g.m.new_label();
         g.m.branch(Cond::Eq, B32, M::T4, i64::from(Tag::STRING.0), string);
-        g.m.branch(Cond::Ne, B32, M::T4, i64::from(Tag::TABLE.0), slow);
         // a metatable that is known to lack __eq does not matter
-        let mt = offset_of!(Table, metatable) as i32;
         let lacks = 1i64 << MetaMethod::Eq as u32;
         let absent = offset_of!(Table, meta_absent) as i32;
         let object = meta::binary(g, MetaMethod::Eq, Arg::Reg(1), Arg::Reg(2));
-        for t in [M::T6, M::T7] {
-            let none = g.m.new_label();
-            g.m.load(U64, d(M::T5), at(t, mt));
-            g.m.branch(Cond::Eq, B64, M::T5, 0, none);
-            g.m.branch_bits_mem(BitCond::Zero, B32, at(M::T5, absent), lacks, object);
-            g.m.bind(none);
+        let table = g.m.new_label();
+        g.m.branch(Cond::Eq, B32, M::T4, i64::from(Tag::TABLE.0), table);
+        g.m.branch(Cond::Ne, B32, M::T4, i64::from(Tag::USERDATA.0), slow);
+        for (start, mt) in [(None, meta::USERDATA_META), (Some(table), meta::META)] {
+            if let Some(label) = start {
+                g.m.bind(label);
+            }
+            for t in [M::T6, M::T7] {
+                let none = g.m.new_label();
+                g.m.load(U64, d(M::T5), at(t, mt));
+                g.m.branch(Cond::Eq, B64, M::T5, 0, none);
+                g.m.branch_bits_mem(BitCond::Zero, B32, at(M::T5, absent), lacks, object);
+                g.m.bind(none);
+            }
+            g.m.jump(ne);
         }
-        g.m.jump(ne);
         g.m.bind(string);
         let fl = offset_of!(GcHeader, flags) as i32;
         // two different short strings are unequal

@@ -1,4 +1,4 @@
-//! Calls of metamethods that are Lua functions. What an object's metatable has for an event comes from the look-up cache:
+//! Calls of metamethods. What an object's metatable has for an event comes from the look-up cache:
 //! key + 3 of the event's name and the metatable's id. Whatever is not there, the helper of the instruction does, and it
 //! fills the cache (`vm::dispatch::cache_meta`).
 
@@ -16,7 +16,7 @@ use crate::tables::{constant, probe};
 use crate::{B8, B32, B64, Gen, U16, U32, U64, goff, toff};
 use traceorus_asm::LoadKind::U8;
 
-const META: i32 = offset_of!(Table, metatable) as i32;
+pub(crate) const META: i32 = offset_of!(Table, metatable) as i32;
 pub(crate) const USERDATA_META: i32 = offset_of!(Userdata, metatable) as i32;
 
 /// An operand as an argument.
@@ -30,6 +30,8 @@ pub(crate) enum Arg {
     Konst,
     /// Integer in C.
     Imm,
+    /// Integer in B.
+    ImmB,
 }
 
 /// `p`, `t` = payload and tag of an operand.
@@ -49,8 +51,9 @@ fn load_arg<M: Masm>(g: &mut Gen<M>, arg: Arg, p: Gpr, t: Gpr) {
             g.m.load(crate::S16To32, d(t), at(M::PC, 6));
             g.m.load(U64, d(p), at(M::PC, 8));
         }
-        Arg::Imm => {
-            g.m.load(crate::S16To64, d(p), at(M::PC, 6));
+        Arg::Imm | Arg::ImmB => {
+            let operand = if matches!(arg, Arg::Imm) { 6 } else { 4 };
+            g.m.load(crate::S16To64, d(p), at(M::PC, operand));
             g.m.mov_imm(d(t), i64::from(Tag::INT.0));
         }
     }
@@ -120,6 +123,17 @@ pub(crate) fn newindex<M: Masm>(g: &mut Gen<M>, tag: Tag, key: Option<Arg>, valu
     g.m.jump(call);
 }
 
+/// T4 = the table that stands for `__newindex` in the metatable T0 of a userdata, or goes to `other`. Destroys T5 to T7.
+pub(crate) fn newindex_table<M: Masm>(g: &mut Gen<M>, other: Label) {
+    let name = goff!(meta_names) + 8 * MetaMethod::NewIndex as i32;
+    g.m.load(U64, d(M::T6), at(M::GLOBAL, name));
+    g.m.mov(d(M::T4), M::T0);
+    probe(g, 3, other);
+    constant(g, other);
+    g.m.branch(Cond::Ne, B32, M::T7, i64::from(Tag::TABLE.0), other);
+    g.m.mov(d(M::T4), M::T6);
+}
+
 /// A cold path for an object in the register with offset `object` that is no table: what the metatable of a userdata says.
 /// T4 = the userdata, T0 = its metatable, then `and_then`.
 pub(crate) fn userdata<M: Masm>(
@@ -137,7 +151,7 @@ pub(crate) fn userdata<M: Masm>(
     })
 }
 
-/// T0 = the Lua function that the metatable T4 has for the event whose number times 8 is in T1. Destroys T5 to T7.
+/// T0 = the function that the metatable T4 has for the event whose number times 8 is in T1. Destroys T5 to T7.
 fn find<M: Masm>(g: &mut Gen<M>, slow: Label) {
     g.m.load(
         U64,
@@ -146,20 +160,82 @@ fn find<M: Masm>(g: &mut Gen<M>, slow: Label) {
     );
     probe(g, 3, slow);
     constant(g, slow);
+    g.m.branch(Cond::Ne, B32, M::T7, i64::from(Tag::FUNCTION.0), slow);
     g.m.mov(d(M::T0), M::T6);
-    g.m.branch_mem(
-        Cond::Ne,
-        B8,
-        at(M::T0, offset_of!(GcHeader, kind) as i32),
-        ObjKind::LuaClosure as i64,
-        slow,
-    );
+}
+
+/// The return of a native metamethod with T4 results, to the instruction at PC.
+fn native_result<M: Masm>(g: &mut Gen<M>) {
+    let general = g.m.new_label();
+    g.m.branch_mem(Cond::Ne, B32, at(M::GLOBAL, goff!(poll)), 0, general);
+    // its op number stands before its handler
+    op_number(g);
+    g.m.load(U64, d(M::T2), at(M::THREAD, toff!(base)));
+    g.m.load(U64, d(M::T1), at(M::T2, -8));
+    let delta = i64::from(frame::DELTA_SHIFT);
+    g.m.shift(ShiftOp::Shr, B64, d(M::T1), M::T1, delta);
+    g.m.shift(ShiftOp::Shl, B64, d(M::T1), M::T1, 4);
+    // those that take a value, then those that take none
+    let value = [
+        (Op::GetField, 3),
+        (Op::GetIndex, 1),
+        (Op::GetInt, 1),
+        (Op::Len, 1),
+    ];
+    let value = value.map(|(op, words)| (op, words, g.m.new_label()));
+    for (op, _, label) in value {
+        g.m.branch(Cond::Eq, B32, M::T0, op as i64, label);
+    }
+    let none = [(Op::SetField, 3), (Op::SetIndex, 1), (Op::SetInt, 1)];
+    let none = none.map(|(op, words)| (op, words, g.m.new_label()));
+    for (op, _, label) in none {
+        g.m.branch(Cond::Eq, B32, M::T0, op as i64, label);
+    }
+    g.m.bind(general);
+    crate::calls::native_return(g);
+    for (_, words, label) in value {
+        g.m.bind(label);
+        g.m.branch(Cond::Eq, B64, M::T4, 0, general);
+        g.m.alu(AluOp::Sub, B64, d(M::BASE), M::T2, M::T1);
+        g.m.load(U64, d(M::T3), at(M::THREAD, toff!(top)));
+        g.m.shift(ShiftOp::Shl, B64, d(M::T4), M::T4, 4);
+        g.m.alu(AluOp::Sub, B64, d(M::T3), M::T3, M::T4);
+        g.m.load(U64, d(M::T6), at(M::T3, 0));
+        g.m.load(U32, d(M::T7), at(M::T3, 8));
+        g.m.load(U16, d(M::T1), at(M::PC, 2));
+        g.put(M::T1, M::T6, M::T7);
+        g.reload_code();
+        g.next(words);
+    }
+    for (_, words, label) in none {
+        g.m.bind(label);
+        g.m.alu(AluOp::Sub, B64, d(M::BASE), M::T2, M::T1);
+        g.reload_code();
+        g.next(words);
+    }
+}
+
+/// T0 = the op number of the instruction at PC, which stands before its handler. Destroys T7.
+fn op_number<M: Masm>(g: &mut Gen<M>) {
+    g.m.load(U16, d(M::T0), at(M::PC, 0));
+    g.m.load(U64, d(M::T7), at(M::GLOBAL, goff!(code_base)));
+    g.m.load(U16, d(M::T0), at_index(M::T7, M::T0, Scale::S8, -2));
+}
+
+/// T1 = the word of the frame with base T2 that an instruction calls: PC, kind CONT, delta = slots from base to base.
+fn word<M: Masm>(g: &mut Gen<M>) {
+    g.m.alu(AluOp::Sub, B64, d(M::T1), M::T2, M::BASE);
+    let delta = i64::from(frame::DELTA_SHIFT) - 4;
+    g.m.shift(ShiftOp::Shl, B64, d(M::T1), M::T1, delta);
+    g.m.alu(AluOp::Add, B64, d(M::T1), M::T1, M::PC);
+    g.m.alu(AluOp::Add, B64, d(M::T1), M::T1, kind::CONT as i64);
 }
 
 /// The common code of the above: T0 = metatable, T1 = 8 times the event, T2, T3 and T4, T5 = payloads and tags of two
 /// arguments; a third one is in the register whose offset is T6.
 pub(crate) fn common<M: Masm>(g: &mut Gen<M>) {
     let slow = g.m.new_label();
+    let native = g.m.new_label();
     for (label, nargs) in [(g.meta_call, 2), (g.meta_call3, 3)] {
         g.m.align(16);
         g.m.bind(label);
@@ -190,29 +266,35 @@ pub(crate) fn common<M: Masm>(g: &mut Gen<M>) {
         g.m.lea(d(M::T2), at(M::T7, 16));
         g.m.mov(d(M::T4), M::T0);
         find(g, slow);
-        g.m.load(U64, d(M::T3), at(M::T0, offset_of!(LuaClosure, pc) as i32));
         g.m.mov_imm(d(M::T4), nargs);
+        g.m.branch_mem(
+            Cond::Ne,
+            B8,
+            at(M::T0, offset_of!(GcHeader, kind) as i32),
+            ObjKind::LuaClosure as i64,
+            native,
+        );
+        g.m.load(U64, d(M::T3), at(M::T0, offset_of!(LuaClosure, pc) as i32));
         crate::calls::room_for_any(g);
         g.m.branch(Cond::Above, B64, M::T6, at(M::THREAD, toff!(limit)), slow);
         g.m.store(B64, at(M::T2, -16), M::T0);
-        // the word: PC, kind CONT, delta = slots from base to base
-        g.m.alu(AluOp::Sub, B64, d(M::T1), M::T2, M::BASE);
-        g.m.shift(
-            ShiftOp::Shl,
-            B64,
-            d(M::T1),
-            M::T1,
-            i64::from(frame::DELTA_SHIFT) - 4,
-        );
-        g.m.alu(AluOp::Add, B64, d(M::PC), M::PC, M::T1);
-        g.m.alu(AluOp::Add, B64, d(M::PC), M::PC, kind::CONT as i64);
+        word(g);
+        g.m.mov(d(M::PC), M::T1);
         crate::calls::to_header(g);
     }
-    // the helper of whatever instruction this is: its op number stands before its handler
+    g.m.bind(native);
+    crate::calls::native_room(g, slow);
+    g.m.store(B64, at(M::T2, -16), M::T0);
+    word(g);
+    g.m.store(B64, at(M::T2, -8), M::T1);
+    let failed = g.m.new_label();
+    crate::calls::native_call(g, failed);
+    native_result(g);
+    g.m.bind(failed);
+    crate::calls::native_failed(g);
+    // the helper of whatever instruction this is
     g.m.bind(slow);
-    g.m.load(U16, d(M::T0), at(M::PC, 0));
-    g.m.load(U64, d(M::T7), at(M::GLOBAL, goff!(code_base)));
-    g.m.load(U16, d(M::T0), at_index(M::T7, M::T0, Scale::S8, -2));
+    op_number(g);
     g.m.shift(ShiftOp::Shl, B64, d(M::T0), M::T0, 3);
     let helper = g.call_helper;
     g.m.jump(helper);

@@ -151,8 +151,19 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
         Op::SetField => {
             g.dec_ab();
             let slow = g.slow();
-            let userdata = meta::userdata(g, M::T1, |g| {
-                meta::newindex(g, Tag::USERDATA, None, 2);
+            let userdata = meta::userdata(g, M::T1, move |g| {
+                let call = g.cold(|g| {
+                    g.m.load(U64, d(M::T4), Gen::<M>::pay(M::T1));
+                    g.m.load(U64, d(M::T0), at(M::T4, meta::USERDATA_META));
+                    meta::newindex(g, Tag::USERDATA, None, 2);
+                });
+                meta::newindex_table(g, call);
+                barrier(g, M::T4, slow);
+                g.m.load(U64, d(M::T6), at(M::PC, 16));
+                probe(g, 0, slow);
+                g.m.mov(d(M::T3), M::T2);
+                set_own_field(g, slow);
+                g.next(3);
             });
             g.expect(M::T1, Tag::TABLE, userdata);
             g.m.load(U64, d(M::T4), Gen::<M>::pay(M::T1));
@@ -243,7 +254,10 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
         Op::GetInt => {
             g.dec_ab();
             let slow = g.slow();
-            g.expect(M::T2, Tag::TABLE, slow);
+            let userdata = meta::userdata(g, M::T2, |g| {
+                meta::index(g, Tag::USERDATA, Some(Arg::Imm));
+            });
+            g.expect(M::T2, Tag::TABLE, userdata);
             g.m.load(U64, d(M::T4), Gen::<M>::pay(M::T2));
             g.m.load(S16To64, d(M::T6), at(M::PC, 6));
             get_element(g, slow);
@@ -265,7 +279,10 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
             g.dec_a();
             g.dec_c();
             let slow = g.slow();
-            g.expect(M::T1, Tag::TABLE, slow);
+            let userdata = meta::userdata(g, M::T1, |g| {
+                meta::newindex(g, Tag::USERDATA, Some(Arg::ImmB), 3);
+            });
+            g.expect(M::T1, Tag::TABLE, userdata);
             g.m.load(U64, d(M::T4), Gen::<M>::pay(M::T1));
             g.m.load(S16To64, d(M::T6), at(M::PC, 4));
             set_element(g, slow, slow);
@@ -276,13 +293,10 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
             let object = g.m.new_label();
             let meta = meta::binary(g, MetaMethod::Concat, Arg::Reg(2), Arg::AfterB);
             for at in [8, 24] {
-                g.m.branch_mem(
-                    Cond::Eq,
-                    B32,
-                    Gen::<M>::reg(M::T2, at),
-                    i64::from(Tag::TABLE.0),
-                    object,
-                );
+                for tag in [Tag::TABLE, Tag::USERDATA] {
+                    let operand = Gen::<M>::reg(M::T2, at);
+                    g.m.branch_mem(Cond::Eq, B32, operand, i64::from(tag.0), object);
+                }
             }
             g.m.jump(slow);
             g.m.bind(object);
@@ -293,8 +307,9 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
             g.dec_ab();
             let slow = g.slow();
             g.m.load(U64, d(M::T4), Gen::<M>::pay(M::T2));
+            let meta = meta::binary(g, MetaMethod::Len, Arg::Reg(2), Arg::Reg(2));
             let string = g.cold(move |g| {
-                g.expect(M::T2, Tag::STRING, slow);
+                g.expect(M::T2, Tag::STRING, meta);
                 g.m.load(U64, d(M::T5), at(M::T4, offset_of!(Str, len) as i32));
                 g.m.store(B64, Gen::<M>::pay(M::T1), M::T5);
                 g.m.store_imm(B32, Gen::<M>::tag(M::T1), Tag::INT.0);
@@ -302,7 +317,6 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
             });
             g.expect(M::T2, Tag::TABLE, string);
             let own = g.m.new_label();
-            let meta = meta::binary(g, MetaMethod::Len, Arg::Reg(2), Arg::Reg(2));
             let with_meta = g.cold(move |g| {
                 let lacks = 1i64 << MetaMethod::Len as u32;
                 g.m.branch_bits_mem(BitCond::Zero, B32, at(M::T5, ABSENT), lacks, meta);
@@ -435,7 +449,7 @@ fn own_field<M: Masm>(g: &mut Gen<M>, slow: Label) {
     get_run(g, M::T5, M::T6, M::T7);
 }
 
-/// Stores register T3 into the own field that the look-up cache's entry T7 tells of the table T4, if it is not nil.
+/// Stores register T3 into the own field that the look-up cache's entry T7 tells of the table T4, if it is not nil. Destroys T2.
 fn set_own_field<M: Masm>(g: &mut Gen<M>, slow: Label) {
     g.m.branch_mem(Cond::Ne, B32, at(M::T7, EPOCH), 0, slow);
     g.m.load(U32, d(M::T6), at(M::T7, PAYLOAD));
