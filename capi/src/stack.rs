@@ -55,7 +55,8 @@ pub unsafe extern "C" fn lua_settop(L: *mut lua_State, idx: c_int) {
             "lua_settop",
             "idx takes off more values than there are"
         );
-        set_top(l, (*l).top.byte_offset((idx as isize + 1) * 16));
+        // wrapping: one addition to what was just loaded, not two
+        set_top(l, (*l).top.offset(idx.wrapping_add(1) as isize));
     }
 }
 
