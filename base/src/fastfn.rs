@@ -153,6 +153,7 @@ fast_functions! {
     GmatchNext = "" "iterator of gmatch" Always;
     BodyLeave = "" "end of a body" Always;
     BodyText = "" "result of __tostring" Always;
+    FormatEnd = "" "end of format" Shown;
 }
 
 #[cfg(test)]

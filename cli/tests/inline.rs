@@ -188,6 +188,12 @@ fn bodies_of_library_functions() {
         local D = setmetatable({}, {__pairs = function(d) return two, d, 0 end})";
     inlined("tostring", head, "s = s + #tostring(P)", "6000");
     inlined(
+        "format",
+        head,
+        "s = s + #string.format('%s %d', P, i % 10) + #('%5s|%s'):format(i, P)",
+        "36000",
+    );
+    inlined(
         "pairs",
         head,
         "for a, b in pairs(D) do s = s + a + b end",
@@ -204,6 +210,43 @@ fn bodies_of_library_functions() {
     };
     assert_eq!(r.helpers(), [""; 0], "sort");
     assert!(r.loops() >= 3, "the loops of the sort are compiled");
+}
+
+/// Lists whose elements come from calls that are linked are completed in line.
+#[test]
+fn lists_of_linked_calls() {
+    let text = "local function build(d, n)\n\
+        if d == 0 then return n end\n\
+        return {build(d - 1, n), build(d - 1, n)}\n\
+        end\n\
+        local s = 0\n\
+        for i = 1, 300 do s = s + #build(7, i) end\n\
+        print(s)";
+    let Some(r) = run("lists_of_linked_calls", text) else {
+        return;
+    };
+    assert_eq!(r.out, "600\n");
+    assert_eq!(r.helpers(), [""; 0]);
+}
+
+/// A loop in a vararg function is left by a return, into the loop that calls it.
+#[test]
+fn returns_out_of_loops() {
+    let text = "local function sum(...)\n\
+        local s = 0\n\
+        for i = 1, select('#', ...) do s = s + select(i, ...) end\n\
+        return s\n\
+        end\n\
+        local s, t = 0, {}\n\
+        for i = 1, 12 do t[i] = i end\n\
+        for i = 1, 3000 do s = s + sum(table.unpack(t)) end\n\
+        print(s)";
+    let Some(r) = run("returns_out_of_loops", text) else {
+        return;
+    };
+    assert_eq!(r.out, "234000\n");
+    let returns = |h: &String| h.starts_with("RET");
+    assert!(!r.helpers().iter().any(returns), "{:?}", r.helpers());
 }
 
 /// Extra arguments of the function in which the loop runs are looked at where they are, all of them as a list, too.

@@ -175,7 +175,7 @@ static TOSTRING: Body = Body {
 };
 
 /// What `__tostring` has returned, as text.
-fn tostring_result(cx: Ctx) -> LResult<usize> {
+pub(crate) fn tostring_result(cx: Ctx) -> LResult<usize> {
     let v = cx.arg(1);
     match v.tag {
         Tag::STRING => cx.ret(v),

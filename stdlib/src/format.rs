@@ -1,22 +1,94 @@
 //! `string.format`. The conversions themselves are in `vm::convert`; here arguments meet specifications, with the checks
 //! and messages in the order of lstrlib.c (PUC 5.4.8).
 
+use traceorus_base::fastfn::FastFn;
 use traceorus_base::meta::MetaMethod;
 use traceorus_base::{Tag, Value};
+use traceorus_vm::body::{self, Body};
 use traceorus_vm::convert::{
     self, FLOAT_FLAGS, Form, HEX_FLAGS, INT_FLAGS, MAX_ITEM, Spec, TEXT_FLAGS, UNSIGNED_FLAGS,
 };
 use traceorus_vm::ctx::{Ctx, LResult, Throw};
-use traceorus_vm::exec;
+use traceorus_vm::{exec, native};
 
+use crate::base::tostring_result;
 use crate::string::buf::Buf;
+
+/// `string.format` of values one of which has a Lua function as `__tostring`.
+static FORMAT: Body = Body {
+    id: body::FORMAT,
+    name: "string.format",
+    source: include_str!("bodies/format.lua"),
+    helpers: &[
+        ("leave", native!(body::leave), FastFn::BodyLeave),
+        ("text", native!(tostring_result), FastFn::BodyText),
+        ("finish", native!(finish), FastFn::FormatEnd),
+    ],
+    closed: true,
+};
+
+/// The rest of the work: the number of arguments, the format, the arguments, and more.
+fn finish(cx: Ctx) -> LResult<usize> {
+    cx.set_top(2 + cx.arg(1).as_int() as usize);
+    format_from(cx, 2)
+}
+
+/// Leaves the work to the body, if argument `at`, which is an object, is the only one with `__tostring`, that is a Lua function, and the others are
+/// such that no error comes first.
+fn by_body(cx: Ctx, at: usize) -> LResult<Option<usize>> {
+    let nargs = cx.top() - 1;
+    let f = cx.metamethod(cx.arg(at), MetaMethod::ToString);
+    // SAFETY: [GC-LIVE] the metatable keeps the function.
+    let way = unsafe { body::way_of(cx.l, &FORMAT, f) };
+    let Some(way) = way.filter(|_| nargs <= body::FORMAT_ARGS && only_object(cx, at)) else {
+        return Ok(None);
+    };
+    let mut args = [Value::NIL; 4 + body::FORMAT_ARGS];
+    args[0] = f;
+    args[1] = Value::int(at as i64 - 1);
+    args[2] = Value::int(nargs as i64);
+    for (k, to) in args[3..].iter_mut().enumerate().take(nargs + 1) {
+        *to = cx.arg(k + 1);
+    }
+    body::enter(cx, &FORMAT, way, &args).map(Some)
+}
+
+/// Nothing but argument `at`, which is shown as it is, needs a call or raises an error.
+fn only_object(cx: Ctx, at: usize) -> bool {
+    let mut rest = cx.bytes(cx.arg(1));
+    let mut arg = 1;
+    while let Some(n) = rest.iter().position(|&b| b == b'%') {
+        rest = &rest[n + 1..];
+        if rest.first() == Some(&b'%') {
+            rest = &rest[1..];
+            continue;
+        }
+        arg += 1;
+        let Some(form) = Form::scan(rest).filter(|_| arg <= cx.top()) else {
+            return false;
+        };
+        rest = &rest[form.width()..];
+        let v = cx.arg(arg);
+        let shown = arg == at || cx.metamethod(v, MetaMethod::ToString).is_nil();
+        // SAFETY: [GC-LIVE] an argument.
+        if !shown || unsafe { convert::plain_item(&form, v) }.is_none() {
+            return false;
+        }
+    }
+    true
+}
 
 /// `string.format`.
 pub fn format(cx: Ctx) -> LResult<usize> {
+    format_from(cx, 1)
+}
+
+/// The same with the format as argument `first`.
+fn format_from(cx: Ctx, first: usize) -> LResult<usize> {
     let nargs = cx.top();
-    let mut rest = cx.check_str(1)?;
+    let mut rest = cx.check_str(first)?;
     let mut out = Buf::new();
-    let mut arg = 1;
+    let mut arg = first;
     while let Some(at) = rest.iter().position(|&b| b == b'%') {
         out.add(cx, &rest[..at])?;
         rest = &rest[at + 1..];
@@ -42,6 +114,11 @@ pub fn format(cx: Ctx) -> LResult<usize> {
                 out.add(cx, cx.bytes(v))?;
                 rest = &rest[1..];
                 continue;
+            }
+            (b's', Tag::TABLE | Tag::USERDATA) if first == 1 => {
+                if let Some(results) = by_body(cx, arg)? {
+                    return Ok(results);
+                }
             }
             _ => {}
         }

@@ -135,6 +135,7 @@ mod tests {
                 top: Snap::NO_TOP,
                 pcalls: 0,
                 decided: false,
+                asked: false,
                 done: Default::default(),
             });
             let r = buf.push(Ins::new(IrOp::TEq, Ty::Tag, REF_NONE, REF_NONE));

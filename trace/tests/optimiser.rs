@@ -123,6 +123,7 @@ impl Recorder {
             top: Snap::NO_TOP,
             pcalls: 0,
             decided: false,
+            asked: false,
             done: Default::default(),
         });
     }

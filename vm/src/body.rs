@@ -39,8 +39,10 @@ pub const SORT: u8 = 0;
 pub const TOSTRING: u8 = 1;
 /// Of `pairs`.
 pub const PAIRS: u8 = 2;
-/// Of `string.gsub`.
-pub const GSUB: u8 = 3;
+/// Of `string.format`.
+pub const FORMAT: u8 = 3;
+/// Most arguments behind the format that this one takes.
+pub const FORMAT_ARGS: usize = 6;
 /// How many there are.
 const COUNT: usize = 4;
 /// Closed bodies in one another, less than `call::MAX_CCALLS`.

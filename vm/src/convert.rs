@@ -4,7 +4,10 @@
 //! integers: a double is `m * 2^e`, so `round(x * 10^p)` is one multiplication, one shift and a look at the bits shifted
 //! out. Everything else, and all of `%a`, goes to the C library's `snprintf`.
 
-use crate::number::digits;
+use traceorus_base::{Tag, Value};
+
+use crate::number::{digits, float_to_int};
+use crate::string::str_bytes;
 
 /// Flags of a conversion, in C's order.
 pub const FLOAT_FLAGS: &[u8] = b"-+#0 ";
@@ -619,6 +622,41 @@ pub fn append(v: &mut Vec<u8>, s: &[u8]) {
         }
         v.set_len(len + n);
     }
+}
+
+/// The specification of an item of `string.format` for the value `v`, if there is no difficulty with it: no error, and no call but for `__tostring`.
+///
+/// # Safety
+/// [GC-LIVE] `v` is alive.
+pub unsafe fn plain_item(form: &Form, v: Value) -> Option<Spec> {
+    let (flags, with_precision) = match form.letter() {
+        b'c' => (TEXT_FLAGS, false),
+        b'd' | b'i' => (INT_FLAGS, true),
+        b'u' => (UNSIGNED_FLAGS, true),
+        b'o' | b'x' | b'X' => (HEX_FLAGS, true),
+        b'a' | b'A' | b'e' | b'E' | b'f' | b'g' | b'G' => (FLOAT_FLAGS, true),
+        b's' => (TEXT_FLAGS, true),
+        b'q' if form.is_bare() => (TEXT_FLAGS, false),
+        _ => return None,
+    };
+    let spec = form.parse(flags, with_precision)?;
+    let plain = match (form.letter(), v.tag) {
+        (b'a' | b'A' | b'e' | b'E' | b'f' | b'g' | b'G', t) => t.is_number(),
+        // SAFETY: as promised.
+        (b's', Tag::STRING) => form.is_bare() || unsafe { is_plain_text(str_bytes(v.as_ptr())) },
+        (b's', Tag::INT | Tag::FLOAT) => true,
+        (b's', _) => form.is_bare(),
+        (b'q', t) => t == Tag::STRING || t == Tag::INT && v.as_int() != i64::MIN,
+        (_, Tag::INT) => true,
+        (_, Tag::FLOAT) => float_to_int(v.as_float()).is_some(),
+        _ => false,
+    };
+    plain.then_some(spec)
+}
+
+/// A text of less than 100 bytes without zeros, which any item of text takes as it is.
+pub fn is_plain_text(b: &[u8]) -> bool {
+    b.len() < 100 && memchr::memchr(0, b).is_none()
 }
 
 #[cfg(test)]

@@ -261,3 +261,43 @@ do
   end
   show("depth", s)
 end
+
+-- equality of values whose types change, one of them known or none
+do
+  local things = { 1, 1.0, 2.5, "1", true, false, {}, print, 1, "x", 2, 2.0 }
+  local same, last = 0, nil
+  for i = 1, 600 do
+    local v = things[i % #things + 1]
+    if v == last then
+      same = same + i
+    end
+    last = i % 5 == 0 and v or things[(i * 7) % 11 + 1]
+  end
+  local known = 0
+  for i = 1, 600 do
+    local v, w = things[(i * 5) % #things + 1], i % 3
+    if v == w then
+      known = known + 1
+    end
+    if w + 0.5 == v then
+      known = known + 100
+    end
+    if type(v) == "string" and things[i % 4 + 1] == v then
+      known = known + 10000
+    end
+  end
+  local missing = 0
+  local t = { [1] = 1, [-5] = 2, [1000] = "far" }
+  for i = -20, 1100 do
+    local v = t[i]
+    if v then
+      missing = missing - (v == "far" and 1 or v)
+    elseif v == nil then
+      missing = missing + 1
+    end
+    if i == 500 then
+      setmetatable(t, { __index = function(_, k) return k % 2 == 0 and k or false end })
+    end
+  end
+  show("types", same, known, missing)
+end

@@ -78,12 +78,18 @@ for i = 1, 100 do
   end
 end
 print(left)
-local late = {}
-for i = 1, 5 do late[i] = {} end
+local late, hold = {}, {}
+for i = 1, 5 do
+  late[i] = {}
+  hold[i] = late[i]
+end
 local n = 0
 for i = 1, 100 do
   if i == 50 then setmetatable(late, { __mode = "v" }) end
-  if i == 80 then collectgarbage() end
+  if i == 80 then
+    hold = nil
+    collectgarbage()
+  end
   for _ in pairs(late) do n = n + 1 end
   for _ in ipairs(late) do n = n + 1 end
 end

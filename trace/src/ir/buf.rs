@@ -54,6 +54,8 @@ pub struct Snap {
     pub pcalls: u16,
     /// It serves one guard, which decides where a branch goes, and describes where that goes if the guard does not hold: the branch is complete.
     pub decided: bool,
+    /// Its guards are questions that the program itself asks: the one above, which type a value has (`type`), whether two values are equal.
+    pub asked: bool,
     /// What the recording has done before it.
     pub done: Progress,
 }

@@ -103,6 +103,7 @@ fn snap(buf: &mut IrBuf, rest: &str) -> Result<(), String> {
         top: Snap::NO_TOP,
         pcalls: 0,
         decided: false,
+        asked: false,
         done: Default::default(),
     };
     let mut words = head.split_whitespace();
@@ -121,7 +122,8 @@ fn snap(buf: &mut IrBuf, rest: &str) -> Result<(), String> {
             "live" => s.live = v as i16,
             "top" => s.top = v as i16,
             "pcalls" => s.pcalls = v as u16,
-            "decided" => s.decided = v != 0,
+            "decided" => (s.decided, s.asked) = (v != 0, v != 0),
+            "asked" => s.asked = v != 0,
             _ => return Err(format!("unknown property {name:?} of a snapshot")),
         }
     }

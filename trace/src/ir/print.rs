@@ -106,6 +106,7 @@ impl Printer<'_> {
             top,
             pcalls,
             decided,
+            asked,
             done: _,
             ..
         } = self.buf.snaps[n];
@@ -118,6 +119,8 @@ impl Printer<'_> {
         }
         if decided {
             self.out.push_str(" decided=1");
+        } else if asked {
+            self.out.push_str(" asked=1");
         }
         self.out.push_str(" [");
         for i in start..end {

@@ -9,7 +9,7 @@ use traceorus_asm::{AluOp, at};
 use traceorus_base::objects::Counts;
 
 use super::{B64, Lower, TraceRegs};
-use crate::ir::{IrOp, Progress, Ref};
+use crate::ir::{IrOp, Progress, Ref, SnapNo};
 
 /// How far the emitted code has counted.
 #[derive(Default)]
@@ -69,13 +69,19 @@ impl<M: TraceRegs> Lower<'_, M> {
         self.count_done(self.ir.done);
     }
 
+    /// A guard about a type that the program does not ask for itself.
+    fn assumes_type(&self, r: Ref) -> bool {
+        let asked = |n: SnapNo| self.ir.snaps[n.0 as usize].asked;
+        self.ir.at(r).looks_at_type() && !self.ir.snap_of(r).is_some_and(asked)
+    }
+
     /// The instruction `r` itself.
     pub(super) fn count_before(&mut self, r: Ref) {
         let ins = self.ir.at(r);
         if ins.op.is_guard() {
             self.count(offset_of!(Counts, guards), 1);
         }
-        if ins.looks_at_type() {
+        if self.assumes_type(r) {
             self.count(offset_of!(Counts, type_guards), 1);
         }
         if matches!(ins.op, IrOp::XOp | IrOp::XOpQ | IrOp::XOpR) {
@@ -89,7 +95,7 @@ impl<M: TraceRegs> Lower<'_, M> {
 
     /// The guard `r` has held.
     pub(super) fn count_behind(&mut self, r: Ref) {
-        if self.ir.at(r).looks_at_type() {
+        if self.assumes_type(r) {
             self.count(offset_of!(Counts, type_guards_held), 1);
         }
     }

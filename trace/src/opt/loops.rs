@@ -28,7 +28,7 @@ use crate::ir::{
 };
 
 use super::cse::{self, Typed};
-use super::{OptCx, Passes, alias, range};
+use super::{OptCx, Passes, alias, appends, range};
 
 /// A slot that changes from one iteration to the next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -232,6 +232,20 @@ impl Peel<'_> {
                 new_values += (self.buf.next() > before) as u32;
             }
         }
+        let dropped = if self.cx.passes.has(Passes::RANGE) {
+            let body = appends::Body {
+                head: l,
+                image: &|r| self.image(r),
+            };
+            appends::checks(self.buf, &body)
+        } else {
+            Vec::new()
+        };
+        for &g in &dropped {
+            self.buf.kill(g);
+        }
+        self.cx.stats.guards_emitted -= dropped.len() as u32;
+        self.cx.stats.guards_proved += dropped.len() as u32;
         let body_guards = self.cx.stats.guards_emitted - guards;
         self.phis()?;
         self.cx.stats.guards_repeated += self.cx.stats.guards_asked - asked;

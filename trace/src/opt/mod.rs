@@ -11,6 +11,7 @@
 //! was loaded without knowing its type is `Any`; asking for the same load with a type narrows it in place.
 
 pub mod alias;
+mod appends;
 pub(crate) mod cse;
 pub mod dce;
 pub mod facts;

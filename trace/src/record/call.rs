@@ -11,6 +11,11 @@ use crate::abort::Abort;
 use crate::ir::{IrOp, REF_NONE, Ref, Ty};
 use crate::loc::Link;
 
+/// Most slots that the arguments of a vararg function take, with which a loop returns from it.
+const MAX_ARGUMENTS: i16 = 16;
+/// Most results that are all wanted.
+const MAX_RETURNED: i16 = 8;
+
 /// A Lua function to be entered by [`Recorder::enter_frame`].
 #[derive(Clone, Copy)]
 pub(super) struct Callee {
@@ -502,28 +507,41 @@ impl Recorder {
             if !self.in_loop {
                 return self.link_return(i, word, from, n);
             }
-            if frame::kind_of(word) != kind::LUA {
+            // arguments of a vararg function lie below its frame; how many is a fact of the trace
+            let (mut entered, mut down) = (word, 0);
+            if frame::kind_of(word) == kind::VARARG {
+                down = frame::delta_of(word) as i16;
+                entered = word_at((*self.l).base.sub(1 + down as usize));
+            }
+            let call_pc = frame::addr_of(entered) as *const Instr;
+            if !matches!(frame::kind_of(entered), kind::LUA | kind::TAIL) || down > MAX_ARGUMENTS {
                 return self.ret_generic(i);
             }
-            let call_pc = frame::addr_of(word) as *const Instr;
-            let wanted = bc::c(*call_pc);
-            if wanted == MULTI {
+            let all = bc::c(*call_pc) == MULTI;
+            let wanted = if all { n } else { bc::c(*call_pc) as i16 };
+            if all && n > MAX_RETURNED {
                 return self.ret_generic(i);
             }
             let mut results = Vec::new();
-            for k in 0..n.min(wanted as i16) {
+            for k in 0..n.min(wanted) {
                 results.push(self.tv(from + k)?);
             }
+            if down != 0 {
+                self.guard_word_below(down, entered)?;
+            }
             let a = (bc::a(*call_pc) / 16) as i16;
-            let delta = a + 1;
+            let delta = a + 1 + down;
             let kword = self.buf.k(Ty::Word, word);
             self.guard(IrOp::RetF, Ty::Word, kword, Self::lit(delta as u16))?;
             // numbering from the caller's base
             self.begin_at((*self.l).base.sub(delta as usize));
             let nil = self.konst(Value::NIL);
-            for k in 0..wanted as i16 {
+            for k in 0..wanted {
                 let v = results.get(k as usize).copied().unwrap_or(nil);
                 self.put_slot(a + k, Slot::Known { v, dirty: true });
+            }
+            if all {
+                self.set_multi(after(call_pc), a + wanted);
             }
             self.expect(after(call_pc));
             Ok(Step::More)
@@ -561,8 +579,8 @@ impl Recorder {
             };
             let known = matches!(of, kind::LUA | kind::TAIL);
             let own = results.len() as i16;
-            let all = known && wanted == MULTI && n + own <= 8;
-            if !all && (wanted == MULTI || wanted > 8) {
+            let all = known && wanted == MULTI && n + own <= MAX_RETURNED;
+            if !all && (wanted == MULTI || wanted > MAX_RETURNED as u16) {
                 // the interpreter returns to native code, or whatever it is
                 return self.resume(i.pc);
             }

@@ -185,30 +185,49 @@ impl Recorder {
         self.guard(op, ty, a, b)
     }
 
+    /// Guards that `x` and `y` are not of one type, nor both numbers: so they are not equal. What one of them is is enough to know.
+    fn differ(&mut self, (x, ox): (Tv, Value), (y, oy): (Tv, Value)) -> Rec<()> {
+        let (known, other) = if self.known_tag(x).is_some() {
+            (x, y)
+        } else if self.known_tag(y).is_some() {
+            (y, x)
+        } else if ox.tag.is_number() && !oy.tag.is_number() {
+            // that of the other one takes one guard less
+            (self.guard_tag(y, oy.tag)?, x)
+        } else {
+            (self.guard_tag(x, ox.tag)?, y)
+        };
+        if self.known_tag(other).is_some() {
+            return Ok(());
+        }
+        let not = match self.known_tag(known) {
+            Some(t) if !t.is_number() => vec![t],
+            _ => vec![Tag::INT, Tag::FLOAT],
+        };
+        for t in not {
+            self.guard(IrOp::TNe, Ty::Tag, other.tag, Self::lit(t.0 as u16))?;
+        }
+        Ok(())
+    }
+
     /// `x == y`; without a metamethod the jump itself needs no more.
     unsafe fn equality(&mut self, i: Cursor, x: Tv, y: Tv, ox: Value, oy: Value) -> Rec<Step> {
         // SAFETY: [GC-LIVE] as `instruction`.
         unsafe {
             let equal = arith::raw_equal(ox, oy);
             if ox.tag != oy.tag && !(ox.tag.is_number() && oy.tag.is_number()) {
-                // different types: never equal
-                if let Some(t) = self.known_tag(y)
-                    && !matches!(t, Tag::INT | Tag::FLOAT)
-                    && self.known_tag(x).is_none()
-                {
-                    self.guard(IrOp::TNe, Ty::Tag, x.tag, Self::lit(t.0 as u16))?;
-                    return Ok(Step::More);
-                }
-                self.guard_tag(x, ox.tag)?;
-                self.guard_tag(y, oy.tag)?;
+                self.asks(true);
+                self.differ((x, ox), (y, oy))?;
                 return Ok(Step::More);
             }
             if ox.tag == Tag::USERDATA && !equal {
                 // __eq may have to be asked
                 return self.generic(i);
             }
+            self.asks(true);
             let x = self.guard_tag(x, ox.tag)?;
             let y = self.guard_tag(y, oy.tag)?;
+            self.asks(false);
             if x.val.is_none() {
                 return Ok(Step::More);
             }

@@ -81,7 +81,10 @@ impl Recorder {
         unsafe {
             let (from, n) = (i.word(1) as u32, bc::b(i.w));
             let t = self.tv(i.ra())?;
-            if !t.val.is_ins() || self.buf.at(t.val).op != IrOp::TArr {
+            if !self.is_made_here(t) {
+                return self.complete_list(i, n as i16);
+            }
+            if self.buf.at(t.val).op != IrOp::TArr {
                 return Ok(false);
             }
             let p = self.observed(i.ra()).as_ptr::<Table>();
@@ -119,7 +122,10 @@ impl Recorder {
             };
             let n = top - (self.base() + i.ra() + 1);
             let t = self.tv(i.ra())?;
-            if from != 0 || !t.val.is_ins() {
+            if !self.is_made_here(t) {
+                return self.complete_list(i, n);
+            }
+            if from != 0 {
                 return Ok(false);
             }
             let mut vals = Vec::new();
@@ -138,6 +144,43 @@ impl Recorder {
                 return Ok(false);
             };
             self.set(i.ra(), t);
+            Ok(true)
+        }
+    }
+
+    fn is_made_here(&self, t: Tv) -> bool {
+        t.val.is_ins() && matches!(self.buf.at(t.val).op, IrOp::TArr | IrOp::TNew)
+    }
+
+    /// The first `n` elements of a list constructor, into a table that another trace has made, or the interpreter.
+    unsafe fn complete_list(&mut self, i: Cursor, n: i16) -> Rec<bool> {
+        // SAFETY: [CODE] [GC-LIVE]
+        unsafe {
+            let from = i.word(1) as u32;
+            let p = self.observed(i.ra()).as_ptr::<Table>();
+            let (len, last) = ((*p).arr_len, n as u32);
+            let nil = Tag::NIL.byte() as u8;
+            let fits = last < (*p).arr_cap && len <= last && (*p).hdr.extra == nil;
+            if from != 0 || n == 0 || n as usize > MAX_LIST || !fits {
+                return Ok(false);
+            }
+            let mut vals = Vec::new();
+            for k in 1..=n {
+                vals.push((self.tv(i.ra() + k)?, self.observed(i.ra() + k)));
+            }
+            let vals = self.storable_all(vals)?;
+            let t = self.guard_observed(i.ra())?.val;
+            self.guard_field(t, FieldId::TabKind, nil.into())?;
+            self.guard_field(t, FieldId::TabLen, len.into())?;
+            let cap = self.field(t, FieldId::TabCap)?;
+            let k = self.buf.k(Ty::U32, last.into());
+            self.guard(IrOp::Ugt, Ty::U32, cap, k)?;
+            let run = self.field(t, FieldId::TabArray)?;
+            if len != last {
+                let k = self.buf.k(Ty::U32, last.into());
+                self.set_field(t, FieldId::TabLen, k)?;
+            }
+            self.put_elements(t, run, &vals)?;
             Ok(true)
         }
     }

@@ -10,6 +10,8 @@
 //! **What is known of a thread that waits** for one that it has resumed on this trace stays known ([`Waiting`]): nobody else writes its
 //! slots. So a loop that consumes a generator keeps its variables in registers. Nothing is known of a thread that has yielded.
 //!
+//! **Errors** that end a coroutine are raised by the helper of the instruction; the trace goes on in the thread that they come to (XOPR).
+//!
 //! Threads with hooks, native functions in between, varargs in the body of a new coroutine, and wrong uses (dead or running
 //! coroutines) are left to the generic call.
 
@@ -99,6 +101,14 @@ impl Recorder {
     /// Not in the thread in which the recording began.
     pub(crate) fn elsewhere(&self) -> bool {
         self.kind == super::Kind::Loop && self.l != self.start_l
+    }
+
+    /// How many threads wait, on this trace, for `l`, which is the running thread or waits itself; `None`: it does neither.
+    pub(super) fn waits_for(&self, l: *mut Thread) -> Option<usize> {
+        if l == self.l {
+            return Some(self.waiting.len());
+        }
+        self.waiting.iter().position(|w| w.l == l)
     }
 
     /// The running thread.

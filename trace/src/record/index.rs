@@ -67,20 +67,24 @@ impl Recorder {
                 let (o, k) = (self.typed(t.r), self.typed(k));
                 return self.missing(meta, o, (k, ok));
             }
-            Ok(Some(Found::Value(if nil { self.nil() } else { v })))
+            Ok(Some(Found::Value(v)))
         }
     }
 
-    /// The value of the text `k` in `t` itself, by a call that asks for no shape: guarded to be nil, and the metatable to be this one; or not to be nil.
+    /// The value of the text `k` in `t` itself, by a call that asks for no shape. With a metatable it is guarded to be nil, and the metatable to be this
+    /// one; or not to be nil. Without one (which is guarded) nil is a value like others.
     unsafe fn text_at(&mut self, t: Tab, k: Ref, nil: bool) -> Rec<Tv> {
         // SAFETY: [GC-LIVE]
         unsafe {
-            if nil {
+            let plain = (*t.p).metatable.is_null();
+            if nil || plain {
                 self.guard_which_meta(t)?;
             }
             let at = self.rt(IrOp::Call, CallId::TabStr, &[t.r, k])?;
             let v = self.result(at, 0)?;
-            self.guard_nil(v.tag, nil)?;
+            if !plain {
+                self.guard_nil(v.tag, nil)?;
+            }
             Ok(v)
         }
     }

@@ -164,7 +164,9 @@ pub struct Recorder {
     /// Prototypes whose bytecode the trace refers to.
     pub protos: Vec<*mut Proto>,
     pub(crate) params: Params,
+    /// The running thread; after an instruction that has ended it, it may be gone.
     pub(crate) l: *mut Thread,
+    hot: *mut GlobalHot,
     pub(crate) activation: *mut Activation,
     pub(crate) slots: Vec<Slot>,
     pub(crate) frames: Vec<Frame>,
@@ -175,6 +177,8 @@ pub struct Recorder {
     snap_pc: *const Instr,
     /// The next guard decides where a branch goes, and `snap_pc` is where that goes otherwise.
     decides: bool,
+    /// The next guards are the program's own questions.
+    asks: bool,
     /// Back edges of other loops taken, by instruction.
     pub(crate) unrolled: FxHashMap<usize, u32>,
     /// It begins where a branch of the parent goes the other way, so it may end at once: execution has got ahead.
@@ -295,6 +299,7 @@ impl Recorder {
                 protos: Vec::new(),
                 params,
                 l,
+                hot: (*l).global,
                 activation: g.hot.activation,
                 slots: Vec::new(),
                 frames: Vec::new(),
@@ -303,6 +308,7 @@ impl Recorder {
                 need_snap: true,
                 snap_pc: pc,
                 decides: false,
+                asks: false,
                 unrolled: FxHashMap::default(),
                 after_branch: false,
                 iteration: Ref::from_ins(1),
@@ -416,7 +422,7 @@ impl Recorder {
     }
     pub(crate) fn global(&self) -> &'static mut Global {
         // SAFETY: a live thread's state is live; the recorder uses it while nothing else runs.
-        unsafe { Global::of((*self.l).global) }
+        unsafe { Global::of(self.hot) }
     }
 
     /// Before the instruction at `pc` is performed.
@@ -596,12 +602,27 @@ impl Recorder {
         self.need_snap = true;
         self.snap_pc = pc;
         self.decides = false;
+        self.asks = false;
+    }
+    /// The program asks for the type of `v`, which is guarded (as it is now, `tag`), under a snapshot of its own.
+    pub(crate) fn asked_tag(&mut self, v: Tv, tag: Tag) -> Rec<Tv> {
+        self.asks(true);
+        let v = self.guard_tag(v, tag)?;
+        self.asks(false);
+        Ok(v)
+    }
+    /// The guards that follow are (or are no longer) the program's own questions; they go back to the same place as those before.
+    pub(crate) fn asks(&mut self, asks: bool) {
+        let pc = self.snap_pc;
+        self.new_snap(pc);
+        self.asks = asks;
     }
     /// The running instruction is a branch that does nothing else, all of whose other guards have been emitted. The next one decides it: if that does not
     /// hold, the branch goes to `other`. An exit goes on there, and need not make what the branch has looked at, nor a side trace look at it again.
     pub(crate) fn decides(&mut self, other: *const Instr) {
         self.new_snap(other);
         self.decides = true;
+        self.asks = true;
         self.note_progress(self.begun);
     }
     /// A literal operand.

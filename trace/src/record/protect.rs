@@ -214,19 +214,25 @@ impl Recorder {
     // ---- errors -------------------------------------------------------------------------------------------------------
 
     /// The error that is being raised in `l` while the running instruction is performed is caught in the frame in which the recording
-    /// began, or above: the recording goes on there.
+    /// began, or above, or in a coroutine that the trace has resumed, or ends such coroutines: the recording goes on there.
     pub(crate) unsafe fn is_caught(&self, l: *mut Thread) -> bool {
+        let here = match self.pending {
+            super::Pending::Generic { .. } => true,
+            super::Pending::Expect { .. } => self.raising,
+            super::Pending::None => false,
+        };
+        // the threads that the error can come to: the running one, and those that wait for it
+        let Some(waiting) = self.waits_for(l) else {
+            return false;
+        };
+        let start = std::ptr::eq(l, self.start_l);
         // SAFETY: [STACK-STABLE] frames are in order.
         unsafe {
-            if std::ptr::eq(l, self.start_l) && l == self.l {
-                let here = match self.pending {
-                    super::Pending::Generic { .. } => true,
-                    super::Pending::Expect { .. } => self.raising,
-                    super::Pending::None => false,
-                };
-                return here && self.caught_above(l);
+            here && match traceorus_vm::throw::catcher(l) {
+                Some(pb) => !start || pb.byte_offset_from((*l).stack) > self.entry_base,
+                // it is passed on to the one that has resumed it
+                None => !start && waiting != 0,
             }
-            false
         }
     }
     /// What catches errors now is a frame above that in which the recording began.

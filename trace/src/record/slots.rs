@@ -320,7 +320,8 @@ impl Recorder {
             live,
             top: self.multi_top(pc).unwrap_or(Snap::NO_TOP),
             pcalls: self.pcalls,
-            decided: std::mem::take(&mut self.decides),
+            decided: self.decides,
+            asked: self.asks,
             done: self.buf.done,
         });
         Ok(())

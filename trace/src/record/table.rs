@@ -396,17 +396,18 @@ impl Recorder {
         unsafe {
             let e = self.dict_find(t, key.0)?;
             let meta = (*t.p).metatable;
-            if now.is_nil() {
+            // without one nil is a value like others
+            if now.is_nil() || meta.is_null() {
                 self.guard_which_meta(t)?;
             }
             let v = self.load(Place::Entry(e))?;
-            if now.is_nil() && !meta.is_null() {
-                self.guard_nil(v.tag, true)?;
+            if meta.is_null() {
+                return Ok(Some(Found::Value(v)));
+            }
+            self.guard_nil(v.tag, now.is_nil())?;
+            if now.is_nil() {
                 let o = self.typed(t.r);
                 return self.missing(meta, o, key);
-            }
-            if !now.is_nil() {
-                self.guard_nil(v.tag, false)?;
             }
             Ok(Some(Found::Value(v)))
         }

@@ -77,6 +77,15 @@ impl Recorder {
         }
     }
 
+    /// Guards the frame word `down` slots below the one under BASE.
+    pub(super) fn guard_word_below(&mut self, down: i16, word: u64) -> Rec<()> {
+        let at = self.buf.k_int(-2 * i64::from(down) - 1);
+        let at = self.emit(IrOp::VRef, Ty::Ptr, at, REF_NONE)?;
+        let is = self.emit(IrOp::LdV, Ty::Int, at, REF_NONE)?;
+        let k = self.buf.k_int(word as i64);
+        self.guard(IrOp::Eq, Ty::Int, is, k).map(drop)
+    }
+
     /// Extra argument `k` (from 0) of the `n` that the frame at BASE has; there is one.
     fn extra(&mut self, k: Ref, n: Ref) -> Rec<Tv> {
         // a slot lies between them and the base

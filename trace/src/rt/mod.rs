@@ -13,7 +13,7 @@ pub(crate) use out::MAX_RESULTS;
 pub(crate) use table::concat_len;
 
 pub(crate) use string::utf8_next;
-pub(crate) use string::{MAX_TEXT, find_text, is_plain_text, item_spec, pack_spec, sub_range};
+pub(crate) use string::{MAX_TEXT, find_text, item_spec, pack_spec, sub_range};
 
 use crate::ir::CallId;
 

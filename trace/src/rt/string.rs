@@ -420,12 +420,9 @@ pub fn unpack_spec(p: i64) -> Spec {
 }
 
 /// Such a text may be converted by a `%s` with flags.
-pub fn is_plain_text(b: &[u8]) -> bool {
-    b.len() < 100 && memchr::memchr(0, b).is_none()
-}
 pub(super) unsafe extern "C" fn plain(s: *mut Str) -> i64 {
     // SAFETY: [GC-LIVE] as the module says.
-    i64::from(is_plain_text(unsafe { str_bytes(s) }))
+    i64::from(convert::is_plain_text(unsafe { str_bytes(s) }))
 }
 
 // ---- numbers in text -----------------------------------------------------------------------------------------------------

@@ -83,6 +83,7 @@ impl Build {
             top: Snap::NO_TOP,
             pcalls: 0,
             decided: false,
+            asked: false,
             done: Default::default(),
         });
     }

@@ -51,11 +51,21 @@ impl Census {
                 self.zero = 1;
                 self.live += 1;
             }
+            // [DENSE] so many need not be looked at
+            let dense = match Tag(i32::from((*t).hdr.extra as i8)) {
+                Tag::NIL | Tag::ANY => 0,
+                _ => (*t).arr_len as usize,
+            };
+            let live = |from: usize, to: usize| {
+                let tags = core::slice::from_raw_parts(p.sub(to), to - from);
+                tags.iter().filter(|&&b| b != Tag::NIL.0 as u8).count()
+            };
             let (mut from, mut bits) = (1, 1);
             while from < cap {
                 let to = (from * 2).min(cap);
-                let tags = core::slice::from_raw_parts(p.sub(to), to - from);
-                let n = tags.iter().filter(|&&b| b != Tag::NIL.0 as u8).count() as u64;
+                let unknown = (dense + 1).clamp(from, to);
+                debug_assert_eq!(live(from, unknown), unknown - from);
+                let n = (unknown - from + live(unknown, to)) as u64;
                 self.by_bits[bits] += n;
                 self.ints += n;
                 self.live += n;

@@ -55,7 +55,11 @@ impl Emitter<'_> {
         } else if pending > 0 {
             self.set_list(Op::SetList, t, pending, stored, npositional, end_line);
         }
-        let room = npositional - u32::from(open);
+        // an open item that is not the only one is most often one value
+        let room = match (open, npositional) {
+            (true, 1) => 0,
+            (_, n) => n,
+        };
         self.b.f.code[at as usize + 1] = u64::from(room) | u64::from(n.b) << 32;
         self.b.free = t;
     }

@@ -48,7 +48,8 @@ impl Recorder {
                         t if t.is_number() => 2,
                         _ => 6,
                     };
-                    self.arg(c, 1)?;
+                    let v = self.any_arg(c, 1)?;
+                    self.asked_tag(v, o.tag)?;
                     let name = self.upvalue_of(c, name);
                     self.konst(name)
                 }

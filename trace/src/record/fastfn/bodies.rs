@@ -7,8 +7,10 @@ use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::body::{self, DEPTH_ONE, MAX_DEPTH};
+use traceorus_vm::string::str_bytes;
 use traceorus_vm::table::table_len;
 
+use super::string::Item;
 use super::{Native, Results};
 use crate::ir::{CallId, FieldId, IrOp, Ty};
 use crate::record::call::Callee;
@@ -29,6 +31,7 @@ impl Recorder {
             let call = match id {
                 FastFn::Sort => self.sort_body(c)?,
                 FastFn::ToString => self.event_body(c, body::TOSTRING, MetaMethod::ToString)?,
+                FastFn::Format => self.format_body(c)?,
                 FastFn::Pairs => self.event_body(c, body::PAIRS, MetaMethod::Pairs)?,
                 _ => None,
             };
@@ -70,6 +73,53 @@ impl Recorder {
                 return Ok(None);
             };
             let args = vec![self.any_arg(c, 1)?, f];
+            Ok(Some(Call { closure, args }))
+        }
+    }
+
+    /// `string.format` of values one of which has a Lua function as `__tostring`.
+    unsafe fn format_body(&mut self, c: Native) -> Rec<Option<Call>> {
+        // SAFETY: [GC-LIVE] as `native`.
+        unsafe {
+            let os = self.oarg(c, 1);
+            let object = |o: Value| matches!(o.tag, Tag::TABLE | Tag::USERDATA);
+            let many = c.nargs as usize > 1 + body::FORMAT_ARGS;
+            if os.tag != Tag::STRING || many || !(2..=c.nargs).any(|n| object(self.oarg(c, n))) {
+                return Ok(None);
+            }
+            let Some(items) = self.format_items(c, str_bytes(os.as_ptr())) else {
+                return Ok(None);
+            };
+            let s = self.arg(c, 1)?.val;
+            self.guard_is(s, os.payload)?;
+            let mut found = None;
+            for item in items {
+                let Item::Arg(n, _) = item else {
+                    continue;
+                };
+                let v = (self.arg(c, n)?, self.oarg(c, n));
+                match self.handler(v, MetaMethod::ToString)? {
+                    Some(Handler::None) => {}
+                    Some(Handler::Call(f, of)) if object(v.1) && found.is_none() => {
+                        found = Some((n, f, of));
+                    }
+                    _ => return Ok(None),
+                }
+            }
+            let Some((at, f, of)) = found else {
+                return Ok(None);
+            };
+            let Some(closure) = self.instance(body::FORMAT, f, of)? else {
+                return Ok(None);
+            };
+            let mut args = vec![
+                f,
+                self.int_tv(i64::from(at) - 1),
+                self.int_tv(i64::from(c.nargs) - 1),
+            ];
+            for n in 1..=c.nargs {
+                args.push(self.any_arg(c, n)?);
+            }
             Ok(Some(Call { closure, args }))
         }
     }

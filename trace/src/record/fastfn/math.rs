@@ -29,7 +29,8 @@ impl Recorder {
                 return Ok(None);
             }
             if id == MathType {
-                self.arg(c, 1)?;
+                let v = self.any_arg(c, 1)?;
+                self.asked_tag(v, first.tag)?;
                 return Ok(Some(vec![match first.tag {
                     Tag::INT => self.text(b"integer"),
                     Tag::FLOAT => self.text(b"float"),

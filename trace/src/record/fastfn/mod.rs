@@ -311,6 +311,7 @@ impl Recorder {
                 }
                 TablePack => self.table_pack(c),
                 BodyLeave => self.leave_body(c),
+                FormatEnd => self.format_end(c),
                 BodyText => self.plain_text(c),
                 Pack => self.pack(c),
                 PackSize => self.pack_size(c),

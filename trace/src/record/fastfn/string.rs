@@ -4,10 +4,8 @@ use traceorus_base::bytecode as bc;
 use traceorus_base::fastfn::FastFn;
 use traceorus_base::objects::Str;
 use traceorus_base::{Tag, Value};
-use traceorus_vm::convert::{
-    self, FLOAT_FLAGS, Form, HEX_FLAGS, INT_FLAGS, Spec, TEXT_FLAGS, UNSIGNED_FLAGS,
-};
-use traceorus_vm::number::{float_to_int, fmt_number};
+use traceorus_vm::convert::{self, Form, Spec};
+use traceorus_vm::number::fmt_number;
 use traceorus_vm::string::str_bytes;
 use traceorus_vm::utf8;
 
@@ -454,8 +452,25 @@ impl Recorder {
         }
     }
 
+    /// What is left of `string.format` when its body has called `__tostring`: the number of arguments, the format, the arguments.
+    pub(super) unsafe fn format_end(&mut self, c: Native) -> Results {
+        // SAFETY: [GC-LIVE] as `native`.
+        unsafe {
+            let n = self.oarg(c, 1);
+            let v = self.arg(c, 1)?;
+            self.guard_is(v.val, n.payload)?;
+            let c = Native {
+                at: c.at + 1,
+                nargs: n.as_int() as i16 + 1,
+                ..c
+            };
+            let s = self.arg(c, 1)?.val;
+            self.format(c, s, self.oarg(c, 1))
+        }
+    }
+
     /// The parts of a format, if the arguments are plain and the result is short.
-    unsafe fn format_items(&self, c: Native, form: &[u8]) -> Option<Vec<Item>> {
+    pub(super) unsafe fn format_items(&self, c: Native, form: &[u8]) -> Option<Vec<Item>> {
         // SAFETY: [GC-LIVE] as `native`.
         unsafe {
             let mut items = Vec::new();
@@ -478,30 +493,8 @@ impl Recorder {
                 let form = Form::scan(rest)?;
                 rest = &rest[form.width()..];
                 let o = self.oarg(c, arg);
-                let (flags, with_precision) = match form.letter() {
-                    b'c' => (TEXT_FLAGS, false),
-                    b'd' | b'i' => (INT_FLAGS, true),
-                    b'u' => (UNSIGNED_FLAGS, true),
-                    b'o' | b'x' | b'X' => (HEX_FLAGS, true),
-                    b'a' | b'A' | b'e' | b'E' | b'f' | b'g' | b'G' => (FLOAT_FLAGS, true),
-                    b's' => (TEXT_FLAGS, true),
-                    b'q' if form.is_bare() => (TEXT_FLAGS, false),
-                    _ => return None,
-                };
-                let spec = form.parse(flags, with_precision)?;
-                let plain = match (form.letter(), o.tag) {
-                    (b'a' | b'A' | b'e' | b'E' | b'f' | b'g' | b'G', t) => t.is_number(),
-                    (b's', Tag::STRING) => {
-                        form.is_bare() || rt::is_plain_text(str_bytes(o.as_ptr()))
-                    }
-                    (b's', Tag::INT | Tag::FLOAT) => true,
-                    (b's', _) => form.is_bare(),
-                    (b'q', t) => t == Tag::STRING || t == Tag::INT && o.as_int() != i64::MIN,
-                    (_, Tag::INT) => true,
-                    (_, Tag::FLOAT) => float_to_int(o.as_float()).is_some(),
-                    _ => false,
-                };
-                if arg > c.nargs || !plain {
+                let spec = convert::plain_item(&form, o)?;
+                if arg > c.nargs {
                     return None;
                 }
                 len += spec.width + spec.precision.unwrap_or(0);
@@ -598,7 +591,7 @@ impl Recorder {
 }
 
 /// A part of a format: text, or an argument with its specification and whether that is bare.
-enum Item {
+pub(super) enum Item {
     Text(Vec<u8>),
     Arg(i16, (Spec, bool)),
 }
