@@ -8,6 +8,8 @@ mod exports;
 mod opts;
 mod repl;
 mod reports;
+#[cfg(target_os = "linux")]
+mod resident;
 mod sampler;
 mod signals;
 
@@ -18,6 +20,8 @@ use std::rc::Rc;
 use traceorus::raw::base as traceorus_base;
 use traceorus::raw::gc::HostAlloc;
 use traceorus::raw::stdlib::{base, cfile};
+#[cfg(target_os = "linux")]
+use traceorus::raw::trace::Jit;
 use traceorus::raw::trace::dump::Out;
 use traceorus::raw::trace::{Config, Outputs, params};
 use traceorus::raw::vm::ctx::{Ctx, LResult};
@@ -194,6 +198,10 @@ fn run(p: &Program) -> bool {
         signals::set_target((*l).global);
         reports::prepare((*l).global, &config);
         let cx = Ctx::new(l);
+        #[cfg(target_os = "linux")]
+        if let Some(jit) = Jit::of(cx.g()) {
+            jit.at_first = Some(resident::forget_start);
+        }
         cx.g().interrupt = Some(signals::interrupted);
         cx.push(cx.new_native("main", native!(pmain), &[]));
         cx.push(Value::ptr(p, Tag::LIGHTUD));

@@ -136,6 +136,8 @@ pub struct Jit {
     pub(crate) events: Option<Vec<Event>>,
     /// Where statistics go, until they have been written.
     pub(crate) stats_config: Option<StatsConfig>,
+    /// Called once, before the first recording.
+    pub at_first: Option<fn()>,
     /// Called when the state is closed, while its objects are still there.
     pub at_close: Option<fn(&mut Jit)>,
     /// When the recording began, by the clock on the wall and in processor time.
@@ -204,6 +206,7 @@ impl Jit {
             hot_protos: Vec::new(),
             events: None,
             stats_config: config.stats.clone(),
+            at_first: None,
             at_close: None,
             began: None,
             roots: Vec::new(),
@@ -213,6 +216,7 @@ impl Jit {
     }
 
     /// Makes what traces need. Programs without hot code do without its memory.
+    #[inline(never)]
     unsafe fn prepare(&mut self) -> Result<(), Abort> {
         if self.thunks.is_some() {
             return Ok(());
@@ -256,6 +260,9 @@ impl Jit {
             g.hot.traces = self.entries.as_ptr();
             self.thunks = Some(thunks);
             self.roll();
+            if let Some(f) = self.at_first.take() {
+                f();
+            }
         }
         Ok(())
     }

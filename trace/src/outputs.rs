@@ -66,6 +66,7 @@ impl Outputs {
     }
 
     /// A trace was compiled.
+    #[inline(never)]
     pub(crate) fn compiled(&mut self, t: &Trace, bytes: &[u8]) {
         if self.wanted() {
             self.code(&Symbol::of(t, bytes));

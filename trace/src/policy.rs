@@ -313,6 +313,7 @@ impl Jit {
     }
 
     /// Trace `n` would have gone on in another tree, which has its entries closed: it begins at `pc`. That has happened `many` times.
+    #[inline(never)]
     unsafe fn at_link(&mut self, l: *mut Thread, n: u16, exit: u16, many: u32, pc: *const Instr) {
         // SAFETY: [CODE] `l` goes on at `pc`.
         unsafe {

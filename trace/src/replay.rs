@@ -182,6 +182,7 @@ impl Jit {
     }
 
     /// Exit `exit` of trace `number` has put the state back, that of an instruction without open results if `plain`.
+    #[inline(never)]
     pub(crate) unsafe fn replay_exit(
         &mut self,
         l: *mut Thread,

@@ -93,6 +93,7 @@ impl Jit {
         if jump.is_none_or(|j| self.area.patch(stub, j).is_err()) {
             return self.area.free(address, code.len());
         }
+        self.area.trim();
         let bytes = code.len();
         self.shorts.insert(
             (n, exit),

@@ -150,6 +150,7 @@ impl Stats {
         };
         *self.abort_places.entry(key).or_default() += 1;
     }
+    #[inline(never)]
     pub(crate) fn compiled(&mut self, r: &Recorder, t: &Trace) {
         match t.kind {
             Kind::Loop => self.loops += 1,
@@ -185,6 +186,7 @@ impl Stats {
     ///
     /// # Safety
     /// [GC-LIVE] the memory of its prototypes is still intact.
+    #[inline(never)]
     pub(crate) unsafe fn trace_gone(&mut self, t: &Trace) {
         self.removed += 1;
         // SAFETY: as promised.

@@ -269,11 +269,18 @@ impl Jit {
     /// Sees to it that there is room for another trace, which a place wants that has been refused `refused` times. `parent` is
     /// a tree that stays.
     pub(crate) unsafe fn make_room(&mut self, parent: u16, refused: u32) -> Result<(), Abort> {
+        match self.room(7, 8) {
+            Ok(()) => Ok(()),
+            // SAFETY: as `set_entries`.
+            Err(_) => unsafe { self.clear_room(parent, refused) },
+        }
+    }
+
+    /// The same if room is short.
+    #[inline(never)]
+    unsafe fn clear_room(&mut self, parent: u16, refused: u32) -> Result<(), Abort> {
         // SAFETY: as `set_entries`.
         unsafe {
-            if self.room(7, 8).is_ok() {
-                return Ok(());
-            }
             self.bury();
             // all have had time to be used since they were put to sleep
             let most = self.params.maxtrace as usize;

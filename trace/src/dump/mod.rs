@@ -119,6 +119,7 @@ impl Dump {
     }
 
     /// A recording was given up.
+    #[inline(never)]
     pub(crate) fn abort(&self, r: &Recorder, why: Abort) {
         if !self.wants(dump::TRACE) {
             return;
@@ -140,6 +141,7 @@ impl Dump {
     }
 
     /// A trace was compiled.
+    #[inline(never)]
     pub(crate) fn trace(&self, r: &Recorder, t: &Trace) {
         if !self.wants(dump::TRACE) {
             return;
@@ -167,6 +169,7 @@ impl Dump {
     ///
     /// # Safety
     /// [CODE] pc is an instruction of one of the recording's prototypes.
+    #[inline(never)]
     pub(crate) unsafe fn bytecode(&self, r: &Recorder, pc: *const Instr) {
         if !self.wants(dump::REC) {
             return;
@@ -179,6 +182,7 @@ impl Dump {
     }
 
     /// The optimised IR of what is to become trace `number`.
+    #[inline(never)]
     pub(crate) fn ir(&self, number: u16, r: &Recorder) {
         if !self.wants(dump::IR) {
             return;
@@ -213,6 +217,7 @@ impl Dump {
     }
 
     /// Its register allocation, as text.
+    #[inline(never)]
     pub(crate) fn allocation(&self, number: u16, text: impl FnOnce() -> String) {
         if self.wants(dump::RA) {
             let text = text();
@@ -222,6 +227,7 @@ impl Dump {
     }
 
     /// The machine code of a trace.
+    #[inline(never)]
     pub(crate) fn machine_code(&self, t: &Trace, code: &Code<'_>, symbols: &Symbols) {
         if !self.wants(dump::MC) {
             return;
@@ -235,6 +241,7 @@ impl Dump {
     ///
     /// # Safety
     /// [SNAP-EXACT] the slots of the exit have just been written for the thread `l`; `base` is the trace's BASE there.
+    #[inline(never)]
     pub(crate) unsafe fn exit(&self, t: &Trace, exit: u16, base: *const Value) {
         if !self.wants(dump::EXIT) {
             return;

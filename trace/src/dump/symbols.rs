@@ -69,6 +69,7 @@ impl Symbols {
     ///
     /// # Safety
     /// [GC-LIVE] the constants' objects are alive.
+    #[inline(never)]
     pub(crate) unsafe fn add_constants(&mut self, buf: &IrBuf) {
         let mut counts = HashMap::new();
         for k in &buf.konsts {

@@ -61,6 +61,7 @@ impl<M: TraceRegs> Lower<'_, M> {
     }
 
     /// XOP, XOPQ, XOPR: performs an instruction by its helper.
+    #[inline(never)]
     pub(super) fn helper(&mut self, r: Ref) -> Result<(), Abort> {
         let ins = self.ir.at(r);
         if !ins.a.is_ins() || self.ir.at(ins.a).op != IrOp::CArg {

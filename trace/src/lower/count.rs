@@ -45,6 +45,7 @@ impl<M: TraceRegs> Lower<'_, M> {
     }
 
     /// The instructions that are complete where `r` begins.
+    #[inline(never)]
     pub(super) fn count_up_to(&mut self, r: Ref) {
         if !self.counts() {
             return;

@@ -170,6 +170,7 @@ fn call_exit<M: TraceRegs>(m: &mut M, address: u64) {
 
 /// Emits the thunks for code at `address` (a multiple of 16). Traces must be near them, as they are in one
 /// [`CodeArea`](super::CodeArea).
+#[inline(never)]
 pub fn emit_thunks<M: TraceRegs>(
     address: u64,
     rust: &RustEntry,

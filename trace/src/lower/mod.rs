@@ -324,6 +324,7 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
     }
 
     /// For tests: leaves through the guard `r` now and then, though it holds.
+    #[inline(never)]
     fn unneeded_exit(&mut self, r: Ref) -> Result<(), Abort> {
         let Some(offset) = self.input.thunks.exit_left_offset else {
             return Ok(());
@@ -350,6 +351,7 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
         Ok(())
     }
 
+    #[inline(never)]
     fn link(&mut self) -> Result<(), Abort> {
         match self.input.link {
             Link::Loop => {
@@ -697,6 +699,7 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
 
     // ---- behind the trace ----
 
+    #[inline(never)]
     fn cold_paths(&mut self) {
         for cold in std::mem::take(&mut self.cold) {
             match cold {

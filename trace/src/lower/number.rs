@@ -83,6 +83,7 @@ impl<M: TraceRegs> Lower<'_, M> {
     }
 
     /// A comparison as 0 or 1.
+    #[inline(never)]
     pub(super) fn outcome(&mut self, r: Ref, al: InsAlloc) {
         let ins = self.ir.at(r);
         let dst = d(Gpr(al.dst.number()));
@@ -232,6 +233,7 @@ impl<M: TraceRegs> Lower<'_, M> {
     }
 
     /// The division in 64 bits, with the quotient rounded down.
+    #[inline(never)]
     pub(super) fn cold_divide(
         &mut self,
         from: Label,

@@ -39,6 +39,7 @@ const TABLE_HEADER: i32 = (ObjKind::Table as i32) << 8 | Tag::NIL.0 << 24;
 const NIL_TAGS: i64 = 0x0101_0101_0101_0101 * Tag::NIL.0 as i64;
 
 impl<M: TraceRegs> Lower<'_, M> {
+    #[inline(never)]
     pub(super) fn allocation(&mut self, r: Ref, al: InsAlloc) -> Result<(), Abort> {
         let ins = self.ir.at(r);
         let dst = Gpr(al.dst.number());
@@ -123,6 +124,7 @@ impl<M: TraceRegs> Lower<'_, M> {
     }
 
     /// SLOTOF, METHOD: what the look-up cache has for the table and the key; if it has nothing that holds, a function looks.
+    #[inline(never)]
     pub(super) fn look_up(&mut self, r: Ref, al: InsAlloc) {
         let ins = self.ir.at(r);
         let method = ins.op == IrOp::Method;
@@ -191,6 +193,7 @@ impl<M: TraceRegs> Lower<'_, M> {
         });
     }
 
+    #[inline(never)]
     pub(super) fn cold_look_up(&mut self, from: [Label; 2], back: Label, dst: Gpr, function: u64) {
         let [absent, from] = from;
         // what holds for an epoch says that there is no such field

@@ -78,6 +78,7 @@ struct Loop<'a> {
 }
 
 /// Emits the guards; gives the guards of the model that the body need not repeat. Those in `except` are left alone.
+#[inline(never)]
 pub(super) fn bounds(
     cx: &mut OptCx,
     buf: &mut IrBuf,

@@ -39,6 +39,7 @@ struct Sink<'a> {
 }
 
 /// Sinks what can be sunk. The result: whether anything was.
+#[inline(never)]
 pub(super) fn sink(cx: &mut OptCx, buf: &mut IrBuf) -> bool {
     let allocations = [IrOp::TNew, IrOp::TArr, IrOp::CNew, IrOp::FNew];
     if allocations.into_iter().all(|op| buf.last(op).is_none()) {
@@ -220,6 +221,7 @@ impl Sink<'_> {
     }
 
     /// Disqualifies until nothing changes.
+    #[inline(never)]
     fn settle(&mut self) {
         loop {
             let mut bad = Vec::new();
@@ -364,6 +366,7 @@ impl Sink<'_> {
         out
     }
 
+    #[inline(never)]
     fn apply(&mut self) {
         // Recipes first: they need the stores.
         for k in 0..self.buf.snaps.len() {

@@ -12,6 +12,7 @@ use crate::ir::{CallId, IrOp, REF_NONE, Ref, Ty};
 const EXACT: i64 = 1 << 53;
 
 impl Recorder {
+    #[inline(never)]
     pub(crate) unsafe fn arith(&mut self, i: Cursor) -> Rec<Step> {
         use Op::*;
         // SAFETY: as `instruction`.
@@ -108,6 +109,7 @@ impl Recorder {
     }
 
     /// `x op y` of two numbers of known types; `None`: by the helper.
+    #[inline(never)]
     fn arith_op(&mut self, op: ArithOp, x: Tv, y: Tv, ox: Value, oy: Value) -> Rec<Option<Ref>> {
         let ints = ox.tag == Tag::INT && oy.tag == Tag::INT;
         Ok(Some(match op {

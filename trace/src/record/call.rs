@@ -300,6 +300,7 @@ impl Recorder {
     }
 
     /// A tail call of a Lua function: the running frame becomes its frame. `handler`: the function, if it is that of `__call` of what is called.
+    #[inline(never)]
     unsafe fn tail_call(
         &mut self,
         i: Cursor,
@@ -432,6 +433,7 @@ impl Recorder {
         Ok(())
     }
 
+    #[inline(never)]
     pub(crate) unsafe fn ret(&mut self, i: Cursor) -> Rec<Step> {
         // SAFETY: as `instruction`.
         unsafe {
@@ -549,6 +551,7 @@ impl Recorder {
     }
 
     /// Returns to compiled code, whatever the caller is.
+    #[inline(never)]
     unsafe fn link_return(&mut self, i: Cursor, word: u64, from: i16, n: i16) -> Rec<Step> {
         // SAFETY: [CODE] the word of a frame of kind LUA is the pc of a call.
         unsafe {

@@ -15,6 +15,7 @@ use crate::traces::Trace;
 
 impl Recorder {
     /// Takes over the state of exit `exit` of the trace `t`, which has been left there.
+    #[inline(never)]
     pub(crate) unsafe fn inherit(&mut self, t: &Trace, exit: u16) -> Rec<()> {
         // SAFETY: [SNAP-EXACT] the interpreter's state has just been put back from this exit.
         unsafe {
@@ -99,6 +100,7 @@ impl Recorder {
 
     /// What follows the instruction at `pc`, which has called a metamethod in a frame `delta` slots above its own, is recorded: the result, in the
     /// slot below that frame, has not been made use of yet.
+    #[inline(never)]
     pub(crate) unsafe fn after_event(&mut self, pc: *const Instr, delta: i16) -> Rec<()> {
         // SAFETY: [CODE] the instruction waits in the running frame.
         unsafe {

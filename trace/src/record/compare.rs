@@ -29,6 +29,7 @@ fn jumps_if_true(op: Op) -> bool {
 }
 
 impl Recorder {
+    #[inline(never)]
     pub(crate) unsafe fn compare(&mut self, i: Cursor) -> Rec<Step> {
         use Op::*;
         // SAFETY: as `instruction`.

@@ -33,6 +33,7 @@ impl Recorder {
         Ok(true)
     }
 
+    #[inline(never)]
     pub(super) unsafe fn new_record(&mut self, i: Cursor) -> Rec<bool> {
         // SAFETY: [CODE] [GC-LIVE] the prototype keeps the shape alive.
         unsafe {
@@ -113,6 +114,7 @@ impl Recorder {
     }
 
     /// A list constructor's elements, as many as the instruction before has made.
+    #[inline(never)]
     pub(super) unsafe fn set_list_open(&mut self, i: Cursor) -> Rec<bool> {
         // SAFETY: [CODE] [GC-LIVE]
         unsafe {

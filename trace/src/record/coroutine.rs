@@ -139,6 +139,7 @@ impl Recorder {
     }
 
     /// A call of a native function that switches to another coroutine, if it is one that is recorded.
+    #[inline(never)]
     pub(super) unsafe fn switching(
         &mut self,
         i: Cursor,
@@ -186,6 +187,7 @@ impl Recorder {
     }
 
     /// The same for the iterator of a generic loop.
+    #[inline(never)]
     pub(super) unsafe fn switching_loop(&mut self, i: Cursor) -> Rec<Option<Step>> {
         // SAFETY: [GC-LIVE] as `instruction`: iterator, state and control variable are in slots.
         unsafe {
@@ -377,6 +379,7 @@ impl Recorder {
     }
 
     /// `coroutine.yield`.
+    #[inline(never)]
     unsafe fn yielding(&mut self, i: Cursor, f: Value, nargs: i16) -> Rec<Option<Step>> {
         // SAFETY: [GC-LIVE] as `instruction`.
         unsafe {
@@ -398,6 +401,7 @@ impl Recorder {
     }
 
     /// The body of the running coroutine returns `n` values from register `from` on.
+    #[inline(never)]
     pub(super) unsafe fn ending(&mut self, i: Cursor, from: i16, n: i16) -> Rec<Option<Step>> {
         // SAFETY: as `instruction`.
         unsafe {

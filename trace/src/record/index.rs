@@ -415,6 +415,7 @@ impl Recorder {
 
     // ---- length -----------------------------------------------------------------------------------------------
 
+    #[inline(never)]
     pub(super) unsafe fn len(&mut self, i: Cursor) -> Rec<bool> {
         // SAFETY: [GC-LIVE]
         unsafe {

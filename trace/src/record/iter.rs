@@ -15,6 +15,7 @@ use crate::rt;
 
 impl Recorder {
     /// `R[A], .. = R[A-4](R[A-3], R[A-2])`.
+    #[inline(never)]
     pub(crate) unsafe fn tfor_call(&mut self, i: Cursor) -> Rec<Step> {
         // SAFETY: [CODE] [GC-LIVE] iterator, state and control variable are in slots.
         unsafe {
@@ -92,6 +93,7 @@ impl Recorder {
     }
 
     /// A Lua function as iterator: its call becomes part of the trace, with a frame as the interpreter makes it.
+    #[inline(never)]
     unsafe fn call_iterator(&mut self, i: Cursor, closure: *mut LuaClosure) -> Rec<Step> {
         // SAFETY: [CODE] [GC-LIVE] iterator, state and control variable are in slots.
         unsafe {
@@ -131,6 +133,7 @@ impl Recorder {
     }
 
     /// An iterator that a library has made, other than those of `pairs`, `ipairs` and `string.gmatch`.
+    #[inline(never)]
     unsafe fn library_iterator(&mut self, i: Cursor, f: Value) -> Rec<Option<Step>> {
         // SAFETY: [GC-LIVE] as `tfor_call`.
         unsafe {
@@ -198,6 +201,7 @@ impl Recorder {
     }
 
     /// `R[A+3]` is to be closed after the loop, unless it is nil or false.
+    #[inline(never)]
     pub(crate) unsafe fn tfor_prep(&mut self, i: Cursor) -> Rec<Step> {
         // SAFETY: as `instruction`.
         unsafe { self.register(i, i.ra() + 3) }

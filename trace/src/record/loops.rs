@@ -13,6 +13,7 @@ use crate::ir::{IrOp, REF_NONE, Ty};
 const SHORT_LOOP: i128 = 8;
 
 impl Recorder {
+    #[inline(never)]
     pub(crate) unsafe fn looping(&mut self, i: Cursor) -> Rec<Step> {
         // SAFETY: as `instruction`.
         unsafe {
@@ -157,6 +158,7 @@ impl Recorder {
     }
 
     /// The limit of an integer loop becomes the last value of the index: that is a multiple of the step away.
+    #[inline(never)]
     unsafe fn for_prep(&mut self, i: Cursor) -> Rec<Step> {
         // SAFETY: as `instruction`.
         unsafe {

@@ -480,6 +480,7 @@ impl Recorder {
     }
 
     /// The metamethod in the running frame ends with `n` results from register `from` on: its instruction goes on.
+    #[inline(never)]
     pub(super) unsafe fn end_event(&mut self, i: Cursor, from: i16, n: i16) -> Rec<Step> {
         use Op::*;
         // SAFETY: [CODE] the instruction waits in the frame below.
@@ -546,6 +547,7 @@ impl Recorder {
 
     /// The metamethod of the concatenation `at` has ended with `v` (its value now, if there is one), which takes the place of
     /// the two operands.
+    #[inline(never)]
     unsafe fn go_on_concat(
         &mut self,
         i: Cursor,

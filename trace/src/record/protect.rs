@@ -81,6 +81,7 @@ impl Recorder {
     }
 
     /// A call of pcall (`delta` 1) or xpcall (2), the native function `f`, with `nargs` arguments. `None`: by the helper.
+    #[inline(never)]
     pub(super) unsafe fn protected_call(
         &mut self,
         i: Cursor,
@@ -245,6 +246,7 @@ impl Recorder {
     }
 
     /// A call of the function `error`, which is `f`.
+    #[inline(never)]
     pub(super) unsafe fn raise_error(&mut self, i: Cursor, f: Value, nargs: i16) -> Rec<Step> {
         // SAFETY: [GC-LIVE] as `native`.
         unsafe {

@@ -117,6 +117,7 @@ struct Way {
 
 impl Recorder {
     /// Records the branch at `i` with both of its ways; false: as any other instruction.
+    #[inline(never)]
     pub(super) unsafe fn if_convert(&mut self, i: Cursor) -> Rec<bool> {
         // SAFETY: [CODE] as `instruction`.
         unsafe {
@@ -249,6 +250,7 @@ impl Recorder {
     }
 
     /// What the instruction gives.
+    #[inline(never)]
     unsafe fn arm_value(&mut self, i: Cursor, way: &Way) -> Rec<Option<Tv>> {
         use Op::*;
         // SAFETY: [CODE] as `instruction`.
@@ -454,6 +456,7 @@ impl Recorder {
     // ---- where ways meet ------------------------------------------------------------------------------------------
 
     /// One of two ways, of which at most one is taken. Registers from `live` on are dead.
+    #[inline(never)]
     fn meet(&mut self, a: Way, b: Way, live: i16) -> Rec<Option<Way>> {
         let taken = self.emit(IrOp::Or, Ty::Int, a.taken, b.taken)?;
         let mut regs = Vec::new();

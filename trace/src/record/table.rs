@@ -635,6 +635,7 @@ impl Recorder {
             self.give_found(i, found, key)
         }
     }
+    #[inline(never)]
     unsafe fn set_global(&mut self, i: Cursor) -> Rec<bool> {
         // SAFETY: [CODE] [GC-LIVE]
         unsafe {
@@ -669,6 +670,7 @@ impl Recorder {
 
     // ---- methods --------------------------------------------------------------------------------------------------------
 
+    #[inline(never)]
     unsafe fn self_get(&mut self, i: Cursor) -> Rec<bool> {
         // SAFETY: [CODE] [GC-LIVE]
         unsafe {

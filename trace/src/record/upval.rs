@@ -98,6 +98,7 @@ impl Recorder {
     }
 
     /// A new closure of the prototype `p`.
+    #[inline(never)]
     unsafe fn new_closure(&mut self, p: *mut Proto) -> Rec<Ref> {
         // SAFETY: [CODE] the prototype is a constant of the running function; [GC-LIVE].
         unsafe {
@@ -136,6 +137,7 @@ impl Recorder {
         Ok(())
     }
 
+    #[inline(never)]
     pub(crate) unsafe fn upvalue(&mut self, i: Cursor) -> Rec<Step> {
         // SAFETY: as `instruction`.
         unsafe {

@@ -13,6 +13,7 @@ use crate::ir::{CallId, IrOp, Ref, Ty};
 
 impl Recorder {
     /// Performs the instruction if it is an access to a weak table by anything but nil, and no metamethod is called.
+    #[inline(never)]
     pub(super) unsafe fn weak_access(&mut self, i: Cursor) -> Rec<bool> {
         // SAFETY: [CODE] [GC-LIVE] operands are in slots.
         unsafe {

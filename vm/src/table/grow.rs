@@ -2,6 +2,11 @@
 
 use super::*;
 
+use traceorus_gc::{MAX_SMALL, alloc_size};
+
+/// Slots from which arrays grow by half.
+const FIRST_HALF_MORE: u32 = 128;
+
 /// Counts of integer keys by binary order of magnitude.
 pub(super) struct Census {
     /// Keys `k` with `bit length of k == index`. Index 0 of the array counts as used.
@@ -110,6 +115,17 @@ impl Census {
         }
         (cap, taken)
     }
+}
+
+/// Capacity for one element more than `cap`, at the end: half as much again and what else the cell has room for, if it is one of more than 1 KiB.
+/// None for others, which double: smaller ones, and those so large that memory which is not touched is not taken.
+pub(super) fn half_more(cap: u32) -> Option<u32> {
+    let (bytes, _) = tagged_run_size((cap + cap / 2) as usize);
+    if cap < FIRST_HALF_MORE || bytes > MAX_SMALL {
+        return None;
+    }
+    // tags take whole words
+    Some((alloc_size(bytes) - 7) as u32 / 9)
 }
 
 /// Kind of slots `0..cap` if the border hint is `len`.

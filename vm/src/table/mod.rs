@@ -6,8 +6,8 @@
 //! all its entries to the array part returns to shape mode. Stores to existing keys never change the mode.
 //!
 //! * **Array.** Grows by PUC's rule: the largest power of two `n` such that more than half of `0..n` is in
-//!   use (index 0 counts as used), integer keys of the dictionary included, which then move over. Shrinks by
-//!   the same rule, only when a new key finds the dictionary full. `arr_len` is a hint for the border.
+//!   use (index 0 counts as used), integer keys of the dictionary included, which then move over. A full one of some
+//!   hundred slots grows by half when it gets one more (`half_more`). Shrinks by PUC's rule, only when a new key finds the dictionary full. `arr_len` is a hint for the border.
 //! * **Array kind** (`hdr.extra`): `NIL`, one tag, or `ANY`; widened by stores, narrowed when the array moves.
 //! * **[DENSE]** If the kind is one tag, elements `1..=arr_len` have that tag; all others have it or are nil. So a nil stored below `arr_len` makes
 //!   the kind `ANY`, one stored at `arr_len` lowers that, and nothing raises `arr_len` that does not know what it passes.

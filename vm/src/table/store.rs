@@ -609,7 +609,10 @@ pub(super) unsafe fn set_int_beyond<const CHECKED: bool>(
             census.key(i);
             let (best, _) = census.best();
             if i64::from(best) > i {
-                let best = best.max(FIRST_ARRAY);
+                let half = half_more(cap).filter(|&n| {
+                    i == i64::from(cap) && !is_dict(t) && census.ints >= u64::from(n / 2)
+                });
+                let best = half.unwrap_or(best).max(FIRST_ARRAY);
                 if !(CHECKED && grown_in_place(g, t, i, v, best)?) {
                     room::<CHECKED>(g, t, Value::int(i), v, array_bytes(t, best))?;
                     array_resize(g, t, best, 0);

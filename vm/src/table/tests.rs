@@ -10,7 +10,7 @@ use std::mem::{MaybeUninit, zeroed};
 use std::ops::{Deref, DerefMut};
 
 use traceorus_base::objects::{GlobalHot, Str};
-use traceorus_gc::{Heap, Hooks, HostAlloc, Marker, WeakMode};
+use traceorus_gc::{Heap, Hooks, HostAlloc, Marker, WeakMode, alloc_size};
 
 use super::*;
 use crate::shape::{self, ShapeState};
@@ -526,6 +526,35 @@ fn queue_stays_small() {
             after - before
         );
         unsafe { check(&mut g, t) };
+    }
+}
+
+#[test]
+fn arrays_of_some_hundreds_fill_their_cells() {
+    let mut g = State::new();
+    let filled = |g: &mut State, n: i64| {
+        let t = g.table(0, 0);
+        for i in 1..=n {
+            g.seti(t, i, Value::int(i));
+        }
+        t
+    };
+    let bytes = |t: *mut Table| unsafe { alloc_size(tagged_run_size((*t).arr_cap as usize).0) };
+    for (n, most) in [(127, 1152), (340, 4000), (440, 4000), (600, 8016)] {
+        let t = filled(&mut g, n);
+        assert_eq!(bytes(t), most, "{n}");
+        unsafe { check(&mut g, t) };
+    }
+    // not if most of it is unused: the largest power of two of which more than half is in use, as ever
+    let t = filled(&mut g, 442);
+    unsafe { assert_eq!((*t).arr_cap, 443) };
+    for i in 1..=150 {
+        g.seti(t, i, Value::NIL);
+    }
+    g.seti(t, 443, Value::int(1));
+    unsafe {
+        assert_eq!((*t).arr_cap, 512);
+        check(&mut g, t);
     }
 }
 

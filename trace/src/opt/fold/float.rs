@@ -15,6 +15,7 @@ fn round(f: f64, how: u16) -> f64 {
     }
 }
 
+#[inline(never)]
 pub(super) fn fold(cx: &OptCx, buf: &mut IrBuf, i: &Ins) -> Fold {
     use IrOp::*;
     if i.op == Round {

@@ -5,6 +5,7 @@ use crate::opt::{OptCx, facts};
 
 use super::{Fold, ins};
 
+#[inline(never)]
 pub(super) fn fold(cx: &OptCx, buf: &mut IrBuf, i: &Ins, algebra: bool) -> Fold {
     use IrOp::*;
     let verdict = |holds: bool| if holds { Fold::Proved } else { Fold::Fails };

@@ -13,6 +13,7 @@ const NO_INS: Ins = Ins {
     prev: REF_NONE,
 };
 
+#[inline(never)]
 pub(super) fn fold(cx: &OptCx, buf: &mut IrBuf, i: &Ins) -> Fold {
     use IrOp::*;
     match i.op {

@@ -15,6 +15,7 @@ use crate::record::table::Tab;
 use crate::record::{Rec, Recorder, Tv};
 
 impl Recorder {
+    #[inline(never)]
     pub(super) unsafe fn base_function(&mut self, id: FastFn, c: Native) -> Results {
         use FastFn::*;
         // SAFETY: [GC-LIVE] as `native`.
@@ -176,6 +177,7 @@ impl Recorder {
         self.rt_string(CallId::ObjStr, &[v.val, v.tag])
     }
 
+    #[inline(never)]
     unsafe fn tonumber(&mut self, c: Native, o: Value) -> Results {
         // SAFETY: [GC-LIVE] as `native`.
         unsafe {
@@ -231,6 +233,7 @@ impl Recorder {
 
     // ---- raw access ---------------------------------------------------------------------------------------------------------
 
+    #[inline(never)]
     unsafe fn rawequal(&mut self, c: Native) -> Results {
         // SAFETY: [GC-LIVE] as `native`.
         unsafe {

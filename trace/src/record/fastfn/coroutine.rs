@@ -9,6 +9,7 @@ use crate::ir::{CallId, FieldId, IrOp, Ty};
 use crate::record::Recorder;
 
 impl Recorder {
+    #[inline(never)]
     pub(super) unsafe fn coroutine_function(&mut self, id: FastFn, c: Native) -> Results {
         // SAFETY: [GC-LIVE] as `native`.
         unsafe {

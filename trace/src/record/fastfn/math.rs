@@ -20,6 +20,7 @@ const TRUNC: u16 = 3;
 const EXACT: i64 = 1 << 53;
 
 impl Recorder {
+    #[inline(never)]
     pub(super) unsafe fn math_function(&mut self, id: FastFn, c: Native) -> Results {
         use FastFn::*;
         // SAFETY: [GC-LIVE] as `native`.

@@ -46,6 +46,7 @@ type Results = Rec<Option<Vec<Tv>>>;
 
 impl Recorder {
     /// Calls the native function `f` with `nargs` arguments.
+    #[inline(never)]
     pub(crate) unsafe fn native(&mut self, i: Cursor, f: Value, nargs: i16) -> Rec<Step> {
         use FastFn::*;
         // SAFETY: [GC-LIVE] as `instruction`: function and arguments are in slots.
@@ -328,6 +329,7 @@ impl Recorder {
     }
 
     /// pcall (`delta` 1) or xpcall (2), which is `f`, of a native function that can be recorded, which then does not fail.
+    #[inline(never)]
     unsafe fn protected_native(&mut self, c: Native, f: Value, delta: i16) -> Results {
         // SAFETY: as `native`.
         unsafe {

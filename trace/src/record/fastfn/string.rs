@@ -32,6 +32,7 @@ enum Piece {
 }
 
 impl Recorder {
+    #[inline(never)]
     pub(super) unsafe fn string_function(&mut self, id: FastFn, c: Native) -> Results {
         use FastFn::*;
         // SAFETY: [GC-LIVE] as `native`.

@@ -18,6 +18,7 @@ use crate::rt;
 const MAX_UNPACK: i64 = 16;
 
 impl Recorder {
+    #[inline(never)]
     pub(super) unsafe fn table_function(&mut self, id: FastFn, c: Native) -> Results {
         // SAFETY: [GC-LIVE] as `native`.
         unsafe {
@@ -114,6 +115,7 @@ impl Recorder {
     }
 
     /// As many elements as there are now.
+    #[inline(never)]
     unsafe fn unpack(&mut self, c: Native, t: Tab) -> Results {
         // SAFETY: [GC-LIVE] as `native`.
         unsafe {
@@ -156,6 +158,7 @@ impl Recorder {
     }
 
     /// As many elements as are wanted, if there are so many; else as many as there are.
+    #[inline(never)]
     unsafe fn unpack_some(
         &mut self,
         c: Native,

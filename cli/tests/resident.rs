@@ -1,0 +1,75 @@
+//! What is resident while a program runs, as the system tells it.
+#![cfg(target_os = "linux")]
+
+use std::process::Command;
+
+/// `resident(what)`: KiB of mappings, by a pattern for the line that names one (`7f00-7f10 r-xp 0 08:01 123 /lib/libc.so.6`).
+const RESIDENT: &str = r#"
+local function resident(what)
+  local sum, counts = 0
+  for line in io.lines("/proc/self/smaps") do
+    if line:find("^%x+%-%x+ ") then counts = line:find(what) end
+    local n = line:match("^Rss:%s+(%d+)")
+    if n and counts then sum = sum + n end
+  end
+  return sum
+end
+"#;
+
+/// Prints of `script`; none if traces can't be made here.
+fn run(settings: &str, script: &str) -> Option<Vec<u64>> {
+    let run = |script: &str| {
+        let o = Command::new(env!("CARGO_BIN_EXE_traceorus"))
+            .args([&format!("-j{settings}"), "-e", script])
+            .env_remove("TRACEORUS_JIT")
+            .output()
+            .expect("it starts");
+        assert!(o.status.success(), "{}", String::from_utf8_lossy(&o.stderr));
+        String::from_utf8_lossy(&o.stdout).into_owned()
+    };
+    if run("print((jit.status()))") != "true\n" {
+        assert!(
+            std::env::var_os("TRACEORUS_NO_SKIP").is_none(),
+            "no traces can be made"
+        );
+        return None;
+    }
+    let out = run(&format!("{RESIDENT}{script}"));
+    Some(
+        out.split_whitespace()
+            .map(|n| n.parse().expect("a number"))
+            .collect(),
+    )
+}
+
+/// Code and constants of libraries that were touched by linking and opening the libraries are given back when traces are first recorded.
+#[test]
+fn start_is_forgotten() {
+    let script = r#"
+        local libraries = " r%-[x-]p .*%.so"
+        jit.off() local before = resident(libraries) jit.on()
+        local s = 0
+        for i = 1, 1000 do s = s + i end
+        jit.off() print(before, (resident(libraries)))
+    "#;
+    if let Some(kib) = run("on", script) {
+        assert!(kib[1] < kib[0] * 9 / 10, "{kib:?}");
+    }
+}
+
+/// Code memory is mapped twice; the mapping through which it is written has nothing resident when nothing is compiled.
+#[test]
+fn code_counts_once() {
+    let script = r#"
+        local t = { 1, "2", 3.5, false }
+        local n = 0
+        for i = 1, 5000 do
+          local v = t[i * 7 % 11 % 4 + 1]
+          if v == false then n = n + 1 elseif type(v) == "string" then n = n - 1 elseif v == 1 then n = n + 3 end
+        end
+        jit.off() print(resident(" rw%-s .*traceorus%-code"), (resident(" r%-xs .*traceorus%-code")))
+    "#;
+    if let Some(kib) = run("hotloop=2,hotexit=2,maxside=1", script) {
+        assert!(kib[0] == 0 && kib[1] > 0, "{kib:?}");
+    }
+}
