@@ -17,7 +17,7 @@ macro_rules! for_each_param {
             /// Most bytecode instructions in one trace
             maxrecord = 4000, 1, 30000;
             /// Most side traces of one root trace
-            maxside = 100, 0, 65000;
+            maxside = 150, 0, 65000;
             /// Side traces of a tree that one access to a field may cause before it becomes a look-up
             maxshapes = 4, 1, 65000;
             /// Most snapshots in one trace

@@ -147,8 +147,9 @@ pub(crate) unsafe fn push(l: *mut Thread, v: Value) {
     if cfg!(debug_assertions) && (*l).top >= (*l).stack.add((*l).stack_slots as usize) {
         misuse("lua_push*", "stack overflow: lua_checkstack was not called")
     }
-    v.store((*l).top);
-    (*l).top = (*l).top.add(1);
+    let top = (*l).top;
+    v.store(top);
+    (*l).top = top.add(1);
 }
 
 /// The result, or its error raised.

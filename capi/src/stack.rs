@@ -55,22 +55,28 @@ pub unsafe extern "C" fn lua_settop(L: *mut lua_State, idx: c_int) {
             "lua_settop",
             "idx takes off more values than there are"
         );
-        set_top(l, (*l).top.byte_offset((idx as isize + 1) * 16));
+        // wrapping: one addition to what was just loaded, not two
+        set_top(l, (*l).top.offset(idx.wrapping_add(1) as isize));
     }
 }
 
 /// Cuts the frame.
 #[inline(always)]
 unsafe fn set_top(l: *mut Thread, to: *mut Value) {
-    if (*l).tbc_len != 0 && to < (*l).top {
+    if (*l).tbc_len != 0 {
         close_above(l, to)
     } else {
         (*l).top = to;
     }
 }
 
+/// [`set_top`] of a thread in which something is pending somewhere. Not to be unwound, so that it can be jumped to.
 #[cold]
-unsafe fn close_above(l: *mut Thread, to: *mut Value) {
+unsafe extern "C" fn close_above(l: *mut Thread, to: *mut Value) {
+    if !throw::has_tbc(l, to) {
+        (*l).top = to;
+        return;
+    }
     let level = to.offset_from((*l).stack) as usize;
     let r = running(l, || throw::close_to(l, level));
     (*l).top = (*l).stack.add(level);
@@ -511,6 +517,10 @@ pub unsafe extern "C" fn lua_pushstring(L: *mut lua_State, s: *const c_char) -> 
     if s.is_null() {
         push(l, Value::NIL);
         return s;
+    }
+    if let Some(known) = cfunc::known_name(global(l), s) {
+        push(l, str_val(known));
+        return str_data(known).cast();
     }
     let n = libc::strlen(s);
     if n > Str::MAX_SHORT || global(l).heap.is_counted() {

@@ -599,21 +599,31 @@ const NAMES: usize = 256;
 /// `s` ends in a NUL; [GC-LIVE] the caller makes the string reachable before the next safepoint.
 #[inline]
 pub unsafe fn name(g: &mut Global, s: *const c_char) -> *mut Str {
+    // SAFETY: as promised.
+    unsafe { known_name(g, s).unwrap_or_else(|| make_name(g, s)) }
+}
+
+/// [`name`], if it is the one that was made of this address last.
+///
+/// # Safety
+/// As [`name`].
+#[inline]
+pub unsafe fn known_name(g: &Global, s: *const c_char) -> Option<*mut Str> {
     // SAFETY: as promised; an entry is a live string until `forget_names`, and its text ends in a NUL, too.
     unsafe {
-        let i = (s as usize ^ s as usize >> 8) % NAMES;
-        if let Some(&known) = g.c.names.get(i)
-            && !known.is_null()
-            && libc::strcmp(s, known.cast::<u8>().add(Str::DATA).cast()) == 0
-        {
-            return known;
-        }
-        make_name(g, s, i)
+        let known = *g.c.names.get(name_place(s))?;
+        let same =
+            !known.is_null() && libc::strcmp(s, known.cast::<u8>().add(Str::DATA).cast()) == 0;
+        same.then_some(known)
     }
 }
 
+fn name_place(s: *const c_char) -> usize {
+    (s as usize ^ s as usize >> 8) % NAMES
+}
+
 #[cold]
-unsafe fn make_name(g: &mut Global, s: *const c_char, i: usize) -> *mut Str {
+unsafe fn make_name(g: &mut Global, s: *const c_char) -> *mut Str {
     // SAFETY: as `name`.
     unsafe {
         let bytes = std::ffi::CStr::from_ptr(s).to_bytes();
@@ -621,7 +631,7 @@ unsafe fn make_name(g: &mut Global, s: *const c_char, i: usize) -> *mut Str {
         if g.c.names.is_empty() {
             g.c.names = vec![std::ptr::null_mut(); NAMES];
         }
-        g.c.names[i] = known;
+        g.c.names[name_place(s)] = known;
         known
     }
 }

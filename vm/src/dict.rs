@@ -411,6 +411,33 @@ pub unsafe fn dict_find(d: *mut Dict, key: Value) -> *mut DictEntry {
     }
 }
 
+/// [`dict_find`] of a key that is mostly at its home, which is looked at before the hash; the rest is left to a call.
+#[inline(always)]
+unsafe fn find_near(d: *mut Dict, spot: Spot, key: Value) -> *mut DictEntry {
+    // SAFETY: [GC-LIVE] as the callers; the home is masked, and a word that is not 0 names an entry.
+    unsafe {
+        let same = |e: &DictEntry| e.key_payload == key.payload && e.key_tag == key.tag;
+        let mask = (*d).index_mask;
+        if mask == 0 {
+            return find_marked(d, mark(key.payload), same);
+        }
+        let word = *(*d).index.add((spot.home & mask) as usize);
+        if word == 0 {
+            return null_mut();
+        }
+        let e = (*d).entries.add((word & mask) as usize - 1);
+        if same(&*e) {
+            return e;
+        }
+        find_far(d, key)
+    }
+}
+#[inline(never)]
+unsafe fn find_far(d: *mut Dict, key: Value) -> *mut DictEntry {
+    // SAFETY: [GC-LIVE] as the callers.
+    unsafe { dict_find(d, key) }
+}
+
 /// Entry of a short string.
 ///
 /// # Safety
@@ -418,11 +445,7 @@ pub unsafe fn dict_find(d: *mut Dict, key: Value) -> *mut DictEntry {
 #[inline]
 pub unsafe fn dict_find_short(d: *mut Dict, key: *mut Str) -> *mut DictEntry {
     // SAFETY: [GC-LIVE].
-    unsafe {
-        find(d, spot_object(key as u64), mark(key as u64), |e| {
-            e.key_payload == key as u64 && e.key_tag == Tag::STRING
-        })
-    }
+    unsafe { find_near(d, spot_object(key as u64), Value::ptr(key, Tag::STRING)) }
 }
 
 /// Entry of an integer.
@@ -432,11 +455,7 @@ pub unsafe fn dict_find_short(d: *mut Dict, key: *mut Str) -> *mut DictEntry {
 #[inline]
 pub unsafe fn dict_find_int(d: *mut Dict, key: i64) -> *mut DictEntry {
     // SAFETY: [GC-LIVE].
-    unsafe {
-        find(d, spot_int(key as u64), mark(key as u64), |e| {
-            e.key_payload == key as u64 && e.key_tag == Tag::INT
-        })
-    }
+    unsafe { find_near(d, spot_int(key as u64), Value::int(key)) }
 }
 
 /// Number of the entry of a key for `next`: as [`dict_find`], and dead keys match by payload.

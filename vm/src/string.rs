@@ -362,7 +362,7 @@ impl Global {
     ///
     /// # Safety
     /// The state is complete.
-    #[inline]
+    #[inline(always)]
     unsafe fn intern_words(&mut self, text: Words) -> *mut Str {
         // SAFETY: [GC-LIVE] as `intern`.
         unsafe {
