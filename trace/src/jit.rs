@@ -25,7 +25,7 @@ use crate::outputs::Outputs;
 use crate::params::{Params, dump};
 use crate::policy::{Penalty, may_hurry, processor_time};
 use crate::record::select::Profile;
-use crate::record::{Kind, Pending, Recorder, Step};
+use crate::record::{Kind, Pending, Recorder, Recursion, Step};
 use crate::replay::Replay;
 use crate::short::Short;
 use crate::stats::Stats;
@@ -90,7 +90,7 @@ pub struct Jit {
     /// Root traces of loops by their first pc.
     pub(crate) by_start: FxHashMap<usize, u16>,
     /// Compiled functions by prototype: address of the entry, and whether it calls itself.
-    pub(crate) funcs: FxHashMap<usize, (u64, bool)>,
+    pub(crate) funcs: FxHashMap<usize, (u64, Recursion)>,
     /// How often compiled code returned to a call without continuation.
     pub(crate) returns: FxHashMap<usize, u32>,
     pub(crate) penalties: FxHashMap<usize, Penalty>,

@@ -6,7 +6,7 @@ use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::call::word_at;
 
-use super::{Cursor, Frame, How, Pending, Rec, Recorder, Slot, Step, Tv};
+use super::{Cursor, Frame, How, Pending, Rec, Recorder, Recursion, Slot, Step, Tv};
 use crate::abort::Abort;
 use crate::ir::{IrOp, REF_NONE, Ref, Ty};
 use crate::loc::Link;
@@ -135,7 +135,9 @@ impl Recorder {
                 true => !self.runs(closure) && self.frames.len() as u32 <= self.params.maxdepth / 2,
                 false => depth <= self.params.recunroll,
             };
-            if depth != 0 && narrow && again || depth == 0 && compiled.is_none_or(|c| !c.1) {
+            if depth != 0 && narrow && again
+                || depth == 0 && compiled.is_none_or(|c| c.1 != Recursion::Itself)
+            {
                 return Ok(Way::Inline);
             }
             if (*proto).is_vararg != 0 {
@@ -167,11 +169,11 @@ impl Recorder {
             return None;
         }
         if self.kind == super::Kind::Func && f.proto == self.protos[0] {
-            self.recursive = true;
+            self.recursive = Recursion::Itself;
             return Some(Link::SelfEntry { base: 0 });
         }
         match self.compiled_function(f.proto) {
-            Some((address, true)) => Some(Link::Entry { address, base: 0 }),
+            Some((address, r)) if r != Recursion::No => Some(Link::Entry { address, base: 0 }),
             _ => None,
         }
     }
@@ -190,12 +192,12 @@ impl Recorder {
         Ok(Step::Stop(match address {
             Some(address) => Link::Entry { address, base },
             None => {
-                self.recursive |= self
-                    .frames
-                    .iter()
-                    .rev()
-                    .skip(1)
-                    .any(|f| f.closure == closure);
+                let mut callers = self.frames.iter().rev().skip(1);
+                let same = callers.any(|f| f.closure == closure);
+                self.recursive = self.recursive.max(match same {
+                    true => Recursion::Itself,
+                    false => Recursion::Others,
+                });
                 Link::SelfEntry { base }
             }
         }))
@@ -397,7 +399,7 @@ impl Recorder {
         }
     }
 
-    pub(super) fn compiled_function(&self, p: *mut Proto) -> Option<(u64, bool)> {
+    pub(super) fn compiled_function(&self, p: *mut Proto) -> Option<(u64, Recursion)> {
         // SAFETY: the policy's table outlives the recording.
         unsafe { self.funcs.as_ref()?.get(&(p as usize)).copied() }
     }

@@ -15,7 +15,7 @@ use traceorus_vm::{dispatch, shape, table};
 
 use super::call::{Callee, Way};
 use super::table::Tab;
-use super::{Cursor, How, Rec, Recorder, Slot, Step, Tv};
+use super::{Cursor, How, Rec, Recorder, Recursion, Slot, Step, Tv};
 use crate::ir::{FieldId, IrOp, Ref, Ty};
 
 /// Frames of one function on a trace, if metamethods begin them.
@@ -245,7 +245,9 @@ impl Recorder {
             if deep {
                 return Ok(false);
             }
-            let recursive = self.compiled_function(proto).is_some_and(|c| c.1);
+            let recursive = self
+                .compiled_function(proto)
+                .is_some_and(|c| c.1 != Recursion::No);
             let often = same > self.params.recunroll as usize || self.in_loop;
             let mut way = Way::Inline;
             if same >= MAX_DEPTH || recursive && often {

@@ -126,6 +126,17 @@ pub(crate) enum Step {
     Stop(Link),
 }
 
+/// Whether the trace of a function leads to its own entry.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Recursion {
+    /// It does not.
+    No,
+    /// Where other closures of the function are called.
+    Others,
+    /// Where the same closure is called.
+    Itself,
+}
+
 /// What is left to do when the running instruction has been performed.
 pub(crate) enum Pending {
     /// Nothing.
@@ -209,7 +220,7 @@ pub struct Recorder {
     /// The root trace of the tree is one of a loop (this one, if it is a root).
     pub(crate) in_loop: bool,
     /// Compiled functions by prototype: address of the entry, and whether it calls itself.
-    pub(crate) funcs: *const FxHashMap<usize, (u64, bool)>,
+    pub(crate) funcs: *const FxHashMap<usize, (u64, Recursion)>,
     /// Instructions that meet too many shapes or functions for guards on them; may be null.
     pub(crate) joins: *const FxHashSet<usize>,
     /// Instructions that are left to their helpers, since guards have not held there again and again; may be null.
@@ -238,8 +249,8 @@ pub struct Recorder {
     pub(crate) chars: *mut crate::chars::Chars,
     /// Bytecode instructions without headers, the running one included.
     pub(crate) begun: u32,
-    /// The function calls itself by its own entry.
-    pub(crate) recursive: bool,
+    /// Whether the function calls itself by its own entry.
+    pub(crate) recursive: Recursion,
     /// The running instruction raises an error, which has been recorded.
     pub(crate) raising: bool,
     /// Tables that were found in `__newindex` for the running instruction.
@@ -346,7 +357,7 @@ impl Recorder {
                 skip_to: std::ptr::null(),
                 chars: std::ptr::null_mut(),
                 begun: 0,
-                recursive: false,
+                recursive: Recursion::No,
                 raising: false,
                 newindex_depth: 0,
                 pcalls: 0,
