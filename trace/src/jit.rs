@@ -91,6 +91,9 @@ pub struct Jit {
     pub(crate) by_start: FxHashMap<usize, u16>,
     /// Compiled functions by prototype: address of the entry, and whether it calls itself.
     pub(crate) funcs: FxHashMap<usize, (u64, Recursion)>,
+    /// Header of the function that the instruction at which a recording has just failed is about to enter, and that was to be compiled
+    /// first; null: none.
+    pub(crate) entering: *mut Instr,
     /// How often compiled code returned to a call without continuation.
     pub(crate) returns: FxHashMap<usize, u32>,
     pub(crate) penalties: FxHashMap<usize, Penalty>,
@@ -181,6 +184,7 @@ impl Jit {
             recorder: None,
             by_start: FxHashMap::default(),
             funcs: FxHashMap::default(),
+            entering: std::ptr::null_mut(),
             returns: FxHashMap::default(),
             penalties: FxHashMap::default(),
             sites: FxHashMap::default(),
@@ -359,6 +363,7 @@ impl Jit {
                 _ => {}
             }
             self.recorder = Some(Box::new(r));
+            self.entering = std::ptr::null_mut();
             (*self.g).recording = true;
             dispatch::follow_recording(l);
             self.stats.recordings += 1;
@@ -410,7 +415,14 @@ impl Jit {
                 return pc;
             }
             let Some(r) = self.recorder.as_mut() else {
+                let entering = std::mem::replace(&mut self.entering, std::ptr::null_mut());
                 self.stop();
+                if !entering.is_null() && pc == entering.add(1) {
+                    self.hot(l, entering, pc);
+                    if self.recorder.is_some() {
+                        return self.record(l, pc);
+                    }
+                }
                 return pc;
             };
             let g = &*self.g;
@@ -467,7 +479,14 @@ impl Jit {
                         }
                     }
                 }
-                Err(why) => self.abort(why),
+                Err(why) => {
+                    self.abort(why);
+                    if !self.entering.is_null() {
+                        // compiled code may get to all other calls before they are counted: this one is looked at
+                        (*self.g).recording = true;
+                        dispatch::follow_recording(l);
+                    }
+                }
             }
             pc
         }

@@ -215,6 +215,9 @@ impl Jit {
             let random = (self.rand() & 15) as u16;
             let first = matches!(why, Abort::CalleeFirst | Abort::OuterFirst);
             let wait = first && self.hurry(r.first);
+            if wait && why == Abort::CalleeFirst {
+                self.entering = r.first;
+            }
             if let Kind::Side { parent, exit } = r.kind {
                 // try again much later
                 self.trace(parent).states[exit as usize].count = 0;
@@ -242,8 +245,7 @@ impl Jit {
         unsafe {
             let may = may_hurry(&self.penalties, &self.params, anchor);
             if may {
-                // at once: compiled code may come between this and the next call
-                jithooks::set_counter(anchor, 0);
+                jithooks::set_counter(anchor, 1);
             }
             may
         }

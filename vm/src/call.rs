@@ -480,7 +480,7 @@ pub(crate) unsafe fn enter_lua(
             }
         }
         let header = (*cl).pc.sub(1);
-        if jithooks::called_enough(l, header, word) {
+        if jithooks::ran_out(l, header) {
             jithooks::hot(l, header, (*cl).pc);
         }
         (*cl).pc

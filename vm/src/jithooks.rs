@@ -6,7 +6,6 @@
 //! compiler writes the op `Op::entering` and the trace's number into the word of the loop or function.
 
 use traceorus_base::bytecode;
-use traceorus_base::frame;
 use traceorus_base::objects::*;
 use traceorus_gc::Marker;
 
@@ -118,21 +117,6 @@ pub(crate) unsafe fn ran_out(l: *mut Thread, anchor: *const Instr) -> bool {
     // SAFETY: as promised.
     unsafe {
         (*l).dispatch != (*(*l).global).code_active && counter(anchor) == bytecode::COUNTER_OUT
-    }
-}
-
-/// Whether the function with the header `anchor`, entered by an instruction with the frame word `word`, has been called often enough.
-///
-/// # Safety
-/// As [`ran_out`].
-#[inline(always)]
-pub(crate) unsafe fn called_enough(l: *mut Thread, anchor: *const Instr, word: u64) -> bool {
-    // SAFETY: as promised.
-    unsafe {
-        // a call that was watched when it began is not counted
-        let by_call = frame::kind_of(word) == frame::kind::LUA && word & frame::TAIL_BIT == 0;
-        let watched = (*l).dispatch == (*(*l).global).code_active;
-        ran_out(l, anchor) || by_call && !watched && counter(anchor) == 0
     }
 }
 
