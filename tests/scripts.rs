@@ -226,6 +226,10 @@ fn expected_output_is_that_of_lua() {
 
 #[test]
 fn every_expected_output_has_a_script() {
+    if env::var_os("TRACEORUS_SCRIPTS").is_some() {
+        eprintln!("not all scripts are asked for");
+        return;
+    }
     let outs: Vec<PathBuf> = scripts().into_iter().map(|s| s.out).collect();
     for file in files(&command::repository().join("tests/lua"), "out") {
         assert!(
