@@ -458,7 +458,8 @@ impl Walk<'_> {
             _ => {}
         }
         let dead = ins.op.has_value() && self.place(r).is_none();
-        let removable = matches!(ins.op.class(), Class::N | Class::L | Class::A | Class::X);
+        // dead allocations are removed by the optimiser, which has their bytes charged
+        let removable = matches!(ins.op.class(), Class::N | Class::L | Class::X);
         if dead && removable {
             return Ok(());
         }

@@ -121,7 +121,7 @@ impl Recorder {
                         std::mem::swap(&mut next, &mut other);
                     }
                     self.forget_from(delta - 1);
-                    self.new_snap(other);
+                    self.decides(other);
                     self.guard_truth(v, falsy)?;
                 }
             }
