@@ -53,25 +53,37 @@ fn by_body(cx: Ctx, at: usize) -> LResult<Option<usize>> {
     body::enter(cx, &FORMAT, way, &args).map(Some)
 }
 
-/// Nothing but argument `at`, which is shown as it is, needs a call or raises an error.
+/// Nothing but argument `at`, which is shown as it is, needs a call or raises an error. (That of a trace must be no weaker.)
 fn only_object(cx: Ctx, at: usize) -> bool {
     let mut rest = cx.bytes(cx.arg(1));
     let mut arg = 1;
-    while let Some(n) = rest.iter().position(|&b| b == b'%') {
+    while let Some(n) = memchr::memchr(b'%', rest) {
         rest = &rest[n + 1..];
-        if rest.first() == Some(&b'%') {
+        let letter = rest.first().copied().unwrap_or(0);
+        if letter == b'%' {
             rest = &rest[1..];
             continue;
         }
         arg += 1;
-        let Some(form) = Form::scan(rest).filter(|_| arg <= cx.top()) else {
+        if arg > cx.top() {
+            return false;
+        }
+        let v = cx.arg(arg);
+        let shown = arg == at || cx.metamethod(v, MetaMethod::ToString).is_nil();
+        if !shown {
+            return false;
+        }
+        // those of which nothing more needs to be known
+        if let (b'd', Tag::INT) | (b's', _) = (letter, v.tag) {
+            rest = &rest[1..];
+            continue;
+        }
+        let Some(form) = Form::scan(rest) else {
             return false;
         };
         rest = &rest[form.width()..];
-        let v = cx.arg(arg);
-        let shown = arg == at || cx.metamethod(v, MetaMethod::ToString).is_nil();
         // SAFETY: [GC-LIVE] an argument.
-        if !shown || unsafe { convert::plain_item(&form, v) }.is_none() {
+        if unsafe { convert::plain_item(&form, v) }.is_none() {
             return false;
         }
     }
