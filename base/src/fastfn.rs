@@ -153,7 +153,12 @@ fast_functions! {
     GmatchNext = "" "iterator of gmatch" Always;
     BodyLeave = "" "end of a body" Always;
     BodyText = "" "result of __tostring" Always;
+    BodyMethod = "" "__tostring of a value" Always;
     FormatEnd = "" "end of format" Shown;
+    GsubFind = "" "search of gsub" Always;
+    GsubCaptures = "" "captures of gsub" Always;
+    GsubPut = "" "replacement of gsub" Always;
+    GsubEnd = "" "result of gsub" Always;
 }
 
 #[cfg(test)]

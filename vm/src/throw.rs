@@ -278,7 +278,7 @@ pub unsafe extern "C" fn raise(l: *mut Thread) -> *const Instr {
         let mut base = (*l).base;
         loop {
             // a body of a library function does not come to its end
-            body::unwind(l, (*base.sub(1)).payload as *const GcHeader);
+            body::unwind(l, base);
             match below(base) {
                 Below::Frame(b) => base = b,
                 Below::Pcall(pb, _, _) | Below::Closing(pb)

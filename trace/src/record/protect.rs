@@ -294,6 +294,14 @@ impl Recorder {
                     _ => return self.generic(i),
                 }
             }
+            let given_up = &self.frames[m..];
+            if given_up
+                .iter()
+                .any(|x| body::is_body(x.proto) && body::is_gsub(x.proto))
+            {
+                // its text is given up, too
+                return self.generic(i);
+            }
             let fv = self.guard_observed(r)?;
             self.guard_is(fv.val, f.payload)?;
             if nargs >= 2 {
