@@ -48,8 +48,10 @@ pub const FORMAT_ARGS: usize = 6;
 pub const GSUB: u8 = 4;
 /// Its argument, from 0, that says where its text starts in [`Bodies::pieces`]; it does not change.
 const GSUB_START: usize = 4;
+/// Of `error` under a message handler.
+pub const ERROR: u8 = 5;
 /// How many there are.
-const COUNT: usize = 5;
+const COUNT: usize = 6;
 /// Closed bodies in one another, less than `call::MAX_CCALLS`.
 pub const MAX_DEPTH: u32 = 190;
 /// What one of them adds to `Thread::ncalls`.
@@ -227,6 +229,25 @@ pub unsafe fn unwind(l: *mut Thread, base: *mut Value) {
 pub unsafe fn is_gsub(p: *const Proto) -> bool {
     // SAFETY: as promised.
     unsafe { (*p).hdr.word == GSUB.into() }
+}
+
+/// Whether `p` is the prototype of the body of `error`.
+///
+/// # Safety
+/// [GC-LIVE] `p` is live.
+#[inline]
+pub unsafe fn is_error(p: *const Proto) -> bool {
+    // SAFETY: as promised.
+    unsafe { is_body(p) && (*p).hdr.word == ERROR.into() }
+}
+
+/// Whether the frame with this base is that of the body of `error`.
+///
+/// # Safety
+/// [STACK-STABLE] it is a frame of a live thread.
+pub unsafe fn in_error(base: *mut Value) -> bool {
+    // SAFETY: as promised.
+    unsafe { proto_of_body((*base.sub(1)).payload as *const GcHeader).is_some_and(|p| is_error(p)) }
 }
 
 /// One closed body less runs in `l`. (An error behind [`leave`] is counted twice, if an interrupt or a hook raises it there.)

@@ -14,7 +14,7 @@ use super::string::Item;
 use super::{Native, Results};
 use crate::ir::{CallId, FieldId, IrOp, Ty};
 use crate::record::call::Callee;
-use crate::record::meta::Handler;
+use crate::record::meta::{Handler, Operand};
 use crate::record::{Cursor, How, Rec, Recorder, Slot, Step, Tv};
 
 /// A body, and what it gets as arguments.
@@ -181,6 +181,23 @@ impl Recorder {
             self.guard(IrOp::Lt, Ty::Int, n, most)?;
             let args = vec![self.any_arg(c, 1)?, self.any_arg(c, 2)?, self.typed(n)];
             Ok(Some(Call { closure, args }))
+        }
+    }
+
+    /// The body of `error`, called at `i`, calls the message handler `h` with `v`.
+    pub(in crate::record) unsafe fn error_body(
+        &mut self,
+        i: Cursor,
+        (f, of): Operand,
+        v: Tv,
+    ) -> Rec<Option<Step>> {
+        // SAFETY: [GC-LIVE] as `enter_body`.
+        unsafe {
+            let Some(closure) = self.instance(body::ERROR, f, of)? else {
+                return Ok(None);
+            };
+            let args = vec![f, v];
+            self.enter_body(i, Call { closure, args })
         }
     }
 

@@ -99,6 +99,9 @@ impl Recorder {
             if id == Error {
                 return self.raise_error(i, f, nargs);
             }
+            if id == BodyFail {
+                return self.raise_handled(i);
+            }
             let fv = self.guard_observed(i.ra())?;
             self.guard_is(fv.val, f.payload)?;
             if c.wanted == MULTI {
