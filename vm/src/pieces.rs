@@ -55,3 +55,36 @@ impl Pieces {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{KEEP, Pieces};
+
+    #[test]
+    fn texts_lie_behind_one_another() {
+        let mut p = Pieces::new();
+        let len = p.put(0, b"ab", b"c");
+        let inner = p.start();
+        assert_eq!((len, inner), (3, 3));
+        // the inner call fails
+        p.put(inner, b"lost", b"");
+        assert_eq!(p.put(len, b"d", b""), 4);
+        assert_eq!(p.text(0), b"abcd");
+        assert_eq!(p.text(9), b"");
+        p.drop_from(3);
+        assert_eq!(p.text(0), b"abc");
+    }
+
+    #[test]
+    fn room_is_asked_for_and_given_back() {
+        let mut p = Pieces::new();
+        let size = p.wants(0, 2 * KEEP);
+        assert!(size >= 2 * KEEP && p.grow(size));
+        assert_eq!(p.wants(0, 2 * KEEP), 0);
+        p.put(0, b"x", b"y");
+        p.drop_from(1);
+        assert_eq!(p.wants(0, 2 * KEEP), 0);
+        p.drop_from(0);
+        assert!(p.wants(0, 2 * KEEP) > 0);
+    }
+}
