@@ -56,9 +56,10 @@ fn by_body(cx: Ctx, at: usize) -> LResult<Option<usize>> {
     let (Some(way), Some(n)) = (way, shown_items(cx, at)) else {
         return Ok(None);
     };
-    let mut args = [Value::NIL; 2 + body::FORMAT_ARGS];
+    let mut args = [Value::NIL; 3 + body::FORMAT_ARGS];
     args[0] = Value::int(n as i64);
-    for (k, to) in args[1..].iter_mut().enumerate().take(n + 1) {
+    args[1] = Value::int(at as i64 - 1);
+    for (k, to) in args[2..].iter_mut().enumerate().take(n + 1) {
         *to = cx.arg(k + 1);
     }
     body::enter(cx, &FORMAT, way, &args).map(Some)
