@@ -489,21 +489,29 @@ pub unsafe fn own_slot(g: &mut Global, t: *mut Table, key: *mut Str) -> Option<u
     }
 }
 
-/// The function that the record `t`, which lacks the field `key` and is no prototype, inherits for it, if that is a constant of its
-/// prototypes; the look-up cache knows it then.
+/// The function that the record `t`, which lacks the field `key`, inherits for it, or that `t`, which is a prototype, has or inherits, if it is a constant
+/// of the prototypes; the look-up cache knows it then, if the shape of `t` tells. `mark`: tables on the way may become prototypes, which gives them other
+/// ids; else there is no function if they would.
 ///
 /// # Safety
 /// [GC-LIVE] `key` is a short string.
-pub unsafe fn inherited_function(g: &mut Global, t: *mut Table, key: *mut Str) -> Option<Value> {
+pub unsafe fn inherited_function(
+    g: &mut Global,
+    t: *mut Table,
+    key: *mut Str,
+    mark: bool,
+) -> Option<Value> {
     // SAFETY: as promised.
     unsafe {
-        if (*t).hdr.flags & (flags::TAB_DICT | flags::TAB_VOLATILE | flags::TAB_PROTO) != 0
-            || shape::shape_find(g, (*t).shape, key).is_some()
-        {
+        let (f, proto) = ((*t).hdr.flags, (*t).hdr.flags & flags::TAB_PROTO != 0);
+        let own = !proto && shape::shape_find(g, (*t).shape, key).is_some();
+        if f & flags::TAB_DICT != 0 || own || !table::table_is_cacheable(t) {
             return None;
         }
-        let v = constant_of(g, Value::ptr(t, Tag::TABLE), key)?;
-        lookup_constant(g, (*t).hdr.word, key as u64, v);
+        let v = prototypes_say(g, Value::ptr(t, Tag::TABLE), key, mark)?;
+        if proto || tells_metatable(t) {
+            lookup_constant(g, (*t).hdr.word, key as u64, v);
+        }
         (v.tag == Tag::FUNCTION).then_some(v)
     }
 }
@@ -852,26 +860,43 @@ pub unsafe fn cache_global(g: &mut Global, pc: *const Instr, env: Value) {
     }
 }
 
-/// The constant (nil, too) that `key` means for `o`, found in its prototypes (a table's own fields do not count), if it can be
-/// relied on while `proto_epoch` stays; of a value that changes, where it is ([`LookupEntry::HELD`], the slot in `aux`). The receiver's
-/// shape must imply its metatable and the absence of the key.
+/// Whether the shape of the table `t`, which is no prototype, implies its metatable and which keys it lacks.
+unsafe fn tells_metatable(t: *mut Table) -> bool {
+    // SAFETY: [GC-LIVE] as the callers.
+    unsafe {
+        (*t).hdr.flags & (flags::TAB_DICT | flags::TAB_VOLATILE) == 0
+            && (*(*t).shape).shape_flags & shape_flags::UNCACHED_META == 0
+    }
+}
+
+/// [`prototypes_say`] for an object whose shape implies its metatable and the absence of the key.
 unsafe fn constant_of(g: &mut Global, o: Value, key: *mut Str) -> Option<Value> {
     // SAFETY: [GC-LIVE] as the callers.
     unsafe {
-        let mut t = std::ptr::null_mut::<Table>();
         if o.tag == Tag::TABLE {
-            t = o.as_ptr::<Table>();
-            let f = (*t).hdr.flags;
-            if f & flags::TAB_PROTO != 0 {
-                if !table::table_is_cacheable(t) {
-                    return None;
-                }
-            } else if f & (flags::TAB_DICT | flags::TAB_VOLATILE) != 0
-                || (*(*t).shape).shape_flags & shape_flags::UNCACHED_META != 0
-            {
+            let t = o.as_ptr::<Table>();
+            let told = match (*t).hdr.flags & flags::TAB_PROTO {
+                0 => tells_metatable(t),
+                _ => table::table_is_cacheable(t),
+            };
+            if !told {
                 return None;
             }
         }
+        prototypes_say(g, o, key, true)
+    }
+}
+
+/// The constant (nil, too) that `key` means for `o`, found in its prototypes (a table's own fields do not count), if it can be
+/// relied on while `proto_epoch` stays and `o` keeps its metatable; of a value that changes, where it is ([`LookupEntry::HELD`], the slot in `aux`).
+/// `mark`: see [`inherited_function`].
+unsafe fn prototypes_say(g: &mut Global, o: Value, key: *mut Str, mark: bool) -> Option<Value> {
+    // SAFETY: [GC-LIVE] as the callers.
+    unsafe {
+        let mut t = match o.tag {
+            Tag::TABLE => o.as_ptr::<Table>(),
+            _ => std::ptr::null_mut(),
+        };
         // walk the prototypes; each must be cacheable and hold what is used in a constant slot
         for _ in 0..16 {
             if !t.is_null() {
@@ -907,6 +932,10 @@ unsafe fn constant_of(g: &mut Global, o: Value, key: *mut Str) -> Option<Value> 
                 return None;
             }
             t = ix.as_ptr();
+            let plain = |t: *mut Table| (*(*t).shape).shape_flags & shape_flags::PLAIN != 0;
+            if !mark && ((*t).hdr.flags & flags::TAB_PROTO == 0 || plain(t)) {
+                return None;
+            }
             table::table_mark_proto(g, t);
             if !table::table_is_cacheable(t) {
                 return None;
