@@ -625,7 +625,7 @@ pub const fn small_class(bytes: usize) -> usize {
 /// Up to here the size classes are the multiples of 16.
 pub const SMALL_STEP_MAX: usize = 160;
 
-/// In a look-up cache: turns the id of a metatable's shape into that of the userdata with this metatable. Shapes have smaller ids.
+/// In the cache of a SelfGet: turns the id of a metatable's shape into that of the userdata with this metatable. Shapes have smaller ids.
 pub const USERDATA_BIT: u32 = 1 << 31;
 
 /// Entry of the state's look-up cache: what a key means for tables of a shape. Direct-mapped, see [`lookup_index`].
@@ -637,24 +637,28 @@ pub struct LookupEntry {
     /// 0: the key is an own field, `payload` its slot. Else the entry holds while `GlobalHot::proto_epoch` is this.
     pub epoch: u32,
     /// Address of the key (a short string); plus 1 in entries for a store that adds the key: `payload` is then the shape
-    /// afterwards; plus 2 in entries that say what an own field means whose value is nil.
+    /// afterwards; plus 2 in entries that say what an own field means whose value is nil; plus 3 and 4 where the shape is that of
+    /// a metatable: what that has for an event, and what the key means for an object that lacks it.
     pub key: u64,
     /// Slot, payload of a constant found in a prototype, shape, or the prototype.
     pub payload: u64,
-    /// Tag of a constant found in a prototype; [`LookupEntry::HELD`].
+    /// Tag of a constant found in a prototype; [`LookupEntry::HELD`], [`LookupEntry::BY_META`].
     pub tag: Tag,
-    /// If the tag is that: the slot.
+    /// If the tag is `HELD`: the slot.
     pub slot: u32,
 }
 
 impl LookupEntry {
     /// Tag that says: the value, which changes, is in the field number `slot` of the prototype at `payload`, if that is still a record.
     pub const HELD: Tag = Tag::SHAPE;
+    /// Tag that says: tables of this shape lack the key and have a metatable, which tells more (key plus 4). From here on tags are no
+    /// constants (as unsigned numbers).
+    pub const BY_META: Tag = Tag::PROTO;
 }
 
 /// Entries of the look-up cache (a power of two).
 pub const LOOKUP_SIZE: usize = 512;
-/// Distance (in entries) between the places for the keys plus 0, 1 and 2.
+/// Distance (in entries) between the places for the keys plus 0, 1, 2 and so on.
 pub const LOOKUP_ADD: usize = 97;
 
 /// Where the look-up cache keeps `key` for tables of shape `shape`.

@@ -107,7 +107,9 @@ fn write_files(args: &Args, report: &Report, view: &render::view::View) -> Resul
     }
     if let Some(file) = &args.md {
         let options: Vec<String> = std::env::args().skip(1).collect();
-        let command = ["traceorus-bench", &options.join(" ")].join(" ");
+        let options =
+            shlex::try_join(options.iter().map(String::as_str)).map_err(|e| e.to_string())?;
+        let command = ["traceorus-bench", &options].join(" ");
         let tables = render::markdown::render(view)?;
         let before = fs::read_to_string(file).unwrap_or_default();
         let text = format!(

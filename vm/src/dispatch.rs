@@ -228,7 +228,7 @@ impl HelperTable {
 }
 
 /// Helpers beyond the ops (ORDER ExtraHelper: numbers in `traceorus_interp::extra`).
-const EXTRA_HELPERS: usize = 8;
+pub const EXTRA_HELPERS: usize = 8;
 
 static TABLE: HelperTable = {
     let mut t = [std::ptr::null::<u8>(); Op::ALL.len() + EXTRA_HELPERS];
@@ -447,7 +447,7 @@ unsafe fn set_word(pc: *const Instr, i: usize, w: u64) {
 unsafe fn lookup_put(g: &mut Global, key: u64, e: LookupEntry) {
     // SAFETY: the index is below the size.
     unsafe {
-        let i = lookup_index(e.shape, key & !3) + (key & 3) as usize * LOOKUP_ADD;
+        let i = lookup_index(e.shape, key & !7) + (key & 7) as usize * LOOKUP_ADD;
         *g.hot.lookup.add(i & (LOOKUP_SIZE - 1)) = LookupEntry { key, ..e };
     }
 }
@@ -508,8 +508,8 @@ pub unsafe fn inherited_function(
         if f & flags::TAB_DICT != 0 || own || !table::table_is_cacheable(t) {
             return None;
         }
-        let v = prototypes_say(g, Value::ptr(t, Tag::TABLE), key, mark)?;
-        if proto || tells_metatable(t) {
+        let v = constant_from(g, t, key, mark)?;
+        if proto || (*(*t).shape).shape_flags & shape_flags::UNCACHED_META == 0 {
             lookup_constant(g, (*t).hdr.word, key as u64, v);
         }
         (v.tag == Tag::FUNCTION).then_some(v)
@@ -575,7 +575,7 @@ pub unsafe fn cache_field(g: &mut Global, pc: *const Instr, t: Value) {
             if get
                 && !(*p).metatable.is_null()
                 && run_get((*p).hash as *const u64, slot as usize).is_nil()
-                && let Some(v) = constant_of(g, t, key)
+                && let Some(v) = constant_or_by_meta(g, t, key)
             {
                 lookup_constant(g, (*p).hdr.word, key as u64 | 2, v);
             }
@@ -606,7 +606,7 @@ unsafe fn userdata_meta(g: &mut Global, o: Value) -> Option<*mut Table> {
     }
 }
 
-/// Remembers what `key` means for userdata with the metatable of `u`: gives the id by which the look-up cache knows them, and the value.
+/// Remembers what `key` means for userdata with the metatable of `u`: gives that one's id, and the value.
 unsafe fn cache_userdata(g: &mut Global, u: Value, key: *mut Str) -> Option<(u32, Value)> {
     // SAFETY: [GC-LIVE] as the callers.
     unsafe {
@@ -615,11 +615,11 @@ unsafe fn cache_userdata(g: &mut Global, u: Value, key: *mut Str) -> Option<(u32
         let v = match table::table_get_str(mt, name).tag {
             Tag::NIL => return None,
             Tag::FUNCTION if table::proto_slot_is_const(g, mt, name) => ASK_META,
-            _ => constant_of(g, u, key)?,
+            _ => constant_by(g, mt, key, true)?,
         };
         // looking may have given the metatable another id
-        let id = (*mt).hdr.word ^ USERDATA_BIT;
-        lookup_constant(g, id, key as u64, v);
+        let id = (*mt).hdr.word;
+        lookup_constant(g, id, key as u64 | 4, v);
         Some((id, v))
     }
 }
@@ -645,14 +645,34 @@ unsafe fn cache_target(g: &mut Global, u: Value, key: *mut Str) {
     }
 }
 
-/// What a key that the table does not have means for it: [`constant_of`], or [`ASK_META`].
+/// What a key that the table does not have means for it: [`constant_or_by_meta`], or [`ASK_META`].
 unsafe fn inherited(g: &mut Global, t: Value, key: *mut Str) -> Option<Value> {
     // SAFETY: [GC-LIVE] as the callers.
     unsafe {
         if meta_is_function(g, t.as_ptr(), MetaMethod::Index) {
             return Some(ASK_META);
         }
-        constant_of(g, t, key)
+        constant_or_by_meta(g, t, key)
+    }
+}
+
+/// [`constant_of`] a table; or [`BY_META`], and the look-up cache knows what tables with such a metatable inherit for the key. (Only plain
+/// metatables: `join_family` finds a better shape for the objects of others.)
+unsafe fn constant_or_by_meta(g: &mut Global, t: Value, key: *mut Str) -> Option<Value> {
+    // SAFETY: [GC-LIVE] as the callers.
+    unsafe {
+        let p = t.as_ptr::<Table>();
+        let mt = (*p).metatable;
+        if (*(*p).shape).shape_flags & shape_flags::UNCACHED_META == 0
+            || shape::plain_target(mt).is_none()
+        {
+            return constant_of(g, t, key);
+        }
+        let v = constant_by(g, mt, key, true)?;
+        // looking makes prototypes, and so may have made one of the metatable
+        shape::plain_target(mt)?;
+        lookup_constant(g, (*mt).hdr.word, key as u64 | 4, v);
+        Some(BY_META)
     }
 }
 
@@ -750,6 +770,9 @@ unsafe fn meta_is_function(g: &mut Global, t: *mut Table, ev: MetaMethod) -> boo
 /// A constant that says: the metatable has a function for that (ORDER: `traceorus_interp::tables::ASK_META`).
 const ASK_META: Value = Value::new(0, Tag::ANY);
 
+/// What the look-up cache has for the shape of a table whose metatable tells more.
+const BY_META: Value = Value::new(0, LookupEntry::BY_META);
+
 /// Remembers that the SetField at `pc` has taken `t` from the shape `before` to its present one, or that it has called a
 /// function in `__newindex`.
 ///
@@ -778,12 +801,9 @@ pub unsafe fn cache_addition(g: &mut Global, pc: *const Instr, t: *mut Table, be
         {
             return;
         }
+        // the handler asks `meta_absent` whether there is `__newindex`, so that it must know
         let mt = (*t).metatable;
-        if !mt.is_null()
-            && ((*after).shape_flags & shape_flags::UNCACHED_META != 0
-                || !table::table_is_cacheable(mt)
-                || !table::meta_get(g, mt, MetaMethod::NewIndex).is_nil())
-        {
+        if !mt.is_null() && !table::meta_get(g, mt, MetaMethod::NewIndex).is_nil() {
             return;
         }
         let e = LookupEntry {
@@ -860,88 +880,114 @@ pub unsafe fn cache_global(g: &mut Global, pc: *const Instr, env: Value) {
     }
 }
 
-/// Whether the shape of the table `t`, which is no prototype, implies its metatable and which keys it lacks.
-unsafe fn tells_metatable(t: *mut Table) -> bool {
-    // SAFETY: [GC-LIVE] as the callers.
-    unsafe {
-        (*t).hdr.flags & (flags::TAB_DICT | flags::TAB_VOLATILE) == 0
-            && (*(*t).shape).shape_flags & shape_flags::UNCACHED_META == 0
-    }
-}
-
-/// [`prototypes_say`] for an object whose shape implies its metatable and the absence of the key.
+/// The constant (nil, too) that `key` means for `o`, found in its prototypes (a table's own fields do not count), if it can be
+/// relied on while `proto_epoch` stays; of a value that changes, where it is ([`LookupEntry::HELD`], the slot in `aux`). The receiver's
+/// shape must imply its metatable and the absence of the key.
 unsafe fn constant_of(g: &mut Global, o: Value, key: *mut Str) -> Option<Value> {
     // SAFETY: [GC-LIVE] as the callers.
     unsafe {
-        if o.tag == Tag::TABLE {
-            let t = o.as_ptr::<Table>();
-            let told = match (*t).hdr.flags & flags::TAB_PROTO {
-                0 => tells_metatable(t),
-                _ => table::table_is_cacheable(t),
-            };
-            if !told {
-                return None;
-            }
-        }
-        prototypes_say(g, o, key, true)
-    }
-}
-
-/// The constant (nil, too) that `key` means for `o`, found in its prototypes (a table's own fields do not count), if it can be
-/// relied on while `proto_epoch` stays and `o` keeps its metatable; of a value that changes, where it is ([`LookupEntry::HELD`], the slot in `aux`).
-/// `mark`: see [`inherited_function`].
-unsafe fn prototypes_say(g: &mut Global, o: Value, key: *mut Str, mark: bool) -> Option<Value> {
-    // SAFETY: [GC-LIVE] as the callers.
-    unsafe {
-        let mut t = match o.tag {
-            Tag::TABLE => o.as_ptr::<Table>(),
-            _ => std::ptr::null_mut(),
-        };
-        // walk the prototypes; each must be cacheable and hold what is used in a constant slot
-        for _ in 0..16 {
-            if !t.is_null() {
-                let v = table::table_get_str(t, key);
-                if !v.is_nil() {
-                    if (*t).hdr.flags & flags::TAB_PROTO == 0 {
-                        return None;
-                    }
-                    if table::proto_slot_is_const(g, t, key) {
-                        return Some(v);
-                    }
-                    return held(g, t, key);
-                }
-            }
+        if o.tag != Tag::TABLE {
             let mt = match o.tag {
-                _ if !t.is_null() => (*t).metatable,
                 Tag::USERDATA => (*o.as_ptr::<Userdata>()).metatable,
                 _ => g.hot.type_meta[0],
             };
-            if mt.is_null() {
-                // the end of the chain
-                return (!t.is_null()).then_some(Value::NIL);
-            }
-            if !table::table_is_cacheable(mt) {
+            return if mt.is_null() {
+                None
+            } else {
+                constant_by(g, mt, key, true)
+            };
+        }
+        let t = o.as_ptr::<Table>();
+        let f = (*t).hdr.flags;
+        if f & flags::TAB_PROTO != 0 {
+            if !table::table_is_cacheable(t) {
                 return None;
             }
-            let name = g.hot.meta_names[MetaMethod::Index as usize];
-            let ix = table::table_get_str(mt, name);
-            if ix.is_nil() {
-                return Some(Value::NIL);
-            }
-            if ix.tag != Tag::TABLE || !table::proto_slot_is_const(g, mt, name) {
-                return None;
-            }
-            t = ix.as_ptr();
-            let plain = |t: *mut Table| (*(*t).shape).shape_flags & shape_flags::PLAIN != 0;
-            if !mark && ((*t).hdr.flags & flags::TAB_PROTO == 0 || plain(t)) {
+        } else if f & (flags::TAB_DICT | flags::TAB_VOLATILE) != 0
+            || (*(*t).shape).shape_flags & shape_flags::UNCACHED_META != 0
+        {
+            return None;
+        }
+        constant_from(g, t, key, true)
+    }
+}
+
+/// [`constant_of`] the table `t`, as long as it keeps its metatable, whether its shape implies that or not. `mark`: see [`inherited_function`].
+unsafe fn constant_from(g: &mut Global, t: *mut Table, key: *mut Str, mark: bool) -> Option<Value> {
+    // SAFETY: [GC-LIVE] as the callers.
+    unsafe {
+        let v = table::table_get_str(t, key);
+        if !v.is_nil() {
+            return constant_in(g, t, key, v);
+        }
+        match (*t).metatable {
+            mt if mt.is_null() => Some(Value::NIL),
+            mt => constant_by(g, mt, key, mark),
+        }
+    }
+}
+
+/// [`constant_of`] for an object that lacks the key and has the metatable `mt`. If that is plain, its shape tells where to look.
+unsafe fn constant_by(
+    g: &mut Global,
+    mut mt: *mut Table,
+    key: *mut Str,
+    mark: bool,
+) -> Option<Value> {
+    // SAFETY: [GC-LIVE] as the callers.
+    unsafe {
+        // each prototype on the way must be cacheable and hold what is used in a constant slot
+        for _ in 0..16 {
+            let t = match shape::plain_target(mt) {
+                Some(t) => t,
+                None => {
+                    if !table::table_is_cacheable(mt) {
+                        return None;
+                    }
+                    let name = g.hot.meta_names[MetaMethod::Index as usize];
+                    let ix = table::table_get_str(mt, name);
+                    if ix.is_nil() {
+                        return Some(Value::NIL);
+                    }
+                    if ix.tag != Tag::TABLE || !table::proto_slot_is_const(g, mt, name) {
+                        return None;
+                    }
+                    ix.as_ptr()
+                }
+            };
+            if !mark && ((*t).hdr.flags & flags::TAB_PROTO == 0 || shape::plain_target(t).is_some())
+            {
                 return None;
             }
             table::table_mark_proto(g, t);
             if !table::table_is_cacheable(t) {
                 return None;
             }
+            let v = table::table_get_str(t, key);
+            if !v.is_nil() {
+                return constant_in(g, t, key, v);
+            }
+            mt = (*t).metatable;
+            if mt.is_null() {
+                // the end of the chain
+                return Some(Value::NIL);
+            }
         }
         None
+    }
+}
+
+/// The value `v`, not nil, of `key` in the observed prototype `t`, or where it is.
+unsafe fn constant_in(g: &mut Global, t: *mut Table, key: *mut Str, v: Value) -> Option<Value> {
+    // SAFETY: [GC-LIVE] as the callers.
+    unsafe {
+        if (*t).hdr.flags & flags::TAB_PROTO == 0 {
+            return None;
+        }
+        if table::proto_slot_is_const(g, t, key) {
+            return Some(v);
+        }
+        held(g, t, key)
     }
 }
 
@@ -974,7 +1020,7 @@ pub unsafe fn get_through(g: &mut Global, p: *mut Table, key: *mut Str) -> Optio
                 let record = (*holder).hdr.flags & flags::TAB_DICT == 0;
                 record.then(|| run_get((*holder).hash as *const u64, v.aux as usize))
             }
-            t if t == ASK_META.tag => None,
+            t if t == ASK_META.tag || t == BY_META.tag => None,
             _ => Some(v),
         };
         let id = (*p).hdr.word;
@@ -1021,28 +1067,27 @@ pub unsafe fn cache_method(g: &mut Global, pc: *const Instr, o: Value) {
             if let Some((id, v)) = cache_userdata(g, o, key)
                 && v.tag == Tag::FUNCTION
             {
+                let id = id ^ USERDATA_BIT;
                 set_word(pc, 1, u64::from(id) | u64::from(g.hot.proto_epoch) << 32);
                 set_word(pc, 2, v.payload);
             }
             return;
         }
-        if let Some(v) = constant_of(g, o, key)
-            && v.tag == Tag::FUNCTION
-        {
+        let found = if o.tag == Tag::TABLE {
+            constant_or_by_meta(g, o, key)
+        } else {
+            constant_of(g, o, key)
+        };
+        let Some(v) = found.filter(|v| v.tag == Tag::FUNCTION || v.tag == BY_META.tag) else {
+            return;
+        };
+        if v.tag == Tag::FUNCTION {
             let epoch = g.hot.proto_epoch;
             set_word(pc, 1, receiver as u64 | (epoch as u64) << 32);
             set_word(pc, 2, v.payload);
-            if receiver != STRING_RECEIVER {
-                let e = LookupEntry {
-                    shape: receiver,
-                    epoch,
-                    key: 0,
-                    payload: v.payload,
-                    tag: v.tag,
-                    slot: 0,
-                };
-                lookup_put(g, key as u64, e);
-            }
+        }
+        if receiver != STRING_RECEIVER {
+            lookup_constant(g, receiver, key as u64, v);
         }
     }
 }

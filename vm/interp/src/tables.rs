@@ -44,6 +44,9 @@ const MASK: i32 = offset_of!(Dict, index_mask) as i32;
 /// Tag of a constant in the look-up cache that says: the key is missing, and the metatable has a function for that.
 const ASK_META: i64 = Tag::ANY.0 as i64;
 
+/// Tag of an entry in the look-up cache that says: ask for the metatable's id. From here on (unsigned) tags are no constants.
+const BY_META: i64 = LookupEntry::BY_META.0 as i64;
+
 /// Marks a SelfGet cache whose receiver is a string (ORDER: `vm::dispatch::STRING_RECEIVER`).
 const STRING_RECEIVER: i64 = u32::MAX as i64 - 1;
 
@@ -101,8 +104,8 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
             let slow = g.slow();
             let userdata = meta::userdata(g, M::T2, move |g| {
                 g.m.load(U64, d(M::T6), at(M::PC, 16));
-                userdata_id(g);
-                probe_id(g, 0, slow);
+                g.m.load(U32, d(M::T5), at(M::T0, SHAPE));
+                probe_id(g, 4, slow);
                 inherited(g, slow);
                 let served = g.cold(|g| meta::index(g, Tag::USERDATA, None));
                 g.m.branch(Cond::Eq, B32, M::T7, ASK_META, served);
@@ -141,6 +144,8 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
                 g.m.load(U64, d(M::T6), at(M::PC, 16));
                 probe(g, 2, slow);
                 inherited(g, slow);
+                let served = g.cold(move |g| not_there(g, slow, 3));
+                g.m.branch(Cond::Eq, B32, M::T7, ASK_META, served);
                 g.put(M::T1, M::T6, M::T7);
                 g.next(3);
             });
@@ -191,6 +196,9 @@ pub(crate) fn emit<M: Masm>(g: &mut Gen<M>, op: Op) -> bool {
                     meta::newindex(g, Tag::TABLE, None, 2);
                 });
                 g.m.branch(Cond::Eq, B64, M::T3, 0, served);
+                let plain = g.m.new_label();
+                no_newindex(g, M::T4, plain, slow);
+                g.m.bind(plain);
                 g.m.load(U32, d(M::T6), at(M::T3, NFIELDS));
                 g.m.branch(Cond::Above, B32, M::T6, at(M::T4, FIELD_CAP), slow);
                 g.m.load(U32, d(M::T7), Gen::<M>::tag(M::T2));
@@ -406,7 +414,7 @@ fn epoch_is<M: Masm>(g: &mut Gen<M>, epoch: Gpr, miss: Label) {
     );
 }
 
-/// T5 = the id by which the look-up cache knows userdata with the metatable T0.
+/// T5 = the id by which the cache of a SelfGet knows userdata with the metatable T0.
 fn userdata_id<M: Masm>(g: &mut Gen<M>) {
     g.m.load(U32, d(M::T5), at(M::T0, SHAPE));
     g.m.alu(
@@ -476,10 +484,12 @@ pub(crate) fn constant<M: Masm>(g: &mut Gen<M>, slow: Label) {
     g.m.load(U32, d(M::T7), at(M::T7, TAG));
 }
 
-/// The same of a constant or a value that a prototype holds.
+/// The same of a constant, a value that a prototype holds, or what the metatable of the table T4 tells. Destroys T0, too.
 fn inherited<M: Masm>(g: &mut Gen<M>, slow: Label) {
-    let done = g.m.new_label();
-    let held = g.cold(move |g| {
+    let (again, done) = (g.m.new_label(), g.m.new_label());
+    let special = g.cold(move |g| {
+        let by_meta = g.m.new_label();
+        g.m.branch(Cond::Eq, B32, M::T7, BY_META, by_meta);
         g.m.load(U32, d(M::T5), at(M::T5, ENTRY_SLOT));
         let dict = i64::from(flags::TAB_DICT);
         g.m.branch_bits_mem(BitCond::NonZero, B8, at(M::T6, FLAGS), dict, slow);
@@ -488,14 +498,28 @@ fn inherited<M: Masm>(g: &mut Gen<M>, slow: Label) {
         g.m.load(S8To32, d(M::T7), at_index(M::T6, M::T7, Scale::S1, 0));
         g.m.load(U64, d(M::T6), at_index(M::T6, M::T5, Scale::S8, 0));
         g.m.jump(done);
+        g.m.bind(by_meta);
+        g.m.load(U64, d(M::T6), at(M::T5, KEY));
+        g.m.alu(AluOp::And, B64, d(M::T6), M::T6, -8);
+        probe_meta(g, slow);
+        g.m.jump(again);
     });
+    g.m.bind(again);
     g.m.load(U32, d(M::T5), at(M::T7, EPOCH));
     epoch_is(g, M::T5, slow);
     g.m.mov(d(M::T5), M::T7);
     g.m.load(U64, d(M::T6), at(M::T7, PAYLOAD));
     g.m.load(U32, d(M::T7), at(M::T7, TAG));
-    g.m.branch(Cond::Eq, B32, M::T7, i64::from(LookupEntry::HELD.0), held);
+    g.m.branch(Cond::AboveEq, B32, M::T7, BY_META, special);
     g.m.bind(done);
+}
+
+/// T7 = the look-up cache's entry for what the metatable of the table T4, which has one, tells of the key T6; T5 = the metatable's id, T0
+/// the metatable.
+fn probe_meta<M: Masm>(g: &mut Gen<M>, miss: Label) {
+    g.m.load(U64, d(M::T0), at(M::T4, META));
+    g.m.load(U32, d(M::T5), at(M::T0, SHAPE));
+    probe_id(g, 4, miss);
 }
 
 /// Puts the shape id T5 and the slot T6 into the inline cache: the latest one is the likeliest.
@@ -838,6 +862,15 @@ fn no_newindex<M: Masm>(g: &mut Gen<M>, t: Gpr, ok: Label, slow: Label) {
     g.m.jump(ok);
 }
 
+/// T6 = the function that the look-up cache's entry T7 has, `epoch` the epoch in which that holds: this one.
+fn method<M: Masm>(g: &mut Gen<M>, epoch: Gpr, slow: Label) {
+    g.m.load(U32, d(epoch), at(M::T7, EPOCH));
+    epoch_is(g, epoch, slow);
+    let function = i64::from(Tag::FUNCTION.0);
+    g.m.branch_mem(Cond::Ne, B32, at(M::T7, TAG), function, slow);
+    g.m.load(U64, d(M::T6), at(M::T7, PAYLOAD));
+}
+
 /// Caches: word 1 = u32 shape, u32 epoch (0: word 2 is the slot of an own field); word 2 = the function.
 fn self_get<M: Masm>(g: &mut Gen<M>) {
     g.dec_ab();
@@ -851,17 +884,10 @@ fn self_get<M: Masm>(g: &mut Gen<M>) {
         userdata_id(g);
         let miss = g.cold(move |g| {
             g.m.load(U64, d(M::T6), at(M::PC, 24));
-            probe_id(g, 0, slow);
-            g.m.load(U32, d(M::T3), at(M::T7, EPOCH));
-            epoch_is(g, M::T3, slow);
-            g.m.branch_mem(
-                Cond::Ne,
-                B32,
-                at(M::T7, TAG),
-                i64::from(Tag::FUNCTION.0),
-                slow,
-            );
-            g.m.load(U64, d(M::T6), at(M::T7, PAYLOAD));
+            g.m.load(U32, d(M::T5), at(M::T0, SHAPE));
+            probe_id(g, 4, slow);
+            method(g, M::T3, slow);
+            userdata_id(g);
             g.m.store(B32, at(M::PC, 8), M::T5);
             g.m.store(B32, at(M::PC, 12), M::T3);
             g.m.store(B64, at(M::PC, 16), M::T6);
@@ -886,20 +912,14 @@ fn self_get<M: Masm>(g: &mut Gen<M>) {
     let slot = g.m.new_label();
     let done = g.m.new_label();
     let miss = g.cold(move |g| {
-        let own = g.m.new_label();
+        let (own, by_meta) = (g.m.new_label(), g.m.new_label());
         g.m.load(U64, d(M::T6), at(M::PC, 24));
         probe(g, 0, slow);
         g.m.load(U32, d(M::T5), at(M::T7, EPOCH));
         g.m.load(U64, d(M::T6), at(M::T7, PAYLOAD));
         g.m.branch(Cond::Eq, B32, M::T5, 0, own);
-        epoch_is(g, M::T5, slow);
-        g.m.branch_mem(
-            Cond::Ne,
-            B32,
-            at(M::T7, TAG),
-            i64::from(Tag::FUNCTION.0),
-            slow,
-        );
+        g.m.branch_mem(Cond::Eq, B32, at(M::T7, TAG), BY_META, by_meta);
+        method(g, M::T5, slow);
         let remember = |g: &mut Gen<M>| {
             g.m.load(U32, d(M::T3), at(M::T4, SHAPE));
             g.m.store(B32, at(M::PC, 8), M::T3);
@@ -912,6 +932,12 @@ fn self_get<M: Masm>(g: &mut Gen<M>) {
         g.m.bind(own);
         remember(g);
         g.m.jump(slot);
+        g.m.bind(by_meta);
+        g.m.load(U64, d(M::T6), at(M::PC, 24));
+        probe_meta(g, slow);
+        method(g, M::T5, slow);
+        g.m.mov_imm(d(M::T5), i64::from(Tag::TABLE.0));
+        g.m.jump(done);
     });
     g.m.branch(Cond::Ne, B32, M::T6, at(M::T4, SHAPE), miss);
     g.m.load(U32, d(M::T6), at(M::PC, 12));
