@@ -55,6 +55,8 @@ fast_functions! {
     Error = "_G" "error" Never;
     GetMetatable = "_G" "getmetatable" Always;
     Ipairs = "_G" "ipairs" Always;
+    Load = "_G" "load" Plain;
+    LoadFile = "_G" "loadfile" Plain;
     Next = "_G" "next" Always;
     Pairs = "_G" "pairs" Plain;
     Print = "_G" "print" Shown;
@@ -78,6 +80,8 @@ fast_functions! {
     Exp = "math" "exp" Always;
     Floor = "math" "floor" Always;
     Fmod = "math" "fmod" Always;
+    Frexp = "math" "frexp" Always;
+    Ldexp = "math" "ldexp" Always;
     Log = "math" "log" Always;
     Log10 = "math" "log10" Always;
     Max = "math" "max" Always;
@@ -86,6 +90,7 @@ fast_functions! {
     Pow = "math" "pow" Always;
     Rad = "math" "rad" Always;
     Random = "math" "random" Always;
+    RandomSeed = "math" "randomseed" Always;
     Sin = "math" "sin" Always;
     Sinh = "math" "sinh" Always;
     Sqrt = "math" "sqrt" Always;
@@ -130,19 +135,37 @@ fast_functions! {
     Clock = "os" "clock" Always;
     Date = "os" "date" Always;
     DiffTime = "os" "difftime" Always;
+    Execute = "os" "execute" Always;
     GetEnv = "os" "getenv" Always;
     OsRemove = "os" "remove" Always;
     Rename = "os" "rename" Always;
+    SetLocale = "os" "setlocale" Always;
     Time = "os" "time" Scalars;
     TmpName = "os" "tmpname" Always;
+    IoClose = "io" "close" Always;
     IoFlush = "io" "flush" Always;
+    IoInput = "io" "input" Always;
+    IoLines = "io" "lines" Always;
     IoOpen = "io" "open" Always;
+    IoOutput = "io" "output" Always;
+    IoPopen = "io" "popen" Always;
     IoRead = "io" "read" Always;
+    IoTmpFile = "io" "tmpfile" Always;
     IoType = "io" "type" Always;
     IoWrite = "io" "write" Always;
+    DebugGetMetatable = "debug" "getmetatable" Always;
+    DebugGetUpvalue = "debug" "getupvalue" Always;
+    DebugGetUserValue = "debug" "getuservalue" Always;
+    DebugUpvalueId = "debug" "upvalueid" Always;
+    GetHook = "debug" "gethook" Always;
     GetInfo = "debug" "getinfo" Always;
+    GetLocal = "debug" "getlocal" Always;
+    GetRegistry = "debug" "getregistry" Always;
     Traceback = "debug" "traceback" Always;
+    SearchPath = "package" "searchpath" Always;
+    FileClose = "FILE*" "close" Always;
     FileFlush = "FILE*" "flush" Always;
+    FileLines = "FILE*" "lines" Always;
     FileRead = "FILE*" "read" Always;
     FileSeek = "FILE*" "seek" Always;
     FileSetBuf = "FILE*" "setvbuf" Always;
@@ -153,7 +176,13 @@ fast_functions! {
     GmatchNext = "" "iterator of gmatch" Always;
     BodyLeave = "" "end of a body" Always;
     BodyText = "" "result of __tostring" Always;
+    BodyFail = "" "end of error" Never;
+    BodyMethod = "" "__tostring of a value" Always;
     FormatEnd = "" "end of format" Shown;
+    GsubFind = "" "search of gsub" Always;
+    GsubCaptures = "" "captures of gsub" Always;
+    GsubPut = "" "replacement of gsub" Always;
+    GsubEnd = "" "result of gsub" Always;
 }
 
 #[cfg(test)]

@@ -180,6 +180,38 @@ fn protected_calls() {
     );
 }
 
+/// `error` calls the message handler of an xpcall that is on the trace.
+#[test]
+fn message_handlers() {
+    let head = "local function fail(i) error({n = i}) end\n\
+        local function text(i) error('t', 0) end\n\
+        local function handler(e) e.n = e.n + 1 return e end";
+    inlined(
+        "handler",
+        head,
+        "local ok, e = xpcall(fail, handler, i) s = s + e.n",
+        "4504500",
+    );
+    inlined(
+        "handler_native",
+        head,
+        "local ok, e = xpcall(text, string.upper, i) if e == 'T' then s = s + 1 end",
+        "3000",
+    );
+    // the handler's own errors are left to the interpreter
+    let r = run(
+        "handler_fails",
+        "local function bad(e) if e > 0 then error(e - 1) end return 'end' end\n\
+        local s = 0\n\
+        for i = 1, 3000 do local ok, e = xpcall(error, bad, 2) s = s + #e end\n\
+        print(s)",
+    );
+    if let Some(r) = r {
+        assert_eq!(r.out, "9000\n");
+        assert!(!r.helpers().is_empty(), "{:?}", r.helpers());
+    }
+}
+
 /// Library functions whose work is done by Lua code, and what they call, are part of the trace.
 #[test]
 fn bodies_of_library_functions() {
@@ -192,6 +224,30 @@ fn bodies_of_library_functions() {
         head,
         "s = s + #string.format('%s %d', P, i % 10) + #('%5s|%s'):format(i, P)",
         "36000",
+    );
+    inlined(
+        "format_objects",
+        head,
+        "s = s + #string.format('%s%d%s', P, i % 10, P)",
+        "15000",
+    );
+    inlined(
+        "gsub",
+        "local function f(w) if w ~= 'b' then return w .. '!' end end",
+        "local t, n = ('a b c'):gsub('%a', f) s = s + #t + n",
+        "30000",
+    );
+    inlined(
+        "gsub_captures",
+        "local text = 'a=1, b=2'",
+        "s = s + #text:gsub('(%w)=(%w)', function(k, v) return v .. k end)",
+        "18000",
+    );
+    inlined(
+        "gsub_native",
+        "local text = 'a b c'",
+        "if text:gsub('%a', string.upper) == 'A B C' then s = s + 1 end",
+        "3000",
     );
     inlined(
         "pairs",
@@ -523,6 +579,15 @@ fn library_functions_called_quietly() {
     );
     quiet("time", "", "if os.time() > 0 then s = s + 1 end", "3000\n");
     quiet(
+        "load",
+        "",
+        "if load('return 1') then s = s + 1 end",
+        "3000\n",
+    );
+    let cell = "local c = 0 local function get() return c end";
+    let get = "c = i local _, v = debug.getupvalue(get, 1) c = i + 1 s = s + c - v";
+    quiet("getupvalue", cell, get, "3000\n");
+    quiet(
         "traceback",
         "",
         "s = s + #debug.traceback('a', 99)",
@@ -545,6 +610,12 @@ fn library_functions_called_quietly() {
             "local t = {year = 2020, month = 1, day = 1}",
             "t.year, t.month, t.day = 2020, 1, 400 s = s + #tostring(os.time(t)) + t.month - 2",
             "30000\n",
+        ),
+        (
+            "load_reader",
+            "local t = {n = 0} local function read() t.n = t.n + 1 end",
+            "load(read) s = s + t.n t.n = 0",
+            "3000\n",
         ),
     ] {
         let text = format!("{head}\nlocal s = 0\nfor i = 1, 3000 do\n  {body}\nend\nprint(s)\n");

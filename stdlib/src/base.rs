@@ -91,13 +91,37 @@ fn assert(cx: Ctx) -> LResult<usize> {
     }
 }
 
+/// `error` where an xpcall has a message handler.
+static ERROR: Body = Body {
+    id: body::ERROR,
+    name: "error",
+    source: include_str!("bodies/error.lua"),
+    helpers: &[("fail", native!(fail), FastFn::BodyFail)],
+    closed: true,
+};
+
+/// Raises the error that the message handler has made.
+fn fail(cx: Ctx) -> LResult<usize> {
+    // SAFETY: [NATIVE-FRAME]
+    Err(unsafe { throw::set_handled(cx.l, cx.arg(1)) })
+}
+
 fn error(cx: Ctx) -> LResult<usize> {
     let level = cx.opt_int(2, 1)? as i32;
-    let v = cx.arg(1);
+    let mut v = cx.arg(1);
     if v.tag == Tag::STRING && level > 0 {
         let mut m = debuginfo::where_(cx, level);
         m.extend_from_slice(cx.bytes(v));
-        return Err(cx.throw(cx.str(&m)));
+        v = cx.str(&m);
+    }
+    // SAFETY: [NATIVE-FRAME] the frame of xpcall keeps the handler.
+    let handler = unsafe { throw::handler_of_xpcall(cx.l) };
+    if let Some(h) = handler
+        // SAFETY: [GC-LIVE] as above.
+        && let Some(way) = unsafe { body::way_of(cx.l, &ERROR, h) }
+    {
+        cx.push(v);
+        return body::enter(cx, &ERROR, way, &[h, v]);
     }
     Err(cx.throw(v))
 }

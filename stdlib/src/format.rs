@@ -21,11 +21,25 @@ static FORMAT: Body = Body {
     source: include_str!("bodies/format.lua"),
     helpers: &[
         ("leave", native!(body::leave), FastFn::BodyLeave),
+        ("method", native!(method), FastFn::BodyMethod),
         ("text", native!(tostring_result), FastFn::BodyText),
         ("finish", native!(finish), FastFn::FormatEnd),
     ],
     closed: true,
 };
+
+/// The `__tostring` of a table or userdata; nil for other values.
+fn method(cx: Ctx) -> LResult<usize> {
+    let v = cx.arg(1);
+    cx.ret(match is_object(v) {
+        true => cx.metamethod(v, MetaMethod::ToString),
+        false => Value::NIL,
+    })
+}
+
+fn is_object(v: Value) -> bool {
+    matches!(v.tag, Tag::TABLE | Tag::USERDATA)
+}
 
 /// The rest of the work: the number of arguments, the format, the arguments, and more.
 fn finish(cx: Ctx) -> LResult<usize> {
@@ -33,49 +47,46 @@ fn finish(cx: Ctx) -> LResult<usize> {
     format_from(cx, 2)
 }
 
-/// Leaves the work to the body, if argument `at`, which is an object, is the only one with `__tostring`, that is a Lua function, and the others are
-/// such that no error comes first.
+/// Leaves the work to the body, if argument `at` is an object with a `__tostring` that a body can call, the first one, and the items are such that nothing
+/// but calls of `__tostring` can fail.
 fn by_body(cx: Ctx, at: usize) -> LResult<Option<usize>> {
-    let nargs = cx.top() - 1;
     let f = cx.metamethod(cx.arg(at), MetaMethod::ToString);
     // SAFETY: [GC-LIVE] the metatable keeps the function.
     let way = unsafe { body::way_of(cx.l, &FORMAT, f) };
-    let Some(way) = way.filter(|_| nargs <= body::FORMAT_ARGS && only_object(cx, at)) else {
+    let (Some(way), Some(n)) = (way, shown_items(cx, at)) else {
         return Ok(None);
     };
-    let mut args = [Value::NIL; 4 + body::FORMAT_ARGS];
-    args[0] = f;
-    args[1] = Value::int(at as i64 - 1);
-    args[2] = Value::int(nargs as i64);
-    for (k, to) in args[3..].iter_mut().enumerate().take(nargs + 1) {
+    let mut args = [Value::NIL; 2 + body::FORMAT_ARGS];
+    args[0] = Value::int(n as i64);
+    for (k, to) in args[1..].iter_mut().enumerate().take(n + 1) {
         *to = cx.arg(k + 1);
     }
     body::enter(cx, &FORMAT, way, &args).map(Some)
 }
 
-/// Nothing but argument `at`, which is shown as it is, needs a call or raises an error.
-fn only_object(cx: Ctx, at: usize) -> bool {
+/// The number of items, if they are not too many, and there is a value for each that it can show, as it is or, from argument `at` on, as `__tostring` of an
+/// object does.
+fn shown_items(cx: Ctx, at: usize) -> Option<usize> {
     let mut rest = cx.bytes(cx.arg(1));
-    let mut arg = 1;
-    while let Some(n) = rest.iter().position(|&b| b == b'%') {
-        rest = &rest[n + 1..];
+    let mut n = 0;
+    while let Some(next) = rest.iter().position(|&b| b == b'%') {
+        rest = &rest[next + 1..];
         if rest.first() == Some(&b'%') {
             rest = &rest[1..];
             continue;
         }
-        arg += 1;
-        let Some(form) = Form::scan(rest).filter(|_| arg <= cx.top()) else {
-            return false;
-        };
+        n += 1;
+        let form = Form::scan(rest).filter(|_| n < cx.top() && n <= body::FORMAT_ARGS)?;
         rest = &rest[form.width()..];
-        let v = cx.arg(arg);
-        let shown = arg == at || cx.metamethod(v, MetaMethod::ToString).is_nil();
+        let v = cx.arg(n + 1);
         // SAFETY: [GC-LIVE] an argument.
-        if !shown || unsafe { convert::plain_item(&form, v) }.is_none() {
-            return false;
+        unsafe { convert::plain_item(&form, v) }?;
+        let object = n + 1 >= at && is_object(v);
+        if !object && !cx.metamethod(v, MetaMethod::ToString).is_nil() {
+            return None;
         }
     }
-    true
+    Some(n)
 }
 
 /// `string.format`.

@@ -10,6 +10,7 @@ use traceorus_base::fastfn::FastFn;
 use traceorus_base::objects::Table;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::arith::{ArithError, ArithOp, arith_raw};
+use traceorus_vm::body::{self, Body};
 use traceorus_vm::ctx::{Ctx, LResult, Throw};
 use traceorus_vm::number::fmt_number;
 use traceorus_vm::pattern::{self, Capture, Matcher, PatError, anchor, with_matcher};
@@ -424,6 +425,118 @@ fn gmatch_next(cx: Ctx) -> LResult<usize> {
     })
 }
 
+/// `string.gsub` with a function.
+static GSUB: Body = Body {
+    id: body::GSUB,
+    name: "string.gsub",
+    source: include_str!("bodies/gsub.lua"),
+    helpers: &[
+        ("leave", native!(body::leave), FastFn::BodyLeave),
+        ("find", native!(gsub_find), FastFn::GsubFind),
+        ("captures", native!(gsub_captures), FastFn::GsubCaptures),
+        ("put", native!(gsub_put), FastFn::GsubPut),
+        ("finish", native!(gsub_finish), FastFn::GsubEnd),
+    ],
+    closed: true,
+};
+
+/// Captures that [`gsub_find`] gives.
+const FOUND: usize = 4;
+
+/// The match in the subject that the pattern (arguments 1, 2) has behind that which ended at argument 3 (-1: the first one), with what `push` makes of it.
+fn gsub_match(
+    cx: Ctx,
+    push: impl FnOnce(&Matcher, &[u8], (usize, usize)) -> LResult<usize>,
+) -> LResult<usize> {
+    let (src, pat) = (cx.bytes(cx.arg(1)), cx.bytes(cx.arg(2)));
+    let last = usize::try_from(cx.arg(3).as_int()).ok();
+    let (pat, anchored) = anchor(pat);
+    if anchored && last.is_some() {
+        return Ok(0);
+    }
+    with_matcher(|m| {
+        let id = m.prepare(pat);
+        match m.search(id, src, last.unwrap_or(0), anchored, last) {
+            Ok(Some(whole)) => push(m, src, whole),
+            Ok(None) => Ok(0),
+            Err(e) => Err(pattern_error(cx, e)),
+        }
+    })
+}
+
+/// Start and end of the next match, the number of values for the function, and the first of these. Nothing if there is no match. Traces do the same:
+/// `rt::pattern::gsub_find` of the trace compiler.
+fn gsub_find(cx: Ctx) -> LResult<usize> {
+    gsub_match(cx, |m, src, whole| {
+        let n = m.captures().max(1);
+        for i in [whole.0, whole.1, n] {
+            cx.push(Value::int(i as i64));
+        }
+        for i in 0..n.min(FOUND) {
+            cx.push(capture_value(cx, m, src, i, whole)?);
+        }
+        Ok(3 + n.min(FOUND))
+    })
+}
+
+/// All values for the function of the same match.
+fn gsub_captures(cx: Ctx) -> LResult<usize> {
+    gsub_match(cx, |m, src, whole| push_captures(cx, m, src, whole, true))
+}
+
+/// Appends bytes from argument 3 to argument 4 of the subject, which is argument 2, and the replacement in argument 5, behind the first bytes of the text, as
+/// many as argument 1 says: the length then.
+fn gsub_put(cx: Ctx) -> LResult<usize> {
+    let [len, from, to] = [1, 3, 4].map(|n| cx.arg(n).as_int() as usize);
+    let v = cx.arg(5);
+    let number;
+    let new = match v.tag {
+        Tag::STRING => cx.bytes(v),
+        t if t.is_number() => {
+            number = fmt_number(v);
+            number.as_bytes()
+        }
+        t => {
+            let t = t.type_name();
+            return Err(cx.error(format_args!("invalid replacement value (a {t})")));
+        }
+    };
+    let kept = &cx.bytes(cx.arg(2))[from..to];
+    gsub_room(cx, len, kept.len() + new.len())?;
+    let len = cx.g().bodies.pieces.put(len, kept, new);
+    cx.ret(Value::int(len as i64))
+}
+
+/// Makes room for so many bytes behind the first `len`.
+fn gsub_room(cx: Ctx, len: usize, n: usize) -> LResult<()> {
+    let size = cx.g().bodies.pieces.wants(len, n);
+    if size > buf::ASK {
+        cx.reserve(size)?;
+    }
+    if size > 0 && !cx.g().bodies.pieces.grow(size) {
+        return Err(no_memory(cx));
+    }
+    Ok(())
+}
+
+/// The text, which starts at argument 1 and ends at argument 2, with the subject (3) from argument 4 on behind it.
+fn gsub_finish(cx: Ctx) -> LResult<usize> {
+    let [start, len, copied] = [1, 2, 4].map(|n| cx.arg(n).as_int() as usize);
+    let mut v = cx.arg(3);
+    if len > start || copied > 0 {
+        let rest = &cx.bytes(v)[copied..];
+        gsub_room(cx, len, rest.len())?;
+        cx.g().bodies.pieces.put(len, rest, b"");
+        let size = cx.g().bodies.pieces.start() - start;
+        if size > 4096 {
+            cx.reserve(size + 64)?;
+        }
+        v = cx.str(cx.g().bodies.pieces.text(start));
+    }
+    cx.g().bodies.pieces.drop_from(start);
+    cx.ret(v)
+}
+
 /// State of a substitution.
 struct Gsub<'c> {
     src: &'c [u8],
@@ -559,6 +672,12 @@ fn gsub(cx: Ctx) -> LResult<usize> {
         _ => return Err(cx.type_error(3, "string/function/table")),
     };
     check_pattern(cx, pat)?;
+    // SAFETY: [GC-LIVE] the slot keeps the function.
+    if let Some(way) = unsafe { body::way_of(cx.l, &GSUB, repl) } {
+        let start = cx.g().bodies.pieces.start();
+        let [max, start] = [max, start as i64].map(Value::int);
+        return body::enter(cx, &GSUB, way, &[cx.arg(1), cx.arg(2), repl, max, start]);
+    }
     let (pat, anchored) = anchor(pat);
     let out = Buf::new();
     let mut g = Gsub {

@@ -25,6 +25,7 @@ use traceorus_base::{Tag, Value};
 
 use crate::call::{self, word_at};
 use crate::ctx::{Ctx, LResult, SWITCHED};
+use crate::pieces::Pieces;
 use crate::state::Global;
 use crate::{ccall, fastfn};
 
@@ -41,10 +42,16 @@ pub const TOSTRING: u8 = 1;
 pub const PAIRS: u8 = 2;
 /// Of `string.format`.
 pub const FORMAT: u8 = 3;
-/// Most arguments behind the format that this one takes.
+/// Most items of a format that this one takes.
 pub const FORMAT_ARGS: usize = 6;
+/// Of `string.gsub`.
+pub const GSUB: u8 = 4;
+/// Its argument, from 0, that says where its text starts in [`Bodies::pieces`]; it does not change.
+const GSUB_START: usize = 4;
+/// Of `error` under a message handler.
+pub const ERROR: u8 = 5;
 /// How many there are.
-const COUNT: usize = 4;
+const COUNT: usize = 6;
 /// Closed bodies in one another, less than `call::MAX_CCALLS`.
 pub const MAX_DEPTH: u32 = 190;
 /// What one of them adds to `Thread::ncalls`.
@@ -70,9 +77,11 @@ pub struct Body {
 /// Instances that have been compiled, and the native functions that they stand for; null at first.
 pub struct Bodies {
     instances: [[*mut LuaClosure; WAYS]; COUNT],
-    /// Prototypes of the functions that have them to themselves; compared only, they may be gone.
-    owners: [[*const Proto; WAYS]; COUNT],
+    /// Prototypes of the functions that have them to themselves, or native functions; compared only, they may be gone.
+    owners: [[*const GcHeader; WAYS]; COUNT],
     natives: [*mut NativeClosure; COUNT],
+    /// The texts of the calls of `string.gsub` that run.
+    pub pieces: Pieces,
 }
 
 impl Bodies {
@@ -82,6 +91,7 @@ impl Bodies {
             instances: [[ptr::null_mut(); WAYS]; COUNT],
             owners: [[ptr::null(); WAYS]; COUNT],
             natives: [ptr::null_mut(); COUNT],
+            pieces: Pieces::new(),
         }
     }
     /// An instance, if it has been compiled.
@@ -89,7 +99,8 @@ impl Bodies {
         let c = self.instances[usize::from(id)][way];
         (!c.is_null()).then_some(c)
     }
-    /// The instance of body `id` for calls of `f`: its own as long as there are any left. `None`: `f` is no Lua function.
+    /// The instance of body `id` for calls of `f`: its own as long as there are any left. `None`: `f` is neither a Lua function nor a native one that
+    /// the trace compiler knows.
     ///
     /// # Safety
     /// [GC-LIVE] `f` is live.
@@ -97,11 +108,16 @@ impl Bodies {
     pub unsafe fn way_for(&mut self, id: u8, f: Value) -> Option<usize> {
         // SAFETY: as promised.
         unsafe {
-            let c = f.as_ptr::<LuaClosure>();
-            if f.tag != Tag::FUNCTION || (*c).hdr.kind != ObjKind::LuaClosure as u8 {
+            if f.tag != Tag::FUNCTION {
                 return None;
             }
-            let p = (*c).proto as *const Proto;
+            let p = match f.as_ptr::<GcHeader>() {
+                c if (*c).kind == ObjKind::LuaClosure as u8 => {
+                    (*c.cast::<LuaClosure>()).proto as *const GcHeader
+                }
+                c if (*c).word != FastFn::Other as u32 => c,
+                _ => return None,
+            };
             let first = ((p as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize % WAYS;
             let owners = &mut self.owners[usize::from(id)];
             for k in 0..WAYS {
@@ -131,8 +147,8 @@ impl Default for Bodies {
     }
 }
 
-/// The instance of `b` that the running native function of `l` may enter for calls of `f`: that is a Lua function, no hook watches,
-/// and not too many bodies are active.
+/// The instance of `b` that the running native function of `l` may enter for calls of `f`: there is one for it ([`Bodies::way_for`]), no hook
+/// watches, and not too many bodies are active.
 ///
 /// # Safety
 /// [GC-LIVE] `f` is live; `l` is the running thread.
@@ -184,18 +200,54 @@ pub unsafe fn is_closed(p: *const Proto) -> bool {
     unsafe { (*p).hdr.flags & flags::PROTO_CLOSED != 0 }
 }
 
-/// The frame of the function `f` (or null) is given up for an error.
+/// The frame with this base is given up for an error.
 ///
 /// # Safety
-/// [GC-LIVE] `f` is null or a live function, which runs in the live thread `l`.
+/// [STACK-STABLE] it is a frame of the live thread `l`.
 #[inline]
-pub unsafe fn unwind(l: *mut Thread, f: *const GcHeader) {
+pub unsafe fn unwind(l: *mut Thread, base: *mut Value) {
     // SAFETY: as promised.
     unsafe {
-        if proto_of_body(f).is_some_and(|p| is_closed(p)) {
+        let Some(p) = proto_of_body((*base.sub(1)).payload as *const GcHeader) else {
+            return;
+        };
+        if is_closed(p) {
             left(l);
         }
+        if is_gsub(p) {
+            let start = (*base.add(GSUB_START)).as_int() as usize;
+            Global::of((*l).global).bodies.pieces.drop_from(start);
+        }
     }
+}
+
+/// Whether `p`, the prototype of a body, is that of `string.gsub`.
+///
+/// # Safety
+/// [GC-LIVE] `p` is live.
+#[inline]
+pub unsafe fn is_gsub(p: *const Proto) -> bool {
+    // SAFETY: as promised.
+    unsafe { (*p).hdr.word == GSUB.into() }
+}
+
+/// Whether `p` is the prototype of the body of `error`.
+///
+/// # Safety
+/// [GC-LIVE] `p` is live.
+#[inline]
+pub unsafe fn is_error(p: *const Proto) -> bool {
+    // SAFETY: as promised.
+    unsafe { is_body(p) && (*p).hdr.word == ERROR.into() }
+}
+
+/// Whether the frame with this base is that of the body of `error`.
+///
+/// # Safety
+/// [STACK-STABLE] it is a frame of a live thread.
+pub unsafe fn in_error(base: *mut Value) -> bool {
+    // SAFETY: as promised.
+    unsafe { proto_of_body((*base.sub(1)).payload as *const GcHeader).is_some_and(|p| is_error(p)) }
 }
 
 /// One closed body less runs in `l`. (An error behind [`leave`] is counted twice, if an interrupt or a hook raises it there.)

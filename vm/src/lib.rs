@@ -25,6 +25,7 @@ pub mod load;
 pub mod number;
 pub mod packing;
 pub mod pattern;
+pub mod pieces;
 pub mod random;
 pub mod refs;
 pub mod repeat;

@@ -160,6 +160,41 @@ unsafe fn find_handler(l: *mut Thread) -> Option<Value> {
     }
 }
 
+/// The message handler that an xpcall has for errors of the running function of `l`, if there is no native code between them, and none runs already:
+/// a body may call it.
+///
+/// # Safety
+/// [STACK-STABLE] the frames of the live thread `l` are in order.
+pub unsafe fn handler_of_xpcall(l: *mut Thread) -> Option<Value> {
+    // SAFETY: as promised.
+    unsafe {
+        let mut base = (*l).base;
+        loop {
+            if body::in_error(base) {
+                return None;
+            }
+            match below(base) {
+                Below::Frame(b) => base = b,
+                Below::Pcall(b, true, _) => return Some(*b),
+                _ => return None,
+            }
+        }
+    }
+}
+
+/// Registers an error value that the message handler has made.
+///
+/// # Safety
+/// `l` is a live thread.
+pub unsafe fn set_handled(l: *mut Thread, v: Value) -> Throw {
+    // SAFETY: as promised.
+    unsafe {
+        let e = set_error(l, v, 2);
+        (*(*l).global).error_handled = 1;
+        e
+    }
+}
+
 /// The base of the native frame of the pcall that catches errors of the running function of `l`; `None`: native code, or whoever has
 /// resumed the coroutine, gets them.
 ///
@@ -278,7 +313,7 @@ pub unsafe extern "C" fn raise(l: *mut Thread) -> *const Instr {
         let mut base = (*l).base;
         loop {
             // a body of a library function does not come to its end
-            body::unwind(l, (*base.sub(1)).payload as *const GcHeader);
+            body::unwind(l, base);
             match below(base) {
                 Below::Frame(b) => base = b,
                 Below::Pcall(pb, _, _) | Below::Closing(pb)

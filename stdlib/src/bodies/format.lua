@@ -1,13 +1,29 @@
--- The body of string.format(form, ...) with n arguments behind the format, at most 6, of which number k has `f` as __tostring.
-local leave, text, finish = ...
+-- The body of string.format(form, ...), whose n items, at most 6, show these values. Some are objects with __tostring: `method` finds it when their
+-- turn comes, since a call of one may change that of another.
+local leave, method, text, finish = ...
 
-return function(f, k, n, form, a, b, c, d, e, g)
-  if k == 1 then a = text((f(a)))
-  elseif k == 2 then b = text((f(b)))
-  elseif k == 3 then c = text((f(c)))
-  elseif k == 4 then d = text((f(d)))
-  elseif k == 5 then e = text((f(e)))
-  else g = text((f(g)))
+return function(n, form, a, b, c, d, e, g)
+  local f = method(a)
+  if f then a = text((f(a))) end
+  if n > 1 then
+    f = method(b)
+    if f then b = text((f(b))) end
+  end
+  if n > 2 then
+    f = method(c)
+    if f then c = text((f(c))) end
+  end
+  if n > 3 then
+    f = method(d)
+    if f then d = text((f(d))) end
+  end
+  if n > 4 then
+    f = method(e)
+    if f then e = text((f(e))) end
+  end
+  if n > 5 then
+    f = method(g)
+    if f then g = text((f(g))) end
   end
   local s = finish(n, form, a, b, c, d, e, g)
   return leave(s)

@@ -11,7 +11,7 @@ use traceorus_vm::string::{str_data, str_val};
 /// Most bytes that are kept for the next buffer.
 const KEEP: usize = 64 * 1024;
 /// From this size on, growth asks the state for memory (which has the limit), in bytes.
-const ASK: usize = 16 * 1024;
+pub(crate) const ASK: usize = 16 * 1024;
 
 thread_local! {
     static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };

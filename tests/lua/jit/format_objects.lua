@@ -80,3 +80,40 @@ for i = 1, 100 do
   if i == 95 then P.__tostring = function(o) collectgarbage() return tostring(o.n) .. string.format("%s", q == o and 1 or 2) end end
 end
 print(s)
+
+-- several objects with __tostring: the order of the calls; a call changes what comes behind it; numbers and texts with __tostring of their own
+do
+  local log = {}
+  local Q = { __tostring = function(q) log[#log + 1] = q.n return "q" .. q.n end }
+  local R = { __tostring = function(r) log[#log + 1] = r.n if r.f then r.f() end return r.n end }
+  local plain = setmetatable({}, { __name = "plain" })
+  local a, b, c = setmetatable({ n = 1 }, Q), setmetatable({ n = 2 }, R), setmetatable({ n = 3 }, Q)
+  local u
+  for i = 1, 200 do
+    log = {}
+    u = ("%s-%d-%s-%s-%s-%5.2f"):format(a, i, b, "t", c, i) .. string.format("%s %s", c, a) .. string.format("%s%s", a, a, b)
+    u = u .. table.concat(log, ",") .. #string.format("%s %s", b, plain):match("^2 plain: ")
+  end
+  print(u)
+  for i = 1, 20 do
+    setmetatable(c, Q)
+    b.f = function() setmetatable(c, i % 3 == 0 and R or nil) end
+    u = string.format("%s %s %s", a, b, c):gsub("table: .*", "table")
+    if i > 17 then print(u) end
+  end
+  b.f = nil
+  setmetatable(c, Q)
+  for i = 1, 20 do
+    local ok, e = pcall(string.format, "%s %s %s", a, i % 4 == 1 and wrong({}) or c, i % 2 == 0 and wrong(true) or b)
+    if i > 16 then print(ok, (tostring(e):gsub("^.*: ", ""))) end
+  end
+  local N = { __tostring = string.lower, __index = { lower = 1 } }
+  for i = 1, 20 do
+    local ok, e = pcall(string.format, "%s %s", a, setmetatable({}, N))
+    if i == 20 then print(ok, e) end
+  end
+  debug.setmetatable(0, { __tostring = function() return "number" end })
+  for i = 1, 20 do u = string.format("%s %d %s %s", a, 7, 8, c) .. string.format("%d", 5) end
+  print(u)
+  debug.setmetatable(0, nil)
+end

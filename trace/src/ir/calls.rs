@@ -165,6 +165,15 @@ calls! {
     GsubText = "gsubtext" true (Str Str Str Int) -> Ptr, ALLOC;
     /// The same with replacements from a table without metatable
     GsubTable = "gsubtable" true (Str Str Tab Int) -> Ptr, ALLOC.with(READ);
+    /// Where the text of a `string.gsub` starts whose body begins now
+    GsubStart = "gsubstart" true () -> Int, PURE;
+    /// What the body of `string.gsub` looks for in a, pattern b, behind the match that ended at c (-1: none): answer as above, with
+    /// `rt::pattern::FOUND` results
+    GsubFind = "gsubfind" true (Str Str Int) -> Ptr, ALLOC;
+    /// Appends bytes c to d of b, and e, behind the first a bytes of the text: the length then; -1: refused
+    GsubPut = "gsubput" true (Int Str Int Int Str) -> Int, PURE;
+    /// The text from a to b with what c has behind d
+    GsubEnd = "gsubend" true (Int Int Str Int) -> Str, ALLOC;
     /// `tostring` of an integer
     IntStr = "intstr" true (Int) -> Str, ALLOC;
     /// `tostring` of a float

@@ -259,8 +259,16 @@ impl Recorder {
                 // caught below: the trace ends here
                 return self.resume(i.pc);
             };
-            // a message handler sees the stack as it is
-            if self.frames[m].how != (How::Protected { delta: 1 }) || (*self.l).tbc_len != 0 {
+            if !self.can_give_up(m) {
+                return self.generic(i);
+            }
+            let handler = match self.frames[m].how {
+                How::Protected { delta: 2 } => Some(self.frames[m].func - 1),
+                _ => None,
+            };
+            let handles = |x: &super::Frame| body::is_error(x.proto);
+            if handler.is_some() && self.frames[m..].iter().any(handles) {
+                // an error of the handler
                 return self.generic(i);
             }
             let r = i.ra();
@@ -312,14 +320,38 @@ impl Recorder {
             if self.known_tag(v).is_none() {
                 v = self.guard_tag(v, o.tag)?;
             }
-            let l = self.running()?;
-            let pending = self.field(l, FieldId::ThreadTbc)?;
-            let zero = self.buf.k(Ty::U32, 0);
-            self.guard(IrOp::Eq, Ty::U32, pending, zero)?;
+            self.guard_nothing_pending()?;
             if !place.is_empty() {
                 let at = self.text(&place);
                 v = self.texts(&[at.val, v.val])?;
             }
+            match handler {
+                None => self.give_up(m, v),
+                Some(slot) => self.handle_error(i, slot, v),
+            }
+        }
+    }
+
+    /// Frames from number `m` on, that of a protected call, can be given up for an error: nothing is to be closed.
+    unsafe fn can_give_up(&self, m: usize) -> bool {
+        // SAFETY: [GC-LIVE] the thread and its functions.
+        unsafe {
+            let text = |x: &super::Frame| body::is_body(x.proto) && body::is_gsub(x.proto);
+            (*self.l).tbc_len == 0 && !self.frames[m..].iter().any(text)
+        }
+    }
+    /// Guards that no variables wait to be closed.
+    fn guard_nothing_pending(&mut self) -> Rec<()> {
+        let l = self.running()?;
+        let pending = self.field(l, FieldId::ThreadTbc)?;
+        let zero = self.buf.k(Ty::U32, 0);
+        self.guard(IrOp::Eq, Ty::U32, pending, zero)?;
+        Ok(())
+    }
+    /// The protected call whose frame is number `m` ends with the error `v`.
+    unsafe fn give_up(&mut self, m: usize, v: Tv) -> Rec<Step> {
+        // SAFETY: as `raise_error`.
+        unsafe {
             self.pin_snap()?;
             let passed = self.frames[m..].iter();
             let passed = passed.filter(|x| body::is_closed(x.proto)).count();
@@ -330,6 +362,32 @@ impl Recorder {
             let no = self.konst(Value::FALSE);
             self.raising = true;
             self.leave_protected(vec![no, v])
+        }
+    }
+    /// The message handler in `slot` is called with `v`, by the body of `error`.
+    unsafe fn handle_error(&mut self, i: Cursor, slot: i16, v: Tv) -> Rec<Step> {
+        // SAFETY: as `raise_error`; xpcall's frame keeps its handler.
+        unsafe {
+            let h = self.slot_tv(slot)?;
+            let now = self.observed(slot - self.base());
+            match self.error_body(i, (h, now), v)? {
+                Some(step) => Ok(step),
+                None => self.generic(i),
+            }
+        }
+    }
+    /// The end of the body of `error`, whose message is argument 1 of the call at `i`.
+    pub(super) unsafe fn raise_handled(&mut self, i: Cursor) -> Rec<Step> {
+        // SAFETY: [GC-LIVE] as `native`.
+        unsafe {
+            let protected = |x: &super::Frame| matches!(x.how, How::Protected { .. });
+            let m = self.frames.iter().rposition(protected);
+            let Some(m) = m.filter(|&m| self.can_give_up(m)) else {
+                return self.generic(i);
+            };
+            self.guard_nothing_pending()?;
+            let v = self.tv(i.ra() + 1)?;
+            self.give_up(m, v)
         }
     }
 }

@@ -8,6 +8,7 @@ use traceorus_base::{Tag, Value};
 use traceorus_vm::convert;
 use traceorus_vm::number::fmt_number;
 use traceorus_vm::pattern::{Capture, Matcher, anchor, with_matcher};
+use traceorus_vm::state::Global;
 use traceorus_vm::string::str_bytes;
 use traceorus_vm::table;
 
@@ -287,6 +288,99 @@ pub(super) unsafe extern "C" fn gsub_table(
             Some(true)
         });
         r.unwrap_or(std::ptr::null())
+    }
+}
+
+/// Values that [`gsub_find`] gives: start and end of the match, the number of captures, the first four of these.
+pub const FOUND: usize = 7;
+
+pub(super) unsafe extern "C" fn gsub_start(l: *mut Thread) -> i64 {
+    // SAFETY: [GC-LIVE] the running thread's state.
+    unsafe { Global::of((*l).global).bodies.pieces.start() as i64 }
+}
+/// See `gsub_find` in the string library.
+pub(super) unsafe extern "C" fn gsub_find(
+    l: *mut Thread,
+    s: *mut Str,
+    p: *mut Str,
+    last: i64,
+) -> *const u64 {
+    // SAFETY: [GC-LIVE] as the module `string` says.
+    unsafe {
+        let (src, pat) = (str_bytes(s), str_bytes(p));
+        if pat.len() > MAX_PATTERN {
+            return std::ptr::null();
+        }
+        let last = usize::try_from(last).ok();
+        let (pat, anchored) = anchor(pat);
+        if anchored && last.is_some() {
+            return nothing(FOUND);
+        }
+        with_matcher(|m| {
+            let id = m.prepare(pat);
+            let whole = match m.search(id, src, last.unwrap_or(0), anchored, last) {
+                Ok(Some(whole)) => whole,
+                Ok(None) => return nothing(FOUND),
+                Err(_) => return std::ptr::null(),
+            };
+            let n = m.captures().max(1);
+            let mut out = Out::new();
+            for i in [whole.0, whole.1, n] {
+                out.push(Value::int(i as i64));
+            }
+            let given = n.min(FOUND - 3);
+            for i in 0..given {
+                let Some(v) = capture(l, m, src, i, whole) else {
+                    return std::ptr::null();
+                };
+                out.push(v);
+            }
+            out.end(3 + given, FOUND)
+        })
+    }
+}
+pub(super) unsafe extern "C" fn gsub_put(
+    l: *mut Thread,
+    len: i64,
+    s: *mut Str,
+    from: i64,
+    to: i64,
+    new: *mut Str,
+) -> i64 {
+    // SAFETY: [GC-LIVE] as the module `string` says; positions are those of matches.
+    unsafe {
+        let (kept, new) = (&str_bytes(s)[from as usize..to as usize], str_bytes(new));
+        let pieces = &mut Global::of((*l).global).bodies.pieces;
+        if len as usize + kept.len() + new.len() > MAX_TEXT {
+            return -1;
+        }
+        pieces.put(len as usize, kept, new) as i64
+    }
+}
+pub(super) unsafe extern "C" fn gsub_end(
+    l: *mut Thread,
+    start: i64,
+    len: i64,
+    s: *mut Str,
+    copied: i64,
+) -> *mut Str {
+    // SAFETY: as `gsub_put`.
+    unsafe {
+        let pieces = &raw mut Global::of((*l).global).bodies.pieces;
+        let mut text = s;
+        if len > start || copied > 0 {
+            let rest = &str_bytes(s)[copied as usize..];
+            if len as usize + rest.len() > MAX_TEXT {
+                return std::ptr::null_mut();
+            }
+            (*pieces).put(len as usize, rest, b"");
+            text = make(l, (*pieces).text(start as usize));
+            if text.is_null() {
+                return text;
+            }
+        }
+        (*pieces).drop_from(start as usize);
+        text
     }
 }
 

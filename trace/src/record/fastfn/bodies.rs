@@ -14,7 +14,7 @@ use super::string::Item;
 use super::{Native, Results};
 use crate::ir::{CallId, FieldId, IrOp, Ty};
 use crate::record::call::Callee;
-use crate::record::meta::Handler;
+use crate::record::meta::{Handler, Operand};
 use crate::record::{Cursor, How, Rec, Recorder, Slot, Step, Tv};
 
 /// A body, and what it gets as arguments.
@@ -32,6 +32,7 @@ impl Recorder {
                 FastFn::Sort => self.sort_body(c)?,
                 FastFn::ToString => self.event_body(c, body::TOSTRING, MetaMethod::ToString)?,
                 FastFn::Format => self.format_body(c)?,
+                FastFn::Gsub => self.gsub_body(c)?,
                 FastFn::Pairs => self.event_body(c, body::PAIRS, MetaMethod::Pairs)?,
                 _ => None,
             };
@@ -52,7 +53,14 @@ impl Recorder {
                 return Ok(None);
             };
             let f = self.guard_tag(f, Tag::FUNCTION)?;
-            self.guard_function(f, o.as_ptr())?;
+            match (*o.as_ptr::<GcHeader>()).kind {
+                k if k == ObjKind::LuaClosure as u8 => {
+                    self.guard_function(f, o.as_ptr())?;
+                }
+                _ => {
+                    self.guard_is(f.val, o.payload)?;
+                }
+            }
             Ok(Some(instance))
         }
     }
@@ -77,14 +85,13 @@ impl Recorder {
         }
     }
 
-    /// `string.format` of values one of which has a Lua function as `__tostring`.
+    /// `string.format` of objects with `__tostring`.
     unsafe fn format_body(&mut self, c: Native) -> Rec<Option<Call>> {
         // SAFETY: [GC-LIVE] as `native`.
         unsafe {
             let os = self.oarg(c, 1);
             let object = |o: Value| matches!(o.tag, Tag::TABLE | Tag::USERDATA);
-            let many = c.nargs as usize > 1 + body::FORMAT_ARGS;
-            if os.tag != Tag::STRING || many || !(2..=c.nargs).any(|n| object(self.oarg(c, n))) {
+            if os.tag != Tag::STRING || !(2..=c.nargs).any(|n| object(self.oarg(c, n))) {
                 return Ok(None);
             }
             let Some(items) = self.format_items(c, str_bytes(os.as_ptr())) else {
@@ -92,34 +99,58 @@ impl Recorder {
             };
             let s = self.arg(c, 1)?.val;
             self.guard_is(s, os.payload)?;
-            let mut found = None;
+            let (mut closure, mut count) = (None, 0);
             for item in items {
                 let Item::Arg(n, _) = item else {
                     continue;
                 };
+                count += 1;
                 let v = (self.arg(c, n)?, self.oarg(c, n));
+                if closure.is_some() && object(v.1) {
+                    // the body looks at it when it has shown the others
+                    continue;
+                }
                 match self.handler(v, MetaMethod::ToString)? {
                     Some(Handler::None) => {}
-                    Some(Handler::Call(f, of)) if object(v.1) && found.is_none() => {
-                        found = Some((n, f, of));
+                    Some(Handler::Call(f, of)) if object(v.1) => {
+                        closure = self.instance(body::FORMAT, f, of)?;
+                        if closure.is_none() {
+                            return Ok(None);
+                        }
                     }
                     _ => return Ok(None),
                 }
             }
-            let Some((at, f, of)) = found else {
+            let Some(closure) = closure.filter(|_| count as usize <= body::FORMAT_ARGS) else {
                 return Ok(None);
             };
-            let Some(closure) = self.instance(body::FORMAT, f, of)? else {
-                return Ok(None);
-            };
-            let mut args = vec![
-                f,
-                self.int_tv(i64::from(at) - 1),
-                self.int_tv(i64::from(c.nargs) - 1),
-            ];
-            for n in 1..=c.nargs {
+            let mut args = vec![self.int_tv(count)];
+            for n in 1..=count as i16 + 1 {
                 args.push(self.any_arg(c, n)?);
             }
+            Ok(Some(Call { closure, args }))
+        }
+    }
+
+    /// `string.gsub` with a function.
+    unsafe fn gsub_body(&mut self, c: Native) -> Rec<Option<Call>> {
+        // SAFETY: [GC-LIVE] as `native`.
+        unsafe {
+            let [os, op, of] = [1, 2, 3].map(|n| self.oarg(c, n));
+            let texts = os.tag == Tag::STRING && op.tag == Tag::STRING;
+            if !texts || of.tag != Tag::FUNCTION {
+                return Ok(None);
+            }
+            let Some((max, _)) = self.int_arg(c, 4, i64::MAX)? else {
+                return Ok(None);
+            };
+            let f = self.any_arg(c, 3)?;
+            let Some(closure) = self.instance(body::GSUB, f, of)? else {
+                return Ok(None);
+            };
+            let (s, p) = (self.arg(c, 1)?, self.arg(c, 2)?);
+            let start = self.rt(IrOp::Call, CallId::GsubStart, &[])?;
+            let args = vec![s, p, f, self.typed(max), self.typed(start)];
             Ok(Some(Call { closure, args }))
         }
     }
@@ -150,6 +181,23 @@ impl Recorder {
             self.guard(IrOp::Lt, Ty::Int, n, most)?;
             let args = vec![self.any_arg(c, 1)?, self.any_arg(c, 2)?, self.typed(n)];
             Ok(Some(Call { closure, args }))
+        }
+    }
+
+    /// The body of `error`, called at `i`, calls the message handler `h` with `v`.
+    pub(in crate::record) unsafe fn error_body(
+        &mut self,
+        i: Cursor,
+        (f, of): Operand,
+        v: Tv,
+    ) -> Rec<Option<Step>> {
+        // SAFETY: [GC-LIVE] as `enter_body`.
+        unsafe {
+            let Some(closure) = self.instance(body::ERROR, f, of)? else {
+                return Ok(None);
+            };
+            let args = vec![f, v];
+            self.enter_body(i, Call { closure, args })
         }
     }
 
@@ -213,6 +261,23 @@ impl Recorder {
         let by = self.buf.k(Ty::U32, by as u64 * u64::from(DEPTH_ONE));
         let depth = self.emit(op, Ty::U32, depth, by)?;
         self.set_field(l, FieldId::ThreadCalls, depth)
+    }
+
+    /// What a value has as `__tostring`, if it is an object.
+    pub(super) unsafe fn tostring_method(&mut self, c: Native) -> Results {
+        // SAFETY: [GC-LIVE] as `native`.
+        unsafe {
+            let v = (self.arg(c, 1)?, self.oarg(c, 1));
+            if !matches!(v.1.tag, Tag::TABLE | Tag::USERDATA) {
+                return Ok(Some(vec![self.nil()]));
+            }
+            Ok(match self.handler(v, MetaMethod::ToString)? {
+                Some(Handler::None) => Some(vec![self.nil()]),
+                Some(Handler::Value(f)) => Some(vec![self.konst(f)]),
+                Some(Handler::Call(f, _)) => Some(vec![f]),
+                None => None,
+            })
+        }
     }
 
     /// The end of a closed body.

@@ -99,6 +99,9 @@ impl Recorder {
             if id == Error {
                 return self.raise_error(i, f, nargs);
             }
+            if id == BodyFail {
+                return self.raise_handled(i);
+            }
             let fv = self.guard_observed(i.ra())?;
             self.guard_is(fv.val, f.payload)?;
             if c.wanted == MULTI {
@@ -315,6 +318,10 @@ impl Recorder {
                 TablePack => self.table_pack(c),
                 BodyLeave => self.leave_body(c),
                 FormatEnd => self.format_end(c),
+                BodyMethod => self.tostring_method(c),
+                GsubFind => self.gsub_find(c),
+                GsubPut => self.gsub_put(c),
+                GsubEnd => self.gsub_end(c),
                 BodyText => self.plain_text(c),
                 Pack => self.pack(c),
                 PackSize => self.pack_size(c),

@@ -11,7 +11,7 @@ use super::{Native, Results};
 use crate::ir::{CallId, IrOp, REF_NONE, Ref, Ty};
 use crate::record::{Rec, Recorder, Tv};
 use crate::rt::MAX_RESULTS;
-use crate::rt::pattern::{FIND, MAX_PATTERN};
+use crate::rt::pattern::{FIND, FOUND, MAX_PATTERN};
 
 /// Number of results of `string.match` (`find`: of `string.find`), if it is no error.
 fn count(src: &[u8], pat: &[u8], init: i64, find: bool) -> Option<usize> {
@@ -125,6 +125,45 @@ impl Recorder {
         let text = self.assume_tag(text, Tag::STRING)?;
         let n = self.assume_tag(n, Tag::INT)?;
         Ok(Some(vec![text, n]))
+    }
+
+    /// The search of the body of `string.gsub`.
+    pub(super) unsafe fn gsub_find(&mut self, c: Native) -> Results {
+        let mut args = [REF_NONE; 3];
+        for (n, a) in (1..).zip(&mut args) {
+            *a = self.arg(c, n)?.val;
+        }
+        let at = self.rt(IrOp::Call, CallId::GsubFind, &args)?;
+        self.guard_done(at)?;
+        self.values(at, FOUND).map(Some)
+    }
+    /// A replacement.
+    pub(super) unsafe fn gsub_put(&mut self, c: Native) -> Results {
+        let mut args = [REF_NONE; 5];
+        for (n, a) in (1..).zip(&mut args) {
+            *a = self.arg(c, n)?.val;
+        }
+        let text = match self.oarg(c, 5).tag {
+            Tag::STRING => None,
+            Tag::INT => Some(CallId::IntStr),
+            Tag::FLOAT => Some(CallId::FloatStr),
+            _ => return Ok(None),
+        };
+        if let Some(id) = text {
+            args[4] = self.rt_string(id, &args[4..])?.val;
+        }
+        let len = self.rt(IrOp::Call, CallId::GsubPut, &args)?;
+        let zero = self.buf.k_int(0);
+        self.guard(IrOp::Ge, Ty::Int, len, zero)?;
+        Ok(Some(vec![self.typed(len)]))
+    }
+    /// The text that is made of it.
+    pub(super) unsafe fn gsub_end(&mut self, c: Native) -> Results {
+        let mut args = [REF_NONE; 4];
+        for (n, a) in (1..).zip(&mut args) {
+            *a = self.arg(c, n)?.val;
+        }
+        Ok(Some(vec![self.rt_string(CallId::GsubEnd, &args)?]))
     }
 
     /// The function in register `r` is an iterator of `string.gmatch`.
