@@ -563,3 +563,26 @@ fn classes_made_anew_share_traces() {
     assert_eq!(same.n("traces", "removed"), 0);
     assert!(anew.n("traces", "removed") > 0);
 }
+
+/// A call of functions that are loaded anew each time has no side traces, which would never be entered again; one of many functions that stay has.
+#[test]
+fn new_functions_have_no_side_traces() {
+    let text = |f: &str| {
+        format!(
+            "local fs = {{}} for k = 1, 8 do fs[k] = load('local x = ... return x * ' .. k) end
+             local s = 0
+             for i = 1, 6000 do local f = {f} s = s + f(i) end print(s)"
+        )
+    };
+    let Some(r) = run(
+        "anew",
+        "on",
+        &text("load('local x = ... return x + ' .. i)"),
+    ) else {
+        return;
+    };
+    let sides = r.n("traces", "sides");
+    assert!(r.n("traces", "loops") >= 1 && sides <= 3, "{sides}");
+    let r = run("stay", "on", &text("fs[i * i % 11 % 8 + 1]")).expect("as before");
+    assert!(r.n("traces", "sides") >= 4);
+}

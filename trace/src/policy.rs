@@ -23,7 +23,8 @@ use std::sync::atomic::Ordering;
 
 use rustc_hash::FxHashMap;
 
-use traceorus_base::bytecode::Op;
+use traceorus_base::Tag;
+use traceorus_base::bytecode::{self as bc, Op};
 use traceorus_base::objects::*;
 use traceorus_vm::{dispatch, jithooks};
 
@@ -303,7 +304,8 @@ impl Jit {
             if self.trace(root).retired || !decided && self.is_join(l, root, pc) {
                 return;
             }
-            if self.trace(root).nsides >= maxside || !is_due(&self.params, tries, taken) {
+            let due = is_due(&self.params, tries, taken) && !self.calls_new_function(l, pc);
+            if self.trace(root).nsides >= maxside || !due {
                 self.shorten(n, exit);
                 return self.lose(root, many.max(hotexit));
             }
@@ -317,6 +319,27 @@ impl Jit {
                     self.lose(root, many.max(hotexit));
                 }
             }
+        }
+    }
+
+    /// The instruction at `pc` is about to call a Lua function that the interpreter has never called. At an exit that is taken again and again it is one of
+    /// many that are loaded anew, most likely, and a guard for it would never hold again.
+    unsafe fn calls_new_function(&self, l: *mut Thread, pc: *const Instr) -> bool {
+        // SAFETY: [CODE] `l` goes on at `pc`; [GC-LIVE] what is called is in a register; the header is the word before the code.
+        unsafe {
+            if !matches!(
+                dispatch::op_at(pc),
+                Op::Call | Op::CallM | Op::TailCall | Op::TailCallM
+            ) {
+                return false;
+            }
+            let f = *(*l).base.byte_add(bc::a(*pc) as usize);
+            let c = f.as_ptr::<LuaClosure>();
+            if f.tag != Tag::FUNCTION || (*c).hdr.kind != ObjKind::LuaClosure as u8 {
+                return false;
+            }
+            let header = (*c).pc.sub(1).cast_mut();
+            jithooks_is_counter(header) && jithooks::counter(header) == (*self.g).hotcall
         }
     }
 
