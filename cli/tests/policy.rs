@@ -395,6 +395,45 @@ fn shapes_of_short_lived_objects_stay() {
     assert!(exits < 500, "{exits} exits");
 }
 
+/// Objects with metatables of their own, each of which leads to another table: what the helpers do with them has no guards that only one of them passes.
+#[test]
+fn what_helpers_do_is_not_guarded() {
+    let text = "local names, s = { 'a', 'b', 'c' }, 0
+        for i = 1, 6000 do
+          local outer = { a = i, b = 2 }
+          local inner = setmetatable({}, { __index = outer })
+          ACCESS
+        end
+        print(s)";
+    for (name, access) in [
+        ("a new field", "inner.loop = i s = s + inner.loop"),
+        (
+            "a new field, computed",
+            "inner[names[i % 3 + 1]] = i s = s + i",
+        ),
+        ("a new element", "inner[1] = i s = s + inner[1]"),
+        ("an element far off", "inner[i % 2 + 9] = i s = s + i"),
+        (
+            "inherited, computed",
+            "s = s + (inner[names[i % 3 + 1]] or 0)",
+        ),
+        (
+            "of a dictionary",
+            "for k = 1, 70 do inner['k' .. k] = k end s = s + (inner[names[i % 3 + 1]] or 0)",
+        ),
+    ] {
+        let text = text.replace("ACCESS", access);
+        let Some(r) = run("unguarded", "maxcompile=100", &text) else {
+            return;
+        };
+        let (sides, exits) = (r.n("traces", "sides"), r.n("exits", "total"));
+        assert!(
+            sides < 16 && exits < 1000,
+            "{name}: {sides} side traces, {exits} exits"
+        );
+    }
+}
+
 /// A function that others wait for is recorded by the next call, even if compiled code gets to most of the calls first.
 #[test]
 fn what_others_wait_for_comes_next() {

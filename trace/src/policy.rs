@@ -129,6 +129,9 @@ impl Jit {
                 self.hot_protos.push(proto);
                 jithooks::set_proto_jit(&mut *self.g, proto, (*proto).jit | PROTO_KNOWN);
             }
+            if let Some(f) = self.at_first.take() {
+                f();
+            }
             if self.watches(l, proto, anchor, start) {
                 return;
             }
