@@ -564,7 +564,7 @@ fn classes_made_anew_share_traces() {
     assert!(anew.n("traces", "removed") > 0);
     // nor are six that take turns
     let six = "local D = {} for k = 1, 6 do D[k] = make() end";
-    let six = run("six", "on", &text("D[k % 6 + 1]", six)).expect("as above");
+    let six = run("six", "maxcompile=100", &text("D[k % 6 + 1]", six)).expect("as above");
     let removed = six.n("traces", "removed");
     assert!(removed < 16, "{removed} traces removed");
 }
