@@ -102,7 +102,12 @@ fn metamethods() {
     inlined("le", number, "if two <= new(i) then s = s + 1 end", "2999");
     inlined("call", number, "s = s + two(i)", "4507500");
     // those of strings are native
-    inlined("text", "local t = {'10', '20'}", "s = s + t[i % 2 + 1] * '2'", "90000");
+    inlined(
+        "text",
+        "local t = {'10', '20'}",
+        "s = s + t[i % 2 + 1] * '2'",
+        "90000",
+    );
 }
 
 #[test]
@@ -244,6 +249,12 @@ fn bodies_of_library_functions() {
         "local text = 'a=1, b=2'",
         "s = s + #text:gsub('(%w)=(%w)', function(k, v) return v + i end)",
         "27795",
+    );
+    inlined(
+        "unpack_nothing",
+        "local function count(...) return select('#', ...) end local t = {1, 2}",
+        "s = s + count(table.unpack(t, 1, i % 2))",
+        "1500",
     );
     inlined(
         "gsub_native",
