@@ -3,11 +3,22 @@
 use std::ffi::c_void;
 use std::ops::Range;
 
+/// Bytes of a mapping that is touched now and then. Smaller ones save more, but each takes the system about 2 us to make.
+const PIECE: usize = 32 << 10;
+
+/// A segment that can't be written.
+struct Part {
+    /// Its addresses.
+    all: Range<usize>,
+    /// Bytes at its start that programs use parts of: of the command itself the layout puts those first.
+    used: usize,
+}
+
 /// Gives back the code and constants that start-up has touched, of the program and its libraries: the pages stay in the system's page cache, and come
 /// again when they are touched. Opening the libraries, reading the script and linking at run time touch half a MiB that a running program
-/// does not need. Files with pages of which the process has its own copies (breakpoints of a debugger) are left alone.
+/// does not need. What comes again comes in small pieces, see [`cut`]. Files with pages of which the process has its own copies (breakpoints of a debugger) are left alone.
 pub fn forget_start() {
-    let mut parts: Vec<Range<usize>> = Vec::new();
+    let mut parts: Vec<Part> = Vec::new();
     // SAFETY: plain system calls; the callback gets the list. Pages that are unchanged are read again from the file when they are touched.
     unsafe {
         let page = libc::sysconf(libc::_SC_PAGESIZE) as usize;
@@ -19,19 +30,31 @@ pub fn forget_start() {
         if pages == -1 {
             return;
         }
-        for p in &mut parts {
-            *p = p.start / page * page..p.end.next_multiple_of(page);
+        for Part { all, .. } in &mut parts {
+            *all = all.start / page * page..all.end.next_multiple_of(page);
         }
-        parts.retain(|p| unchanged(pages, p.start / page..p.end / page));
+        parts.retain(|p| unchanged(pages, p.all.start / page..p.all.end / page));
         libc::close(pages);
         // the program and the C library come first in the list: what does this here is not forgotten before it is done
         for p in parts.iter().rev() {
-            libc::madvise(p.start as *mut c_void, p.len(), libc::MADV_DONTNEED);
+            cut(p.all.start..p.all.start + p.used);
+            libc::madvise(p.all.start as *mut c_void, p.all.len(), libc::MADV_DONTNEED);
         }
     }
 }
 
-/// Adds an object's segments that can't be written to the list of addresses.
+/// Makes mappings of [`PIECE`] bytes of the addresses. Around a page of a file that is touched the system maps what lies in the same 64 KiB, and more if its
+/// page cache holds the file in larger blocks; but nothing that belongs to another mapping. Mappings are apart if they differ in something:
+/// here, in whether they go into core dumps, where code and constants of files do not go anyway.
+unsafe fn cut(part: Range<usize>) {
+    let first = part.start.next_multiple_of(PIECE);
+    for at in (first..part.end.saturating_sub(PIECE)).step_by(2 * PIECE) {
+        // SAFETY: a plain system call. If it fails the mapping stays as it is, which is as good but for its size.
+        unsafe { libc::madvise(at as *mut c_void, PIECE, libc::MADV_DONTDUMP) };
+    }
+}
+
+/// Adds an object's segments that can't be written to the list.
 unsafe extern "C" fn constant_parts(
     object: *mut libc::dl_phdr_info,
     _: libc::size_t,
@@ -39,12 +62,18 @@ unsafe extern "C" fn constant_parts(
 ) -> libc::c_int {
     // SAFETY: the object is loaded, so its headers can be read; the list is `forget_start`'s.
     unsafe {
-        let parts = &mut *parts.cast::<Vec<Range<usize>>>();
+        let parts = &mut *parts.cast::<Vec<Part>>();
+        let name = (*object).dlpi_name;
+        let is_program = name.is_null() || *name == 0;
         for i in 0..(*object).dlpi_phnum.into() {
             let h = &*(*object).dlpi_phdr.add(i);
             if h.p_type == libc::PT_LOAD && h.p_flags & libc::PF_W == 0 {
                 let start = ((*object).dlpi_addr + h.p_vaddr) as usize;
-                parts.push(start..start + h.p_memsz as usize);
+                let bytes = h.p_memsz as usize;
+                parts.push(Part {
+                    all: start..start + bytes,
+                    used: if is_program { bytes / 2 } else { bytes },
+                });
             }
         }
     }

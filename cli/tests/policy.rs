@@ -395,6 +395,45 @@ fn shapes_of_short_lived_objects_stay() {
     assert!(exits < 500, "{exits} exits");
 }
 
+/// Objects with metatables of their own, each of which leads to another table: what the helpers do with them has no guards that only one of them passes.
+#[test]
+fn what_helpers_do_is_not_guarded() {
+    let text = "local names, s = { 'a', 'b', 'c' }, 0
+        for i = 1, 6000 do
+          local outer = { a = i, b = 2 }
+          local inner = setmetatable({}, { __index = outer })
+          ACCESS
+        end
+        print(s)";
+    for (name, access) in [
+        ("a new field", "inner.loop = i s = s + inner.loop"),
+        (
+            "a new field, computed",
+            "inner[names[i % 3 + 1]] = i s = s + i",
+        ),
+        ("a new element", "inner[1] = i s = s + inner[1]"),
+        ("an element far off", "inner[i % 2 + 9] = i s = s + i"),
+        (
+            "inherited, computed",
+            "s = s + (inner[names[i % 3 + 1]] or 0)",
+        ),
+        (
+            "of a dictionary",
+            "for k = 1, 70 do inner['k' .. k] = k end s = s + (inner[names[i % 3 + 1]] or 0)",
+        ),
+    ] {
+        let text = text.replace("ACCESS", access);
+        let Some(r) = run("unguarded", "maxcompile=100", &text) else {
+            return;
+        };
+        let (sides, exits) = (r.n("traces", "sides"), r.n("exits", "total"));
+        assert!(
+            sides < 16 && exits < 1000,
+            "{name}: {sides} side traces, {exits} exits"
+        );
+    }
+}
+
 /// A function that others wait for is recorded by the next call, even if compiled code gets to most of the calls first.
 #[test]
 fn what_others_wait_for_comes_next() {
@@ -429,4 +468,98 @@ fn short_exits_are_counted() {
     let places = r.stats["exits"]["places"].as_array().expect("a list");
     let taken: u64 = places.iter().filter_map(|p| p["count"].as_u64()).sum();
     assert!(r.n("traces", "sides") > 0 && taken < 500, "{taken}");
+}
+
+/// Exits that wait for recordings to get their share of the time are no loss: the tree stays, and is completed later.
+#[test]
+fn what_waits_for_time_is_not_lost() {
+    let text = "
+        local t = { 0, 0 }
+        local function run(n, k)
+          for i = 1, n do
+            if i % k == 0 then t[1] = t[1] + i else t[2] = t[2] - i end
+          end
+        end
+        run(1000, 10000)
+        jit_time()
+        run(60000, 2)
+        print(t[1], t[2])";
+    let text = format!(
+        "{}local function jit_time() for k = 1, 400 do s = s + f[k](100) end end{text}",
+        functions(400)
+    );
+    let Some(r) = run("waits_for_time", "maxcompile=1,freecompile=0", &text) else {
+        return;
+    };
+    assert!(r.n("recordings", "postponed") > 0);
+    // (unoptimised, exits may be too slow to be seen as a nuisance)
+    assert_eq!(r.trees("losing"), 0);
+}
+
+/// A loop whose back edges are all taken by compiled code is recorded again all the same once its trace is gone.
+#[test]
+fn loops_come_back_by_links() {
+    let text = "
+        local function fib(n) if n < 2 then return n end return fib(n - 1) + fib(n - 2) end
+        local function sum(n)
+          local s = 0
+          for i = 1, n do s = (s + fib(i % 4 + 3)) % 1000 end
+          return s
+        end
+        local s = sum(3000)
+        local j, u = require 'jit', require 'jit.util'
+        local gone = 0
+        for n = 1, 100 do
+          local t = u.traceinfo(n)
+          if t and t.kind == 'loop' then gone = gone + 1 j.flush(n) end
+        end
+        s = s + sum(20000)
+        assert(gone > 0 or not j.status())
+        print(s)";
+    let Some(r) = run("links", "on", text) else {
+        return;
+    };
+    assert!(r.n("traces", "removed") > 0);
+    let exits = r.n("exits", "total");
+    assert!(exits < 2000, "{exits} exits");
+}
+
+/// Methods of classes that are made anew in each run are looked up, so that one trace serves them all; those of classes that stay are told by shapes.
+#[test]
+fn classes_made_anew_share_traces() {
+    let text = |make: &str, first: &str| {
+        format!(
+            "local function make()
+               local C = {{}}
+               C.__index = C
+               function C.new(x) return setmetatable({{ x = x }}, C) end
+               function C:add(k) self.x = (self.x + k) % 1009 end
+               function C:get() return self.x end
+               return C
+             end
+             {first}
+             local function run(n)
+               local C = {make}
+               local o, s = C.new(1), 0
+               for i = 1, n do
+                 o:add(i)
+                 s = s + o:get()
+               end
+               return s
+             end
+             local s = 0
+             for k = 1, 1000 do s = s + run(100) end
+             print(s)"
+        )
+    };
+    let Some(anew) = run("anew", "on", &text("make()", "")) else {
+        return;
+    };
+    let traces = ["loops", "functions", "sides"].map(|k| anew.n("traces", k));
+    assert!(traces.iter().sum::<u64>() < 30, "{traces:?}");
+    let exits = anew.n("exits", "total");
+    assert!(exits < 1000, "{exits} exits");
+    let same = run("same", "on", &text("D", "local D = make()")).expect("as above");
+    assert_eq!(same.n("traces", "removed"), 0);
+    assert!(anew.n("traces", "removed") > 0);
 }

@@ -57,6 +57,28 @@ fn start_is_forgotten() {
     }
 }
 
+/// And what is touched again is mapped in small pieces.
+#[test]
+fn pieces_come_again() {
+    let script = r#"
+        local function largest()
+          local most = 0
+          for line in io.lines("/proc/self/maps") do
+            local from, to = line:match("^(%x+)%-(%x+) r%-xp .*/libc%.so")
+            if from then most = math.max(most, tonumber(to, 16) - tonumber(from, 16)) end
+          end
+          return most // 1024
+        end
+        jit.off() local before = largest() jit.on()
+        local s = 0
+        for i = 1, 1000 do s = s + i end
+        jit.off() print(before, (largest()))
+    "#;
+    if let Some(kib) = run("on", script) {
+        assert!(kib[1] <= 64 && kib[0] > kib[1], "{kib:?}");
+    }
+}
+
 /// Code memory is mapped twice; the mapping through which it is written has nothing resident when nothing is compiled.
 #[test]
 fn code_counts_once() {

@@ -168,6 +168,7 @@ impl Jit {
                 spills: out.spills,
                 nsides: 0,
                 link_offset: out.link.unwrap_or(0),
+                link_anchor: target.map_or(std::ptr::null_mut(), |t| self.trace(t.0).anchor),
                 way: match r.kind {
                     Kind::Loop => number,
                     kind => self.way_of(kind),

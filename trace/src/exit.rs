@@ -333,7 +333,8 @@ pub unsafe extern "C" fn method(g: *mut GlobalHot) {
     // SAFETY: as `slot_of`.
     unsafe {
         let [t, key, ..] = (*g).jit_scratch;
-        let f = dispatch::inherited_function(Global::of(g), t as *mut Table, key as *mut Str);
+        let f =
+            dispatch::inherited_function(Global::of(g), t as *mut Table, key as *mut Str, false);
         (*g).jit_scratch[0] = f.map_or(0, |f| f.payload);
     }
 }

@@ -139,7 +139,7 @@ pub struct Jit {
     pub(crate) events: Option<Vec<Event>>,
     /// Where statistics go, until they have been written.
     pub(crate) stats_config: Option<StatsConfig>,
-    /// Called once, before the first recording.
+    /// Called once, when something is hot for the first time, before the compiler does anything.
     pub at_first: Option<fn()>,
     /// Called when the state is closed, while its objects are still there.
     pub at_close: Option<fn(&mut Jit)>,
@@ -264,9 +264,6 @@ impl Jit {
             g.hot.traces = self.entries.as_ptr();
             self.thunks = Some(thunks);
             self.roll();
-            if let Some(f) = self.at_first.take() {
-                f();
-            }
         }
         Ok(())
     }

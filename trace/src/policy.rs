@@ -129,6 +129,9 @@ impl Jit {
                 self.hot_protos.push(proto);
                 jithooks::set_proto_jit(&mut *self.g, proto, (*proto).jit | PROTO_KNOWN);
             }
+            if let Some(f) = self.at_first.take() {
+                f();
+            }
             if self.watches(l, proto, anchor, start) {
                 return;
             }
@@ -297,7 +300,7 @@ impl Jit {
             let place = t.stub(exit) as usize;
             let tries = self.penalties.get(&place).map_or(0, |p| p.tries);
             let decided = self.trace(n).states[exit as usize].decided;
-            if self.trace(root).retired || !decided && self.is_join(root, pc) {
+            if self.trace(root).retired || !decided && self.is_join(l, root, pc) {
                 return;
             }
             if self.trace(root).nsides >= maxside || !is_due(&self.params, tries, taken) {
@@ -307,9 +310,12 @@ impl Jit {
             if self.has_wrong_root(n, exit) {
                 return self.record_anew(n);
             }
-            if self.start(l, kind, std::ptr::null_mut(), pc).is_err() {
+            if let Err(why) = self.start(l, kind, std::ptr::null_mut(), pc) {
                 self.shorten(n, exit);
-                self.lose(root, many.max(hotexit));
+                // what only waits for its share of the time is not lost
+                if why != Abort::OverBudget {
+                    self.lose(root, many.max(hotexit));
+                }
             }
         }
     }
@@ -320,27 +326,29 @@ impl Jit {
         // SAFETY: [CODE] `l` goes on at `pc`.
         unsafe {
             let target = self.index.link(n);
-            if target != 0 {
+            if target != 0 && !self.trace(target).retired {
                 return self.wake_tree(target);
             }
-            // it is gone. Is there another one?
-            let closure = (*(*l).base.sub(1)).payload as *mut LuaClosure;
-            let func = self.funcs.get(&((*closure).proto as usize)).copied();
-            let new = match func.filter(|_| (*closure).pc == pc) {
-                Some((entry, _)) => self.index.at_entry(entry),
-                None => self.by_start.get(&(pc as usize)).copied(),
-            };
-            if let Some(new) = new {
-                return self.link_again(n, new);
-            }
-            // loops count by themselves; the header of a function has been passed
-            let header = pc.sub(1).cast_mut();
-            if (*closure).pc == pc && dispatch::op_at(header) == Op::FuncF {
-                let left = jithooks::counter(header);
-                if jithooks_is_counter(header) && left > 1 {
-                    let left = left.saturating_sub(many as u16).max(1);
-                    jithooks::set_counter(header, left);
+            if target == 0 {
+                // it is gone. Is there another one?
+                let closure = (*(*l).base.sub(1)).payload as *mut LuaClosure;
+                let func = self.funcs.get(&((*closure).proto as usize)).copied();
+                let new = match func.filter(|_| (*closure).pc == pc) {
+                    Some((entry, _)) => self.index.at_entry(entry),
+                    None => self.by_start.get(&(pc as usize)).copied(),
+                };
+                if let Some(new) = new {
+                    return self.link_again(n, new);
                 }
+            }
+            // the header of a function has been passed, and so has the back edge of a loop, perhaps each time
+            let anchor = self.trace(n).link_anchor;
+            if (*l).hook_mask == 0 && jithooks_is_counter(anchor) {
+                let left = u32::from(jithooks::counter(anchor)).saturating_sub(many);
+                if left <= 1 {
+                    return self.hot(l, anchor, pc);
+                }
+                jithooks::set_counter(anchor, left as u16);
             }
             self.shorten(n, exit);
         }

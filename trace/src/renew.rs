@@ -1,6 +1,8 @@
 //! Trees that are recorded anew because accesses of theirs meet too many shapes: those become look-ups (`record::join`) or calls of their helpers.
 
-use traceorus_base::bytecode::Op;
+use traceorus_base::Tag;
+use traceorus_base::bytecode::{self as bc, Op};
+use traceorus_base::fastfn::FastFn;
 use traceorus_base::objects::*;
 use traceorus_vm::{dispatch, jithooks};
 
@@ -15,22 +17,25 @@ const MAX_RENEWED: u32 = 3;
 impl Jit {
     /// The exit of the tree `root` at `pc` is one too many that an access to a table there has caused: the tree is to be recorded anew, with
     /// what is there looked up (`record::join`), or left to the helper.
-    pub(crate) unsafe fn is_join(&mut self, root: u16, pc: *const Instr) -> bool {
-        // SAFETY: [CODE] the exit goes on there.
-        let most = match unsafe { dispatch::op_at(pc) } {
-            Op::GetField | Op::SetField => self.params.maxshapes,
+    pub(crate) unsafe fn is_join(&mut self, l: *mut Thread, root: u16, pc: *const Instr) -> bool {
+        let shapes = self.params.maxshapes;
+        // SAFETY: [CODE] `l` goes on there.
+        let (most, all) = match unsafe { dispatch::op_at(pc) } {
+            Op::GetField | Op::SetField => (shapes, shapes.saturating_mul(12)),
+            // SAFETY: as above.
+            Op::SelfGet if unsafe { self.is_of_new_class(l, pc) } => (shapes, u32::MAX),
             // a shape tells the function that is called, too: to guard that instead is worth it only if there are very many
-            Op::SelfGet => self.params.maxshapes.saturating_mul(10),
-            Op::GetIndex | Op::SetIndex | Op::GetInt | Op::SetInt | Op::Len => u32::MAX,
+            Op::SelfGet => (shapes.saturating_mul(10), shapes.saturating_mul(12)),
+            Op::GetIndex | Op::SetIndex | Op::GetInt | Op::SetInt | Op::Len => {
+                (u32::MAX, shapes.saturating_mul(8))
+            }
+            // SAFETY: as above.
+            Op::Call | Op::TailCall if unsafe { sets_metatable(l, pc) } => (shapes, u32::MAX),
             _ => return false,
         };
         let n = self.sites.entry((root, pc as usize)).or_insert(0);
         *n += 1;
         // the helper takes whatever comes
-        let all = match most {
-            u32::MAX => self.params.maxshapes.saturating_mul(8),
-            _ => self.params.maxshapes.saturating_mul(12),
-        };
         let helped = *n >= all && self.helped.insert(pc as usize);
         if !helped && (*n < most || !self.joins.insert(pc as usize)) {
             return false;
@@ -42,15 +47,28 @@ impl Jit {
         }
         *times += 1;
         t.retired = true;
-        let (anchor, proto, kind) = (t.anchor, t.proto, t.kind);
-        // SAFETY: [CODE] the trace keeps its code alive.
-        unsafe {
-            if !anchor.is_null() {
-                jithooks::set_entry(anchor, proto, None, 1);
-            }
-            self.set_return(kind, 0);
-        }
+        // SAFETY: [CODE] the tree is alive.
+        unsafe { self.set_entries(root, false, 1) };
+        self.area.trim();
         true
+    }
+
+    /// The method that the SELFGET at `pc` is about to get is one of several closures of its prototype: its class is one of many that the same code
+    /// makes, perhaps in each run, so that neither its shape nor the function come again.
+    unsafe fn is_of_new_class(&mut self, l: *mut Thread, pc: *const Instr) -> bool {
+        // SAFETY: [CODE] `l` goes on at `pc`; [GC-LIVE] the object is in a register.
+        unsafe {
+            let (w, key) = (*pc, *pc.add(3) as *mut Str);
+            let o = *(*l).base.byte_add(bc::b(w) as usize);
+            if o.tag != Tag::TABLE {
+                return false;
+            }
+            let g = &mut *self.g;
+            dispatch::inherited_function(g, o.as_ptr(), key, true).is_some_and(|f| {
+                let f = f.as_ptr::<LuaClosure>();
+                (*f).hdr.kind == ObjKind::LuaClosure as u8 && (*(*f).proto).ninstances > 1
+            })
+        }
     }
 
     /// The trace `number`, a root, takes the place of the one that was retired in its favour. Its own entry is not open yet.
@@ -87,15 +105,11 @@ impl Jit {
             return;
         };
         t.retired = false;
-        let (anchor, proto, n, entry) = (t.anchor, t.proto, t.number, t.entry);
+        let n = t.number;
         self.renewed.insert(start as usize, MAX_RENEWED);
-        // SAFETY: [CODE] the trace keeps its code alive.
-        unsafe {
-            self.set_return(kind, entry);
-            if !anchor.is_null() {
-                jithooks::set_entry(anchor, proto, Some(n), 0);
-            }
-        }
+        // SAFETY: [CODE] the tree is alive.
+        unsafe { self.set_entries(n, true, 0) };
+        self.area.trim();
     }
 
     /// Returns to what the continuation of this kind follows go to `entry`; 0: to the interpreter.
@@ -117,5 +131,17 @@ impl Jit {
             }
             _ => {}
         }
+    }
+}
+
+/// The call at `pc` is one of `setmetatable`.
+unsafe fn sets_metatable(l: *mut Thread, pc: *const Instr) -> bool {
+    // SAFETY: [CODE] `l` goes on at `pc`; [GC-LIVE] what is called is in a register.
+    unsafe {
+        let f = *(*l).base.byte_add(bc::a(*pc) as usize);
+        let h = f.as_ptr::<GcHeader>();
+        f.tag == Tag::FUNCTION
+            && (*h).kind == ObjKind::NativeClosure as u8
+            && FastFn::from_u32((*h).word) == FastFn::SetMetatable
     }
 }

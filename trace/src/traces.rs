@@ -72,6 +72,8 @@ pub struct Trace {
     pub nsides: u32,
     /// Offset in the code of the jump to another tree, if it ends in one and the jump can be changed.
     pub link_offset: u32,
+    /// Anchor of that tree (null: it does not, or the tree begins behind a call).
+    pub link_anchor: *mut Instr,
     /// The trace of the loop that it is a part of: itself, or the one whose exits lead to it without leaving the loop (0: none).
     pub way: u16,
     /// It is reached in the first iteration of that trace only: from an exit before LOOP, or by way of another such trace.
@@ -92,7 +94,7 @@ pub struct Trace {
     pub protos: Box<[*mut Proto]>,
     /// Can be entered and linked to.
     pub alive: bool,
-    /// A root that is to be recorded anew: nothing enters it any more but traces that are linked to it already, until there is another.
+    /// A root that is to be recorded anew: nothing enters it any more.
     pub retired: bool,
     /// Bytecode by offset in the code (see [`places::code_map`]), if reports need it.
     pub map: Box<[(u32, u64)]>,
@@ -149,6 +151,7 @@ impl Trace {
             spills: 0,
             nsides: 0,
             link_offset: 0,
+            link_anchor: std::ptr::null_mut(),
             way: 0,
             early: false,
             next_way: 0,

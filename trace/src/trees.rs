@@ -91,7 +91,7 @@ impl Jit {
     }
 
     /// Opens (`true`) or closes the entries of the tree; see the top of the file. A counter that is set begins with `counter`.
-    unsafe fn set_entries(&mut self, root: u16, open: bool, counter: u16) {
+    pub(crate) unsafe fn set_entries(&mut self, root: u16, open: bool, counter: u16) {
         // SAFETY: [CODE] a tree that is alive keeps the prototypes that its anchor and calls are in.
         unsafe {
             let t = self.traces[root as usize].as_ref().expect("a trace");
@@ -155,6 +155,7 @@ impl Jit {
     /// Has trace `n` end in the entry of trace `to`, which begins at the same pc as the one that it has ended in.
     pub(crate) unsafe fn link_again(&mut self, n: u16, to: u16) {
         self.index.set_link(n, to);
+        self.trace(n).link_anchor = self.trace(to).anchor;
         // SAFETY: as `set_entries`.
         unsafe { self.wake_tree(to) };
         self.set_links(to, true);

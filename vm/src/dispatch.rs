@@ -489,21 +489,29 @@ pub unsafe fn own_slot(g: &mut Global, t: *mut Table, key: *mut Str) -> Option<u
     }
 }
 
-/// The function that the record `t`, which lacks the field `key` and is no prototype, inherits for it, if that is a constant of its
-/// prototypes; the look-up cache knows it then.
+/// The function that the record `t`, which lacks the field `key`, inherits for it, or that `t`, which is a prototype, has or inherits, if it is a constant
+/// of the prototypes; the look-up cache knows it then, if the shape of `t` tells. `mark`: tables on the way may become prototypes, which gives them other
+/// ids; else there is no function if they would.
 ///
 /// # Safety
 /// [GC-LIVE] `key` is a short string.
-pub unsafe fn inherited_function(g: &mut Global, t: *mut Table, key: *mut Str) -> Option<Value> {
+pub unsafe fn inherited_function(
+    g: &mut Global,
+    t: *mut Table,
+    key: *mut Str,
+    mark: bool,
+) -> Option<Value> {
     // SAFETY: as promised.
     unsafe {
-        if (*t).hdr.flags & (flags::TAB_DICT | flags::TAB_VOLATILE | flags::TAB_PROTO) != 0
-            || shape::shape_find(g, (*t).shape, key).is_some()
-        {
+        let (f, proto) = ((*t).hdr.flags, (*t).hdr.flags & flags::TAB_PROTO != 0);
+        let own = !proto && shape::shape_find(g, (*t).shape, key).is_some();
+        if f & flags::TAB_DICT != 0 || own || !table::table_is_cacheable(t) {
             return None;
         }
-        let v = constant_of(g, Value::ptr(t, Tag::TABLE), key)?;
-        lookup_constant(g, (*t).hdr.word, key as u64, v);
+        let v = constant_from(g, t, key, mark)?;
+        if proto || (*(*t).shape).shape_flags & shape_flags::UNCACHED_META == 0 {
+            lookup_constant(g, (*t).hdr.word, key as u64, v);
+        }
         (v.tag == Tag::FUNCTION).then_some(v)
     }
 }
@@ -607,7 +615,7 @@ unsafe fn cache_userdata(g: &mut Global, u: Value, key: *mut Str) -> Option<(u32
         let v = match table::table_get_str(mt, name).tag {
             Tag::NIL => return None,
             Tag::FUNCTION if table::proto_slot_is_const(g, mt, name) => ASK_META,
-            _ => constant_by(g, mt, key)?,
+            _ => constant_by(g, mt, key, true)?,
         };
         // looking may have given the metatable another id
         let id = (*mt).hdr.word;
@@ -660,7 +668,7 @@ unsafe fn constant_or_by_meta(g: &mut Global, t: Value, key: *mut Str) -> Option
         {
             return constant_of(g, t, key);
         }
-        let v = constant_by(g, mt, key)?;
+        let v = constant_by(g, mt, key, true)?;
         // looking makes prototypes, and so may have made one of the metatable
         shape::plain_target(mt)?;
         lookup_constant(g, (*mt).hdr.word, key as u64 | 4, v);
@@ -886,7 +894,7 @@ unsafe fn constant_of(g: &mut Global, o: Value, key: *mut Str) -> Option<Value> 
             return if mt.is_null() {
                 None
             } else {
-                constant_by(g, mt, key)
+                constant_by(g, mt, key, true)
             };
         }
         let t = o.as_ptr::<Table>();
@@ -900,19 +908,32 @@ unsafe fn constant_of(g: &mut Global, o: Value, key: *mut Str) -> Option<Value> 
         {
             return None;
         }
+        constant_from(g, t, key, true)
+    }
+}
+
+/// [`constant_of`] the table `t`, as long as it keeps its metatable, whether its shape implies that or not. `mark`: see [`inherited_function`].
+unsafe fn constant_from(g: &mut Global, t: *mut Table, key: *mut Str, mark: bool) -> Option<Value> {
+    // SAFETY: [GC-LIVE] as the callers.
+    unsafe {
         let v = table::table_get_str(t, key);
         if !v.is_nil() {
             return constant_in(g, t, key, v);
         }
         match (*t).metatable {
             mt if mt.is_null() => Some(Value::NIL),
-            mt => constant_by(g, mt, key),
+            mt => constant_by(g, mt, key, mark),
         }
     }
 }
 
 /// [`constant_of`] for an object that lacks the key and has the metatable `mt`. If that is plain, its shape tells where to look.
-unsafe fn constant_by(g: &mut Global, mut mt: *mut Table, key: *mut Str) -> Option<Value> {
+unsafe fn constant_by(
+    g: &mut Global,
+    mut mt: *mut Table,
+    key: *mut Str,
+    mark: bool,
+) -> Option<Value> {
     // SAFETY: [GC-LIVE] as the callers.
     unsafe {
         // each prototype on the way must be cacheable and hold what is used in a constant slot
@@ -934,6 +955,10 @@ unsafe fn constant_by(g: &mut Global, mut mt: *mut Table, key: *mut Str) -> Opti
                     ix.as_ptr()
                 }
             };
+            if !mark && ((*t).hdr.flags & flags::TAB_PROTO == 0 || shape::plain_target(t).is_some())
+            {
+                return None;
+            }
             table::table_mark_proto(g, t);
             if !table::table_is_cacheable(t) {
                 return None;

@@ -1,5 +1,6 @@
 //! Table access by keys that instructions compute, integers first of all; length.
 
+use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::{string, table};
@@ -24,6 +25,12 @@ impl Recorder {
                 let found = self.userdata_get(i.rb(), (k, ok))?;
                 return self.give_found(i, found, k);
             };
+            if ok.tag == Tag::STRING
+                && !self.tv(i.rc())?.val.is_const()
+                && self.looks_further(t, ok)
+            {
+                return Ok(false);
+            }
             let found = match ok.tag {
                 Tag::INT => {
                     let k = self.guard_observed(i.rc())?;
@@ -50,6 +57,26 @@ impl Recorder {
             };
             let key = self.tv(i.rc())?;
             self.give_found(i, found, key)
+        }
+    }
+
+    /// The key is looked for in another table, which the metatable of `t` names. For a computed key only the helper does that; guards of the metatable
+    /// before it would be in vain, and fail if each object has its own.
+    unsafe fn looks_further(&mut self, t: Tab, key: Value) -> bool {
+        // SAFETY: [GC-LIVE]
+        unsafe {
+            let meta = (*t.p).metatable;
+            !meta.is_null()
+                && table::table_get(t.p, key).is_nil()
+                && table::meta_get(self.global(), meta, MetaMethod::Index).tag == Tag::TABLE
+        }
+    }
+
+    /// The metatable (null: none) has something to say of keys that are new. Of others there is nothing to guard before the helper is called.
+    pub(super) unsafe fn redirects(&mut self, meta: *mut Table) -> bool {
+        // SAFETY: [GC-LIVE]
+        unsafe {
+            !meta.is_null() && !table::meta_get(self.global(), meta, MetaMethod::NewIndex).is_nil()
         }
     }
 
@@ -277,7 +304,7 @@ impl Recorder {
                         return Ok(true);
                     }
                     let meta = (*t.p).metatable;
-                    if meta.is_null() || !table::table_get(t.p, ok).is_nil() {
+                    if !table::table_get(t.p, ok).is_nil() || !self.redirects(meta) {
                         return Ok(false);
                     }
                     self.text_at(t, k.val, true)?;
@@ -290,7 +317,7 @@ impl Recorder {
             let n = ok.as_int();
             if n as u64 >= u64::from((*t.p).arr_cap) {
                 let meta = (*t.p).metatable;
-                if !dict && meta.is_null() {
+                if !dict && !self.redirects(meta) {
                     return Ok(false);
                 }
                 let k = self.guard_tag(k, Tag::INT)?;
@@ -311,6 +338,9 @@ impl Recorder {
             let now = run_get((*t.p).array, n as usize);
             let meta = (*t.p).metatable;
             if now.is_nil() && !meta.is_null() {
+                if !self.redirects(meta) {
+                    return Ok(false);
+                }
                 let k = self.guard_tag(k, Tag::INT)?;
                 self.guard_metatable(t)?;
                 let at = self.element(t, k.val)?;

@@ -14,17 +14,20 @@ use super::{Rec, Recorder, Tv};
 use crate::ir::{FieldId, IrOp, REF_NONE, Ref, Ty};
 
 impl Recorder {
+    /// The running instruction does not ask which table, or which shape, `t` is: it has met too many, or so has one before it.
+    pub(super) fn is_any(&self, t: Ref) -> bool {
+        // SAFETY: the policy's table outlives the recording.
+        let joins = unsafe { self.joins.as_ref() };
+        let here = self.snap_pc as usize;
+        !t.is_const() && (joins.is_some_and(|j| j.contains(&here)) || self.shapeless.contains(&t))
+    }
+
     /// The shape of `t`, a record, is not to be guarded by the running instruction.
     unsafe fn is_shapeless(&mut self, t: Tab) -> Rec<bool> {
-        // SAFETY: [GC-LIVE] as the callers; the policy's table outlives the recording.
+        // SAFETY: [GC-LIVE] as the callers.
         unsafe {
-            let special = flags::TAB_DICT | flags::TAB_VOLATILE | flags::TAB_PROTO;
-            if t.r.is_const() || (*t.p).hdr.flags & special != 0 {
-                return Ok(false);
-            }
-            let here = self.snap_pc as usize;
-            let join = self.joins.as_ref().is_some_and(|j| j.contains(&here));
-            if !join && !self.shapeless.contains(&t.r) {
+            let special = flags::TAB_DICT | flags::TAB_VOLATILE;
+            if (*t.p).hdr.flags & special != 0 || !self.is_any(t.r) {
                 return Ok(false);
             }
             let known = self.field(t.r, FieldId::TabShape)?;
@@ -58,6 +61,9 @@ impl Recorder {
         unsafe {
             if !self.is_shapeless(t)? {
                 return Ok(None);
+            }
+            if (*t.p).hdr.flags & flags::TAB_PROTO != 0 {
+                return self.join_method(t, key);
             }
             let g = self.global();
             let meta = (*t.p).metatable;
@@ -150,12 +156,12 @@ impl Recorder {
         self.store(at, v)
     }
 
-    /// A function that `t` inherits, as a constant.
+    /// A function that `t` inherits (or, if it is a prototype, has), as a constant.
     unsafe fn join_method(&mut self, t: Tab, key: *mut Str) -> Rec<Option<Found>> {
         // SAFETY: as `join_lookup`.
         unsafe {
             let g = self.global();
-            if traceorus_vm::dispatch::inherited_function(g, t.p, key).is_none() {
+            if traceorus_vm::dispatch::inherited_function(g, t.p, key, true).is_none() {
                 return Ok(None);
             }
             let k = self.buf.k(Ty::Str, key as u64);
@@ -177,7 +183,8 @@ impl Recorder {
     ) -> Rec<bool> {
         // SAFETY: [GC-LIVE] as `set_str`.
         unsafe {
-            if table::table_get_str(t.p, key).is_nil() || !self.is_shapeless(t)? {
+            let proto = (*t.p).hdr.flags & flags::TAB_PROTO != 0;
+            if proto || table::table_get_str(t.p, key).is_nil() || !self.is_shapeless(t)? {
                 return Ok(false);
             }
             let v = self.storable(v, ov)?;

@@ -482,6 +482,9 @@ impl Recorder {
                     Ok(true)
                 }
                 None => {
+                    if !known_meta && !self.redirects(meta) {
+                        return Ok(false);
+                    }
                     if !meta.is_null() {
                         self.guard_shape(t)?;
                         if !known_meta {
@@ -564,7 +567,7 @@ impl Recorder {
             let special = flags::TAB_PROTO | flags::TAB_OWN_ID;
             if table::table_get(t.p, ok).is_nil() {
                 let meta = (*t.p).metatable;
-                if meta.is_null() {
+                if !self.redirects(meta) {
                     return Ok(false);
                 }
                 let k = self.guard_tag(k, ok.tag)?;

@@ -493,7 +493,8 @@ impl Recorder {
             if old.is_null() && om.is_nil() {
                 return Ok(Some(vec![v]));
             }
-            if old.is_null() && self.set_first_meta(t, m, om)? {
+            let any = !om.is_nil() && self.is_any(m.val);
+            if old.is_null() && !any && self.set_first_meta(t, m, om)? {
                 return Ok(Some(vec![v]));
             }
             let name = MetaMethod::Metatable.name().as_bytes();
@@ -506,6 +507,9 @@ impl Recorder {
                 m.val
             };
             self.rt(IrOp::Call, CallId::SetMeta, &[t.r, mt])?;
+            if any {
+                self.shapeless.push(t.r);
+            }
             Ok(Some(vec![v]))
         }
     }
