@@ -166,7 +166,7 @@ impl Builder {
         // SAFETY: the state is fresh; no code of it runs.
         let cx = unsafe { Ctx::new(l) };
         let g = cx.g();
-        g.user = Some(Box::new(Embedder { observer: None }));
+        g.user = Some(Box::new(Embedder::new(None)));
         g.interrupt = Some(on_interrupt);
         if !self.environment {
             cx.registry_set("LUA_NOENV", Raw::TRUE);

@@ -1,12 +1,13 @@
 //! Puts the parts together: a state, the front end as its loader, the libraries.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use traceorus_base::Value;
 use traceorus_base::chunk::Chunk;
 use traceorus_base::objects::Thread;
 use traceorus_gc::HostAlloc;
-use traceorus_lang_lua::Error;
+use traceorus_lang_lua::{Error, Workspace, compile_into, compile_nested};
 use traceorus_trace::{Config, Jit, Outputs};
 use traceorus_vm::ctx::{Ctx, LResult, Throw};
 use traceorus_vm::state::{self, Global};
@@ -21,6 +22,17 @@ pub type Observer = Rc<dyn Fn(&Chunk)>;
 /// What the loader finds in `Global::user`.
 pub(crate) struct Embedder {
     pub(crate) observer: Option<Observer>,
+    /// Of the front end; empty while it is in use.
+    workspace: Rc<Cell<Workspace>>,
+}
+
+impl Embedder {
+    pub(crate) fn new(observer: Option<Observer>) -> Embedder {
+        Embedder {
+            observer,
+            workspace: Rc::default(),
+        }
+    }
 }
 
 /// A new state that can load chunks, or null if the host refuses the memory. No library is open.
@@ -44,7 +56,7 @@ pub unsafe fn new_state(
         if let Some(jit) = Jit::new(g, config, outputs) {
             jit.install();
         }
-        g.user = Some(Box::new(Embedder { observer }));
+        g.user = Some(Box::new(Embedder::new(observer)));
         l
     }
 }
@@ -61,7 +73,9 @@ const COMPILING: usize = 4096;
 unsafe fn load_source(l: *mut Thread, source: &[u8], name: &[u8], mode: &[u8]) -> LResult<Value> {
     // SAFETY: `l` is live.
     let (g, depth) = unsafe { (Global::of((*l).global), (*l).ncalls & 0xffff) };
-    let observer = embedder(g).and_then(|e| e.observer.clone());
+    let user = embedder(g);
+    let observer = user.and_then(|e| e.observer.clone());
+    let workspace = user.map(|e| e.workspace.clone()).unwrap_or_default();
     if g.heap.is_counted() {
         // what compiling takes is not the host's, but says whether it has memory to compile
         // SAFETY: [NATIVE-FRAME] what `l` runs is rooted.
@@ -87,13 +101,16 @@ unsafe fn load_source(l: *mut Thread, source: &[u8], name: &[u8], mode: &[u8]) -
         }
     } else {
         let made = if observer.is_some() {
-            traceorus_lang_lua::compile_nested(source, name, depth)
+            compile_nested(source, name, depth)
         } else {
             // SAFETY: `l` is live; the functions come from the front end, which gives the main function unless it fails.
             let mut loader = unsafe { load::Loader::new(l, name) };
-            match traceorus_lang_lua::compile_into(source, name, depth, &mut loader) {
+            let mut w = workspace.take();
+            let made = compile_into(source, name, depth, &mut w, &mut loader);
+            workspace.set(w);
+            match made {
                 // SAFETY: as above.
-                Ok(_) | Err(Error::Stopped) => return unsafe { loader.finish() },
+                Ok(()) | Err(Error::Stopped) => return unsafe { loader.finish() },
                 Err(Error::Syntax(e)) => Err(e),
             }
         };

@@ -55,6 +55,12 @@ impl Strings {
         self.ends.len() as StrNum - 1
     }
 
+    /// Forgets all but the first `n` strings.
+    pub fn truncate(&mut self, n: usize) {
+        self.ends.truncate(n);
+        self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
+    }
+
     /// The bytes of a string, if there is one with this number.
     #[inline]
     pub fn get(&self, n: StrNum) -> Option<&[u8]> {

@@ -205,7 +205,7 @@ fn compilation_has_a_budget() {
 fn loops_get_the_root_they_need() {
     // (stores, so that the branch does not become a selection)
     let text = "local t = {0, 0}\nfor i = 1, 20000 do\n  if i < 75 then t[1] = t[1] + 1 else t[2] = t[2] + i * 2 end\nend\nprint(t[1], t[2])\n";
-    let Some(r) = run("reroot", "on", text) else {
+    let Some(r) = run("reroot", "maxcompile=100", text) else {
         return;
     };
     assert_eq!(r.trees("rerooted"), 1);
@@ -224,17 +224,17 @@ fn loops_have_several_ways() {
              local s = 0\nfor r = 1, 200 do for _, k in ipairs{{{kinds}}} do s = s + sum(lists[k]) end end\nprint(s)\n"
         )
     };
-    let Some(one) = run("way", "on", &text("1, 1")) else {
+    let Some(one) = run("way", "maxcompile=100", &text("1, 1")) else {
         return;
     };
     assert!(one.n("traces", "loops") <= 3);
-    let two = run("ways", "on", &text("1, 2")).expect("as above");
+    let two = run("ways", "maxcompile=100", &text("1, 2")).expect("as above");
     let more = two.n("traces", "loops") - one.n("traces", "loops");
     assert!(
         (1..3).contains(&more) && two.trees("rerooted") == 0,
         "{more}"
     );
-    let all = run("all_ways", "on", &text("1, 2, 3, 4, 2, 1")).expect("as above");
+    let all = run("all_ways", "maxcompile=100", &text("1, 2, 3, 4, 2, 1")).expect("as above");
     let more = all.n("traces", "loops") - one.n("traces", "loops");
     assert!((2..9).contains(&more), "{more}");
     assert!(all.n("exits", "total") < 600);
@@ -244,7 +244,7 @@ fn loops_have_several_ways() {
 #[test]
 fn branches_are_no_ways() {
     let text = "local s = 0\nfor i = 1, 20000 do\n  if i % 3 == 0 then s = s + 1 elseif i % 3 == 1 then s = s - 2 else s = s ~ 1 end\nend\nprint(s)\n";
-    if let Some(r) = run("branches", "on", text) {
+    if let Some(r) = run("branches", "maxcompile=100", text) {
         assert_eq!(r.n("traces", "loops"), 1);
     }
 }
@@ -258,7 +258,7 @@ fn good_roots_stay() {
         ("short", "for k = 1, i % 3 do s = s + k end"),
     ] {
         let text = format!("local s = 0\nfor i = 1, 20000 do\n  {body}\nend\nprint(s)\n");
-        if let Some(r) = run(name, "on", &text) {
+        if let Some(r) = run(name, "maxcompile=100", &text) {
             assert_eq!(r.trees("rerooted"), 0, "{name}");
         }
     }
@@ -275,7 +275,7 @@ fn losing_trees_are_removed() {
     if !cfg!(debug_assertions) {
         assert!((1..8).contains(&r.trees("losing")));
     }
-    let kept = run("kept", "on", text).expect("as above");
+    let kept = run("kept", "maxcompile=100", text).expect("as above");
     assert_eq!(kept.trees("losing"), 0);
     assert_eq!(kept.out, r.out);
 }
@@ -296,7 +296,7 @@ fn what_follows_calls_waits_for_the_loop() {
           if i % 16 == 0 then q = q - v(0.016, 0) end
         end
         print(p.x, p.y, q.y)";
-    let Some(r) = run("follows", "on", text) else {
+    let Some(r) = run("follows", "maxcompile=100", text) else {
         return;
     };
     assert!(r.n("traces", "loops") >= 1);
@@ -317,7 +317,7 @@ fn what_follows_calls_leads_to_the_loop() {
         local s = 0
         for i = 1, 30000 do s = (s + fib(i % 4)) % 1000 end
         print(s)";
-    let Some(r) = run("leads", "on", text) else {
+    let Some(r) = run("leads", "maxcompile=100", text) else {
         return;
     };
     assert!(r.n("traces", "loops") == 1 && r.n("traces", "continuations") >= 2);
@@ -342,13 +342,13 @@ fn closures_of_one_function_are_inlined() {
              print(s)"
         )
     };
-    let Some(r) = run("closures", "on", &text(6)) else {
+    let Some(r) = run("closures", "maxcompile=100", &text(6)) else {
         return;
     };
     // the closures are looked at before the loop begins
     assert!(r.n("guards", "hoisted") > 20, "{}", r.stats["guards"]);
     assert!(r.aborts() < 50, "{}", r.aborts());
-    let Some(r) = run("chain", "on", &text(150)) else {
+    let Some(r) = run("chain", "maxcompile=100", &text(150)) else {
         return;
     };
     assert!(
@@ -386,7 +386,7 @@ fn shapes_of_short_lived_objects_stay() {
           if i % 1000 == 0 then collectgarbage() end
         end
         print(a)";
-    let Some(r) = run("shapes", "on", text) else {
+    let Some(r) = run("shapes", "maxcompile=100", text) else {
         return;
     };
     let sides = r.n("traces", "sides");
@@ -438,7 +438,7 @@ fn what_helpers_do_is_not_guarded() {
 #[test]
 fn what_others_wait_for_comes_next() {
     let text = include_str!("../../bench/programs/cliffs/raytrace.lua");
-    let Some(r) = run("waits", "on", text) else {
+    let Some(r) = run("waits", "maxcompile=100", text) else {
         return;
     };
     let causes = &r.stats["aborts"]["causes"];
@@ -516,7 +516,7 @@ fn loops_come_back_by_links() {
         s = s + sum(20000)
         assert(gone > 0 or not j.status())
         print(s)";
-    let Some(r) = run("links", "on", text) else {
+    let Some(r) = run("links", "maxcompile=100", text) else {
         return;
     };
     assert!(r.n("traces", "removed") > 0);
@@ -552,14 +552,14 @@ fn classes_made_anew_share_traces() {
              print(s)"
         )
     };
-    let Some(anew) = run("anew", "on", &text("make()", "")) else {
+    let Some(anew) = run("anew", "maxcompile=100", &text("make()", "")) else {
         return;
     };
     let traces = ["loops", "functions", "sides"].map(|k| anew.n("traces", k));
     assert!(traces.iter().sum::<u64>() < 30, "{traces:?}");
     let exits = anew.n("exits", "total");
     assert!(exits < 1000, "{exits} exits");
-    let same = run("same", "on", &text("D", "local D = make()")).expect("as above");
+    let same = run("same", "maxcompile=100", &text("D", "local D = make()")).expect("as above");
     assert_eq!(same.n("traces", "removed"), 0);
     assert!(anew.n("traces", "removed") > 0);
 }

@@ -56,9 +56,10 @@ fn by_body(cx: Ctx, at: usize) -> LResult<Option<usize>> {
     let (Some(way), Some(n)) = (way, shown_items(cx, at)) else {
         return Ok(None);
     };
-    let mut args = [Value::NIL; 2 + body::FORMAT_ARGS];
+    let mut args = [Value::NIL; 3 + body::FORMAT_ARGS];
     args[0] = Value::int(n as i64);
-    for (k, to) in args[1..].iter_mut().enumerate().take(n + 1) {
+    args[1] = Value::int(at as i64 - 1);
+    for (k, to) in args[2..].iter_mut().enumerate().take(n + 1) {
         *to = cx.arg(k + 1);
     }
     body::enter(cx, &FORMAT, way, &args).map(Some)
@@ -69,18 +70,27 @@ fn by_body(cx: Ctx, at: usize) -> LResult<Option<usize>> {
 fn shown_items(cx: Ctx, at: usize) -> Option<usize> {
     let mut rest = cx.bytes(cx.arg(1));
     let mut n = 0;
-    while let Some(next) = rest.iter().position(|&b| b == b'%') {
+    while let Some(next) = memchr::memchr(b'%', rest) {
         rest = &rest[next + 1..];
-        if rest.first() == Some(&b'%') {
+        let letter = rest.first().copied().unwrap_or(0);
+        if letter == b'%' {
             rest = &rest[1..];
             continue;
         }
         n += 1;
-        let form = Form::scan(rest).filter(|_| n < cx.top() && n <= body::FORMAT_ARGS)?;
-        rest = &rest[form.width()..];
+        if n >= cx.top() || n > body::FORMAT_ARGS {
+            return None;
+        }
         let v = cx.arg(n + 1);
-        // SAFETY: [GC-LIVE] an argument.
-        unsafe { convert::plain_item(&form, v) }?;
+        if let (b'd', Tag::INT) | (b's', _) = (letter, v.tag) {
+            // always shown
+            rest = &rest[1..];
+        } else {
+            let form = Form::scan(rest)?;
+            rest = &rest[form.width()..];
+            // SAFETY: [GC-LIVE] an argument.
+            unsafe { convert::plain_item(&form, v) }?;
+        }
         let object = n + 1 >= at && is_object(v);
         if !object && !cx.metamethod(v, MetaMethod::ToString).is_nil() {
             return None;

@@ -73,22 +73,28 @@ const CLASS: [u8; 256] = {
 };
 
 impl<'s> Lexer<'s> {
-    pub fn new(src: &'s [u8], chunkname: &'s [u8]) -> Lexer<'s> {
+    /// `strings` and `buf` are those of a lexer before, or new.
+    pub fn new(src: &'s [u8], chunkname: &'s [u8], strings: Strings, buf: Vec<u8>) -> Lexer<'s> {
         Lexer {
             src,
             at: 0,
             chunkname,
             line: 1,
             last_line: 1,
-            strings: Strings::new(),
+            strings,
             t: Token {
                 tok: Tok::Eof,
                 sem: Sem::None,
             },
             ahead: None,
             token_start: 0,
-            buf: Vec::new(),
+            buf,
         }
+    }
+
+    /// What another lexer can use.
+    pub fn into_parts(self) -> (Strings, Vec<u8>) {
+        (self.strings, self.buf)
     }
 
     /// Goes to the next token.

@@ -20,7 +20,7 @@ mod token;
 use traceorus_base::chunk::{Chunk, Function, Sink, Stop, Strings, UpvalInfo};
 pub use traceorus_lang_common::{SyntaxError, chunkid};
 
-use parser::{Failure, Parser};
+use parser::{Failure, Parser, Space};
 use traceorus_lang_common::Tree;
 
 /// Levels of C calls that are in use when `lua` runs a script that calls `load`.
@@ -44,37 +44,53 @@ pub fn compile(source: &[u8], chunkname: &[u8]) -> Result<Chunk, SyntaxError> {
 /// As [`compile`], called at a depth of native calls (PUC's `nCcalls`) that counts against the 200 levels of nesting.
 pub fn compile_nested(source: &[u8], chunkname: &[u8], levels: u32) -> Result<Chunk, SyntaxError> {
     let mut tree = Tree::default();
-    let strings = match compile_into(source, chunkname, levels, &mut tree) {
-        Ok(strings) => strings,
-        Err(Error::Syntax(e)) => return Err(e),
-        Err(Error::Stopped) => Strings::default(),
-    };
+    let (done, space) = run(source, chunkname, levels, Space::default(), &mut tree);
+    if let Err(Error::Syntax(e)) = done {
+        return Err(e);
+    }
     Ok(Chunk {
         source: chunkname.into(),
-        strings,
+        strings: space.strings.table,
         main: tree.finish().unwrap_or_default(),
     })
 }
 
-/// As [`compile_nested`], but each function is given to `sink` as soon as it is complete. The strings of the chunk.
-#[cfg(not(debug_assertions))]
+/// Memory that one compilation after the other uses: allocating it takes as long as compiling a short source.
+#[derive(Default)]
+pub struct Workspace(Option<Space>);
+
+/// Longer sources have memory of their own, so that what is kept remains small.
+const SHORT: usize = 1024;
+
+/// As [`compile_nested`], but each function is given to `sink` as soon as it is complete.
 pub fn compile_into(
     source: &[u8],
     chunkname: &[u8],
     levels: u32,
+    workspace: &mut Workspace,
     sink: &mut dyn Sink,
-) -> Result<Strings, Error> {
-    run(source, chunkname, levels, sink)
+) -> Result<(), Error> {
+    let short = source.len() <= SHORT;
+    let kept = workspace.0.take_if(|_| short).unwrap_or_default();
+    let (done, space) = run(source, chunkname, levels, kept, sink);
+    if short {
+        workspace.0 = Some(space);
+    }
+    done
 }
 
-/// The same for debug builds, in which every chunk passes the checker.
+#[cfg(not(debug_assertions))]
+use parse as run;
+
+/// As [`parse`], but every chunk passes the checker.
 #[cfg(debug_assertions)]
-pub fn compile_into(
+fn run(
     source: &[u8],
     chunkname: &[u8],
     levels: u32,
+    space: Space,
     sink: &mut dyn Sink,
-) -> Result<Strings, Error> {
+) -> (Result<(), Error>, Space) {
     struct Both<'a>(Tree, &'a mut dyn Sink);
     impl Sink for Both<'_> {
         fn function(
@@ -89,36 +105,43 @@ pub fn compile_into(
         }
     }
     let mut both = Both(Tree::default(), sink);
-    let strings = run(source, chunkname, levels, &mut both)?;
-    let chunk = Chunk {
-        source: chunkname.into(),
-        strings,
-        main: both.0.finish().unwrap_or_default(),
-    };
-    check(&chunk);
-    Ok(chunk.strings)
+    let (done, space) = parse(source, chunkname, levels, space, &mut both);
+    if done.is_ok() {
+        check(&Chunk {
+            source: chunkname.into(),
+            strings: space.strings.table.clone(),
+            main: both.0.finish().unwrap_or_default(),
+        });
+    }
+    (done, space)
 }
 
-fn run(
+/// Gives the functions of a source to `sink`. The space comes back with the strings.
+fn parse(
     source: &[u8],
     chunkname: &[u8],
     levels: u32,
+    space: Space,
     sink: &mut dyn Sink,
-) -> Result<Strings, Error> {
-    let mut p = Parser::new(source, chunkname, levels, None, sink);
-    let trap = match p.chunk() {
-        Ok(()) => return Ok(p.lex.strings.table),
-        Err(Failure::Syntax(e)) => return Err(Error::Syntax(*e)),
-        Err(Failure::Stopped) => return Err(Error::Stopped),
+) -> (Result<(), Error>, Space) {
+    let mut p = Parser::new(source, chunkname, levels, None, space, sink);
+    let done = p.chunk();
+    let space = p.into_space();
+    let trap = match done {
+        Ok(()) => return (Ok(()), space),
+        Err(Failure::Syntax(e)) => return (Err(Error::Syntax(*e)), space),
+        Err(Failure::Stopped) => return (Err(Error::Stopped), space),
         Err(Failure::Frame(at)) => at,
     };
     // The second time only finds out where the parser is when it reads the expression that did not fit.
     let mut nowhere = Nowhere;
-    let mut p = Parser::new(source, chunkname, levels, Some(trap), &mut nowhere);
-    Err(Error::Syntax(match p.chunk() {
+    let trap = Some(trap);
+    let mut p = Parser::new(source, chunkname, levels, trap, space, &mut nowhere);
+    let error = match p.chunk() {
         Err(Failure::Syntax(e)) => *e,
         _ => *p.frame_error(),
-    }))
+    };
+    (Err(Error::Syntax(error)), p.into_space())
 }
 
 /// Takes functions and forgets them.

@@ -184,6 +184,20 @@ impl Scopes {
         }
     }
 
+    /// Forgets everything, for another compilation.
+    pub fn reset(&mut self) {
+        self.vars.clear();
+        self.declared.clear();
+        self.bindings.clear();
+        self.funcs.clear();
+        self.captures.clear();
+        self.captured.clear();
+        self.blocks.clear();
+        self.labels.clear();
+        self.gotos.clear();
+        self.nfuncs = 0;
+    }
+
     /// The innermost function. There always is one while parsing.
     #[inline]
     pub fn func(&mut self) -> &mut Func {

@@ -6,9 +6,22 @@ use traceorus_base::chunk;
 
 use crate::token::RESERVED;
 
-/// Number of an interned string. Reserved words come first, in the order of [`crate::token::RESERVED`].
+/// Number of an interned string. Reserved words come first, in the order of [`crate::token::RESERVED`], then the names below.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StrId(pub u32);
+
+impl StrId {
+    const AFTER: u32 = RESERVED.len() as u32;
+    /// Name of the variable whose fields globals are.
+    pub const ENV: StrId = StrId(StrId::AFTER);
+    /// First parameter of methods.
+    pub const SELF: StrId = StrId(StrId::AFTER + 1);
+    /// What variables of loops that programs do not see are called.
+    pub const STATE: StrId = StrId(StrId::AFTER + 2);
+}
+
+/// The strings that there always are.
+const FIXED: usize = RESERVED.len() + 3;
 
 /// The strings of one compilation.
 pub struct Strings {
@@ -20,7 +33,7 @@ pub struct Strings {
 }
 
 impl Strings {
-    /// A table that knows the reserved words.
+    /// A table that knows the strings that there always are.
     pub fn new() -> Strings {
         static INITIAL: LazyLock<Strings> = LazyLock::new(|| {
             let mut s = Strings {
@@ -28,7 +41,8 @@ impl Strings {
                 hashes: Vec::new(),
                 slots: vec![0; 256],
             };
-            for (i, (word, _)) in RESERVED.iter().enumerate() {
+            let reserved = RESERVED.iter().map(|&(word, _)| word);
+            for (i, word) in reserved.chain(["_ENV", "self", "(for state)"]).enumerate() {
                 let id = s.intern(word.as_bytes());
                 debug_assert_eq!(id.0 as usize, i);
             }
@@ -44,6 +58,21 @@ impl Strings {
         }
         s.hashes.extend_from_slice(&INITIAL.hashes);
         s
+    }
+
+    /// Forgets all others.
+    pub fn reset(&mut self) {
+        let mask = self.slots.len() - 1;
+        // in the opposite order, so that each is found where it was put
+        for n in (FIXED..self.len()).rev() {
+            let mut i = self.hashes[n] as usize & mask;
+            while self.slots[i] != n as u32 + 1 {
+                i = (i + 1) & mask;
+            }
+            self.slots[i] = 0;
+        }
+        self.table.truncate(FIXED);
+        self.hashes.truncate(FIXED);
     }
 
     /// How many strings there are.
@@ -113,4 +142,37 @@ fn hash(s: &[u8]) -> u32 {
     }
     h = (h.rotate_left(5) ^ tail).wrapping_mul(K);
     (h >> 32) as u32 ^ (h >> 12) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forgotten_strings_can_be_added_again() {
+        let mut s = Strings::new();
+        let fixed = s.slots.clone();
+        for most in [0, 1, 90, 5, 3000, 200] {
+            for round in 0..2 {
+                for n in 0..most {
+                    let word = format!("word{}", n * (round + 1));
+                    let id = s.intern(word.as_bytes());
+                    assert_eq!(s.get(id), word.as_bytes());
+                    assert_eq!(s.intern(word.as_bytes()), id);
+                }
+                assert_eq!(s.len() - FIXED, most);
+                s.reset();
+                assert_eq!(s.len(), FIXED);
+                assert_eq!(s.slots.iter().filter(|&&n| n != 0).count(), FIXED);
+                assert_eq!(s.intern(b"_ENV"), StrId::ENV);
+                assert_eq!(s.intern(b"self"), StrId::SELF);
+                assert_eq!(s.intern(b"(for state)"), StrId::STATE);
+                assert_eq!(s.intern(RESERVED[3].0.as_bytes()), StrId(3));
+                assert_eq!(s.len(), FIXED);
+            }
+            if most <= 90 {
+                assert_eq!(s.slots, fixed);
+            }
+        }
+    }
 }

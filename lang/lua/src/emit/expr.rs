@@ -402,7 +402,7 @@ impl Emitter<'_> {
             return None;
         }
         let var = self.i.func.upvals[n.a as usize].var;
-        (self.var(var).name == self.i.env_name).then_some(n.a)
+        (self.var(var).name == StrId::ENV).then_some(n.a)
     }
 
     fn self_get(&mut self, base: u32, obj: u32, name: StrId, line: u32) {

@@ -32,6 +32,14 @@ const SHORT_STRING: usize = 40;
 /// What is kept from function to function.
 #[derive(Default)]
 pub struct Shared {
+    notes: Notes,
+    builder: FuncBuilder,
+    active: Vec<VarId>,
+    loops: Vec<Loop>,
+}
+
+#[derive(Default)]
+struct Notes {
     /// Per string, the function (by serial number) that has it as a constant, and the constant's number.
     str_consts: Vec<(u32, u32)>,
     serial: u32,
@@ -39,9 +47,6 @@ pub struct Shared {
     spine: Vec<NodeId>,
     /// Operands of logical operators, with the lines of their tests.
     chain: Vec<(NodeId, u32)>,
-    builder: FuncBuilder,
-    active: Vec<VarId>,
-    loops: Vec<Loop>,
 }
 
 /// A parsed function.
@@ -53,7 +58,6 @@ pub struct Input<'a> {
     /// Upvalues of the functions in it, and the variables behind them.
     pub captures: &'a mut [UpvalInfo],
     pub captured: &'a [Captured],
-    pub env_name: StrId,
     pub params: &'a [VarId],
     pub body: ListId,
     pub last_line_defined: u32,
@@ -70,13 +74,13 @@ struct Loop {
 
 struct Emitter<'a> {
     i: Input<'a>,
-    shared: &'a mut Shared,
-    b: FuncBuilder,
+    shared: &'a mut Notes,
+    b: &'a mut FuncBuilder,
     /// Active variables, as in the parser.
-    active: Vec<VarId>,
+    active: &'a mut Vec<VarId>,
     /// How many of them are to be closed.
     closing: u32,
-    loops: Vec<Loop>,
+    loops: &'a mut Vec<Loop>,
     labels: Vec<Option<Label>>,
     /// The expression being emitted, and the one at which the frame became too large.
     at: NodeId,
@@ -85,18 +89,22 @@ struct Emitter<'a> {
 
 /// Emits a function; it is then in [`Shared::done`]. The error is the expression that does not fit into its frame.
 pub fn function(input: Input, shared: &mut Shared) -> Result<(), NodeId> {
-    shared.serial += 1;
-    if shared.str_consts.len() < input.strings.len() {
-        shared.str_consts.resize(input.strings.len() * 2, (0, 0));
+    let notes = &mut shared.notes;
+    notes.serial += 1;
+    if notes.str_consts.len() < input.strings.len() {
+        notes.str_consts.resize(input.strings.len() * 2, (0, 0));
     }
+    // the last one may not have been finished
+    shared.active.clear();
+    shared.loops.clear();
     let first = NodeId(input.func.first_node as u32);
     let labels = vec![None; input.func.label_levels.len()];
     let mut e = Emitter {
-        b: core::mem::take(&mut shared.builder),
-        active: core::mem::take(&mut shared.active),
-        loops: core::mem::take(&mut shared.loops),
+        b: &mut shared.builder,
+        active: &mut shared.active,
+        loops: &mut shared.loops,
         i: input,
-        shared,
+        shared: notes,
         closing: 0,
         labels,
         at: first,
@@ -114,6 +122,15 @@ pub fn function(input: Input, shared: &mut Shared) -> Result<(), NodeId> {
 }
 
 impl Shared {
+    /// Forgets what is known of strings, for another compilation.
+    pub fn reset(&mut self) {
+        // numbers of functions go on, so that those of other compilations are of no function
+        if self.notes.serial > u32::MAX / 2 {
+            self.notes.str_consts.clear();
+            self.notes.serial = 0;
+        }
+    }
+
     /// The function emitted last.
     pub fn done(&self) -> &Function {
         &self.builder.f
@@ -147,7 +164,7 @@ impl Emitter<'_> {
         self.leave_vars(0);
     }
 
-    fn finish(mut self) {
+    fn finish(self) {
         self.b.finish();
         let f = &mut self.b.f;
         let func = self.i.func;
@@ -166,9 +183,6 @@ impl Emitter<'_> {
                 attrib: var.attrib as u8,
             }
         }));
-        self.shared.builder = self.b;
-        self.shared.active = self.active;
-        self.shared.loops = self.loops;
     }
 
     // --- tools -----------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ use crate::ast::{Ast, Kind, ListId, NONE, Node, NodeId};
 use crate::emit;
 use crate::lexer::{Lexer, Res, Sem};
 use crate::scope::{Attrib, Meaning, Scopes, VarId};
-use crate::strings::StrId;
+use crate::strings::{StrId, Strings};
 use crate::token::Tok;
 
 /// Levels of nesting of statements and expressions, and those that a call of the compiler has already used.
@@ -32,7 +32,7 @@ pub type Trap = (u32, NodeId);
 pub struct Parser<'s> {
     pub lex: Lexer<'s>,
     ast: Ast,
-    scopes: Scopes,
+    scopes: Box<Scopes>,
     /// Lists under construction.
     scratch: Vec<u32>,
     levels: u32,
@@ -41,11 +41,44 @@ pub struct Parser<'s> {
     trapped: bool,
     /// The node of a compile-time constant that was read as a name, to tell `x = 1` from `1 = 1`.
     const_name: Option<(NodeId, StrId)>,
-    env_name: StrId,
-    self_name: StrId,
-    state_name: StrId,
-    emit: emit::Shared,
+    emit: Box<emit::Shared>,
     sink: &'s mut dyn Sink,
+}
+
+/// What one parser after the other uses: allocating it costs as much as compiling a line.
+pub struct Space {
+    pub strings: Strings,
+    buf: Vec<u8>,
+    ast: Ast,
+    scopes: Box<Scopes>,
+    scratch: Vec<u32>,
+    emit: Box<emit::Shared>,
+}
+
+impl Default for Space {
+    fn default() -> Space {
+        Space {
+            strings: Strings::new(),
+            buf: Vec::new(),
+            ast: Ast::default(),
+            scopes: Box::new(Scopes::new()),
+            scratch: Vec::new(),
+            emit: Box::default(),
+        }
+    }
+}
+
+impl Space {
+    /// Forgets the compilation before.
+    fn reset(&mut self) {
+        self.strings.reset();
+        self.buf.clear();
+        self.ast.nodes.clear();
+        self.ast.pool.clear();
+        self.scopes.reset();
+        self.scratch.clear();
+        self.emit.reset();
+    }
 }
 
 /// Why no chunk was made.
@@ -72,32 +105,40 @@ impl<'s> Parser<'s> {
         chunkname: &'s [u8],
         levels_used: u32,
         trap: Option<Trap>,
+        mut space: Space,
         sink: &'s mut dyn Sink,
     ) -> Parser<'s> {
-        let mut lex = Lexer::new(source, chunkname);
-        let env_name = lex.strings.intern(b"_ENV");
-        let self_name = lex.strings.intern(b"self");
-        let state_name = lex.strings.intern(b"(for state)");
+        space.reset();
         Parser {
-            lex,
-            ast: Ast::default(),
-            scopes: Scopes::new(),
-            scratch: Vec::new(),
+            lex: Lexer::new(source, chunkname, space.strings, space.buf),
+            ast: space.ast,
+            scopes: space.scopes,
+            scratch: space.scratch,
             levels: levels_used,
             trap,
             trapped: false,
             const_name: None,
-            env_name,
-            self_name,
-            state_name,
-            emit: emit::Shared::default(),
+            emit: space.emit,
             sink,
+        }
+    }
+
+    /// What another parser can use, with the strings of this one.
+    pub fn into_space(self) -> Space {
+        let (strings, buf) = self.lex.into_parts();
+        Space {
+            strings,
+            buf,
+            ast: self.ast,
+            scopes: self.scopes,
+            scratch: self.scratch,
+            emit: self.emit,
         }
     }
 
     /// Compiles the whole source.
     pub fn chunk(&mut self) -> Made<()> {
-        let env = self.scopes.add_env(self.env_name);
+        let env = self.scopes.add_env(StrId::ENV);
         self.scopes.open_func(0, 0, 0);
         let f = self.scopes.func();
         f.is_vararg = true;
@@ -125,7 +166,6 @@ impl<'s> Parser<'s> {
             func,
             captures: &mut self.scopes.captures[first_capture..],
             captured: &self.scopes.captured[first_capture..],
-            env_name: self.env_name,
             params,
             body,
             last_line_defined: last_line,
@@ -435,7 +475,7 @@ impl<'s> Parser<'s> {
     fn numeric_for(&mut self, name: StrId, line: u32) -> Made<NodeId> {
         let mut hidden = [0; 3];
         for h in &mut hidden {
-            *h = self.scopes.declare(&mut self.lex, self.state_name)?;
+            *h = self.scopes.declare(&mut self.lex, StrId::STATE)?;
         }
         let var = self.scopes.declare(&mut self.lex, name)?;
         self.expect(Tok::Byte(b'='))?;
@@ -461,7 +501,7 @@ impl<'s> Parser<'s> {
     fn generic_for(&mut self, first: StrId) -> Made<NodeId> {
         let vars = self.scratch.len();
         for _ in 0..4 {
-            let v = self.scopes.declare(&mut self.lex, self.state_name)?;
+            let v = self.scopes.declare(&mut self.lex, StrId::STATE)?;
             self.scratch.push(v);
         }
         // The fourth hidden variable is closed when the loop ends.
@@ -704,7 +744,7 @@ impl<'s> Parser<'s> {
                 self.const_name = Some((e, name));
                 e
             }
-            Meaning::Global => match self.scopes.resolve(&mut self.lex, self.env_name)? {
+            Meaning::Global => match self.scopes.resolve(&mut self.lex, StrId::ENV)? {
                 Meaning::Upval(i) => self.node(Kind::Global, line, name.0, u32::from(i)),
                 Meaning::Local(v) => {
                     let env = self.node(Kind::Local, line, v, 0);
@@ -728,7 +768,7 @@ impl<'s> Parser<'s> {
         let mut params = [0; crate::scope::MAX_LOCALS];
         let mut n = 0;
         if is_method {
-            params[n] = self.scopes.declare(&mut self.lex, self.self_name)?;
+            params[n] = self.scopes.declare(&mut self.lex, StrId::SELF)?;
             self.scopes.activate(1);
             n += 1;
         }

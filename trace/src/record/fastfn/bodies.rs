@@ -99,7 +99,7 @@ impl Recorder {
             };
             let s = self.arg(c, 1)?.val;
             self.guard_is(s, os.payload)?;
-            let (mut closure, mut count) = (None, 0);
+            let (mut closure, mut first, mut count) = (None, 0, 0);
             for item in items {
                 let Item::Arg(n, _) = item else {
                     continue;
@@ -114,6 +114,7 @@ impl Recorder {
                     Some(Handler::None) => {}
                     Some(Handler::Call(f, of)) if object(v.1) => {
                         closure = self.instance(body::FORMAT, f, of)?;
+                        first = i64::from(n) - 1;
                         if closure.is_none() {
                             return Ok(None);
                         }
@@ -124,7 +125,7 @@ impl Recorder {
             let Some(closure) = closure.filter(|_| count as usize <= body::FORMAT_ARGS) else {
                 return Ok(None);
             };
-            let mut args = vec![self.int_tv(count)];
+            let mut args = vec![self.int_tv(count), self.int_tv(first)];
             for n in 1..=count as i16 + 1 {
                 args.push(self.any_arg(c, n)?);
             }
