@@ -538,7 +538,7 @@ fn classes_made_anew_share_traces() {
                return C
              end
              {first}
-             local function run(n)
+             local function run(n, k)
                local C = {make}
                local o, s = C.new(1), 0
                for i = 1, n do
@@ -548,7 +548,7 @@ fn classes_made_anew_share_traces() {
                return s
              end
              local s = 0
-             for k = 1, 1000 do s = s + run(100) end
+             for k = 1, 1000 do s = s + run(100, k) end
              print(s)"
         )
     };
@@ -562,4 +562,9 @@ fn classes_made_anew_share_traces() {
     let same = run("same", "maxcompile=100", &text("D", "local D = make()")).expect("as above");
     assert_eq!(same.n("traces", "removed"), 0);
     assert!(anew.n("traces", "removed") > 0);
+    // nor are six that take turns
+    let six = "local D = {} for k = 1, 6 do D[k] = make() end";
+    let six = run("six", "maxcompile=100", &text("D[k % 6 + 1]", six)).expect("as above");
+    let removed = six.n("traces", "removed");
+    assert!(removed < 16, "{removed} traces removed");
 }

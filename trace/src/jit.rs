@@ -99,6 +99,8 @@ pub struct Jit {
     pub(crate) penalties: FxHashMap<usize, Penalty>,
     /// Side traces that begin at an instruction, by root trace and instruction.
     pub(crate) sites: FxHashMap<(u16, usize), u32>,
+    /// Closures of a prototype (the second) that had been made when an exit at a method call (the first) was last looked at.
+    pub(crate) instances: FxHashMap<(usize, usize), u32>,
     /// Instructions at which shapes are not guarded; see `record::join`.
     pub(crate) joins: FxHashSet<usize>,
     /// Instructions that are left to their helpers; see [`Jit::is_join`].
@@ -188,6 +190,7 @@ impl Jit {
             returns: FxHashMap::default(),
             penalties: FxHashMap::default(),
             sites: FxHashMap::default(),
+            instances: FxHashMap::default(),
             joins: FxHashSet::default(),
             helped: FxHashSet::default(),
             events_table: Box::new([[0; 2]; lower::EVENTS]),

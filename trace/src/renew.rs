@@ -30,7 +30,9 @@ impl Jit {
                 (u32::MAX, shapes.saturating_mul(8))
             }
             // SAFETY: as above.
-            Op::Call | Op::TailCall if unsafe { sets_metatable(l, pc) } => (shapes, u32::MAX),
+            Op::Call | Op::TailCall if unsafe { sets_metatable(l, pc) } => {
+                (shapes.saturating_mul(4), u32::MAX)
+            }
             _ => return false,
         };
         let n = self.sites.entry((root, pc as usize)).or_insert(0);
@@ -53,8 +55,8 @@ impl Jit {
         true
     }
 
-    /// The method that the SELFGET at `pc` is about to get is one of several closures of its prototype: its class is one of many that the same code
-    /// makes, perhaps in each run, so that neither its shape nor the function come again.
+    /// The method that the SELFGET at `pc` is about to get is a closure of a prototype that goes on being instantiated: more closures of it have been made
+    /// since it was last asked here. So the same code makes classes again and again, and neither shape nor function come back.
     unsafe fn is_of_new_class(&mut self, l: *mut Thread, pc: *const Instr) -> bool {
         // SAFETY: [CODE] `l` goes on at `pc`; [GC-LIVE] the object is in a register.
         unsafe {
@@ -64,10 +66,16 @@ impl Jit {
                 return false;
             }
             let g = &mut *self.g;
-            dispatch::inherited_function(g, o.as_ptr(), key, true).is_some_and(|f| {
-                let f = f.as_ptr::<LuaClosure>();
-                (*f).hdr.kind == ObjKind::LuaClosure as u8 && (*(*f).proto).ninstances > 1
-            })
+            let Some(f) = dispatch::inherited_function(g, o.as_ptr(), key, true) else {
+                return false;
+            };
+            let f = f.as_ptr::<LuaClosure>();
+            if (*f).hdr.kind != ObjKind::LuaClosure as u8 {
+                return false;
+            }
+            let (p, n) = ((*f).proto, (*(*f).proto).ninstances);
+            let before = self.instances.insert((pc as usize, p as usize), n);
+            before.is_some_and(|before| n > before)
         }
     }
 
