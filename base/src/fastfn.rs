@@ -115,6 +115,14 @@ fast_functions! {
     Sub = "string" "sub" Always;
     StrUnpack = "string" "unpack" Always;
     Upper = "string" "upper" Always;
+    StrAdd = "string metatable" "__add" Never;
+    StrDiv = "string metatable" "__div" Never;
+    StrIDiv = "string metatable" "__idiv" Never;
+    StrMod = "string metatable" "__mod" Never;
+    StrMul = "string metatable" "__mul" Never;
+    StrPow = "string metatable" "__pow" Never;
+    StrSub = "string metatable" "__sub" Never;
+    StrUnm = "string metatable" "__unm" Never;
     TableConcat = "table" "concat" Plain;
     Insert = "table" "insert" Never;
     Remove = "table" "remove" Never;

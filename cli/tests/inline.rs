@@ -103,6 +103,13 @@ fn metamethods() {
     inlined("lt", number, "if two < new(i) then s = s + 1 end", "2998");
     inlined("le", number, "if two <= new(i) then s = s + 1 end", "2999");
     inlined("call", number, "s = s + two(i)", "4507500");
+    // those of strings are native
+    inlined(
+        "text",
+        "local t = {'10', '20'}",
+        "s = s + t[i % 2 + 1] * '2'",
+        "90000",
+    );
 }
 
 #[test]
@@ -242,8 +249,14 @@ fn bodies_of_library_functions() {
     inlined(
         "gsub_captures",
         "local text = 'a=1, b=2'",
-        "s = s + #text:gsub('(%w)=(%w)', function(k, v) return v .. k end)",
-        "18000",
+        "s = s + #text:gsub('(%w)=(%w)', function(k, v) return v + i end)",
+        "27795",
+    );
+    inlined(
+        "unpack_nothing",
+        "local function count(...) return select('#', ...) end local t = {1, 2}",
+        "s = s + count(table.unpack(t, 1, i % 2))",
+        "1500",
     );
     inlined(
         "gsub_native",

@@ -63,6 +63,7 @@ pub fn open(cx: Ctx<'_>) -> *mut Table {
             ("__unm", native!(arith_unm)),
         ],
     );
+    fastfn::install(cx, "string metatable", meta);
     cx.raw_set_field(meta, "__index", Value::ptr(lib, Tag::TABLE));
     cx.set_metatable(cx.str(""), meta);
     cx.pop();

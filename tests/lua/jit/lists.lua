@@ -185,3 +185,19 @@ local function keeps(t, ...)
   return n
 end
 print(keeps({ x = 1 }, 1), keeps({ x = 1 }, 1, 2, 3))
+
+-- lists of many lengths, empty ones too, as arguments and results
+do
+  local function count(...) return select("#", ...) end
+  local function pass(...) return count(...) end
+  local function ends(...) local a = ... return a or 0, (select(-1, 0, ...)) end
+  local list = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18 }
+  local s, none = 0, {}
+  for i = 1, 400 do
+    s = s + pass(table.unpack(list, 1, i % 12)) + pass(table.unpack(list, 5, i % 3)) + pass(table.unpack(none)) + pass(table.unpack(list, 2, -i))
+    local a, b = ends(table.unpack(list, i % 7 + 1, i % 19))
+    s = s + a + b + #{ table.unpack(list, 3, i % 5) } + count(table.unpack(list, i % 19))
+    s = s + #string.char(table.unpack(list, 1, i % 4)) + count(table.unpack(list, math.maxinteger, math.mininteger))
+  end
+  print(s)
+end

@@ -110,7 +110,14 @@ impl Recorder {
 
     /// `x op y` of two numbers of known types; `None`: by the helper.
     #[inline(never)]
-    fn arith_op(&mut self, op: ArithOp, x: Tv, y: Tv, ox: Value, oy: Value) -> Rec<Option<Ref>> {
+    pub(super) fn arith_op(
+        &mut self,
+        op: ArithOp,
+        x: Tv,
+        y: Tv,
+        ox: Value,
+        oy: Value,
+    ) -> Rec<Option<Ref>> {
         let ints = ox.tag == Tag::INT && oy.tag == Tag::INT;
         Ok(Some(match op {
             ArithOp::Add | ArithOp::Sub | ArithOp::Mul => {

@@ -315,10 +315,9 @@ impl Recorder {
     ) -> Rec<Step> {
         // SAFETY: as `handler`.
         unsafe {
-            // strings may be numerals
             let object = [x.1.tag, y.1.tag]
                 .iter()
-                .any(|t| matches!(*t, Tag::TABLE | Tag::USERDATA));
+                .any(|t| matches!(*t, Tag::TABLE | Tag::USERDATA | Tag::STRING));
             if object && self.event(i, op.event(), x, y)? {
                 return Ok(Step::More);
             }

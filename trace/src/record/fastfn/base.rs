@@ -4,12 +4,13 @@ use traceorus_base::fastfn::FastFn;
 use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
+use traceorus_vm::arith::ArithOp;
 use traceorus_vm::string::{str_bytes, str_is_short};
 use traceorus_vm::{arith, number, shape, table};
 
 use super::string::prim_text;
 use super::{Native, Results};
-use crate::ir::{CallId, FieldId, IrOp, REF_NONE, Ty};
+use crate::ir::{CallId, FieldId, IrOp, REF_NONE, Ref, Ty};
 use crate::record::meta::{Handler, Operand};
 use crate::record::table::Tab;
 use crate::record::{Rec, Recorder, Tv};
@@ -182,7 +183,6 @@ impl Recorder {
         // SAFETY: [GC-LIVE] as `native`.
         unsafe {
             let base = self.oarg(c, 2);
-            let least = self.buf.k_int(i64::MIN);
             if !base.is_nil() {
                 let b = base.as_int();
                 if base.tag != Tag::INT || !(2..=36).contains(&b) || o.tag != Tag::STRING {
@@ -196,6 +196,7 @@ impl Recorder {
                 let b = self.arg(c, 2)?.val;
                 let b = self.guard_is(b, base.payload)?;
                 let n = self.rt(IrOp::CallN, CallId::StrIntBase, &[s, b])?;
+                let least = self.buf.k_int(i64::MIN);
                 self.guard(IrOp::Ne, Ty::Int, n, least)?;
                 return Ok(Some(vec![self.typed(n)]));
             }
@@ -207,28 +208,67 @@ impl Recorder {
             if o.tag != Tag::STRING {
                 return Ok(Some(vec![self.konst(Value::NIL)]));
             }
-            Ok(Some(vec![match number::to_number(o) {
-                None => {
-                    let zero = self.buf.k_int(0);
-                    let is = self.rt(IrOp::CallN, CallId::StrIsNum, &[v.val])?;
-                    self.guard(IrOp::Eq, Ty::Int, is, zero)?;
-                    self.konst(Value::NIL)
-                }
-                Some(n) if n.tag == Tag::INT => {
-                    if n.as_int() == i64::MIN {
-                        return Ok(None);
-                    }
-                    let n = self.rt(IrOp::CallN, CallId::StrInt, &[v.val])?;
-                    self.guard(IrOp::Ne, Ty::Int, n, least)?;
-                    self.typed(n)
-                }
-                Some(_) => {
-                    let x = self.rt(IrOp::CallN, CallId::StrFloat, &[v.val])?;
-                    self.guard(IrOp::Eq, Ty::Float, x, x)?;
-                    self.typed(x)
-                }
-            }]))
+            let Some(n) = number::to_number(o) else {
+                let zero = self.buf.k_int(0);
+                let is = self.rt(IrOp::CallN, CallId::StrIsNum, &[v.val])?;
+                self.guard(IrOp::Eq, Ty::Int, is, zero)?;
+                return Ok(Some(vec![self.konst(Value::NIL)]));
+            };
+            Ok(self.text_number(v.val, n)?.map(|n| vec![n]))
         }
+    }
+
+    /// The number that the text `s` is, now `now`.
+    fn text_number(&mut self, s: Ref, now: Value) -> Rec<Option<Tv>> {
+        if now.tag != Tag::INT {
+            let x = self.rt(IrOp::CallN, CallId::StrFloat, &[s])?;
+            self.guard(IrOp::Eq, Ty::Float, x, x)?;
+            return Ok(Some(self.typed(x)));
+        }
+        if now.as_int() == i64::MIN {
+            return Ok(None);
+        }
+        let n = self.rt(IrOp::CallN, CallId::StrInt, &[s])?;
+        let least = self.buf.k_int(i64::MIN);
+        self.guard(IrOp::Ne, Ty::Int, n, least)?;
+        Ok(Some(self.typed(n)))
+    }
+
+    /// Arithmetic with texts, by the metamethod `id` of strings.
+    pub(super) unsafe fn text_arith(&mut self, id: FastFn, c: Native) -> Results {
+        let op = match id {
+            FastFn::StrAdd => ArithOp::Add,
+            FastFn::StrDiv => ArithOp::Div,
+            FastFn::StrIDiv => ArithOp::IDiv,
+            FastFn::StrMod => ArithOp::Mod,
+            FastFn::StrMul => ArithOp::Mul,
+            FastFn::StrPow => ArithOp::Pow,
+            FastFn::StrSub => ArithOp::Sub,
+            FastFn::StrUnm => ArithOp::Unm,
+            _ => return Ok(None),
+        };
+        let mut operands = [(self.nil(), Value::NIL); 2];
+        for (n, to) in (1..).zip(&mut operands) {
+            let o = self.oarg(c, n);
+            // SAFETY: [GC-LIVE] as `native`.
+            let Some(now) = (unsafe { number::to_number(o) }) else {
+                return Ok(None);
+            };
+            let v = self.arg(c, n)?;
+            let v = match o.tag {
+                Tag::STRING => self.text_number(v.val, now)?,
+                _ => Some(v),
+            };
+            let Some(v) = v else {
+                return Ok(None);
+            };
+            *to = (v, now);
+        }
+        let [(x, ox), (y, oy)] = operands;
+        let Some(r) = self.arith_op(op, x, y, ox, oy)? else {
+            return Ok(None);
+        };
+        Ok(Some(vec![self.typed(r)]))
     }
 
     // ---- raw access ---------------------------------------------------------------------------------------------------------

@@ -315,6 +315,9 @@ impl Recorder {
                 TableConcat | TableMove | Insert | Remove | Sort | Unpack => {
                     self.table_function(id, c)
                 }
+                StrAdd | StrDiv | StrIDiv | StrMod | StrMul | StrPow | StrSub | StrUnm => {
+                    self.text_arith(id, c)
+                }
                 TablePack => self.table_pack(c),
                 BodyLeave => self.leave_body(c),
                 FormatEnd => self.format_end(c),

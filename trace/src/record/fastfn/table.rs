@@ -135,13 +135,13 @@ impl Recorder {
             if c.wanted != MULTI && i64::from(c.wanted) <= MAX_UNPACK {
                 return self.unpack_some(c, t, (i, oi), (j, oj));
             }
-            if oi < 0 || oj < oi || oj.saturating_sub(oi) >= MAX_UNPACK || oj >= i64::MAX - 1 {
+            let count = oj.saturating_sub(oi).saturating_add(1).max(0);
+            if oi < 0 || count > MAX_UNPACK || oj >= i64::MAX - 1 {
                 return Ok(None);
             }
             // both ends are facts of the trace
             self.guard_is(i, oi as u64)?;
             self.guard_is(j, oj as u64)?;
-            let count = oj - oi + 1;
             if c.wanted == MULTI {
                 self.need_slots(self.base() + c.at + count as i16 + 1)?;
             }
