@@ -215,8 +215,15 @@ fn convert_arg(cx: Ctx, out: &mut Buf, form: &Form, arg: usize) -> LResult<()> {
 
 fn text(cx: Ctx, out: &mut Buf, form: &Form, arg: usize) -> LResult<()> {
     let v = cx.tostring(cx.arg(arg))?;
-    cx.set(arg, v); // keeps it; the argument is used only once
-    let s = cx.bytes(v);
+    // keeps it; the argument stays what it is, for the body
+    cx.push(v);
+    add_text(cx, out, form, arg, cx.bytes(v))?;
+    cx.pop();
+    Ok(())
+}
+
+/// Appends `s`, the text of argument `arg`.
+fn add_text(cx: Ctx, out: &mut Buf, form: &Form, arg: usize, s: &[u8]) -> LResult<()> {
     if form.is_bare() {
         return out.add(cx, s);
     }
