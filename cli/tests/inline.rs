@@ -54,7 +54,7 @@ fn run(name: &str, text: &str) -> Option<Ran> {
     );
     let stats = std::fs::read(&to).expect("statistics");
     let stats: serde_json::Value = serde_json::from_slice(&stats).expect("JSON");
-    if stats["on"] != true || stats["traces"]["loops"] == 0 {
+    if stats["on"] != true {
         assert!(
             std::env::var_os("TRACEORUS_NO_SKIP").is_none(),
             "no traces can be made"
