@@ -263,6 +263,7 @@ impl State {
             g.hot.jit_scratch[1] = dispatch::helper_address(Op::JTForCall) as u64;
             g.jit = Some(JitHooks {
                 data: (&raw mut *s.fake).cast(),
+                is_on: |_| true,
                 hot,
                 record,
                 raising,

@@ -239,6 +239,41 @@ fn statistics() {
     );
 }
 
+/// Where the Lua code of a library function would be slower than the function itself, it runs only if it may be compiled.
+#[test]
+fn slow_bodies_are_for_the_compiler() {
+    for (n, work) in [
+        "('a b c d'):gsub('%a', function() end)",
+        "string.format('%s', setmetatable({}, {__tostring = function() return 'x' end}))",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let file = script(
+            &format!("slow_bodies{n}.lua"),
+            &format!("for i = 1, 100 do local s = {work} end"),
+        );
+        let to = scratch(&format!("slow_bodies{n}.json"));
+        let executed = |jit: &str| {
+            let spec = format!("json:{}", to.display());
+            let env = [("TRACEORUS_STATS", spec.as_str()), ("TRACEORUS_JIT", jit)];
+            run_with(&[&file], &env);
+            let text = std::fs::read(&to).expect("the file");
+            let v: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+            let e = &v["executed"];
+            ["interpreted", "compiled", "performed"]
+                .iter()
+                .map(|k| e[k].as_u64().expect("a number"))
+                .sum::<u64>()
+        };
+        let (off, on) = (executed("off,count=1"), executed("count=1"));
+        assert!(off > 100 && off < 2500, "{work}: {off} instructions");
+        if compiles() {
+            assert!(on > off + 500, "{work}: {on} instructions, {off} without");
+        }
+    }
+}
+
 #[test]
 fn explanation() {
     let file = script("explanation.lua", LOOP);

@@ -98,6 +98,7 @@ static ERROR: Body = Body {
     source: include_str!("bodies/error.lua"),
     helpers: &[("fail", native!(fail), FastFn::BodyFail)],
     closed: true,
+    slow: false,
 };
 
 /// Raises the error that the message handler has made.
@@ -196,6 +197,7 @@ static TOSTRING: Body = Body {
         ("text", native!(tostring_result), FastFn::BodyText),
     ],
     closed: true,
+    slow: false,
 };
 
 /// What `__tostring` has returned, as text.
@@ -335,6 +337,7 @@ static PAIRS: Body = Body {
     source: include_str!("bodies/pairs.lua"),
     helpers: &[],
     closed: false,
+    slow: false,
 };
 
 fn pairs(cx: Ctx) -> LResult<usize> {

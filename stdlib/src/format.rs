@@ -26,6 +26,7 @@ static FORMAT: Body = Body {
         ("finish", native!(finish), FastFn::FormatEnd),
     ],
     closed: true,
+    slow: true,
 };
 
 /// The `__tostring` of a table or userdata; nil for other values.

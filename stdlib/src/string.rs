@@ -439,6 +439,7 @@ static GSUB: Body = Body {
         ("finish", native!(gsub_finish), FastFn::GsubEnd),
     ],
     closed: true,
+    slow: true,
 };
 
 /// Captures that [`gsub_find`] gives.

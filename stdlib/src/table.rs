@@ -405,6 +405,7 @@ static SORT: Body = Body {
         ("invalid", native!(invalid_order), FastFn::Other),
     ],
     closed: true,
+    slow: false,
 };
 
 fn invalid_order(cx: Ctx) -> LResult<usize> {

@@ -14,6 +14,7 @@ use crate::report;
 pub(crate) fn of(jit: *mut Jit) -> JitHooks {
     JitHooks {
         data: jit.cast(),
+        is_on,
         hot,
         record,
         raising,
@@ -22,6 +23,11 @@ pub(crate) fn of(jit: *mut Jit) -> JitHooks {
         disturbed,
         close,
     }
+}
+
+unsafe fn is_on(data: *mut u8) -> bool {
+    // SAFETY: as the hook promises.
+    unsafe { (*data.cast::<Jit>()).params.on }
 }
 
 unsafe fn hot(data: *mut u8, l: *mut Thread, anchor: *mut Instr, start: *const Instr) {

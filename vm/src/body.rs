@@ -6,7 +6,8 @@
 //!
 //! Programs see native functions. `debuginfo` shows the frame of a body as one of the native function that it stands for, without lines
 //! and names; native functions that only bodies call are not shown at all. No hook is called for what a body does: while there is a
-//! hook, and where the function that would be called is a native one, the native function does everything itself.
+//! hook, and where the function that would be called is a native one, the native function does everything itself; so it does while nothing is compiled,
+//! if that is faster ([`Body::slow`]).
 //!
 //! Most of these functions cannot be yielded across (`Body::closed`). While their bodies run, the upper half of `Thread::ncalls` is
 //! higher by one: `enter` sees to that, the body calls [`leave`] in a tail call as the last thing that it does, and `throw::raise` takes it back
@@ -27,7 +28,7 @@ use crate::call::{self, word_at};
 use crate::ctx::{Ctx, LResult, SWITCHED};
 use crate::pieces::Pieces;
 use crate::state::Global;
-use crate::{ccall, fastfn};
+use crate::{ccall, fastfn, jithooks};
 
 /// Instances of a body.
 pub const WAYS: usize = 16;
@@ -72,6 +73,8 @@ pub struct Body {
     pub helpers: &'static [Helper],
     /// No yield may cross it. The function then ends by a tail call of the helper [`leave`].
     pub closed: bool,
+    /// Interpreted, it takes longer than the native function does: this does the work itself while the trace compiler is off.
+    pub slow: bool,
 }
 
 /// Instances that have been compiled, and the native functions that they stand for; null at first.
@@ -148,7 +151,7 @@ impl Default for Bodies {
 }
 
 /// The instance of `b` that the running native function of `l` may enter for calls of `f`: there is one for it ([`Bodies::way_for`]), no hook
-/// watches, and not too many bodies are active.
+/// watches, not too many bodies are active, and the body is worth it.
 ///
 /// # Safety
 /// [GC-LIVE] `f` is live; `l` is the running thread.
@@ -156,9 +159,12 @@ pub unsafe fn way_of(l: *mut Thread, b: &Body, f: Value) -> Option<usize> {
     // SAFETY: as promised.
     unsafe {
         let depth = (*l).ncalls & !ccall::CONTINUABLE;
-        let fits = (*l).hook_mask == 0 && (!b.closed || depth < MAX_DEPTH * DEPTH_ONE);
+        let g = Global::of((*l).global);
+        let fits = (*l).hook_mask == 0
+            && (!b.closed || depth < MAX_DEPTH * DEPTH_ONE)
+            && (!b.slow || jithooks::compiles(g));
         match fits {
-            true => Global::of((*l).global).bodies.way_for(b.id, f),
+            true => g.bodies.way_for(b.id, f),
             false => None,
         }
     }

@@ -22,6 +22,8 @@ pub const HOTCALL: u16 = 112;
 pub struct JitHooks {
     /// Own data, first argument of every hook.
     pub data: *mut u8,
+    /// Whether anything is compiled now.
+    pub is_on: unsafe fn(data: *mut u8) -> bool,
     /// The counter of a loop or function has run out. `anchor`: address of the loop instruction (Loop, ForLoop, ForLoopV,
     /// TForCall) or of the header word of a Lua function. `start`: the pc at which execution goes on. It is called when a back edge
     /// has been taken, or a frame is complete (the callee's is then the running one), but before a TForCall is performed, where
@@ -46,6 +48,12 @@ pub struct JitHooks {
     pub disturbed: unsafe fn(data: *mut u8, constant: bool),
     /// The state ends. Nothing is called after that.
     pub close: unsafe fn(data: *mut u8),
+}
+
+/// Whether what runs often gets compiled.
+pub(crate) fn compiles(g: &Global) -> bool {
+    // SAFETY: whoever installed the hooks vouches for them.
+    g.jit.is_some_and(|jit| unsafe { (jit.is_on)(jit.data) })
 }
 
 /// The counter at `anchor` has run out ([`bytecode::COUNTER_OUT`]) and execution goes on at `start`: tells the trace compiler; see
