@@ -38,26 +38,30 @@ pub unsafe extern "C" fn lua_gettop(L: *mut lua_State) -> c_int {
 pub unsafe extern "C" fn lua_settop(L: *mut lua_State, idx: c_int) {
     let l = thread(L);
     if idx >= 0 {
-        let to = (*l).base.add(idx as usize);
-        check!(
-            to <= (*l).stack.add((*l).stack_slots as usize),
-            "lua_settop",
-            "the new top is beyond the stack: lua_checkstack was not called"
-        );
-        while (*l).top < to {
-            Value::NIL.store((*l).top);
-            (*l).top = (*l).top.add(1);
-        }
-        set_top(l, to);
-    } else {
-        check!(
-            -(idx as isize) - 1 <= count(l),
-            "lua_settop",
-            "idx takes off more values than there are"
-        );
-        // wrapping: one addition to what was just loaded, not two
-        set_top(l, (*l).top.offset(idx.wrapping_add(1) as isize));
+        return set_count(l, idx as usize);
     }
+    check!(
+        -(idx as isize) - 1 <= count(l),
+        "lua_settop",
+        "idx takes off more values than there are"
+    );
+    set_top(l, (*l).top.offset(idx.wrapping_add(1) as isize));
+}
+
+/// The frame has `n` values. Apart from `lua_settop`, in which that of `lua_pop` comes first.
+#[inline(never)]
+unsafe extern "C" fn set_count(l: *mut Thread, n: usize) {
+    let to = (*l).base.add(n);
+    check!(
+        to <= (*l).stack.add((*l).stack_slots as usize),
+        "lua_settop",
+        "the new top is beyond the stack: lua_checkstack was not called"
+    );
+    while (*l).top < to {
+        Value::NIL.store((*l).top);
+        (*l).top = (*l).top.add(1);
+    }
+    set_top(l, to);
 }
 
 /// Cuts the frame.
