@@ -45,7 +45,7 @@ pub unsafe extern "C" fn lua_settop(L: *mut lua_State, idx: c_int) {
         "lua_settop",
         "idx takes off more values than there are"
     );
-    set_top(l, (*l).top.offset(idx.wrapping_add(1) as isize));
+    set_top(l, (*l).top.offset(idx as isize + 1));
 }
 
 /// The frame has `n` values. Apart from `lua_settop`, in which that of `lua_pop` comes first.

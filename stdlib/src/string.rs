@@ -498,15 +498,18 @@ fn gsub_put(cx: Ctx) -> LResult<usize> {
             number = fmt_number(v);
             number.as_bytes()
         }
-        t => {
-            let t = t.type_name();
-            return Err(cx.error(format_args!("invalid replacement value (a {t})")));
-        }
+        _ => return Err(no_replacement(cx, v)),
     };
     let kept = &cx.bytes(cx.arg(2))[from..to];
     gsub_room(cx, len, kept.len() + new.len())?;
     let len = cx.g().bodies.pieces.put(len, kept, new);
     cx.ret(Value::int(len as i64))
+}
+
+#[cold]
+fn no_replacement(cx: Ctx, v: Value) -> Throw {
+    let t = v.tag.type_name();
+    cx.error(format_args!("invalid replacement value (a {t})"))
 }
 
 /// Makes room for so many bytes behind the first `len`.
@@ -652,10 +655,7 @@ impl<'c> Gsub<'c> {
                 Tag::STRING => self.replace(cx, whole, cx.bytes(v))?,
                 t if t.is_number() => self.replace(cx, whole, &fmt_number(v))?,
                 t if t.is_falsy() => {}
-                t => {
-                    let t = t.type_name();
-                    return Err(cx.error(format_args!("invalid replacement value (a {t})")));
-                }
+                _ => return Err(no_replacement(cx, v)),
             }
             cx.pop();
         }
