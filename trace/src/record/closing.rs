@@ -35,6 +35,11 @@ impl Recorder {
                 let taken = self.take_value([p.val, p.tag], p.ty, Ty::Tag, &mut seen);
                 parts.push((n, p.part, taken));
             }
+            self.through_of = t.through_of;
+            for &(_, name, loc, ty) in t.through.iter().filter(|x| x.0 == exit) {
+                let r = self.take(loc, ty, &mut seen);
+                self.through.push((name, r));
+            }
             // all inherited values stand at the head; what follows may refer to any of them
             let objects = self.make_again(map.objects())?;
             for (n, part, taken) in parts {
