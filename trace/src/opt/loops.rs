@@ -17,6 +17,7 @@
 //! - *Fresh objects* of the model are never the body's: allocations are always emitted again. Those of earlier iterations would be fixed
 //!   while carried refs change; they do not count as fresh (`OptCx::floor`), and loads older than the model are not reused for the same
 //!   reason.
+//! - *Bodies that others enter* make do with less of this: see [`super::reentry`].
 //! - *Dead stores* are removed within the first part and within the body, never across LOOP: the walk ends there.
 //!
 //! **Snapshots.** A guard that is emitted again takes its snapshot with images, and in addition those carried slots which the model finds

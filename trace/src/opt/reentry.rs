@@ -11,7 +11,9 @@
 //!
 //! A loop in which that would take more instructions than looking across LOOP freely stays closed ([`super::loops`]).
 
-use crate::ir::{Effect, FactKind, FieldId, Ins, IrBuf, IrOp, REF_NONE, Ref};
+use std::fmt;
+
+use crate::ir::{Class, Effect, FactKind, FieldId, Ins, IrBuf, IrOp, REF_NONE, Ref};
 
 use super::alias::{self, Mem};
 use super::{Carried, memory};
@@ -30,23 +32,24 @@ pub struct Reentry {
     fields: Vec<FieldId>,
 }
 
+fn note<T: PartialEq>(all: &mut Vec<T>, one: T) {
+    if !all.contains(&one) {
+        all.push(one);
+    }
+}
+
 impl Reentry {
     /// Notes the load `i`, which the body need not do again.
     fn rely(&mut self, buf: &IrBuf, i: &Ins) {
-        match (i.op, memory::mem_of_load(buf, i)) {
-            (_, Mem::Field(FactKind::Eternal)) => {}
-            (IrOp::SLoad | IrOp::SLoadT, _) => {
-                if !self.slots.contains(&i.slot()) {
-                    self.slots.push(i.slot());
-                }
-            }
-            (IrOp::FLd, m) => match alias::field(i.b) {
-                Some(f) if !self.fields.contains(&f) => self.fields.push(f),
-                Some(_) => {}
-                None => self.mem.push(m),
-            },
-            (_, m) if !self.mem.contains(&m) => self.mem.push(m),
-            _ => {}
+        let mem = memory::mem_of_load(buf, i);
+        let field = alias::field(i.b).filter(|_| i.op == IrOp::FLd);
+        if mem == Mem::Field(FactKind::Eternal) {
+        } else if matches!(i.op, IrOp::SLoad | IrOp::SLoadT) {
+            note(&mut self.slots, i.slot());
+        } else if let Some(f) = field {
+            note(&mut self.fields, f);
+        } else {
+            note(&mut self.mem, mem);
         }
     }
 
@@ -62,7 +65,13 @@ impl Reentry {
     /// Whether the body relies on something that `i`, an instruction of another trace, may change.
     pub fn relies_on(&self, buf: &IrBuf, i: &Ins) -> bool {
         use IrOp::*;
+        // nobody else knows an object that the trace itself makes
+        let own = |at: Ref| {
+            let o = alias::owner(buf, buf.at(at).a);
+            o.is_ins() && buf.at(o).op.class() == Class::A
+        };
         match i.op {
+            StV | StB | StW | FSt if own(i.a) => false,
             // frames, threads, slots that are numbered otherwise
             XOp | XOpQ | XOpR | RetF | CoEnter | CoLeave | SetTail | STop => true,
             Call | CallN | CallL => {
@@ -82,6 +91,20 @@ impl Reentry {
     }
 }
 
+impl fmt::Display for Reentry {
+    /// What the body relies on.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields: Vec<_> = self.fields.iter().map(|f| f.info().name).collect();
+        write!(
+            f,
+            "slots {:?}, memory {:?}, fields {}",
+            self.slots,
+            self.mem,
+            fields.join(" ")
+        )
+    }
+}
+
 /// The loop whose model is `buf` from `start` to `end`, the only part of the trace that has been recorded, may get a body that others enter: it branches, leaves
 /// the stack to exits, and makes nothing that it carries along.
 pub(super) fn is_open(buf: &IrBuf, start: Ref, end: Ref, carried: &[Carried]) -> bool {
@@ -97,7 +120,7 @@ pub(super) fn is_open(buf: &IrBuf, start: Ref, end: Ref, carried: &[Carried]) ->
         .snaps
         .iter()
         .filter(|s| s.first >= start && s.first < end && s.decided);
-    let made = |c: &Carried| c.val.is_ins() && buf.at(c.val).op.class() == crate::ir::Class::A;
+    let made = |c: &Carried| c.val.is_ins() && buf.at(c.val).op.class() == Class::A;
     !closed && branches.count() > 1 && !carried.iter().any(made)
 }
 
@@ -126,10 +149,72 @@ pub(super) fn of(
         if slot && found.carried.iter().any(|c| c.slot == i.slot()) {
             continue;
         }
-        if i.op.class() == crate::ir::Class::L && image(r) == r {
+        if i.op.class() == Class::L && image(r) == r {
             found.rely(buf, &i);
         }
     }
     debug_assert!(buf.loop_ref != REF_NONE);
     Some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::parse::parse;
+
+    /// What of `text` a loop relies on that has looked at the kind of a table, at a cell, and (`any`) has asked a function that reads.
+    fn killers(text: &str, any: bool) -> Vec<usize> {
+        let mut mem = vec![Mem::Cell];
+        if any {
+            mem.push(Mem::Any);
+        }
+        let needs = Reentry {
+            mem,
+            fields: vec![FieldId::TabKind],
+            ..Reentry::default()
+        };
+        let buf = parse(text).expect("IR");
+        (1..buf.len())
+            .filter(|&n| needs.relies_on(&buf, &buf.ins[n]))
+            .collect()
+    }
+
+    const STORES: &str = "\
+0001    tab SLOAD  #0
+0002    ptr FREF   0001 tab.len
+0003    u32 FST    0002 u32:7
+0004    ptr FREF   0001 tab.kind
+0005    u8  FST    0004 u8:1
+0006    ptr FLD    0001 tab.array
+0007    ptr AREF   0006 +1
+0008    int STV    0007 +5
+0009    ptr CREF   cel:0x40
+0010    int STV    0009 +5
+0011    tab TNEW   ptr:0x80 #2
+0012    int SST    #1 +5
+0013    cel CNEW   #0
+0014    ptr CREF   0013
+0015    int STV    0014 +5
+";
+
+    #[test]
+    fn stores_count_where_the_body_looks() {
+        // the kind, the cell; not the length, elements, slots, what is made
+        assert_eq!(killers(STORES, false), [5, 10]);
+        // a function may have looked at each of them
+        assert_eq!(killers(STORES, true), [3, 5, 8, 10]);
+    }
+
+    #[test]
+    fn frames_and_threads_always_count() {
+        let text = "\
+0001    thr SLOAD  #0
+0002    --- COLEAVE 0001 #2
+0003    --- COENTER 0001 #0
+0004    --- STOP   #3
+0005    --- CARG   ptr:0x10 ptr:0x18
+0006    --- XOP    0005 #0
+";
+        assert_eq!(killers(text, false), [2, 3, 4, 6]);
+    }
 }
