@@ -22,6 +22,7 @@ mod compare;
 mod construct;
 mod coroutine;
 pub(crate) mod enter;
+mod failing;
 mod fastfn;
 mod generic;
 mod index;
