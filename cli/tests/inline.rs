@@ -413,6 +413,7 @@ fn extra_arguments() {
             "16000\n",
         ),
         ("beyond", "s = s + (select(4, ...) and 1 or 2)", "6000\n"),
+        ("rest", "s = s + #{select(i % 5 + 1, ...)}", "3600\n"),
         ("number", "s = s + select('#', ...)", "9000\n"),
         (
             "first",
