@@ -191,13 +191,14 @@ fn expand(
     Some(())
 }
 
-/// `string.gsub` of `s`, at most `max` times, with what `replace` appends for each match (false: the match stays).
+/// `string.gsub` of `s`, at most `max` times, with what `replace` appends for each match, behind the text that was kept before
+/// it (false: nothing, the match stays).
 unsafe fn gsub(
     l: *mut Thread,
     s: *mut Str,
     p: *mut Str,
     max: i64,
-    mut replace: impl FnMut(&mut Vec<u8>, &Matcher, (usize, usize)) -> Option<bool>,
+    mut replace: impl FnMut(&mut Vec<u8>, &Matcher, (usize, usize), &[u8]) -> Option<bool>,
 ) -> Option<*const u64> {
     // SAFETY: [GC-LIVE] as the module `string` says; nothing else uses the buffer meanwhile.
     unsafe {
@@ -217,12 +218,8 @@ unsafe fn gsub(
                 count += 1;
                 pos = whole.1;
                 last = Some(pos);
-                let before = out.len();
-                convert::append(out, &src[copied..whole.0]);
-                if replace(out, m, whole)? {
+                if replace(out, m, whole, &src[copied..whole.0])? {
                     copied = whole.1;
-                } else {
-                    out.truncate(before);
                 }
                 if out.len() > MAX_TEXT {
                     return None;
@@ -256,7 +253,8 @@ pub(super) unsafe extern "C" fn gsub_text(
     unsafe {
         let (src, text) = (str_bytes(s), str_bytes(text));
         let plain = memchr::memchr(b'%', text).is_none();
-        let r = gsub(l, s, p, max, |out, m, whole| {
+        let r = gsub(l, s, p, max, |out, m, whole, kept| {
+            convert::append(out, kept);
             if plain {
                 convert::append(out, text);
             } else {
@@ -312,14 +310,17 @@ pub(super) unsafe extern "C" fn gsub_table(
     // SAFETY: [GC-LIVE] as the module `string` says.
     unsafe {
         let src = str_bytes(s);
-        let r = gsub(l, s, p, max, |out, m, whole| {
+        let r = gsub(l, s, p, max, |out, m, whole, kept| {
             let key = capture(l, m, src, 0, whole)?;
             let g = Global::of((*l).global);
             let v = Chain::new(t).first(g, |t| table::table_get(t, key))?;
+            if v.tag.is_falsy() {
+                return Some(false);
+            }
+            convert::append(out, kept);
             match v.tag {
                 Tag::STRING => convert::append(out, str_bytes(v.as_ptr())),
                 t if t.is_number() => convert::append(out, fmt_number(v).as_bytes()),
-                t if t.is_falsy() => return Some(false),
                 _ => return None,
             }
             Some(true)

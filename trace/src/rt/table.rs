@@ -360,6 +360,12 @@ unsafe fn collect(out: &mut Vec<u8>, t: *mut Table, sep: *mut Str, i: i64, j: i6
         let sep = str_bytes(sep);
         let mut k = i;
         while k <= j {
+            if k != i && j < i64::MAX {
+                k = convert::append_elements(out, t, sep, k, j);
+                if k > j {
+                    return out.len() <= MAX_TEXT;
+                }
+            }
             if k != i {
                 convert::append(out, sep);
             }
