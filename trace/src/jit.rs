@@ -25,7 +25,7 @@ use crate::outputs::Outputs;
 use crate::params::{Params, dump};
 use crate::policy::{Penalty, may_hurry, processor_time};
 use crate::record::select::Profile;
-use crate::record::{Kind, Pending, Recorder, Recursion, Step};
+use crate::record::{Kind, Pending, Recorder, Recursion, Step, Told};
 use crate::replay::Replay;
 use crate::short::Short;
 use crate::stats::Stats;
@@ -105,6 +105,12 @@ pub struct Jit {
     pub(crate) joins: FxHashSet<usize>,
     /// Instructions that are left to their helpers; see [`Jit::is_join`].
     pub(crate) helped: FxHashSet<usize>,
+    /// Calls at which closures are told by their prototype only; see [`Jit::meets_other_closure`].
+    pub(crate) by_prototype: FxHashSet<usize>,
+    /// What traces guard of closures, by instruction and prototype; the last one counts.
+    pub(crate) told: FxHashMap<(usize, usize), Told>,
+    /// Exits of a tree at a call that has met another closure than the one that was guarded.
+    pub(crate) misses: FxHashMap<(u16, usize), u32>,
     /// Continuations of instructions that have called metamethods: frame word, address.
     pub(crate) events_table: Box<[[u64; 2]; lower::EVENTS]>,
     /// All of them whose trees can be entered, by frame word: the table has room for one at a place.
@@ -193,6 +199,9 @@ impl Jit {
             instances: FxHashMap::default(),
             joins: FxHashSet::default(),
             helped: FxHashSet::default(),
+            by_prototype: FxHashSet::default(),
+            told: FxHashMap::default(),
+            misses: FxHashMap::default(),
             events_table: Box::new([[0; 2]; lower::EVENTS]),
             event_entries: FxHashMap::default(),
             renewed: FxHashMap::default(),
@@ -344,6 +353,7 @@ impl Jit {
             r.chars = &raw mut self.chars;
             r.joins = &raw const self.joins;
             r.helped = &raw const self.helped;
+            r.by_prototype = &raw const self.by_prototype;
             r.profile = &raw const self.profile;
             let n = self.params.abortrandom;
             if n != 0 && self.rand().is_multiple_of(n) {
