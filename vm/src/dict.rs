@@ -528,8 +528,14 @@ pub unsafe fn dict_fill(d: *mut Dict, gap: Gap, key: Value, val: Value) {
 /// [GC-LIVE] dictionary and key are alive.
 #[inline]
 pub unsafe fn dict_find_short(d: *mut Dict, key: *mut Str) -> *mut DictEntry {
+    let key = Value::ptr(key, Tag::STRING);
+    // The hash costs nothing here, and keeps the entries of other keys out of it.
     // SAFETY: [GC-LIVE].
-    unsafe { find_near(d, spot_object(key as u64), Value::ptr(key, Tag::STRING)) }
+    unsafe {
+        find(d, spot_object(key.payload), mark(key.payload), |e| {
+            e.key_payload == key.payload && e.key_tag == key.tag
+        })
+    }
 }
 
 /// Entry of an integer.
