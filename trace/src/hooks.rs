@@ -116,6 +116,7 @@ unsafe fn proto_freed(data: *mut u8, p: *mut Proto) {
         jit.renewed.retain(|&at, _| other(at));
         jit.joins.retain(|&at| other(at));
         jit.helped.retain(|&at| other(at));
+        jit.metatables.retain(|&at, _| other(at));
         jit.profile.retain(|&at, _| other(at));
         jit.watched.retain(|&at| other(at));
         if let Some(w) = &mut jit.watch

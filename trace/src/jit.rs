@@ -105,6 +105,8 @@ pub struct Jit {
     pub(crate) joins: FxHashSet<usize>,
     /// Instructions that are left to their helpers; see [`Jit::is_join`].
     pub(crate) helped: FxHashSet<usize>,
+    /// By instruction, the metatable of the table that the latest exit to it found there, and how often it was another one than before.
+    pub(crate) metatables: FxHashMap<usize, (usize, u32)>,
     /// Continuations of instructions that have called metamethods: frame word, address.
     pub(crate) events_table: Box<[[u64; 2]; lower::EVENTS]>,
     /// All of them whose trees can be entered, by frame word: the table has room for one at a place.
@@ -193,6 +195,7 @@ impl Jit {
             instances: FxHashMap::default(),
             joins: FxHashSet::default(),
             helped: FxHashSet::default(),
+            metatables: FxHashMap::default(),
             events_table: Box::new([[0; 2]; lower::EVENTS]),
             event_entries: FxHashMap::default(),
             renewed: FxHashMap::default(),
