@@ -189,6 +189,76 @@ fn protected_calls() {
     );
 }
 
+/// So is an error that an instruction raises because of its operands' types, and that of `assert`.
+#[test]
+fn type_errors() {
+    let errors = [
+        (
+            "index_nil",
+            "local function fail(x) return x.y end",
+            "index a nil value",
+        ),
+        (
+            "arithmetic",
+            "local function fail(x) return 1 + x end",
+            "arithmetic on a nil value",
+        ),
+        (
+            "compare",
+            "local function fail(x) return x < 1 end",
+            "compare nil with number",
+        ),
+        (
+            "concat",
+            "local function fail(x) return 'a' .. x .. 'b' end",
+            "concatenate a nil value",
+        ),
+        (
+            "length",
+            "local function fail(x) return #x end",
+            "length of a nil value",
+        ),
+        ("call", "local function fail(x) x() end", "call a nil value"),
+        (
+            "assert",
+            "local function fail(x) assert(x, 'no value') end",
+            ":1: no value",
+        ),
+    ];
+    for (name, head, message) in errors {
+        inlined(
+            &format!("type_error_{name}"),
+            head,
+            &format!(
+                "local ok, e = pcall(fail, nil) if e:find({message:?}, 1, true) then s = s + 1 end"
+            ),
+            "3000",
+        );
+    }
+    // not where a message handler is called, variables are closed, or nothing on the trace catches it
+    let head = "local function fail(x) return x.y end local function handler(e) return 1 end\n\
+        local function close(x) local c <close> = setmetatable({}, {__close = function() end}) return x.y end\n\
+        local function arithmetic(x) return x + 1 end debug.setmetatable(nil, {__add = select})";
+    for (name, body) in [
+        ("handler", "local ok, e = xpcall(fail, handler) s = s + e"),
+        (
+            "closing",
+            "local ok, e = pcall(close) s = s + (ok and 2 or 1)",
+        ),
+        (
+            "metamethod",
+            "local ok, e = pcall(arithmetic) s = s + (ok and 2 or 1)",
+        ),
+    ] {
+        let text = format!("{head}\nlocal s = 0\nfor i = 1, 3000 do\n  {body}\nend\nprint(s)\n");
+        let Some(r) = run(&format!("type_error_{name}"), &text) else {
+            return;
+        };
+        assert_eq!(r.out, "3000\n", "{name}");
+        assert!(!r.helpers().is_empty(), "{name}");
+    }
+}
+
 /// `error` calls the message handler of an xpcall that is on the trace.
 #[test]
 fn message_handlers() {

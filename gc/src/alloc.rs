@@ -185,6 +185,12 @@ impl Heap {
         self.try_reserve(bytes, 0)
     }
 
+    /// While it is forbidden, [`Heap::reserve`] and [`Heap::allow`] fail instead of collecting. Returns whether it was before.
+    #[inline]
+    pub fn forbid_collection(&mut self, forbid: bool) -> bool {
+        core::mem::replace(&mut self.busy, forbid)
+    }
+
     #[cold]
     fn reserve_slow(&mut self, bytes: usize) -> Result<(), OutOfMemory> {
         self.or_collect(|h| h.try_reserve(bytes, 0))

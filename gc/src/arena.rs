@@ -12,6 +12,7 @@
 //! Large runs are told apart by their size, which the owner knows.
 
 use crate::host::{self, HostAlloc};
+use crate::mapped::{BIG, Kept};
 use crate::sizeclass::WORDS;
 use core::ptr::null_mut;
 
@@ -195,6 +196,8 @@ pub(crate) struct Arena {
     pub promise: usize,
     /// Bytes obtained from the host.
     pub host_bytes: usize,
+    /// Large pieces of the system's memory that were given back.
+    kept: Kept,
     /// The host's function gave more when it was asked last, or has since come to refuse.
     generous: bool,
     /// A piece of `BALLAST` bytes to give back for a moment, if the host counts. Null if it has refused one.
@@ -234,10 +237,62 @@ impl Arena {
             spare: null_mut(),
             promise: 0,
             host_bytes: 0,
+            kept: Kept::new(),
             generous: false,
             ballast: null_mut(),
             #[cfg(debug_assertions)]
             runs: Default::default(),
+        }
+    }
+
+    /// Whether a piece of so many bytes is mapped by itself.
+    fn is_mapped(&self, bytes: usize) -> bool {
+        bytes >= BIG && self.host.is_lazy()
+    }
+
+    /// Memory for a large piece, or null.
+    fn take(&mut self, bytes: usize) -> *mut u8 {
+        if self.is_mapped(bytes) {
+            self.kept.take(bytes)
+        } else {
+            self.host.alloc(bytes)
+        }
+    }
+
+    /// Gives a large piece back.
+    ///
+    /// # Safety
+    /// [GC-HOST] it came from `take` or `resize` with that size, and is not used any more.
+    unsafe fn give(&mut self, p: *mut u8, bytes: usize) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if self.is_mapped(bytes) {
+                self.kept.give(p, bytes);
+            } else {
+                self.host.free(p, bytes);
+            }
+        }
+    }
+
+    /// Changes the size of a large piece; it may move. Null on refusal: then it stays as it is.
+    ///
+    /// # Safety
+    /// [GC-HOST] it came from `take` or `resize` with size `old`.
+    unsafe fn resize(&mut self, p: *mut u8, old: usize, new: usize) -> *mut u8 {
+        // SAFETY: the caller's promise; neither is larger than the lesser size.
+        unsafe {
+            match (self.is_mapped(old), self.is_mapped(new)) {
+                (true, true) => self.kept.resize(p, old, new),
+                (false, false) => self.host.resize(p, old, new),
+                _ => {
+                    let q = self.take(new);
+                    if !q.is_null() {
+                        core::ptr::copy_nonoverlapping(p, q, old.min(new));
+                        self.give(p, old);
+                    }
+                    q
+                }
+            }
         }
     }
 
@@ -298,6 +353,7 @@ impl Arena {
             (self.total_blocks / 4).clamp(SUPER_MIN, SUPER_MAX)
         };
         loop {
+            self.kept.drop_all();
             let (raw, size, base) = self.host.alloc_aligned(n * BLOCK, BLOCK);
             if !raw.is_null() {
                 self.obtained(size);
@@ -467,12 +523,13 @@ impl Arena {
         self.dirty_blocks += n;
     }
 
-    /// Gives back memory of the pool until `keep` of its blocks take some: superblocks that are wholly in the
-    /// pool, then pages.
+    /// Gives back large pieces that are kept, and memory of the pool until `keep` of its blocks take some: superblocks that are
+    /// wholly in the pool, then pages.
     ///
     /// # Safety
     /// [GC-BLOCK] superblocks are intact.
     pub unsafe fn trim(&mut self, keep: usize) {
+        self.kept.drop_all();
         self.hint = 0;
         let mut i = self.supers.len();
         while i > 0 && self.dirty_blocks > keep {
@@ -546,7 +603,7 @@ impl Arena {
                 if mapped {
                     host::unmap(raw, size);
                 } else {
-                    self.host.free(raw, size);
+                    self.give(raw, size);
                 }
             } else {
                 (*chunk).refs -= 1;
@@ -562,7 +619,7 @@ impl Arena {
         unsafe {
             let size = (*c).size;
             self.host_bytes -= size;
-            self.host.free(c.cast(), size);
+            self.give(c.cast(), size);
         }
     }
 
@@ -585,7 +642,7 @@ impl Arena {
         let Some(size) = bytes.checked_add(size_of::<Chunk>()) else {
             return false;
         };
-        let c: *mut Chunk = self.host.alloc(size).cast();
+        let c: *mut Chunk = self.take(size).cast();
         if c.is_null() {
             return false;
         }
@@ -669,7 +726,7 @@ impl Arena {
             if let Some((r, s)) = self.take_spare(need, bytes) {
                 (raw, size) = (r, s);
                 if s - need > need / 16 {
-                    let r = self.host.resize(raw, s, need);
+                    let r = self.resize(raw, s, need);
                     if !r.is_null() {
                         (raw, size) = (r, need);
                         self.host_bytes -= s - need;
@@ -677,7 +734,7 @@ impl Arena {
                 }
             }
             if raw.is_null() {
-                raw = self.host.alloc(need);
+                raw = self.take(need);
                 if !raw.is_null() {
                     self.obtained(need);
                 } else if !self.spare.is_null() {
@@ -722,7 +779,7 @@ impl Arena {
             #[cfg(debug_assertions)]
             self.runs.remove(&l.add(1).addr());
             let (raw, size) = ((*l).raw, (*l).raw_size);
-            let new: *mut Large = self.host.resize(raw, size, need).cast();
+            let new: *mut Large = self.resize(raw, size, need).cast();
             #[cfg(debug_assertions)]
             self.runs
                 .insert(if new.is_null() { l } else { new }.add(1).addr());
@@ -761,7 +818,7 @@ impl Arena {
             }
             if at.is_null() {
                 size = need + BLOCK - 16;
-                raw = self.host.alloc(size);
+                raw = self.take(size);
                 if !raw.is_null() {
                     self.obtained(size);
                     at = raw.map_addr(|a| (a + BLOCK - 1) & !(BLOCK - 1));
@@ -857,6 +914,7 @@ impl Arena {
             unsafe { self.drop_super(s) };
         }
         self.drop_spare();
+        self.kept.drop_all();
         self.drop_ballast();
         self.pool_blocks = 0;
         self.dirty_blocks = 0;

@@ -107,7 +107,7 @@ impl HostAlloc {
 }
 
 /// Fresh zeroed pages, or null.
-fn map(bytes: usize) -> *mut u8 {
+pub(crate) fn map(bytes: usize) -> *mut u8 {
     // SAFETY: a new private mapping touches nothing that exists.
     let p = unsafe {
         libc::mmap(

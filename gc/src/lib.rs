@@ -83,6 +83,7 @@ mod arena;
 mod barrier;
 mod finalize;
 mod host;
+mod mapped;
 mod mark;
 mod pacer;
 mod settled;
@@ -197,7 +198,7 @@ pub struct Heap {
     phase: Phase,
     /// Flips when sweeping begins; blocks with the other value are unswept.
     epoch: u8,
-    /// A hook runs.
+    /// A hook runs, or what runs cannot root what it has: no collection.
     busy: bool,
     /// A step or collection runs.
     at_work: AtomicBool,

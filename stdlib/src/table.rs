@@ -13,7 +13,7 @@ use traceorus_base::objects::{Table, run_get};
 use traceorus_base::{Tag, Value};
 use traceorus_vm::arith::lt;
 use traceorus_vm::body::{self, Body};
-use traceorus_vm::convert::plain_int;
+use traceorus_vm::convert::{append_elements, plain_int};
 use traceorus_vm::ctx::{Ctx, LResult};
 use traceorus_vm::native;
 use traceorus_vm::number::fmt_number;
@@ -289,18 +289,24 @@ fn concat(cx: Ctx) -> LResult<usize> {
     let mut out = Buf::new();
     let mut i = first;
     while i <= last {
+        if i != first
+            && last < i64::MAX
+            && let Some(t) = raw(t)
+        {
+            // SAFETY: [GC-LIVE] an argument.
+            i = unsafe { append_elements(out.room(cx, 0)?, t, sep, i, last) };
+            if i > last {
+                break;
+            }
+        }
         let v = get!(cx, t, i);
         let sep = if i == first { b"" } else { sep };
         match v.tag {
             Tag::STRING => {
                 let s = cx.bytes(v);
-                if raw(t).is_some() {
-                    add_field(cx, &mut out, sep, s)?;
-                } else {
-                    cx.push(v); // keeps it until it is copied
-                    add_field(cx, &mut out, sep, s)?;
-                    cx.pop();
-                }
+                cx.push(v); // keeps it until it is copied
+                add_field(cx, &mut out, sep, s)?;
+                cx.pop();
             }
             Tag::INT => {
                 let room = out.room(cx, sep.len() + 32)?;

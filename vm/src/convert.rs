@@ -4,6 +4,7 @@
 //! integers: a double is `m * 2^e`, so `round(x * 10^p)` is one multiplication, one shift and a look at the bits shifted
 //! out. Everything else, and all of `%a`, goes to the C library's `snprintf`.
 
+use traceorus_base::objects::{Table, run_get};
 use traceorus_base::{Tag, Value};
 
 use crate::number::{digits, float_to_int};
@@ -621,6 +622,50 @@ pub fn append(v: &mut Vec<u8>, s: &[u8]) {
             _ => {}
         }
         v.set_len(len + n);
+    }
+}
+
+/// Most characters of an integer.
+const MAX_INT: usize = 20;
+
+/// Appends elements `k` to `last` of a table, each behind `sep`, as long as they are texts or integers in the array part and there
+/// is room for them.
+/// Gives the index of the first that is left, `last + 1` if none is; `k` is at most `last`, and `last` below the greatest integer.
+///
+/// # Safety
+/// [GC-LIVE] the table is alive.
+pub unsafe fn append_elements(
+    v: &mut Vec<u8>,
+    t: *mut Table,
+    sep: &[u8],
+    k: i64,
+    last: i64,
+) -> i64 {
+    // SAFETY: [GC-LIVE]; the index is checked against the capacity, the lengths against the vector's.
+    unsafe {
+        let array = (*t).array;
+        let end = (last + 1).min(i64::from((*t).arr_cap));
+        let mut k = k;
+        while (0..end).contains(&k) {
+            let e = run_get(array, k as usize);
+            let room = v.capacity() - v.len();
+            if e.tag == Tag::STRING {
+                let s = str_bytes(e.as_ptr());
+                if room < sep.len() + s.len() {
+                    break;
+                }
+                append(v, sep);
+                append(v, s);
+            } else {
+                if e.tag != Tag::INT || room < sep.len() + MAX_INT {
+                    break;
+                }
+                append(v, sep);
+                plain_int(v, e.as_int());
+            }
+            k += 1;
+        }
+        k
     }
 }
 

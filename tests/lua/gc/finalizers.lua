@@ -28,7 +28,9 @@ warn("@off") do local a, b, c = fin("ok1"), fin("bad", function() error("in gc")
 -- arguments: the object alone
 do local n setmetatable({}, { __gc = function(...) n = select("#", ...) log[#log + 1] = tostring(n) end }) end flush()
 -- a table used as a key, closed upvalues, threads
-do local up = fin("upvalue") local f = function() return up end local co = coroutine.create(function() local inlocal = fin("in coroutine") coroutine.yield() end) coroutine.resume(co) end flush()
+do local up = fin("upvalue") local f = function() return up end end flush()
+-- (alone: a recording that has followed the program into a coroutine keeps it for one collection)
+do local co = coroutine.create(function() local inlocal = fin("in coroutine") coroutine.yield() end) coroutine.resume(co) end flush()
 local t = { fin("in table") } t[1] = nil flush()
 local shared = setmetatable({}, { __mode = "k" }) do local o = fin("weak key") shared[o] = 1 end flush() print(next(shared))
 -- many

@@ -120,8 +120,8 @@ do
   end)
   print(co(), co(10), co(20), co(30), co(40), co(50))
   local depth = 0
-  local v = setmetatable({}, { __index = function(self, k) depth = depth + 1 return self[k + 1] end })
-  print((pcall(get, v, 1)), depth > 150)
+  local v = setmetatable({}, { __index = function(self, k) depth = depth + 1 return depth < 180 and self[k + 1] or error(k, 0) end })
+  print(pcall(get, v, 1))
 end
 
 -- constant keys of dictionaries, found, missing, inherited, assigned

@@ -2,9 +2,11 @@
 
 use traceorus_base::bytecode::{self as bc, MULTI, Op};
 use traceorus_base::frame::{self, kind};
+use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::call::word_at;
+use traceorus_vm::debuginfo::ErrKind;
 
 use super::{Cursor, Frame, How, Pending, Rec, Recorder, Recursion, Slot, Step, Tv};
 use crate::abort::Abort;
@@ -66,7 +68,8 @@ impl Recorder {
             if f.tag != Tag::FUNCTION {
                 object = self.callable(i.ra(), nargs)?;
                 let Some((_, mm)) = object else {
-                    return self.generic(i);
+                    let v = (self.tv(i.ra())?, f);
+                    return self.fail_at(i, ErrKind::Call, MetaMethod::Call, &[v]);
                 };
                 f = mm;
             }

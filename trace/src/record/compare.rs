@@ -4,6 +4,7 @@ use traceorus_base::bytecode::{self as bc, Op};
 use traceorus_base::meta::MetaMethod;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::arith;
+use traceorus_vm::debuginfo::ErrKind;
 
 use super::select::target;
 use super::{Cursor, Rec, Recorder, Step, Tv};
@@ -134,7 +135,7 @@ impl Recorder {
                 };
                 return match self.event(i, ev, x, y)? {
                     true => Ok(Step::More),
-                    false => self.generic(i),
+                    false => self.fail_at(i, ErrKind::Compare, ev, &[x, y]),
                 };
             }
             let holds = match order {

@@ -321,7 +321,7 @@ impl Recorder {
             if object && self.event(i, op.event(), x, y)? {
                 return Ok(Step::More);
             }
-            self.generic(i)
+            self.fail_arith(i, op, x, y)
         }
     }
 
@@ -552,9 +552,9 @@ impl Recorder {
                 let r = i.rb() + k;
                 ops.push((self.tv(r)?, self.observed(r)));
             }
-            match self.concat_rest(i, ops)? {
+            match self.concat_rest(i, ops.clone())? {
                 true => Ok(Step::More),
-                false => self.generic(i),
+                false => self.fail_concat(i, &ops),
             }
         }
     }

@@ -21,6 +21,7 @@ mod closing;
 mod compare;
 mod construct;
 mod coroutine;
+mod failing;
 mod fastfn;
 mod generic;
 mod index;

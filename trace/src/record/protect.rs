@@ -333,7 +333,7 @@ impl Recorder {
     }
 
     /// Frames from number `m` on, that of a protected call, can be given up for an error: nothing is to be closed.
-    unsafe fn can_give_up(&self, m: usize) -> bool {
+    pub(super) unsafe fn can_give_up(&self, m: usize) -> bool {
         // SAFETY: [GC-LIVE] the thread and its functions.
         unsafe {
             let text = |x: &super::Frame| body::is_body(x.proto) && body::is_gsub(x.proto);
@@ -341,7 +341,7 @@ impl Recorder {
         }
     }
     /// Guards that no variables wait to be closed.
-    fn guard_nothing_pending(&mut self) -> Rec<()> {
+    pub(super) fn guard_nothing_pending(&mut self) -> Rec<()> {
         let l = self.running()?;
         let pending = self.field(l, FieldId::ThreadTbc)?;
         let zero = self.buf.k(Ty::U32, 0);
@@ -349,7 +349,7 @@ impl Recorder {
         Ok(())
     }
     /// The protected call whose frame is number `m` ends with the error `v`.
-    unsafe fn give_up(&mut self, m: usize, v: Tv) -> Rec<Step> {
+    pub(super) unsafe fn give_up(&mut self, m: usize, v: Tv) -> Rec<Step> {
         // SAFETY: as `raise_error`.
         unsafe {
             self.pin_snap()?;

@@ -102,7 +102,7 @@ impl Recorder {
             if done || self.weak_access(i)? {
                 Ok(Step::More)
             } else {
-                self.generic(i)
+                self.fail_access(i)
             }
         }
     }

@@ -236,17 +236,11 @@ pub(super) unsafe extern "C" fn set(
     payload: u64,
     tag: i32,
 ) -> i64 {
-    // SAFETY: [GC-LIVE] as above; what the table may grow by is little, or there.
+    // SAFETY: [GC-LIVE] as above.
     unsafe {
         let g = Global::of((*l).global);
         let (k, v) = (Value::new(key, Tag(key_tag)), Value::new(payload, Tag(tag)));
-        if !table::table_has_room(t, k) {
-            let bytes = table::table_growth_bytes(t);
-            if bytes > MAX_GROWTH && !g.heap.reserve_now(bytes) {
-                return 0;
-            }
-        }
-        i64::from(table::table_set(g, t, k, v).is_ok())
+        i64::from(table::table_set_now(g, t, k, v).is_ok())
     }
 }
 pub(super) unsafe extern "C" fn put(
@@ -385,6 +379,12 @@ unsafe fn collect(out: &mut Vec<u8>, t: *mut Table, sep: *mut Str, i: i64, j: i6
         let sep = str_bytes(sep);
         let mut k = i;
         while k <= j {
+            if k != i && j < i64::MAX {
+                k = convert::append_elements(out, t, sep, k, j);
+                if k > j {
+                    return out.len() <= MAX_TEXT;
+                }
+            }
             if k != i {
                 convert::append(out, sep);
             }

@@ -166,16 +166,23 @@ unsafe fn place(p: *const Proto, pc: *const Instr) -> Vec<u8> {
     }
 }
 
-/// An error with the position of the running function, as `luaG_runerror`.
-unsafe fn raise_text(l: *mut Thread, pc: *const Instr, text: &[u8]) -> Throw {
-    // SAFETY: `l` is live; a fresh string.
+/// A text behind the position of the running function at `pc` (null: at `Thread::pc`), as `luaG_runerror`.
+unsafe fn placed(l: *mut Thread, pc: *const Instr, text: &[u8]) -> Vec<u8> {
+    // SAFETY: `l` is live.
     unsafe {
         let mut m = match proto_of((*(*l).base.sub(1)).payload as *const GcHeader) {
             Some(p) => place(p, if pc.is_null() { (*l).pc } else { pc }),
             None => Vec::new(),
         };
         m.extend_from_slice(text);
-        let s = Global::of((*l).global).str_new(&m);
+        m
+    }
+}
+
+unsafe fn raise_message(l: *mut Thread, message: &[u8]) -> Throw {
+    // SAFETY: `l` is live; a fresh string.
+    unsafe {
+        let s = Global::of((*l).global).str_new(message);
         throw::set_error(l, str_val(s), 2)
     }
 }
@@ -194,12 +201,30 @@ pub unsafe fn op_error(
     b: Value,
 ) -> Throw {
     // SAFETY: as promised.
+    unsafe { raise_message(l, &op_message(l, pc, what, a, b)) }
+}
+
+/// The message of [`op_error`], which depends on the instruction and on the types of the values alone, unless they have metatables.
+///
+/// # Safety
+/// As [`op_error`].
+pub unsafe fn op_message(
+    l: *mut Thread,
+    pc: *const Instr,
+    what: ErrKind,
+    a: Value,
+    b: Value,
+) -> Vec<u8> {
+    // SAFETY: as promised.
     unsafe {
         let g = Global::of((*l).global);
         let site = if pc.is_null() { None } else { site(l, pc) };
         let text = match what {
-            ErrKind::Call => return call_error(l, a),
-            ErrKind::Compare => return order_error(l, a, b),
+            ErrKind::Call => {
+                let at = if pc.is_null() { (*l).pc } else { pc };
+                call_text(l, at, a)
+            }
+            ErrKind::Compare => order_text(g, a, b),
             ErrKind::ForInit => for_text(g, "initial value", a),
             ErrKind::ForLimit => for_text(g, "limit", a),
             ErrKind::ForStep => for_text(g, "step", a),
@@ -249,7 +274,7 @@ pub unsafe fn op_error(
                 }
             }
         };
-        raise_text(l, pc, &text)
+        placed(l, pc, &text)
     }
 }
 
@@ -261,6 +286,15 @@ pub unsafe fn op_error(
 #[cold]
 pub unsafe fn concat_error(l: *mut Thread, pc: *const Instr, r: usize) -> Throw {
     // SAFETY: as promised.
+    unsafe { raise_message(l, &concat_message(l, pc, r)) }
+}
+
+/// The message of [`concat_error`].
+///
+/// # Safety
+/// As [`op_error`].
+pub unsafe fn concat_message(l: *mut Thread, pc: *const Instr, r: usize) -> Vec<u8> {
+    // SAFETY: as promised.
     unsafe {
         let text = |v: Value| v.tag == Tag::STRING || v.tag.is_number();
         let r = r + text(*(*l).base.add(r)) as usize;
@@ -268,7 +302,7 @@ pub unsafe fn concat_error(l: *mut Thread, pc: *const Instr, r: usize) -> Throw 
         if let Some(s) = site(l, pc) {
             m.extend(shown(names::object_name(s.p, s.pc, r)));
         }
-        raise_text(l, pc, &m)
+        placed(l, pc, &m)
     }
 }
 
@@ -324,14 +358,17 @@ fn for_text(g: &mut Global, what: &str, v: Value) -> Vec<u8> {
 pub unsafe fn order_error(l: *mut Thread, a: Value, b: Value) -> Throw {
     // SAFETY: as promised.
     unsafe {
-        let g = Global::of((*l).global);
-        let (t, u) = (type_name(g, a, false), type_name(g, b, false));
-        let text = if t == u {
-            [b"attempt to compare two ", t.as_slice(), b" values"].concat()
-        } else {
-            [b"attempt to compare ", t.as_slice(), b" with ", &u].concat()
-        };
-        raise_text(l, std::ptr::null(), &text)
+        let text = order_text(Global::of((*l).global), a, b);
+        raise_message(l, &placed(l, std::ptr::null(), &text))
+    }
+}
+
+fn order_text(g: &mut Global, a: Value, b: Value) -> Vec<u8> {
+    let (t, u) = (type_name(g, a, false), type_name(g, b, false));
+    if t == u {
+        [b"attempt to compare two ", t.as_slice(), b" values"].concat()
+    } else {
+        [b"attempt to compare ", t.as_slice(), b" with ", &u].concat()
     }
 }
 
@@ -344,11 +381,19 @@ pub unsafe fn order_error(l: *mut Thread, a: Value, b: Value) -> Throw {
 pub unsafe fn call_error(l: *mut Thread, v: Value) -> Throw {
     // SAFETY: as promised.
     unsafe {
+        let text = call_text(l, (*l).pc, v);
+        raise_message(l, &placed(l, std::ptr::null(), &text))
+    }
+}
+
+unsafe fn call_text(l: *mut Thread, pc: *const Instr, v: Value) -> Vec<u8> {
+    // SAFETY: as `call_error`.
+    unsafe {
         let mut m = failed(Global::of((*l).global), "call", v);
-        if let Some(s) = site(l, (*l).pc) {
+        if let Some(s) = site(l, pc) {
             m.extend(shown(names::called_name(s.p, s.pc)));
         }
-        raise_text(l, std::ptr::null(), &m)
+        m
     }
 }
 

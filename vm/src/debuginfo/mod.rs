@@ -15,8 +15,8 @@ mod traceback;
 mod walk;
 
 pub use errors::{
-    ErrKind, arg_error, call_error, close_error, concat_error, local_name_of_slot, op_error,
-    order_error, position, type_name_of, var_info, where_, where_at,
+    ErrKind, arg_error, call_error, close_error, concat_error, concat_message, local_name_of_slot,
+    op_error, op_message, order_error, position, type_name_of, var_info, where_, where_at,
 };
 pub use locals::{
     get_upvalue, local_at, param_name, read_local, set_upvalue, upvalue_id, upvalue_join,

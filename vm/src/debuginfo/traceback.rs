@@ -29,13 +29,16 @@ pub unsafe fn func_name_in_modules(g: &mut Global, f: Value) -> Option<Vec<u8>> 
     }
 }
 
-/// Searches string keys of a table, and of the tables in it down to `levels`, for a value.
+/// Searches string keys of a table, and of the tables in it down to `levels`, for an object.
 unsafe fn find_field(t: Value, f: Value, levels: u32) -> Option<Vec<u8>> {
     if levels == 0 || t.tag != Tag::TABLE {
         return None;
     }
     // SAFETY: [GC-LIVE] as the caller.
     unsafe {
+        if levels == 1 && !table::table_holds(t.as_ptr(), f) {
+            return None;
+        }
         let (mut key, mut hint) = (Value::NIL, 0);
         while let Ok(Some((k, v, h))) = table::table_next(t.as_ptr(), key, hint) {
             (key, hint) = (k, h);

@@ -354,30 +354,6 @@ pub unsafe fn table_resize_bytes(t: *mut Table, narr: usize, nhash: usize) -> us
         + dict_bytes(cap_for(nhash.min(MAX_CAP as usize) as u32))
 }
 
-/// A store with this key needs no memory: the key is in the array part, or there is room for another entry and the array is not about to
-/// grow. False if that takes a longer look.
-///
-/// # Safety
-/// [GC-LIVE] the table is alive.
-#[inline(always)]
-pub unsafe fn table_has_room(t: *mut Table, key: Value) -> bool {
-    // SAFETY: [GC-LIVE].
-    unsafe {
-        let cap = i64::from((*t).arr_cap);
-        if key.tag == Tag::INT {
-            let i = key.as_int();
-            if (0..cap).contains(&i) {
-                return true;
-            }
-            if i == cap || (0..i64::from(FIRST_ARRAY)).contains(&i) {
-                return false;
-            }
-        }
-        let d = (*t).hash as *mut Dict;
-        is_dict(t) && key.tag != Tag::FLOAT && (*d).used < (*d).cap
-    }
-}
-
 /// Bytes to reserve before a store to the table, whatever the key (more for a table that is full than for one
 /// with room).
 ///

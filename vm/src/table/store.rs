@@ -94,6 +94,23 @@ pub unsafe fn table_set_checked(
     unsafe { set_any::<true>(g, t, key, v) }
 }
 
+/// As [`table_set_checked`], but fails where that would collect, for callers that cannot root what they have.
+///
+/// # Safety
+/// [GC-LIVE] all are alive.
+pub unsafe fn table_set_now(
+    g: &mut Global,
+    t: *mut Table,
+    key: Value,
+    v: Value,
+) -> Result<(), TableError> {
+    let before = g.heap.forbid_collection(true);
+    // SAFETY: the caller's promise.
+    let done = unsafe { set_any::<true>(g, t, key, v) };
+    g.heap.forbid_collection(before);
+    done
+}
+
 #[inline]
 pub(super) unsafe fn set_any<const CHECKED: bool>(
     g: &mut Global,

@@ -327,6 +327,35 @@ fn against_a_model() {
 }
 
 #[test]
+fn a_table_holds_its_values_in_all_parts_and_nothing_else() {
+    let mut g = State::new();
+    let objects: Vec<Value> = (0..4)
+        .map(|_| Value::ptr(g.table(0, 0), Tag::TABLE))
+        .collect();
+    let [element, field, entry, absent] = objects[..] else {
+        unreachable!()
+    };
+    let t = g.table(0, 0);
+    let (name, flag) = (g.val("name"), Value::TRUE);
+    let holds = |v: Value| unsafe { table_holds(t, v) };
+    assert!(!holds(absent));
+    // one kind of elements, all kinds
+    g.set(t, Value::int(1), element);
+    assert!(holds(element));
+    g.set(t, Value::int(2), Value::int(absent.payload as i64));
+    assert!(holds(element) && !holds(absent));
+    g.set(t, name, field);
+    assert!(holds(field) && !holds(entry));
+    g.set(t, flag, entry);
+    assert!(holds(entry) && holds(field) && holds(element));
+    // what is removed is not there, though its payload may be
+    for k in [Value::int(1), name, flag] {
+        g.set(t, k, Value::NIL);
+    }
+    assert!(objects.iter().all(|&v| !holds(v)));
+}
+
+#[test]
 fn bad_keys() {
     let mut g = State::new();
     let t = g.table(0, 0);

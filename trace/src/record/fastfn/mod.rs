@@ -102,6 +102,11 @@ impl Recorder {
             if id == BodyFail {
                 return self.raise_handled(i);
             }
+            if id == Assert
+                && let Some(step) = self.fail_assert(i, f, nargs)?
+            {
+                return Ok(step);
+            }
             let fv = self.guard_observed(i.ra())?;
             self.guard_is(fv.val, f.payload)?;
             if c.wanted == MULTI {
