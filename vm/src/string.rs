@@ -456,7 +456,7 @@ unsafe fn word_of(values: &[Value]) -> Option<Words> {
                 let sign = usize::from(v.as_int() < 0);
                 // 8 digits and a sign are too long
                 (
-                    digits << (8 * sign) | u64::from(b'-') * sign as u64,
+                    (digits << (8 * sign)) | (u64::from(b'-') * sign as u64),
                     n + sign,
                 )
             }
