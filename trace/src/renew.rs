@@ -37,14 +37,8 @@ impl Jit {
             Op::Call | Op::TailCall if unsafe { calls(l, pc, FastFn::SetMetatable) } => {
                 (shapes.saturating_mul(4), u32::MAX)
             }
-            // SAFETY: as above; the argument is in the register behind the function.
-            Op::Call
-                if unsafe {
-                    calls(l, pc, FastFn::Pairs) && self.is_of_new_metatable(l, pc, bc::a(*pc) + 16)
-                } =>
-            {
-                (0, u32::MAX)
-            }
+            // SAFETY: as above.
+            Op::Call if unsafe { self.is_pairs_of_new_metatable(l, pc) } => (0, u32::MAX),
             _ => return false,
         };
         let n = self.sites.entry((root, pc as usize)).or_insert(0);
@@ -115,6 +109,12 @@ impl Jit {
             (*last, *n) = (mt, *n + 1);
         }
         *n > self.params.maxshapes
+    }
+
+    /// The call at `pc` is one of `pairs` with such a table.
+    unsafe fn is_pairs_of_new_metatable(&mut self, l: *mut Thread, pc: *const Instr) -> bool {
+        // SAFETY: [CODE] `l` goes on at `pc`; the argument is in the register behind the function.
+        unsafe { calls(l, pc, FastFn::Pairs) && self.is_of_new_metatable(l, pc, bc::a(*pc) + 16) }
     }
 
     /// The trace `number`, a root, takes the place of the one that was retired in its favour. Its own entry is not open yet.
