@@ -5,7 +5,7 @@
 
 use std::mem::MaybeUninit;
 
-use crate::{format, pack};
+use crate::{format, pack, table};
 use traceorus_base::fastfn::FastFn;
 use traceorus_base::objects::Table;
 use traceorus_base::{Tag, Value};
@@ -14,6 +14,7 @@ use traceorus_vm::body::{self, Body};
 use traceorus_vm::ctx::{Ctx, LResult, Throw};
 use traceorus_vm::number::fmt_number;
 use traceorus_vm::pattern::{self, Capture, Matcher, PatError, anchor, with_matcher};
+use traceorus_vm::table::table_get;
 use traceorus_vm::{fastfn, native};
 
 pub(crate) mod buf;
@@ -623,6 +624,32 @@ impl<'c> Gsub<'c> {
         self.out.add(cx, rest)
     }
 
+    /// Puts a value in the place of the match; what is false leaves it.
+    #[inline]
+    fn replace_by(&mut self, cx: Ctx, whole: (usize, usize), v: Value) -> LResult<()> {
+        match v.tag {
+            Tag::STRING => self.replace(cx, whole, cx.bytes(v)),
+            t if t.is_number() => self.replace(cx, whole, &fmt_number(v)),
+            t if t.is_falsy() => Ok(()),
+            _ => Err(no_replacement(cx, v)),
+        }
+    }
+
+    /// Replacements come from a table without metatable.
+    fn by_table(&mut self, cx: Ctx, t: *mut Table) -> LResult<()> {
+        cx.push(Value::NIL); // for what keeps the value until it is used
+        with_matcher(|m| {
+            while let Some(whole) = self.next(cx, m)? {
+                let key = capture_value(cx, m, self.src, 0, whole)?;
+                // SAFETY: [GC-LIVE] an argument.
+                let v = unsafe { table_get(t, key) };
+                cx.set(cx.top(), v);
+                self.replace_by(cx, whole, v)?;
+            }
+            Ok(())
+        })
+    }
+
     /// Replacements come from a table or function, which may run Lua code.
     fn by_value(&mut self, cx: Ctx, repl: Value) -> LResult<()> {
         let table = repl.tag == Tag::TABLE;
@@ -650,13 +677,7 @@ impl<'c> Gsub<'c> {
             } else {
                 cx.call(nargs, 1)?;
             }
-            let v = cx.arg(cx.top());
-            match v.tag {
-                Tag::STRING => self.replace(cx, whole, cx.bytes(v))?,
-                t if t.is_number() => self.replace(cx, whole, &fmt_number(v))?,
-                t if t.is_falsy() => {}
-                _ => return Err(no_replacement(cx, v)),
-            }
+            self.replace_by(cx, whole, cx.arg(cx.top()))?;
             cx.pop();
         }
     }
@@ -695,7 +716,10 @@ fn gsub(cx: Ctx) -> LResult<usize> {
     };
     match text {
         Some(text) => g.by_text(cx, text)?,
-        None => g.by_value(cx, repl)?,
+        None => match table::raw(repl) {
+            Some(t) => g.by_table(cx, t)?,
+            None => g.by_value(cx, repl)?,
+        },
     }
     // `copied` and `out` are at the start only if nothing was replaced, or an empty match by nothing.
     let v = if g.copied == 0 && g.out.len() == 0 {

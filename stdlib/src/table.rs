@@ -49,7 +49,7 @@ pub fn open(cx: Ctx<'_>) -> *mut Table {
 
 /// The table, if nothing but raw access can happen to it.
 #[inline(always)]
-fn raw(v: Value) -> Option<*mut Table> {
+pub(crate) fn raw(v: Value) -> Option<*mut Table> {
     if v.tag != Tag::TABLE {
         return None;
     }

@@ -9,7 +9,7 @@ use crate::abort::Abort;
 use crate::dump::Code;
 use crate::events::What;
 use crate::exits::Exits;
-use crate::ir::{Ins, IrBuf, Ref, SnapNo};
+use crate::ir::{Ins, IrBuf, IrOp, Ref, SnapNo, Ty};
 use crate::jit::Jit;
 use crate::loc::Link;
 use crate::lower::{self, CodeInput, TraceRegs};
@@ -45,13 +45,10 @@ fn loop_exits(buf: &IrBuf) -> u16 {
     }
 }
 
-/// A guard of snapshot `n` is about a type: a tag, or the kind of an array.
+/// A guard of snapshot `n` is about a type (a tag, or the kind of an array), or about which function is called.
 fn looks_at_types(buf: &IrBuf, n: usize) -> bool {
-    n < buf.snaps.len()
-        && buf
-            .snap_guards(SnapNo(n as u16))
-            .iter()
-            .any(Ins::looks_at_type)
+    let about = |i: &Ins| i.looks_at_type() || i.op == IrOp::Eq && i.ty == Ty::Func;
+    n < buf.snaps.len() && buf.snap_guards(SnapNo(n as u16)).iter().any(about)
 }
 
 impl Jit {
@@ -205,6 +202,8 @@ impl Jit {
             for &p in t.protos.iter() {
                 jithooks::set_proto_jit(&mut *self.g, p, (*p).jit | PROTO_KNOWN);
             }
+            self.by_prototype.extend(&r.varying);
+            self.told.extend(&r.told);
             let entry = t.entry;
             self.kept.add(&t);
             let link = target.map_or(0, |t| t.0);
@@ -215,6 +214,11 @@ impl Jit {
             self.traces[number as usize] = Some(t);
             if root == number {
                 self.replace_retired(number);
+            }
+            if let Some((to, ..)) = target
+                && self.trace(to).retired
+            {
+                self.set_links(to, false);
             }
             match r.kind {
                 Kind::Side { parent, exit } => {

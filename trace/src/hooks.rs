@@ -117,6 +117,9 @@ unsafe fn proto_freed(data: *mut u8, p: *mut Proto) {
         jit.joins.retain(|&at| other(at));
         jit.helped.retain(|&at| other(at));
         jit.metatables.retain(|&at, _| other(at));
+        jit.by_prototype.retain(|&at| other(at));
+        jit.told.retain(|&(at, q), _| other(at) && q != p as usize);
+        jit.misses.retain(|&(_, at), _| other(at));
         jit.profile.retain(|&at, _| other(at));
         jit.watched.retain(|&at| other(at));
         if let Some(w) = &mut jit.watch

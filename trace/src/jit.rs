@@ -25,7 +25,7 @@ use crate::outputs::Outputs;
 use crate::params::{Params, dump};
 use crate::policy::{Penalty, may_hurry, processor_time};
 use crate::record::select::Profile;
-use crate::record::{Kind, Pending, Recorder, Recursion, Step};
+use crate::record::{Kind, Pending, Recorder, Recursion, Step, Told};
 use crate::replay::Replay;
 use crate::short::Short;
 use crate::stats::Stats;
@@ -107,6 +107,12 @@ pub struct Jit {
     pub(crate) helped: FxHashSet<usize>,
     /// By instruction, the metatable of the table that the latest exit to it found there, and how often it was another one than before.
     pub(crate) metatables: FxHashMap<usize, (usize, u32)>,
+    /// Calls at which closures are told by their prototype only; see [`Jit::meets_other_closure`].
+    pub(crate) by_prototype: FxHashSet<usize>,
+    /// What traces guard of closures, by instruction and prototype; the last one counts.
+    pub(crate) told: FxHashMap<(usize, usize), Told>,
+    /// Exits of a tree at a call that has met another closure than the one that was guarded.
+    pub(crate) misses: FxHashMap<(u16, usize), u32>,
     /// Continuations of instructions that have called metamethods: frame word, address.
     pub(crate) events_table: Box<[[u64; 2]; lower::EVENTS]>,
     /// All of them whose trees can be entered, by frame word: the table has room for one at a place.
@@ -196,6 +202,9 @@ impl Jit {
             joins: FxHashSet::default(),
             helped: FxHashSet::default(),
             metatables: FxHashMap::default(),
+            by_prototype: FxHashSet::default(),
+            told: FxHashMap::default(),
+            misses: FxHashMap::default(),
             events_table: Box::new([[0; 2]; lower::EVENTS]),
             event_entries: FxHashMap::default(),
             renewed: FxHashMap::default(),
@@ -347,6 +356,7 @@ impl Jit {
             r.chars = &raw mut self.chars;
             r.joins = &raw const self.joins;
             r.helped = &raw const self.helped;
+            r.by_prototype = &raw const self.by_prototype;
             r.profile = &raw const self.profile;
             let n = self.params.abortrandom;
             if n != 0 && self.rand().is_multiple_of(n) {

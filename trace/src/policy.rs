@@ -13,7 +13,7 @@
 //! in, a side trace of that iteration would lead back to the same check each time. So when a side trace from an exit of the
 //! first iteration that looks at types comes to the loop's header, the next iteration is recorded as a loop of its own, and the side trace linked to that; so are further side
 //! traces from there. Other side traces of such a loop go back to it, not to the first one. A tree has at most four, each of which is tried when the first
-//! iteration of the one before has gone another way.
+//! iteration of the one before has gone another way. A type that the body looks at in each iteration again says nothing of the next one, and is no reason for that.
 //!
 //! **Trees that lose.** An exit at which nothing is recorded any more (too many side traces, too many failures) gets code of its own ([`crate::short`]), but
 //! costs as much as a dozen bytecode instructions all the same. A tree that is left in such a way again and again, with little time in between, is removed; its place counts
@@ -304,12 +304,16 @@ impl Jit {
             if self.trace(root).retired || !decided && self.is_join(l, root, pc) {
                 return;
             }
+            let closure = !decided && self.meets_other_closure(l, root, pc);
+            if self.trace(root).retired {
+                return;
+            }
             let due = is_due(&self.params, tries, taken) && !self.calls_new_function(l, pc);
             if self.trace(root).nsides >= maxside || !due {
                 self.shorten(n, exit);
                 return self.lose(root, many.max(hotexit));
             }
-            if self.has_wrong_root(n, exit) {
+            if !closure && self.has_wrong_root(n, exit) {
                 return self.record_anew(n);
             }
             if let Err(why) = self.start(l, kind, std::ptr::null_mut(), pc) {
@@ -434,13 +438,21 @@ impl Jit {
         first && self.way_of(kind) != 0
     }
 
-    /// Whether types are looked at where a recording of this kind begins.
-    fn is_about_types(&self, kind: Kind) -> bool {
+    /// Whether types are looked at where a recording of this kind begins, which the loop `way` does not do there in each iteration.
+    fn is_about_types(&self, kind: Kind, way: u16) -> bool {
         let Kind::Side { parent, exit } = kind else {
             return false;
         };
-        let t = self.traces[parent as usize].as_ref().expect("the parent");
-        t.states[exit as usize].types
+        let of = |n: u16| self.traces[n as usize].as_ref().expect("a trace");
+        let (t, way) = (of(parent), of(way));
+        let at = t.exits.get(exit);
+        let place = (at.pc, at.base);
+        let again = |n: u16| {
+            let at = way.exits.get(n);
+            way.states[n as usize].types && (at.pc, at.base) == place
+        };
+        let body = way.loop_exits..way.states.len() as u16;
+        t.states[exit as usize].types && !body.into_iter().any(again)
     }
 
     /// The trace of the compiled loop that begins at `pc`, with its frame `base` slots above BASE, which a recording of this kind would
@@ -463,7 +475,7 @@ impl Jit {
         let t = self.trace(n);
         let (kind, root, early) = (t.kind, t.root, t.early);
         let to = self.index.link(n);
-        if !early || to == 0 || !self.is_about_types(kind) || !self.params.on {
+        if !early || to == 0 || !self.is_about_types(kind, to) || !self.params.on {
             return false;
         }
         let of_tree = |t: &&Trace| t.root == root && t.kind == Kind::Loop;
@@ -617,7 +629,12 @@ pub(crate) unsafe fn may_hurry(
 /// beyond `maxtries`, it takes twice as many for each of them.
 fn is_due(params: &Params, tries: u32, taken: u32) -> bool {
     let more = tries.saturating_sub(params.maxtries - 1);
-    more == 0 || taken >= params.hotexit.saturating_mul(32) << more.min(9)
+    more == 0
+        || taken
+            >= params
+                .hotexit
+                .saturating_mul(32)
+                .saturating_mul(1 << more.min(24))
 }
 
 /// Whether the word at `anchor` still counts (it does not enter a trace).
@@ -647,6 +664,6 @@ mod tests {
             assert!(!is_due(&p, tries, taken - 1) && is_due(&p, tries, taken));
         }
         // never for ever
-        assert!(is_due(&p, 1000, (10 * 32) << 9));
+        assert!(!is_due(&p, 20, 1_000_000) && is_due(&p, 1000, u32::MAX));
     }
 }

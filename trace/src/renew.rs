@@ -1,9 +1,9 @@
 //! Trees that are recorded anew because accesses of theirs meet too many shapes: those become look-ups (`record::join`) or calls of their helpers.
 
-use traceorus_base::Tag;
 use traceorus_base::bytecode::{self as bc, Op};
 use traceorus_base::fastfn::FastFn;
 use traceorus_base::objects::*;
+use traceorus_base::{Tag, Value};
 use traceorus_vm::{dispatch, jithooks};
 
 use crate::jit::Jit;
@@ -13,6 +13,9 @@ use crate::traces::Trace;
 
 /// Times that a root trace is recorded anew.
 const MAX_RENEWED: u32 = 3;
+
+/// Closures that the calls of a tree tell from others of their prototypes. More than that, or as many made since, and they tell prototypes.
+const MOST_CLOSURES: u32 = 4;
 
 impl Jit {
     /// The exit of the tree `root` at `pc` is one too many that an access to a table there has caused: the tree is to be recorded anew, with
@@ -48,6 +51,12 @@ impl Jit {
         if !helped && (*n < most || !self.joins.insert(pc as usize)) {
             return false;
         }
+        // SAFETY: [CODE] the tree is alive.
+        unsafe { self.retire(root) }
+    }
+
+    /// Has the tree recorded anew, and closes its entries until then. False: that has been done too often.
+    unsafe fn retire(&mut self, root: u16) -> bool {
         let t = self.traces[root as usize].as_mut().expect("alive");
         let times = self.renewed.entry(t.start_pc as usize).or_insert(0);
         if *times >= MAX_RENEWED {
@@ -55,10 +64,54 @@ impl Jit {
         }
         *times += 1;
         t.retired = true;
+        self.stats.renewed += 1;
         // SAFETY: [CODE] the tree is alive.
         unsafe { self.set_entries(root, false, 1) };
         self.area.trim();
         true
+    }
+
+    /// Whether a hot exit of the tree `root` at `pc`, where a closure was guarded, has met another one of its prototype. If the tree is to be recorded anew for that,
+    /// because these are too many, or because the function that runs had been made only once, it is retired.
+    pub(crate) unsafe fn meets_other_closure(
+        &mut self,
+        l: *mut Thread,
+        root: u16,
+        pc: *const Instr,
+    ) -> bool {
+        // SAFETY: [CODE] `l` goes on at `pc`; [GC-LIVE] functions that run or are called are in its slots.
+        unsafe {
+            let call = matches!(
+                dispatch::op_at(pc),
+                Op::Call | Op::CallM | Op::TailCall | Op::TailCallM
+            );
+            let f = match call {
+                true => *(*l).base.byte_add(bc::a(*pc) as usize),
+                false => Value::new((*(*l).base.sub(1)).payload, Tag::FUNCTION),
+            };
+            let c = f.as_ptr::<LuaClosure>();
+            if f.tag != Tag::FUNCTION || (*c).hdr.kind != ObjKind::LuaClosure as u8 {
+                return false;
+            }
+            let p = (*c).proto;
+            let told = self.told.get(&(pc as usize, p as usize));
+            let Some(told) = told.filter(|t| t.closure != c as usize) else {
+                return false;
+            };
+            if !call {
+                // now that there are more, none is guarded
+                return (*p).ninstances > 1 && self.retire(root);
+            }
+            *self.misses.entry((root, pc as usize)).or_insert(0) += 1;
+            let of_tree = || self.misses.iter().filter(|m| m.0.0 == root);
+            let times: u32 = of_tree().map(|m| m.1).sum();
+            if times >= MOST_CLOSURES || (*p).ninstances - told.made > MOST_CLOSURES {
+                let places: Vec<usize> = of_tree().map(|m| m.0.1).collect();
+                self.by_prototype.extend(places);
+                self.retire(root);
+            }
+            true
+        }
     }
 
     /// The method that the SELFGET at `pc` is about to get is a closure of a prototype that goes on being instantiated: more closures of it have been made

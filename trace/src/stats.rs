@@ -59,6 +59,8 @@ pub struct Stats {
     pub woken: u64,
     /// Loops whose root trace was recorded anew, as the first one was not what they do.
     pub rerooted: u64,
+    /// Trees that were to be recorded anew, in another way.
+    pub renewed: u64,
     /// Trees removed because they were left more often than they are worth.
     pub losing: u64,
     /// Recordings that did not begin since too much of the run time had gone to recording and compiling.

@@ -22,7 +22,7 @@ pub struct ExitState {
     pub side: u16,
     /// Offset of its stub in the code.
     pub stub: u32,
-    /// A guard that leaves by it looks at a type.
+    /// A guard that leaves by it looks at a type, or at which function is called.
     pub types: bool,
     /// A branch goes the other way there: see `Snap::decided`.
     pub decided: bool,

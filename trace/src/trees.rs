@@ -107,7 +107,7 @@ impl Jit {
     }
 
     /// The part of [`Jit::set_entries`] about traces that end in the tree.
-    fn set_links(&mut self, root: u16, open: bool) {
+    pub(crate) fn set_links(&mut self, root: u16, open: bool) {
         let entry = self.trace(root).entry;
         for n in self.index.linked_to(root) {
             let t = self.traces[n as usize].as_ref().expect("a trace");
@@ -192,6 +192,7 @@ impl Jit {
                 self.dead.push(n);
             }
             self.sites.retain(|&(of, _), _| of != root);
+            self.misses.retain(|&(of, _), _| of != root);
             for n in self.index.linked_to(root) {
                 self.index.set_link(n, 0);
             }

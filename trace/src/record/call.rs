@@ -8,7 +8,7 @@ use traceorus_base::{Tag, Value};
 use traceorus_vm::call::word_at;
 use traceorus_vm::debuginfo::ErrKind;
 
-use super::{Cursor, Frame, How, Pending, Rec, Recorder, Recursion, Slot, Step, Tv};
+use super::{Cursor, Frame, How, Pending, Rec, Recorder, Recursion, Slot, Step, Told, Tv};
 use crate::abort::Abort;
 use crate::ir::{IrOp, REF_NONE, Ref, Ty};
 use crate::loc::Link;
@@ -88,7 +88,8 @@ impl Recorder {
             if matches!(i.op, Op::TailCall | Op::TailCallM) {
                 return self.tail_call(i, closure, nargs, object.map(|(f, _)| f));
             }
-            let way = self.way_into(closure)?;
+            let fixed = object.is_none() && self.tv(i.ra())?.val.is_const();
+            let way = self.way_into(closure, fixed)?;
             if matches!(way, Way::No) || self.frames.len() as u32 > self.params.maxdepth {
                 return Err(Abort::CallDepth);
             }
@@ -96,7 +97,7 @@ impl Recorder {
                 Some((f, _)) => f,
                 None => self.guard_observed(i.ra())?,
             };
-            let known = self.guard_function(fv, closure)?;
+            let known = self.guard_callee(i.pc, fv, closure)?;
             let func = self.base() + i.ra();
             if object.is_some() {
                 // the object becomes the first argument
@@ -124,18 +125,21 @@ impl Recorder {
         }
     }
 
-    /// How the trace goes on in a function that is called.
-    pub(super) unsafe fn way_into(&mut self, closure: *mut LuaClosure) -> Rec<Way> {
+    /// How the trace goes on in a function that is called. `fixed`: it is a constant.
+    pub(super) unsafe fn way_into(&mut self, closure: *mut LuaClosure, fixed: bool) -> Rec<Way> {
         // SAFETY: [GC-LIVE] it is in a slot.
         unsafe {
             let proto = (*closure).proto;
             let depth = self.frames.iter().filter(|x| x.proto == proto).count() as u32;
             let compiled = self.compiled_function(proto);
             // a tree that is wide already does not become wider by that
-            let narrow = self.sides < self.params.maxside / 12;
+            let narrow = self.sides < self.params.maxside / if self.in_loop { 4 } else { 12 };
             let again = match self.in_loop {
                 // closures that call closures of the same function (expressions, parsers): a loop goes by the same ones each time
-                true => !self.runs(closure) && self.frames.len() as u32 <= self.params.maxdepth / 2,
+                true => {
+                    let most = self.params.maxdepth / if fixed { 1 } else { 2 };
+                    !self.runs(closure) && self.frames.len() as u32 <= most
+                }
                 false => depth <= self.params.recunroll,
             };
             if depth != 0 && narrow && again
@@ -323,16 +327,23 @@ impl Recorder {
             if !inlined && (!plain || self.in_loop || !entered) {
                 return self.ret_generic(i);
             }
-            let n = self.unrolled.entry(i.pc as usize).or_insert(0);
-            *n += 1;
-            if *n > self.params.loopunroll {
-                return Err(Abort::CallDepth);
-            }
             let (fv, first, nargs) = match handler {
                 Some(f) => (f, i.ra(), nargs + 1),
                 None => (self.guard_observed(i.ra())?, i.ra() + 1, nargs),
             };
-            let known = self.guard_function(fv, closure)?;
+            // functions that are constants (what closures close over) count one by one
+            let of = match fv.val.is_const() {
+                true => closure as usize,
+                false => i.pc as usize,
+            };
+            let n = self.unrolled.entry(of).or_insert(0);
+            *n += 1;
+            if *n > self.params.loopunroll {
+                return Err(Abort::CallDepth);
+            }
+            // a few in a row become one trace: what is passed on need not go through memory
+            let often = *n > self.params.recunroll;
+            let known = self.guard_callee(i.pc, fv, closure)?;
             let np = i16::from((*proto).nparams);
             let mut args = Vec::new();
             let count = if plain { np.min(nargs) } else { nargs };
@@ -384,8 +395,6 @@ impl Recorder {
             (fr.closure, fr.known, fr.proto) = (closure, known, proto);
             (fr.base, fr.nextra) = (base, nextra);
             let own = self.kind == super::Kind::Func && proto == self.protos[0];
-            // a few in a row become one trace: what is passed on need not go through memory
-            let often = self.unrolled[&(i.pc as usize)] > self.params.recunroll;
             if !inlined
                 && !own
                 && often
@@ -421,6 +430,73 @@ impl Recorder {
             }
             self.guard_prototype(fv, proto)?;
             Ok(false)
+        }
+    }
+
+    /// The same for what the instruction at `pc` calls: the very closure is guarded as long as few are met there. What it closes over is constant then, and so are
+    /// the functions that it calls in turn.
+    unsafe fn guard_callee(
+        &mut self,
+        pc: *const Instr,
+        fv: Tv,
+        closure: *mut LuaClosure,
+    ) -> Rec<bool> {
+        if fv.val.is_const() {
+            return Ok(true);
+        }
+        // SAFETY: [GC-LIVE] it is in a slot.
+        unsafe {
+            let proto = (*closure).proto;
+            if (*proto).ninstances > 1 && self.meets_closures(pc, fv.val) {
+                self.guard_prototype(fv, proto)?;
+                return Ok(false);
+            }
+            self.guard_told(pc, fv.val, closure)?;
+            Ok(true)
+        }
+    }
+
+    /// Guards that the function `f` is `closure`, which the instruction at `pc` tells from others of its prototype by that.
+    pub(super) unsafe fn guard_told(
+        &mut self,
+        pc: *const Instr,
+        f: Ref,
+        closure: *mut LuaClosure,
+    ) -> Rec<Ref> {
+        // SAFETY: [GC-LIVE] it is in a slot.
+        let (proto, made) = unsafe { ((*closure).proto as usize, (*(*closure).proto).ninstances) };
+        let told = Told {
+            closure: closure as usize,
+            made,
+        };
+        self.told.insert((pc as usize, proto), told);
+        self.guard_is(f, closure as u64)
+    }
+
+    /// The call at `pc` of the function `f` meets many closures of a prototype. That has been seen before, or is to be expected.
+    fn meets_closures(&mut self, pc: *const Instr, f: Ref) -> bool {
+        let pc = pc as usize;
+        // SAFETY: the policy's table outlives the recording.
+        let known = unsafe { self.by_prototype.as_ref() };
+        known.is_some_and(|k| k.contains(&pc)) || self.varying.contains(&pc) || {
+            let varies = self.varies(f);
+            if varies {
+                self.varying.push(pc);
+            }
+            varies
+        }
+    }
+
+    /// The function `f` has been made on the trace, or found in whatever class, or is an upvalue of a closure that is not known.
+    fn varies(&self, f: Ref) -> bool {
+        let i = self.buf.at(f);
+        match i.op {
+            IrOp::FNew | IrOp::Method => true,
+            IrOp::LdV if i.a.is_ins() && self.buf.at(i.a).op == IrOp::CRef => {
+                let cell = self.buf.at(i.a).a;
+                cell.is_ins() && self.buf.at(cell).op == IrOp::UpRef
+            }
+            _ => false,
         }
     }
 

@@ -226,6 +226,12 @@ pub struct Recorder {
     pub(crate) joins: *const FxHashSet<usize>,
     /// Instructions that are left to their helpers, since guards have not held there again and again; may be null.
     pub(crate) helped: *const FxHashSet<usize>,
+    /// Calls that tell closures by their prototype only; may be null.
+    pub(crate) by_prototype: *const FxHashSet<usize>,
+    /// More of them.
+    pub(crate) varying: Vec<usize>,
+    /// Closures, called or running, that were guarded to be the very ones.
+    pub(crate) told: FxHashMap<(usize, usize), Told>,
     /// The running instruction has ended the trace.
     pub(crate) end: Option<Link>,
     /// Tables whose shape such an instruction has not looked at.
@@ -272,6 +278,15 @@ pub struct Recorder {
     thread: Ref,
     /// Threads that wait, on this trace, for those that they have resumed: the last one for the running thread.
     waiting: Vec<coroutine::Waiting>,
+}
+
+/// A closure that is guarded by an instruction (address) to be this one of its prototype (address): by those two.
+#[derive(Clone, Copy)]
+pub(crate) struct Told {
+    /// Its address.
+    pub closure: usize,
+    /// Closures of the prototype that had been made.
+    pub made: u32,
 }
 
 /// Results of an instruction that are all wanted, and their end.
@@ -346,6 +361,9 @@ impl Recorder {
                 funcs: std::ptr::null(),
                 joins: std::ptr::null(),
                 helped: std::ptr::null(),
+                by_prototype: std::ptr::null(),
+                varying: Vec::new(),
+                told: FxHashMap::default(),
                 end: None,
                 shapeless: Vec::new(),
                 first_poll: REF_NONE,

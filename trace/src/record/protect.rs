@@ -105,7 +105,7 @@ impl Recorder {
             if (*closure).hdr.kind != ObjKind::LuaClosure as u8 {
                 return Ok(None);
             }
-            let entry = self.way_into(closure)?;
+            let entry = self.way_into(closure, false)?;
             if matches!(entry, Way::No) || self.frames.len() as u32 > self.params.maxdepth {
                 return Ok(None);
             }

@@ -28,7 +28,7 @@ impl Recorder {
             };
             // one instance only: what it closes over is as good as constant
             if (*proto).ninstances <= 1 {
-                let k = self.guard_is(val, closure as u64)?;
+                let k = self.guard_told(self.snap_pc, val, closure)?;
                 self.frames.last_mut().expect("there").known = true;
                 return Ok(k);
             }

@@ -66,7 +66,7 @@ impl Report {
         let _ = writeln!(
             t,
             "traces        {compiled} compiled: {} of loops, {} of functions, {} of continuations, {} side traces; {} removed\n\
-             trees         {} removed for others, {} because they lost time, {} to be recorded anew; {} naps, {} woken\n\
+             trees         {} removed for others, {} because they lost time, {} to be recorded from another iteration, {} anew; {} naps, {} woken\n\
              recordings    {} begun, {aborted} given up, {} postponed, {} refused; {:.1} ms, {:.1} ms of them compiling\n\
              size          {} bytecode instructions, {} IR instructions, {} bytes of machine code\n\
              guards        {} asked for, {} implied by others, {} hoisted out of loops, {} left, {} of them in loops\n\
@@ -82,6 +82,7 @@ impl Report {
             s.evicted,
             s.losing,
             s.rerooted,
+            s.renewed,
             s.naps,
             s.woken,
             s.recordings,
@@ -224,7 +225,7 @@ impl Report {
                 "removed": s.removed, "list": traces,
             },
             "trees": {
-                "evicted": s.evicted, "losing": s.losing, "rerooted": s.rerooted, "naps": s.naps, "woken": s.woken,
+                "evicted": s.evicted, "losing": s.losing, "rerooted": s.rerooted, "renewed": s.renewed, "naps": s.naps, "woken": s.woken,
             },
             "recordings": {"begun": s.recordings, "postponed": s.postponed, "refused": s.refused, "ns": s.record_ns, "compile_ns": s.compile_ns},
             "size": {"bytecodes": s.bytecodes, "ir": s.ir, "bytes": s.mcode},

@@ -3,6 +3,7 @@
 //! What raises an error in the library (a malformed pattern, captures that are not finished, replacements of other types) is
 //! refused with null before anything has changed, and so is what would make long texts: the interpreter does it again.
 
+use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::convert;
@@ -190,13 +191,14 @@ fn expand(
     Some(())
 }
 
-/// `string.gsub` of `s`, at most `max` times, with what `replace` appends for each match (false: the match stays).
+/// `string.gsub` of `s`, at most `max` times, with what `replace` appends for each match, behind the text that was kept before
+/// it (false: nothing, the match stays).
 unsafe fn gsub(
     l: *mut Thread,
     s: *mut Str,
     p: *mut Str,
     max: i64,
-    mut replace: impl FnMut(&mut Vec<u8>, &Matcher, (usize, usize)) -> Option<bool>,
+    mut replace: impl FnMut(&mut Vec<u8>, &Matcher, (usize, usize), &[u8]) -> Option<bool>,
 ) -> Option<*const u64> {
     // SAFETY: [GC-LIVE] as the module `string` says; nothing else uses the buffer meanwhile.
     unsafe {
@@ -216,12 +218,8 @@ unsafe fn gsub(
                 count += 1;
                 pos = whole.1;
                 last = Some(pos);
-                let before = out.len();
-                convert::append(out, &src[copied..whole.0]);
-                if replace(out, m, whole)? {
+                if replace(out, m, whole, &src[copied..whole.0])? {
                     copied = whole.1;
-                } else {
-                    out.truncate(before);
                 }
                 if out.len() > MAX_TEXT {
                     return None;
@@ -255,7 +253,8 @@ pub(super) unsafe extern "C" fn gsub_text(
     unsafe {
         let (src, text) = (str_bytes(s), str_bytes(text));
         let plain = memchr::memchr(b'%', text).is_none();
-        let r = gsub(l, s, p, max, |out, m, whole| {
+        let r = gsub(l, s, p, max, |out, m, whole, kept| {
+            convert::append(out, kept);
             if plain {
                 convert::append(out, text);
             } else {
@@ -266,7 +265,41 @@ pub(super) unsafe extern "C" fn gsub_text(
         r.unwrap_or(std::ptr::null())
     }
 }
-/// Replacements come from the table `t`, which has no metatable.
+/// The tables in which `string.gsub` looks for replacements: `t`, and those that metatables name in `__index`.
+pub struct Chain(*mut Table);
+
+impl Chain {
+    /// Most tables of a chain.
+    const MAX: usize = 16;
+    /// From `t` on.
+    pub fn new(t: *mut Table) -> Chain {
+        Chain(t)
+    }
+    /// The first value that `find` gives for a table of the chain. `None`: a function in `__index` has to be called, or the chain is too long; nil: there is
+    /// no value.
+    ///
+    /// # Safety
+    /// [GC-LIVE] the first table is live.
+    pub unsafe fn first(self, g: &mut Global, find: impl Fn(*mut Table) -> Value) -> Option<Value> {
+        let mut t = self.0;
+        for _ in 0..Chain::MAX {
+            let v = find(t);
+            if !v.is_nil() {
+                return Some(v);
+            }
+            // SAFETY: [GC-LIVE] tables keep their metatables.
+            let next = unsafe { table::meta_get(g, (*t).metatable, MetaMethod::Index) };
+            match next.tag {
+                Tag::NIL => return Some(next),
+                Tag::TABLE => t = next.as_ptr(),
+                _ => return None,
+            }
+        }
+        None
+    }
+}
+
+/// Replacements come from the table `t`, or from tables that its metatable leads to.
 pub(super) unsafe extern "C" fn gsub_table(
     l: *mut Thread,
     s: *mut Str,
@@ -277,12 +310,17 @@ pub(super) unsafe extern "C" fn gsub_table(
     // SAFETY: [GC-LIVE] as the module `string` says.
     unsafe {
         let src = str_bytes(s);
-        let r = gsub(l, s, p, max, |out, m, whole| {
-            let v = table::table_get(t, capture(l, m, src, 0, whole)?);
+        let r = gsub(l, s, p, max, |out, m, whole, kept| {
+            let key = capture(l, m, src, 0, whole)?;
+            let g = Global::of((*l).global);
+            let v = Chain::new(t).first(g, |t| table::table_get(t, key))?;
+            if v.tag.is_falsy() {
+                return Some(false);
+            }
+            convert::append(out, kept);
             match v.tag {
                 Tag::STRING => convert::append(out, str_bytes(v.as_ptr())),
                 t if t.is_number() => convert::append(out, fmt_number(v).as_bytes()),
-                t if t.is_falsy() => return Some(false),
                 _ => return None,
             }
             Some(true)
