@@ -545,6 +545,14 @@ impl Jit {
                             let base = r.base();
                             // the exit may be in front of the loop's own
                             r.poll(pc)?;
+                            let of = self.traces[r.through_of as usize].as_ref();
+                            if let Some(body) = of
+                                .filter(|t| t.start_pc == pc)
+                                .and_then(|t| t.body.as_ref())
+                                && r.reenter_loop(body, pc)?
+                            {
+                                return Ok(Step::Stop(Link::Body { address: body.head }));
+                            }
                             r.flush_all(pc)?;
                             return Ok(Step::Stop(Link::Entry {
                                 address: entry,
