@@ -329,6 +329,12 @@ fn bodies_of_library_functions() {
         "1500",
     );
     inlined(
+        "gsub_table",
+        "local t = setmetatable({a = 1}, {__index = setmetatable({b = 22}, {__index = {c = 333}})})",
+        "s = s + #('a b c d'):gsub('%a', t)",
+        "30000",
+    );
+    inlined(
         "gsub_native",
         "local text = 'a b c'",
         "if text:gsub('%a', string.upper) == 'A B C' then s = s + 1 end",
@@ -407,6 +413,7 @@ fn extra_arguments() {
             "16000\n",
         ),
         ("beyond", "s = s + (select(4, ...) and 1 or 2)", "6000\n"),
+        ("rest", "s = s + #{select(i % 5 + 1, ...)}", "3600\n"),
         ("number", "s = s + select('#', ...)", "9000\n"),
         (
             "first",
@@ -560,12 +567,17 @@ fn left_to_helpers() {
             "do local c <close> = C s = s + 1 end",
         ),
         (
+            "gsub_index_function",
+            "local t = setmetatable({}, {__index = function(_, k) return k end})",
+            "s = s + #('a'):gsub('%a', t)",
+        ),
+        (
             "sort_native",
             "local t = {2, 1}",
             "table.sort(t, rawequal) s = s + t[1] - 1",
         ),
     ];
-    let want = ["0\n", "3000\n", "3000\n", "3000\n"];
+    let want = ["0\n", "3000\n", "3000\n", "3000\n", "3000\n"];
     for ((name, head, body), want) in cases.into_iter().zip(want) {
         let text = format!("{head}\nlocal s = 0\nfor i = 1, 3000 do\n  {body}\nend\nprint(s)\n");
         let Some(r) = run(name, &text) else { return };

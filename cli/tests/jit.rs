@@ -505,3 +505,64 @@ fn recursion_that_makes_objects_polls() {
     assert_eq!((r.status, r.out.as_str()), (Some(0), "2\n"), "{}", r.err);
     assert!(r.err.contains("POLL"), "{}", r.err);
 }
+
+/// What ends traces of a loop with two ways, the second of which is `other`; the first only looks at what is in `o`, `t` and the upvalue `u`.
+fn ends_of_side_traces(name: &str, other: &str) -> String {
+    let text = format!(
+        "local o, t, u = {{ x = 1 }}, {{ 1, 2, 3 }}, 1
+local function get() u = u + 0 return u end
+local function run(step)
+  local i, s, k = 0, 0, 1
+  while i < 4000 do
+    if i % 7 < 4 then s = s + o.x + t[1] + #t + u * k + step else {other} end
+    i = i + 1
+  end
+  return s
+end
+print(run(1), get())"
+    );
+    let file = script(&format!("enters_{name}.lua"), &text);
+    let off = run(&["-joff", &file]);
+    let r = run(&["-O-select", "-j", "watch=0", "--dump=trace", &file]);
+    assert_eq!(r.out.lines().next(), off.out.lines().next(), "{name}");
+    r.out + &r.err
+}
+
+#[test]
+fn side_traces_go_on_in_the_body() {
+    if !compiles() {
+        return;
+    }
+    let body = "-> body of a loop";
+    for (name, other) in [
+        ("values", "s = s - i"),
+        ("made", "local n = { i } s = s + #n"),
+        ("read", "s = s + o.x + t[i % 3 + 1] + u"),
+    ] {
+        let ends = ends_of_side_traces(name, other);
+        assert!(ends.contains(body), "{name}: {ends}");
+    }
+    // what the loop relies on is changed, or may be
+    for (name, other) in [
+        ("field", "o.x = i"),
+        ("alias", "local p = t[7] or o p.x = i"),
+        ("shape", "o.y = i"),
+        ("object", "o = { x = i }"),
+        ("element", "t[1] = i"),
+        ("length", "t[#t + 1] = i t[#t] = nil"),
+        (
+            "metatable",
+            "setmetatable(o, i % 2 == 0 and { __index = t } or nil)",
+        ),
+        ("upvalue", "u = i"),
+        ("slot", "step = i"),
+        ("same", "k = k + 0"),
+        ("call", "collectgarbage('step')"),
+    ] {
+        let ends = ends_of_side_traces(name, other);
+        assert!(
+            ends.contains("side of") && !ends.contains(body),
+            "{name}: {ends}"
+        );
+    }
+}

@@ -123,7 +123,8 @@ fn no_thrashing() {
 fn links_are_opened_and_closed() {
     let text = functions(300)
         + "local function fib(n) if n < 2 then return n end return fib(n - 1) + fib(n - 2) end\n\
-           local function walk(n) local t = 0 for i = 1, n do t = t + fib(i % 9) end return t end\n\
+           local t = { 1, 2, 3, 4 }
+        local function walk(n) local t = 0 for i = 1, n do t = t + fib(i % 9) end return t end\n\
            for k = 1, 300 do s = s + f[k](120)\n\
              if k % 3 == 0 then s = s + walk(60) end\n\
              if k % 50 == 0 then collectgarbage() end\n\
@@ -590,6 +591,70 @@ fn new_functions_have_no_side_traces() {
     assert!(r.n("traces", "loops") >= 1 && sides <= 3, "{sides}");
     let r = run("stay", "on", &text("fs[i * i % 11 % 8 + 1]")).expect("as before");
     assert!(r.n("traces", "sides") >= 4);
+}
+
+/// Tables that have metatables of their own, whose functions are closures of one: what they have is looked up, so that one trace serves them all. Nor is
+/// anything left to helpers.
+#[test]
+fn own_metatables_share_traces() {
+    let text = |mt: &str| {
+        format!(
+            "local mt = {{}}
+             mt.__index = function(t, k) local v = {{}} t[k] = v return v end
+             local function auto()
+               return setmetatable({{}}, {mt})
+             end
+             local s = 0
+             for r = 1, 1500 do
+               local t = auto()
+               for i = 1, 100 do
+                 local row = t['r' .. i % 20]
+                 row[i % 5] = (row[i % 5] or 0) + i
+               end
+               for _, row in pairs(t) do s = s + (row[2] or 1) end
+             end
+             print(s)"
+        )
+    };
+    let own = "{ __index = function(t, k) local v = {} t[k] = v return v end }";
+    let Some(own) = run("own", "maxcompile=100", &text(own)) else {
+        return;
+    };
+    let all = run("all", "maxcompile=100", &text("mt")).expect("as above");
+    for (name, r) in [("own", own), ("all", all)] {
+        let (sides, exits) = (r.n("traces", "sides"), r.n("exits", "total"));
+        assert!(
+            sides < 30 && exits < 320,
+            "{name}: {sides} side traces, {exits} exits"
+        );
+        let helpers = r.stats["helpers"].as_object().expect("an object");
+        assert!(helpers.is_empty(), "{name}: {helpers:?}");
+        // that of all is a constant
+        assert!(name == "own" || r.n("traces", "removed") <= 2);
+    }
+}
+
+/// Trees that are wide already are not made wider by functions that are inlined into themselves.
+#[test]
+fn wide_recursion_is_linked() {
+    let text = "local t = { 1, 2, 3, 4 }
+        local function walk(n, a, b, c)
+          if n == 0 then return 1 end
+          local s = t[1] + t[3] + t[4]
+          if a % 2 == 0 then t[1] = t[1] + n else t[2] = t[2] + 1 end
+          if b % 3 == 0 then t[3] = t[3] + t[1] % 7 else t[4] = n end
+          if c % 5 < 2 then t[2] = t[1] % 11 else t[1] = t[2] % 5 end
+          if n % 2 == 0 then s = s + walk(n - 1, a + b, b + c, c + a) end
+          return (s + walk(n - 1, a * 3 + 1, b * 5 + 2, c * 7 + 3)) % 1000003
+        end
+        local s = 0
+        for i = 1, 200 do s = (s + walk(12, i, i * 7, i * 13)) % 1000003 end
+        print(s)";
+    let Some(r) = run("wide", "maxcompile=100", text) else {
+        return;
+    };
+    let sides = r.n("traces", "sides");
+    assert!(sides < 140, "{sides} side traces");
 }
 
 /// Calls of closures that stay guard the closures, so that what these close over, and call in turn, is constant. Where many are met, or new ones go on being made, they

@@ -16,6 +16,7 @@ use crate::lower::{self, CodeInput, TraceRegs};
 use crate::opt;
 use crate::params::dump;
 use crate::places;
+use crate::record::enter::Body;
 use crate::record::inherit::slot_facts;
 use crate::record::{Kind, Recorder};
 use crate::stats::guards_of;
@@ -109,14 +110,14 @@ impl Jit {
                 thunks,
             };
             self.dump.allocation(number, || {
-                lower::print_allocation::<traceorus_asm::Host>(&input, &[])
+                lower::print_allocation::<traceorus_asm::Host>(&input, &r.reenter)
                     .unwrap_or_else(|why| format!("none: {}\n", why.text()))
             });
-            let mut out = lower::assemble::<traceorus_asm::Host>(&input)?;
+            let mut out = lower::assemble_into::<traceorus_asm::Host>(&input, &r.reenter)?;
             if out.bytes.len() > area.room_at(input.address) {
                 // distances elsewhere may be longer
                 input.address = area.place(out.bytes.len() + out.bytes.len() / 8 + 64)?;
-                out = lower::assemble::<traceorus_asm::Host>(&input)?;
+                out = lower::assemble_into::<traceorus_asm::Host>(&input, &r.reenter)?;
             }
             let address = input.address;
             area.install_at(address, &out.bytes)?;
@@ -130,6 +131,13 @@ impl Jit {
                 places::code_map(&r.buf, r.start_pc as u64, &out.ins_offsets)
             } else {
                 Vec::new()
+            };
+            let needs = r.opt.reentry.as_ref().filter(|_| link == Link::Loop);
+            let body = needs.and_then(|n| Body::of(&r.buf, n, &out, address));
+            let (through, through_of) = match (&body, link) {
+                (Some(b), _) => (b.through(&r.buf, &out), number),
+                (None, Link::Body { .. }) => (r.passed_on(&out), r.through_of),
+                _ => Default::default(),
             };
             let proto = r.protos[0];
             let state = |(n, &stub): (usize, &u32)| ExitState {
@@ -152,6 +160,9 @@ impl Jit {
                 exits: Exits::new(&out.exits, r.start_pc as u64),
                 states: out.stubs.iter().enumerate().map(state).collect(),
                 guards: (0..named).map(|n| guards_of(&r.buf, n)).collect(),
+                body: body.map(Box::new),
+                through,
+                through_of,
                 slots: slot_facts(&r.buf, &r.inherited_facts)
                     .into_iter()
                     .map(|f| (first_exit(&r.buf, f.since), f))

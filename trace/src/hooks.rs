@@ -116,6 +116,7 @@ unsafe fn proto_freed(data: *mut u8, p: *mut Proto) {
         jit.renewed.retain(|&at, _| other(at));
         jit.joins.retain(|&at| other(at));
         jit.helped.retain(|&at| other(at));
+        jit.metatables.retain(|&at, _| other(at));
         jit.by_prototype.retain(|&at| other(at));
         jit.told.retain(|&(at, q), _| other(at) && q != p as usize);
         jit.misses.retain(|&(_, at), _| other(at));

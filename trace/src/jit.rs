@@ -105,6 +105,8 @@ pub struct Jit {
     pub(crate) joins: FxHashSet<usize>,
     /// Instructions that are left to their helpers; see [`Jit::is_join`].
     pub(crate) helped: FxHashSet<usize>,
+    /// By instruction, the metatable of the table that the latest exit to it found there, and how often it was another one than before.
+    pub(crate) metatables: FxHashMap<usize, (usize, u32)>,
     /// Calls at which closures are told by their prototype only; see [`Jit::meets_other_closure`].
     pub(crate) by_prototype: FxHashSet<usize>,
     /// What traces guard of closures, by instruction and prototype; the last one counts.
@@ -199,6 +201,7 @@ impl Jit {
             instances: FxHashMap::default(),
             joins: FxHashSet::default(),
             helped: FxHashSet::default(),
+            metatables: FxHashMap::default(),
             by_prototype: FxHashSet::default(),
             told: FxHashMap::default(),
             misses: FxHashMap::default(),
@@ -542,6 +545,14 @@ impl Jit {
                             let base = r.base();
                             // the exit may be in front of the loop's own
                             r.poll(pc)?;
+                            let of = self.traces[r.through_of as usize].as_ref();
+                            if let Some(body) = of
+                                .filter(|t| t.start_pc == pc)
+                                .and_then(|t| t.body.as_ref())
+                                && r.reenter_loop(body, pc)?
+                            {
+                                return Ok(Step::Stop(Link::Body { address: body.head }));
+                            }
                             r.flush_all(pc)?;
                             return Ok(Step::Stop(Link::Entry {
                                 address: entry,

@@ -38,13 +38,19 @@ impl Jit {
             Op::SelfGet if anew => (shapes, u32::MAX),
             // a shape tells the function that is called, too: to guard that instead is worth it only if there are very many
             Op::SelfGet => (shapes.saturating_mul(10), shapes.saturating_mul(12)),
+            // SAFETY: as above.
+            Op::GetIndex if unsafe { self.is_of_new_metatable(l, pc, bc::b(*pc)) } => {
+                (0, shapes.saturating_mul(8))
+            }
             Op::GetIndex | Op::SetIndex | Op::GetInt | Op::SetInt | Op::Len => {
                 (u32::MAX, shapes.saturating_mul(8))
             }
             // SAFETY: as above.
-            Op::Call | Op::TailCall if unsafe { sets_metatable(l, pc) } => {
+            Op::Call | Op::TailCall if unsafe { calls(l, pc, FastFn::SetMetatable) } => {
                 (shapes.saturating_mul(4), u32::MAX)
             }
+            // SAFETY: as above.
+            Op::Call if unsafe { self.is_pairs_of_new_metatable(l, pc) } => (0, u32::MAX),
             _ => return false,
         };
         let n = self.sites.entry((root, pc as usize)).or_insert(0);
@@ -196,6 +202,38 @@ impl Jit {
         true
     }
 
+    /// The table in the register at `offset` has a metatable, and before it `maxshapes` times at `pc` each had another one than the one before: each has
+    /// its own.
+    unsafe fn is_of_new_metatable(
+        &mut self,
+        l: *mut Thread,
+        pc: *const Instr,
+        offset: u16,
+    ) -> bool {
+        // SAFETY: [CODE] `l` goes on at `pc`, whose register it is; [GC-LIVE] what is in it.
+        let mt = unsafe {
+            let t = *(*l).base.byte_add(offset as usize);
+            if t.tag != Tag::TABLE {
+                return false;
+            }
+            (*t.as_ptr::<Table>()).metatable as usize
+        };
+        if mt == 0 {
+            return false;
+        }
+        let (last, n) = self.metatables.entry(pc as usize).or_insert((mt, 0));
+        if *last != mt {
+            (*last, *n) = (mt, *n + 1);
+        }
+        *n > self.params.maxshapes
+    }
+
+    /// The call at `pc` is one of `pairs` with such a table.
+    unsafe fn is_pairs_of_new_metatable(&mut self, l: *mut Thread, pc: *const Instr) -> bool {
+        // SAFETY: [CODE] `l` goes on at `pc`; the argument is in the register behind the function.
+        unsafe { calls(l, pc, FastFn::Pairs) && self.is_of_new_metatable(l, pc, bc::a(*pc) + 16) }
+    }
+
     /// The trace `number`, a root, takes the place of the one that was retired in its favour. Its own entry is not open yet.
     pub(crate) unsafe fn replace_retired(&mut self, number: u16) {
         let t = self.trace(number);
@@ -272,14 +310,14 @@ unsafe fn functions_in(t: *mut Table) -> Vec<Value> {
     }
 }
 
-/// The call at `pc` is one of `setmetatable`.
-unsafe fn sets_metatable(l: *mut Thread, pc: *const Instr) -> bool {
+/// The call at `pc` is one of the library function `which`.
+unsafe fn calls(l: *mut Thread, pc: *const Instr, which: FastFn) -> bool {
     // SAFETY: [CODE] `l` goes on at `pc`; [GC-LIVE] what is called is in a register.
     unsafe {
         let f = *(*l).base.byte_add(bc::a(*pc) as usize);
         let h = f.as_ptr::<GcHeader>();
         f.tag == Tag::FUNCTION
             && (*h).kind == ObjKind::NativeClosure as u8
-            && FastFn::from_u32((*h).word) == FastFn::SetMetatable
+            && FastFn::from_u32((*h).word) == which
     }
 }

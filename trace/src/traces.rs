@@ -8,6 +8,7 @@ use traceorus_base::objects::*;
 
 use crate::exits::Exits;
 use crate::loc::Link;
+use crate::record::enter::{Body, Through};
 use crate::record::inherit::SlotFact;
 use crate::record::{Kind, Performed};
 
@@ -44,6 +45,12 @@ pub struct Trace {
     pub proto: *mut Proto,
     /// How it ends.
     pub link: Link,
+    /// If others may go on in its loop: how.
+    pub body: Option<Box<Body>>,
+    /// Invariants of the loop that its exits lie in, where others may go on, and the trace of that loop (0: there is none).
+    pub through: Through,
+    /// See `through`.
+    pub through_of: u16,
     /// What it finds of slots that it leaves alone, and the first exit at which that holds.
     pub slots: Box<[(u16, SlotFact)]>,
     /// Number of IR instructions.
@@ -140,6 +147,9 @@ impl Trace {
             anchor: std::ptr::null_mut(),
             proto: std::ptr::null_mut(),
             link: Link::Loop,
+            body: None,
+            through: Box::default(),
+            through_of: 0,
             slots: Box::default(),
             nins: 1,
             nkonsts: 0,

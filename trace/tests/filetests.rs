@@ -10,6 +10,8 @@
 //! ; ====
 //! ; ..what comes out..
 //! ```
+//! `entered:` in what comes out says that others may go on in the body, and what that relies on.
+//!
 //! The instructions are emitted through the pipeline with these passes. `TRACEORUS_BLESS=1` rewrites the expectations.
 
 use std::collections::HashMap;
@@ -20,6 +22,7 @@ use traceorus_trace::ir::parse::parse;
 use traceorus_trace::ir::print::{Print, print};
 use traceorus_trace::ir::verify::verify;
 use traceorus_trace::ir::{IrBuf, Mode, Ref, Snap};
+use traceorus_trace::opt::reentry::Reentry;
 use traceorus_trace::opt::{Carried, OptCx, Passes, finish, peel_observed};
 
 #[derive(Default)]
@@ -92,7 +95,7 @@ fn slot(source: &IrBuf, map: &HashMap<Ref, Ref>, buf: &mut IrBuf, text: &str) ->
 }
 
 /// Emits `source` through the pipeline.
-fn run(h: &Head, source: &IrBuf) -> Result<IrBuf, Abort> {
+fn run(h: &Head, source: &IrBuf) -> Result<(IrBuf, Option<Reentry>), Abort> {
     let mut cx = OptCx::new(h.passes.expect("passes"));
     cx.rebuilds = true;
     let mut buf = IrBuf::new();
@@ -184,7 +187,7 @@ fn run(h: &Head, source: &IrBuf) -> Result<IrBuf, Abort> {
         finish(&mut cx, &mut buf);
     }
     verify(&buf).unwrap_or_else(|e| panic!("{e}\n{}", print(&buf, Print::default())));
-    Ok(buf)
+    Ok((buf, cx.reentry))
 }
 
 fn translate(source: &IrBuf, map: &HashMap<Ref, Ref>, buf: &mut IrBuf, r: Ref) -> Ref {
@@ -205,13 +208,14 @@ fn outcome(path: &Path, text: &str) -> String {
     let source = parse(input).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     verify(&source).unwrap_or_else(|e| panic!("{}: the input: {e}", path.display()));
     let printed = match run(&head(input), &source) {
-        Ok(buf) => print(
-            &buf,
-            Print {
+        Ok((buf, reentry)) => {
+            let how = Print {
                 names: true,
                 nops: false,
-            },
-        ),
+            };
+            let enters = reentry.map_or(String::new(), |r| format!("entered: {r}\n"));
+            print(&buf, how) + &enters
+        }
         Err(e) => format!("error: {}\n", e.text()),
     };
     let mut out = format!("{}; ====\n", input);

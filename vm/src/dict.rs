@@ -438,14 +438,104 @@ unsafe fn find_far(d: *mut Dict, key: Value) -> *mut DictEntry {
     unsafe { dict_find(d, key) }
 }
 
+/// Where the entry of a key goes that is not there.
+#[derive(Clone, Copy)]
+pub struct Gap {
+    hash: u32,
+    /// Number of its word in the index, which is empty.
+    at: u32,
+}
+
+/// Entry of an integer or a short string, or else where it goes.
+///
+/// # Safety
+/// [GC-LIVE] dictionary and key are alive.
+#[inline(always)]
+pub unsafe fn dict_seek(d: *mut Dict, key: Value) -> Result<*mut DictEntry, Gap> {
+    let same = |e: &DictEntry| e.key_payload == key.payload && e.key_tag == key.tag;
+    let spot = if key.tag == Tag::INT {
+        spot_int(key.payload)
+    } else {
+        spot_object(key.payload)
+    };
+    let Spot { hash, home } = spot;
+    // SAFETY: [GC-LIVE]; numbers in the index are of written entries.
+    unsafe {
+        debug_assert!(key.tag == Tag::INT || key.tag == Tag::STRING && str_is_short(key.as_ptr()));
+        let mask = (*d).index_mask;
+        if mask == 0 {
+            let e = find_marked(d, mark(key.payload), same);
+            return if e.is_null() {
+                Err(Gap { hash, at: home })
+            } else {
+                Ok(e)
+            };
+        }
+        let (entries, index) = ((*d).entries, (*d).index);
+        let mut found = null_mut();
+        let mut at = 0;
+        probe(spot, mask, |i| {
+            let w = *index.add(i as usize);
+            at = i;
+            // Equal high bits cancel out and leave the number.
+            let n = w ^ (hash & !mask);
+            if n.wrapping_sub(1) < mask {
+                let e = entries.add(n as usize - 1);
+                if same(&*e) {
+                    found = e;
+                    return true;
+                }
+            }
+            w == 0
+        });
+        if found.is_null() {
+            Err(Gap { hash, at })
+        } else {
+            Ok(found)
+        }
+    }
+}
+
+/// Appends the entry of a key that [`dict_seek`] has not found. The barrier is the caller's.
+///
+/// # Safety
+/// [GC-LIVE]; `used < cap`; the dictionary has not changed since.
+#[inline(always)]
+pub unsafe fn dict_fill(d: *mut Dict, gap: Gap, key: Value, val: Value) {
+    // SAFETY: [GC-LIVE]; there is room, as promised; the index word is empty.
+    unsafe {
+        let n = (*d).used;
+        debug_assert!(n < (*d).cap);
+        *(*d).entries.add(n as usize) = DictEntry {
+            key_payload: key.payload,
+            val_payload: val.payload,
+            val_tag: val.tag,
+            key_tag: key.tag,
+        };
+        (*d).used = n + 1;
+        let mask = (*d).index_mask;
+        if mask != 0 {
+            *(*d).index.add(gap.at as usize) = (gap.hash & !mask) | (n + 1);
+        } else {
+            (*d).marks |= u64::from(mark(key.payload)) << (8 * n);
+        }
+    }
+}
+
 /// Entry of a short string.
 ///
 /// # Safety
 /// [GC-LIVE] dictionary and key are alive.
 #[inline]
 pub unsafe fn dict_find_short(d: *mut Dict, key: *mut Str) -> *mut DictEntry {
+    let key = Value::ptr(key, Tag::STRING);
+    // The hash costs nothing here, and keeps the entries of other keys out of it.
     // SAFETY: [GC-LIVE].
-    unsafe { find_near(d, spot_object(key as u64), Value::ptr(key, Tag::STRING)) }
+    unsafe {
+        find(d, spot_object(key.payload), mark(key.payload), |e| {
+            e.key_payload == key.payload && e.key_tag == key.tag
+        })
+    }
 }
 
 /// Entry of an integer.

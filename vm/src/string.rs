@@ -424,15 +424,56 @@ const JOIN_BUF: usize = 256;
 ///
 /// # Safety
 /// [GC-LIVE] the values, strings or numbers, are alive.
-#[inline]
+#[inline(always)]
 pub unsafe fn str_join(g: &mut Global, values: &[Value]) -> Option<*mut Str> {
     // SAFETY: as promised.
+    unsafe {
+        match word_of(values) {
+            Some(text) => Some(g.intern_words(text)),
+            None => str_join_words(g, values),
+        }
+    }
+}
+#[inline(never)]
+unsafe fn str_join_words(g: &mut Global, values: &[Value]) -> Option<*mut Str> {
+    // SAFETY: as the caller.
     unsafe {
         match words_of(values) {
             Some(text) => Some(g.intern_words(text)),
             None => str_join_long(g, values),
         }
     }
+}
+
+/// The texts of strings and small integers together, if they fit one word.
+#[inline(always)]
+unsafe fn word_of(values: &[Value]) -> Option<Words> {
+    let (mut text, mut len) = (0, 0);
+    for &v in values {
+        let (more, n) = match v.tag {
+            Tag::INT => {
+                let (digits, n) = digits::word(v.as_int().unsigned_abs())?;
+                let sign = usize::from(v.as_int() < 0);
+                // 8 digits and a sign are too long
+                (
+                    (digits << (8 * sign)) | (u64::from(b'-') * sign as u64),
+                    n + sign,
+                )
+            }
+            Tag::STRING => {
+                // SAFETY: [GC-LIVE].
+                unsafe { Words::word_of_str(v.as_ptr())? }
+            }
+            _ => return None,
+        };
+        if len + n > 8 {
+            return None;
+        }
+        // if there is no room there is nothing more either
+        text |= more.wrapping_shl(8 * len as u32);
+        len += n;
+    }
+    Some(Words::of_word(text, len))
 }
 
 /// The texts of strings and small integers together, if they are short enough.

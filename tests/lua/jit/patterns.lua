@@ -152,6 +152,31 @@ for i = 1, 60 do
 end
 print(res, lookups)
 
+-- tables behind tables, which change in mid-loop: values, false, keys that are captures, a function, a loop, no table
+do
+  local last = { x = "X", y = 2, z = false }
+  local mt = { __index = setmetatable({ y = "Y" }, { __index = last }) }
+  local t = setmetatable({ [1] = "one" }, mt)
+  local seen = {}
+  for i = 1, 120 do
+    if i == 20 then last.z = "Z" end
+    if i == 40 then mt.__index = last end
+    if i == 60 then mt.__index = function(_, k) return k .. i end end
+    if i == 63 then mt.__index = nil end
+    if i == 80 then mt.__index = last setmetatable(last, { __index = t }) end
+    if i == 100 then setmetatable(last, { __index = 5 }) end
+    if i == 110 then setmetatable(last, nil) last.w = {} end
+    local ok, r, n = pcall(string.gsub, "wxyz", "%a", t)
+    r = ok and r .. n or r:gsub("^.-:%d+: ", "")
+    if seen[#seen] ~= r then seen[#seen + 1] = r end
+  end
+  print(table.concat(seen, "; "))
+  for i = 1, 30 do
+    res = ("abc"):gsub("()", setmetatable({ [1] = "one" }, { __index = { [2] = "two", [4] = 4 } }))
+  end
+  print(res)
+end
+
 -- errors in mid-loop
 local function try(f, ...)
   local ok, e = pcall(f, ...)

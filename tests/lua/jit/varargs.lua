@@ -196,3 +196,32 @@ local function assigned(...)
   return s
 end
 print(assigned(1, 2), assigned(3, 4, 5))
+
+-- the rest of the arguments from a number that changes; select in tail calls of functions that helpers have entered
+local function rest(...)
+  local s, n = 0, select("#", ...)
+  for i = 1, 120 do
+    local t = { select(i % (n + 3) + 1, ...) }
+    s = s + #t + (t[1] or 0) + (t[#t] or 0)
+    s = s + math.max(0, select(i % 4 + 1, ...))
+    if i == 60 and n > 0 then s = s + #{ select(-1, ...) } end
+  end
+  return s, pcall(function(...) for i = 3, -1, -1 do local t = { select(i, ...) } s = s + #t end end, ...)
+end
+print(rest())
+print(rest(1, 2))
+print(rest(1, 2.5, 3, 4, 5, 6))
+print((rest(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)))
+local many = {}
+for i = 1, 30 do many[i] = i end
+local function number(...) return select("#", ...) end
+local function behind(n, ...) return select(n, ...) end
+local function both(...) return select("#", ...), select(2, ...) end
+local total = 0
+for i = 1, 400 do
+  total = total + number(table.unpack(many, 1, i % 30))
+  total = total + (behind(i % 7 + 1, table.unpack(many, 1, i % 30)) or 0)
+  total = total + select("#", behind(2, table.unpack(many, 20, 20 + i % 10)))
+  total = total + select("#", both(table.unpack(many, 1, i % 20)))
+end
+print(total)

@@ -73,6 +73,13 @@ pub struct Mark {
     entries: usize,
 }
 
+impl Mark {
+    /// The instruction that came next.
+    pub fn end(self) -> Ref {
+        self.ins
+    }
+}
+
 /// Part of an object that a snapshot rebuilds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Part {
@@ -140,6 +147,8 @@ pub struct IrBuf {
     pub recipes: Vec<Recipe>,
     /// Contents of the recipes.
     pub fillings: Vec<Filling>,
+    /// Values that the end of the trace takes along into the body of a loop.
+    pub taken: Vec<Ref>,
     /// The LOOP instruction, if there is one.
     pub loop_ref: Ref,
     /// What the recording has done at its end.
@@ -175,6 +184,7 @@ impl IrBuf {
             objects: Vec::new(),
             recipes: Vec::new(),
             fillings: Vec::new(),
+            taken: Vec::new(),
             loop_ref: REF_NONE,
             done: Progress::default(),
             done_before_body: Progress::default(),
@@ -198,6 +208,7 @@ impl IrBuf {
         self.objects.clear();
         self.recipes.clear();
         self.fillings.clear();
+        self.taken.clear();
         self.loop_ref = REF_NONE;
         (self.done, self.done_before_body) = Default::default();
         self.shape_ids.clear();

@@ -259,6 +259,8 @@ calls! {
     TabStr = "tabstr" true (Tab Str) -> Ptr, READ;
     /// Stores a value under a key (not nil) into any table, without metamethods; 0: it should not, nothing has been done
     TabSet = "tabset" true (Tab Any Tag Any Tag) -> Int, STORE;
+    /// `t[k] = v` under a key (not nil) of any table whose metatable has nothing to say of it; 0: it has, or it should not, nothing has been done
+    TabPut = "tabput" true (Tab Any Tag Any Tag) -> Int, STORE;
     /// Key and value after a key: payload, tag, payload, tag. Both nil at the end; null: no such key
     TabNext = "tabnext" true (Tab Any Tag) -> Ptr, READ;
     /// Prepares for `TabNext`

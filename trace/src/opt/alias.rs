@@ -168,7 +168,7 @@ fn object(buf: &IrBuf, mut r: Ref) -> Ref {
 }
 
 /// The object whose memory the run, cell or object `r` belongs to.
-fn owner(buf: &IrBuf, r: Ref) -> Ref {
+pub(super) fn owner(buf: &IrBuf, r: Ref) -> Ref {
     let mut r = object(buf, r);
     while r.is_ins() {
         let i = buf.at(r);

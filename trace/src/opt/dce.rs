@@ -58,6 +58,9 @@ fn in_addresses(buf: &mut IrBuf) {
         other_use(f.val);
         other_use(f.tag);
     }
+    for &r in &buf.taken {
+        other_use(r);
+    }
     buf.in_addresses = is;
 }
 
@@ -147,6 +150,9 @@ fn dead_code(cx: &mut OptCx, buf: &mut IrBuf) {
             Class::X if !matches!(i.op, IrOp::Copy | IrOp::CArg | IrOp::Nop) => m.live[k] = true,
             _ => {}
         }
+    }
+    for &r in &m.buf.taken {
+        m.value(r, false);
     }
     for (k, s) in m.buf.snaps.iter().enumerate() {
         if serves(m.buf, k) {

@@ -17,6 +17,7 @@
 //! - *Fresh objects* of the model are never the body's: allocations are always emitted again. Those of earlier iterations would be fixed
 //!   while carried refs change; they do not count as fresh (`OptCx::floor`), and loads older than the model are not reused for the same
 //!   reason.
+//! - *Bodies that others enter* make do with less of this: see [`super::reentry`].
 //! - *Dead stores* are removed within the first part and within the body, never across LOOP: the walk ends there.
 //!
 //! **Snapshots.** A guard that is emitted again takes its snapshot with images, and in addition those carried slots which the model finds
@@ -24,11 +25,12 @@
 
 use crate::abort::Abort;
 use crate::ir::{
-    Class, Effect, Ins, IrBuf, IrOp, Mode, REF_BASE, REF_NONE, Ref, Snap, SnapEntry, SnapNo, Ty,
+    Class, Effect, Ins, IrBuf, IrOp, Mark, Mode, REF_BASE, REF_NONE, Ref, Snap, SnapEntry, SnapNo,
+    Ty,
 };
 
 use super::cse::{self, Typed};
-use super::{OptCx, Passes, alias, appends, range};
+use super::{OptCx, OptStats, Passes, alias, appends, range, reentry};
 
 /// A slot that changes from one iteration to the next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -92,12 +94,87 @@ pub fn peel_observed(
     carried: &[Carried],
     observe: range::Observe,
 ) -> Result<(), Abort> {
+    let before = Before {
+        mark: buf.mark(),
+        stats: cx.stats,
+    };
+    let all = (start, header, carried);
+    let narrowed = attempt(cx, buf, all, observe, false)?;
+    let passes = Passes::LOOP.with(Passes::ENTER);
+    let open = cx.passes.has(passes) && reentry::is_open(buf, start, before.mark.end(), carried);
+    // a body that has need of other values than those of slots is not for others to enter
+    if !open || !carries_slots(buf, carried) {
+        return Ok(());
+    }
+    let size = body_size(buf);
+    before.back(cx, buf, narrowed);
+    if let Ok(narrowed) = attempt(cx, buf, all, observe, true) {
+        if cx.reentry.is_some() && body_size(buf) <= size {
+            return Ok(());
+        }
+        before.back(cx, buf, narrowed);
+    }
+    attempt(cx, buf, all, observe, false).map(drop)
+}
+
+/// What a buffer was like before a loop was closed.
+struct Before {
+    mark: Mark,
+    stats: OptStats,
+}
+
+impl Before {
+    fn back(&self, cx: &mut OptCx, buf: &mut IrBuf, narrowed: Vec<(Ref, Ty)>) {
+        buf.rollback(self.mark);
+        for (r, t) in narrowed.into_iter().rev() {
+            if r < buf.next() {
+                buf.at_mut(r).ty = t;
+            }
+        }
+        cx.stats = self.stats;
+        cx.reentry = None;
+    }
+}
+
+/// The values that the body's PHIs carry are those of slots.
+fn carries_slots(buf: &IrBuf, carried: &[Carried]) -> bool {
+    let mut phi = buf.last(IrOp::Phi);
+    while !phi.is_none() {
+        let i = buf.at(phi);
+        let is = |r: Ref| carried.iter().any(|c| c.val == r || c.tag == r);
+        if i.op == IrOp::Phi && !is(i.a) {
+            return false;
+        }
+        phi = i.prev;
+    }
+    true
+}
+
+/// Instructions of the body that cost something.
+fn body_size(buf: &IrBuf) -> usize {
+    let body = &buf.ins[buf.loop_ref.ins_index()..];
+    let costs = |i: &&Ins| !matches!(i.op, IrOp::Phi | IrOp::Nop | IrOp::CArg);
+    body.iter().filter(costs).count()
+}
+
+/// Closes the loop, or leaves all as it was. `entered`: its body is to be one that others may enter. The result: payloads narrowed in place, with their
+/// former types.
+fn attempt(
+    cx: &mut OptCx,
+    buf: &mut IrBuf,
+    (start, header, carried): (Ref, &[Carried], &[Carried]),
+    observe: range::Observe,
+    entered: bool,
+) -> Result<Vec<(Ref, Ty)>, Abort> {
     let mut except = Vec::new();
     loop {
-        let mark = buf.mark();
+        let before = Before {
+            mark: buf.mark(),
+            stats: cx.stats,
+        };
         let mut s = std::mem::take(&mut cx.peel);
-        let stats = cx.stats;
         cx.narrowed = Some(Vec::new());
+        cx.entered = entered;
         let known = except.len();
         let done = close(
             cx,
@@ -109,29 +186,25 @@ pub fn peel_observed(
         );
         cx.carried.clear();
         cx.barrier = REF_BASE;
+        cx.entered = false;
         cx.peel = s;
         let narrowed = cx.narrowed.take().unwrap_or_default();
         // Guards before the loop that serve no purpose may leave the trace for nothing.
         let again = done.is_ok() && except.len() > known;
-        if done.is_err() || again {
-            buf.rollback(mark);
-            for (r, t) in narrowed.into_iter().rev() {
-                if r < buf.next() {
-                    buf.at_mut(r).ty = t;
-                }
-            }
-            cx.stats = stats;
-        }
         if again {
+            before.back(cx, buf, narrowed);
             continue;
         }
-        return done.map_err(|e| {
-            if e == Abort::GuardFails {
-                Abort::TypeUnstable
-            } else {
-                e
+        return match done {
+            Ok(()) => Ok(narrowed),
+            Err(e) => {
+                before.back(cx, buf, narrowed);
+                Err(match e {
+                    Abort::GuardFails => Abort::TypeUnstable,
+                    e => e,
+                })
             }
-        });
+        };
     }
 }
 
@@ -150,11 +223,16 @@ fn close(
     } else {
         Vec::new()
     };
+    if cx.entered && !bounded.is_empty() {
+        // checks that hold for the values that the variable runs through: another way could give it others
+        return Err(Abort::TypeUnstable);
+    }
     let mut p = Peel {
         recorded,
         bounded,
         except,
         end: buf.next(),
+        names: Ref(u16::MAX),
         snaps: buf.snaps.len(),
         disturbed: buf.next(),
         s,
@@ -180,6 +258,8 @@ struct Peel<'a> {
     except: &'a mut Vec<Ref>,
     /// LOOP.
     end: Ref,
+    /// Where the names of carried values begin, if they have any; else the highest ref.
+    names: Ref,
     /// Snapshots before LOOP.
     snaps: usize,
     /// First instruction of the model after which slots are not what they were, or numbered otherwise.
@@ -204,8 +284,11 @@ impl Peel<'_> {
         }
         self.cx.carried.clear();
         self.cx.carried.resize(self.end.ins_index(), false);
-        for c in carried {
-            self.take_over(c.val);
+        if self.cx.entered {
+            self.name_carried()?;
+        }
+        for k in 0..self.s.slots.len() {
+            self.take_over(self.s.slots[k].c.val);
         }
         let l = self
             .cx
@@ -232,7 +315,7 @@ impl Peel<'_> {
                 new_values += (self.buf.next() > before) as u32;
             }
         }
-        let dropped = if self.cx.passes.has(Passes::RANGE) {
+        let dropped = if self.cx.passes.has(Passes::RANGE) && !self.cx.entered {
             let body = appends::Body {
                 head: l,
                 image: &|r| self.image(r),
@@ -252,7 +335,39 @@ impl Peel<'_> {
         self.cx.stats.guards_hoisted += model_guards.saturating_sub(body_guards);
         self.cx.stats.hoisted += model_values - new_values;
         self.cx.stats.loops += 1;
+        if self.cx.entered {
+            let carried = self.s.slots.iter().map(|s| s.c).collect();
+            self.cx.reentry = reentry::of(self.buf, carried, &|r| self.image(r));
+        }
         Ok(())
+    }
+
+    /// Gives the carried values names of their own.
+    fn name_carried(&mut self) -> Result<(), Abort> {
+        self.names = self.end;
+        for k in 0..self.s.slots.len() {
+            let mut c = self.s.slots[k].c;
+            for r in [&mut c.val, &mut c.tag] {
+                if r.is_ins() {
+                    *r = self.name(*r)?;
+                }
+            }
+            self.s.slots[k].c = c;
+        }
+        self.end = self.buf.next();
+        self.cx.carried.resize(self.end.ins_index(), false);
+        Ok(())
+    }
+    fn name(&mut self, r: Ref) -> Result<Ref, Abort> {
+        for n in self.names.ins_index()..self.buf.len() {
+            if self.buf.ins[n].a == r {
+                return Ok(Ref::from_ins(n));
+            }
+        }
+        let ty = self.buf.ty(r);
+        self.s.subst.push(REF_NONE);
+        self.cx
+            .append(self.buf, Ins::new(IrOp::Copy, ty, r, REF_NONE))
     }
 
     fn take_over(&mut self, r: Ref) {
@@ -420,6 +535,7 @@ impl Peel<'_> {
         use IrOp::*;
         match i.op {
             Nop => return Ok(REF_NONE),
+            Copy if r >= self.names => return Ok(self.image(i.a)),
             Copy | PVal if !self.s.subst[r.ins_index()].is_none() => {
                 // A slot at the header.
                 return Ok(self.s.subst[r.ins_index()]);

@@ -62,7 +62,7 @@ fn convert(cx: &mut OptCx, buf: &mut IrBuf, r: Ref, i: &Ins) -> Result<Option<Re
 }
 
 /// Memory that a load reads.
-fn mem_of_load(buf: &IrBuf, i: &Ins) -> Mem {
+pub(super) fn mem_of_load(buf: &IrBuf, i: &Ins) -> Mem {
     match i.op {
         IrOp::SLoad | IrOp::SLoadT => Mem::Slot,
         IrOp::FLd => Mem::Field(alias::field(i.b).map_or(FactKind::Memory, |f| f.info().kind)),
@@ -90,6 +90,15 @@ fn youngest(buf: &IrBuf, op: IrOp, limit: Ref, mut f: impl FnMut(&Ins) -> bool) 
 }
 
 fn walk(cx: &OptCx, buf: &IrBuf, i: &Ins) -> Walk {
+    let mut found = walk_back(cx, buf, i);
+    if cx.entered && found.limit < buf.loop_ref {
+        // who enters the body has not come by this store
+        found.stored = REF_NONE;
+    }
+    found
+}
+
+fn walk_back(cx: &OptCx, buf: &IrBuf, i: &Ins) -> Walk {
     let mem = mem_of_load(buf, i);
     let mut limit = cx.floor;
     if limit > REF_BASE {

@@ -19,6 +19,7 @@ mod fold;
 pub mod loops;
 mod memory;
 pub mod range;
+pub mod reentry;
 mod sink;
 
 use crate::abort::Abort;
@@ -64,6 +65,8 @@ passes! {
     RANGE = "range" 8;
     /// Branches become selections.
     SELECT = "select" 9;
+    /// Side traces go on in the bodies of loops.
+    ENTER = "enter" 10;
 }
 
 impl Passes {
@@ -169,6 +172,10 @@ pub struct OptCx {
     narrowed: Option<Vec<(Ref, Ty)>>,
     /// While peeling: by instruction, the value of one iteration that the next one takes over.
     carried: Vec<bool>,
+    /// While peeling: the body may be entered by other traces; see [`reentry`].
+    entered: bool,
+    /// The loop that was closed last may be entered so.
+    pub reentry: Option<reentry::Reentry>,
 }
 
 impl Default for OptCx {
@@ -191,11 +198,14 @@ impl OptCx {
             peel: loops::Scratch::default(),
             narrowed: None,
             carried: Vec::new(),
+            entered: false,
+            reentry: None,
         }
     }
     /// Before another trace. Counters and passes stay.
     pub fn reset(&mut self) {
         self.floor = REF_BASE;
+        self.reentry = None;
     }
     /// Says that another iteration of the loop being recorded begins here, as the body will begin if `peel` is called with the
     /// result as its `start`. Emit the COPYs of the header before.

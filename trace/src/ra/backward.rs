@@ -371,7 +371,7 @@ impl Walk<'_> {
         }
     }
     /// The parent's slot that holds the inherited value `r`, if nothing else comes to be there.
-    fn inherited_slot(&self, r: Ref) -> Option<u16> {
+    pub(super) fn inherited_slot(&self, r: Ref) -> Option<u16> {
         if !r.is_ins() || self.ir.at(r).op != IrOp::PVal || self.phis.iter().any(|p| p.left == r) {
             return None;
         }

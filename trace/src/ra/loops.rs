@@ -17,6 +17,13 @@ impl Walk<'_> {
             {
                 self.take(r, q);
             }
+            // it stays where the parent has it
+            if let Place::Slot(s) = home
+                && self.place(r).is_none()
+                && self.inherited_slot(r) == Some(s)
+            {
+                self.need_slot(r)?;
+            }
         }
         for &(r, loc) in list {
             let src = match self.place(r) {

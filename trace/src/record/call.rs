@@ -133,7 +133,7 @@ impl Recorder {
             let depth = self.frames.iter().filter(|x| x.proto == proto).count() as u32;
             let compiled = self.compiled_function(proto);
             // a tree that is wide already does not become wider by that
-            let narrow = self.sides < self.params.maxside / 4;
+            let narrow = self.sides < self.params.maxside / if self.in_loop { 4 } else { 12 };
             let again = match self.in_loop {
                 // closures that call closures of the same function (expressions, parsers): a loop goes by the same ones each time
                 true => {

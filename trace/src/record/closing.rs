@@ -35,6 +35,13 @@ impl Recorder {
                 let taken = self.take_value([p.val, p.tag], p.ty, Ty::Tag, &mut seen);
                 parts.push((n, p.part, taken));
             }
+            // in front of LOOP not all has been proved that the body relies on
+            let proved = t.body.is_none() || exit >= t.loop_exits;
+            self.through_of = if proved { t.through_of } else { 0 };
+            for &(_, name, loc, ty) in t.through.iter().filter(|x| x.0 == exit) {
+                let r = self.take(loc, ty, &mut seen);
+                self.through.push((name, r));
+            }
             // all inherited values stand at the head; what follows may refer to any of them
             let objects = self.make_again(map.objects())?;
             for (n, part, taken) in parts {

@@ -25,6 +25,10 @@ impl Recorder {
                 let found = self.userdata_get(i.rb(), (k, ok))?;
                 return self.give_found(i, found, k);
             };
+            let key = (self.tv(i.rc())?, ok);
+            if let Some(found) = self.join_index(t, key)? {
+                return self.give_found(i, Some(found), key.0);
+            }
             if ok.tag == Tag::STRING
                 && !self.tv(i.rc())?.val.is_const()
                 && self.looks_further(t, ok)
@@ -116,23 +120,40 @@ impl Recorder {
         }
     }
 
-    /// `t[k] = v` in a table without metatable, by a call that does all that may be needed. `None`: not of such a key.
+    /// `t[k] = v` in a table without metatable, by a call that does all that may be needed. False: not of such a key.
     pub(super) unsafe fn set_any(&mut self, t: Tab, k: Operand, v: Tv) -> Rec<bool> {
-        let (k, ok) = k;
         // SAFETY: [GC-LIVE]
         unsafe {
-            let plain = !matches!(ok.tag, Tag::NIL | Tag::FLOAT);
-            if !(*t.p).metatable.is_null() || !plain {
+            if !(*t.p).metatable.is_null() || matches!(k.1.tag, Tag::NIL | Tag::FLOAT) {
                 return Ok(false);
             }
-            let k = self.guard_tag(k, ok.tag)?;
+            let k = self.guard_tag(k.0, k.1.tag)?;
             self.guard_no_meta(t.r)?;
-            let (key, val) = (self.bits(k)?, self.bits(v)?);
-            let done = self.rt(IrOp::Call, CallId::TabSet, &[t.r, key, k.tag, val, v.tag])?;
-            let zero = self.buf.k_int(0);
-            self.guard(IrOp::Ne, Ty::Int, done, zero)?;
-            Ok(true)
+            self.set_by(CallId::TabSet, t, k, v)
         }
+    }
+    /// `t[k] = v` in a table with a metatable that has nothing to say of it now, by a call that asks each time: it may be another one for each table.
+    /// False: it has, or not of such a key.
+    unsafe fn put_any(&mut self, t: Tab, k: Operand, v: Tv) -> Rec<bool> {
+        // SAFETY: [GC-LIVE]
+        unsafe {
+            let meta = (*t.p).metatable;
+            if meta.is_null()
+                || matches!(k.1.tag, Tag::NIL | Tag::FLOAT)
+                || self.redirects(meta) && table::table_get(t.p, k.1).is_nil()
+            {
+                return Ok(false);
+            }
+            let k = self.guard_tag(k.0, k.1.tag)?;
+            self.set_by(CallId::TabPut, t, k, v)
+        }
+    }
+    fn set_by(&mut self, id: CallId, t: Tab, k: Tv, v: Tv) -> Rec<bool> {
+        let (key, val) = (self.bits(k)?, self.bits(v)?);
+        let done = self.rt(IrOp::Call, id, &[t.r, key, k.tag, val, v.tag])?;
+        let zero = self.buf.k_int(0);
+        self.guard(IrOp::Ne, Ty::Int, done, zero)?;
+        Ok(true)
     }
 
     /// The array element `k`, inside the array part.
@@ -277,7 +298,9 @@ impl Recorder {
         // SAFETY: [GC-LIVE]
         unsafe {
             match self.table_operand(ra)? {
-                Some(t) => Ok(self.set_in(i, t, k, v)? || self.set_any(t, k, v.0)?),
+                Some(t) => Ok(self.set_in(i, t, k, v)?
+                    || self.set_any(t, k, v.0)?
+                    || self.put_any(t, k, v.0)?),
                 None if self.observed(ra).tag == Tag::USERDATA => self.userdata_set(i, ra, k, v),
                 None => Ok(false),
             }

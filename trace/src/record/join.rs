@@ -4,14 +4,15 @@
 //! Which places these are the policy finds out (`Jit::is_join`). A table that has been accessed so is not asked for its shape by what follows either. Keys that
 //! are computed texts are looked up in any case.
 
+use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::{shape, string, table};
 
-use super::meta::Found;
+use super::meta::{Found, Operand};
 use super::table::{Place, Tab};
 use super::{Rec, Recorder, Tv};
-use crate::ir::{FieldId, IrOp, REF_NONE, Ref, Ty};
+use crate::ir::{CallId, FieldId, IrOp, REF_NONE, Ref, Ty};
 
 impl Recorder {
     /// The running instruction does not ask which table, or which shape, `t` is: it has met too many, or so has one before it.
@@ -154,6 +155,55 @@ impl Recorder {
         self.guard_nil(tag, false)?;
         self.barrier(t.r, v)?;
         self.store(at, v)
+    }
+
+    /// Tables of too many metatables have come here.
+    pub(super) fn joins_metatables(&self, t: Tab) -> bool {
+        // SAFETY: the policy's table outlives the recording; [GC-LIVE] as `lookup`.
+        unsafe {
+            let here = self.snap_pc as usize;
+            !t.r.is_const()
+                && !(*t.p).metatable.is_null()
+                && self.joins.as_ref().is_some_and(|j| j.contains(&here))
+        }
+    }
+    /// What the metatable of `t`, which has one, has under the name of an event: looked up, whichever metatable it is.
+    pub(super) fn join_event(&mut self, t: Tab, ev: MetaMethod) -> Rec<Tv> {
+        let m = self.field(t.r, FieldId::TabMeta)?;
+        let none = self.buf.k_ptr(0);
+        self.guard(IrOp::Ne, Ty::Ptr, m, none)?;
+        let m = self.emit(IrOp::Cast, Ty::Tab, m, REF_NONE)?;
+        let name = self.text(ev.name().as_bytes());
+        let at = self.rt(IrOp::Call, CallId::TabStr, &[m, name.val])?;
+        self.result(at, 0)
+    }
+    /// `t[k]` of a computed key where tables have metatables of their own. `None`: it is there, or no function in Lua is called for it.
+    pub(super) unsafe fn join_index(&mut self, t: Tab, (k, ok): Operand) -> Rec<Option<Found>> {
+        // SAFETY: [GC-LIVE] as `lookup`.
+        unsafe {
+            if matches!(ok.tag, Tag::NIL | Tag::FLOAT) || !self.joins_metatables(t) {
+                return Ok(None);
+            }
+            let f = table::meta_get(self.global(), (*t.p).metatable, MetaMethod::Index);
+            let lua = f.tag == Tag::FUNCTION
+                && (*f.as_ptr::<GcHeader>()).kind == ObjKind::LuaClosure as u8;
+            let nil = table::table_get(t.p, ok).is_nil();
+            if nil && !lua {
+                return Ok(None);
+            }
+            let k = self.guard_tag(k, ok.tag)?;
+            let bits = self.bits(k)?;
+            let at = self.rt(IrOp::Call, CallId::TabGet, &[t.r, bits, k.tag])?;
+            let v = self.result(at, 0)?;
+            self.guard_nil(v.tag, nil)?;
+            if !nil {
+                return Ok(Some(Found::Value(v)));
+            }
+            let h = self.join_event(t, MetaMethod::Index)?;
+            let h = self.guard_tag(h, Tag::FUNCTION)?;
+            let o = self.typed(t.r);
+            Ok(Some(Found::Call(h, f, o)))
+        }
     }
 
     /// A function that `t` inherits (or, if it is a prototype, has), as a constant.

@@ -21,6 +21,7 @@ mod closing;
 mod compare;
 mod construct;
 mod coroutine;
+pub(crate) mod enter;
 mod failing;
 mod fastfn;
 mod generic;
@@ -49,7 +50,7 @@ use traceorus_vm::state::Global;
 
 use crate::abort::Abort;
 use crate::ir::{Class, IrBuf, IrOp, Progress, REF_NONE, Ref, Ty};
-use crate::loc::{Inherited, Link};
+use crate::loc::{Inherited, Link, Loc};
 use crate::opt::{OptCx, alias};
 use crate::params::Params;
 
@@ -167,6 +168,12 @@ pub struct Recorder {
     pub anchor: *mut Instr,
     /// Inherited values of a side trace.
     pub inherited: Vec<Inherited>,
+    /// Invariants of the loop that the parent is in: their names in the loop's trace, and the inherited values.
+    through: Vec<(Ref, Ref)>,
+    /// That trace; 0: there is none.
+    pub(crate) through_of: u16,
+    /// If the trace ends in the loop's body: values and their places there.
+    pub(crate) reenter: Vec<(Ref, Loc)>,
     /// Bytecode instructions recorded.
     pub nbc: u32,
     /// Where the last one was (for reports).
@@ -320,6 +327,9 @@ impl Recorder {
                 start_pc: pc,
                 anchor,
                 inherited: Vec::new(),
+                through: Vec::new(),
+                through_of: 0,
+                reenter: Vec::new(),
                 nbc: 0,
                 last_pc: pc,
                 keep: Vec::new(),

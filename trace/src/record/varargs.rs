@@ -66,14 +66,21 @@ impl Recorder {
         unsafe {
             debug_assert_eq!(self.base(), 0);
             let fixed = 1 + i64::from((*self.frame().proto).nparams);
-            let now = frame::delta_of(word_at((*self.l).base.sub(1))) as i64 - fixed;
             let at = self.buf.k_int(-1);
             let at = self.emit(IrOp::VRef, Ty::Ptr, at, REF_NONE)?;
             let word = self.emit(IrOp::LdV, Ty::Int, at, REF_NONE)?;
             // ORDER: `frame::vararg_word`
             let shift = self.buf.k_int(3);
             let delta = self.emit(IrOp::Shr, Ty::Int, word, shift)?;
-            Ok((self.plus(delta, -fixed)?, now))
+            Ok((self.plus(delta, -fixed)?, self.extras_now()))
+        }
+    }
+    /// How many extra arguments the running frame, which is that at BASE, has now.
+    unsafe fn extras_now(&self) -> i64 {
+        // SAFETY: as `count_extras`.
+        unsafe {
+            let fixed = 1 + i64::from((*self.frame().proto).nparams);
+            frame::delta_of(word_at((*self.l).base.sub(1))) as i64 - fixed
         }
     }
 
@@ -167,7 +174,7 @@ impl Recorder {
         }
     }
 
-    /// `select(k, ...)` and `select("#", ...)`, of which `i` makes the arguments: they are not made, and the call is recorded, too. False: by
+    /// `select(k, ...)` and `select("#", ...)` (in tail calls, too), of which `i` makes the arguments: they are not made, and the call is recorded, too. False: by
     /// the helpers.
     unsafe fn select_extras(&mut self, i: Cursor) -> Rec<bool> {
         // SAFETY: as `vararg`; [CODE] the instruction that takes the values follows.
@@ -175,10 +182,10 @@ impl Recorder {
             let pc = i.next();
             let (w, op) = (*pc, dispatch::op_at(pc));
             let (r, wanted) = (i.ra() - 2, bc::c(w));
-            if op != Op::CallM || (bc::a(w) / 16) as i16 != r || wanted > MAX_VALUES as u16 {
+            let takes = matches!(op, Op::CallM | Op::TailCallM) && (bc::a(w) / 16) as i16 == r;
+            if !takes || wanted != MULTI && wanted > MAX_VALUES as u16 {
                 return Ok(false);
             }
-            debug_assert_ne!(wanted, MULTI);
             let (f, o) = (self.observed(r), self.observed(r + 1));
             let c = f.as_ptr::<NativeClosure>();
             if f.tag != Tag::FUNCTION
@@ -191,16 +198,31 @@ impl Recorder {
             if !number && (o.tag != Tag::INT || !(1..SMALL).contains(&o.as_int())) {
                 return Ok(false);
             }
+            if wanted == MULTI && !number {
+                let there = self.extras_now() + 1 - o.as_int();
+                if self.sides >= MAX_COUNTS || there > MAX_VALUES.into() {
+                    return Ok(false);
+                }
+            }
             let fv = self.guard_observed(r)?;
             self.guard_is(fv.val, f.payload)?;
             let first = self.guard_observed(r + 1)?.val;
-            let wanted = wanted as i16;
             let (n, now) = self.count_extras()?;
+            // of results that are all wanted, how many there are is a fact of the trace
+            let all = wanted == MULTI;
+            let from = o.as_int() - 1;
+            let wanted = match (all, number) {
+                (false, _) => wanted as i16,
+                (true, true) => 1,
+                (true, false) => (now - from).clamp(0, SMALL) as i16,
+            };
+            if all {
+                self.need_slots(self.base() + r + wanted + 1)?;
+            }
             let values = if number {
                 self.guard_is(first, o.payload)?;
                 vec![self.typed(n)]
             } else {
-                let from = o.as_int() - 1;
                 let there = (now - from).clamp(0, wanted.into());
                 let from = self.plus(first, -1)?;
                 let most = self.buf.k_int(SMALL);
@@ -208,11 +230,11 @@ impl Recorder {
                 let rest = self.emit(IrOp::Sub, Ty::Int, n, from)?;
                 let k = self.buf.k_int(there);
                 let op = match there {
-                    t if t == i64::from(wanted) => IrOp::Ge,
-                    0 => IrOp::Le,
+                    0 if all || wanted != 0 => IrOp::Le,
+                    t if t == i64::from(wanted) && !all => IrOp::Ge,
                     _ => IrOp::Eq,
                 };
-                if wanted != 0 {
+                if all || wanted != 0 {
                     self.guard(op, Ty::Int, rest, k)?;
                 }
                 self.extras_from(from, n, there)?
@@ -220,6 +242,9 @@ impl Recorder {
             self.give_values(r, values, wanted);
             let top = self.base() + r + wanted;
             self.forget_from(top);
+            if all {
+                self.set_multi(after(pc), top);
+            }
             self.skip_to = after(pc);
             Ok(true)
         }

@@ -109,6 +109,7 @@ pub fn address(id: CallId) -> usize {
         TabGet = table::get,
         TabStr = table::get_str,
         TabSet = table::set,
+        TabPut = table::put,
         TabNext = table::next,
         NextPrepare = table::next_prepare,
         SetMeta = table::set_meta,

@@ -3,6 +3,7 @@
 //! What raises an error in the library (a malformed pattern, captures that are not finished, replacements of other types) is
 //! refused with null before anything has changed, and so is what would make long texts: the interpreter does it again.
 
+use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::convert;
@@ -264,7 +265,41 @@ pub(super) unsafe extern "C" fn gsub_text(
         r.unwrap_or(std::ptr::null())
     }
 }
-/// Replacements come from the table `t`, which has no metatable.
+/// The tables in which `string.gsub` looks for replacements: `t`, and those that metatables name in `__index`.
+pub struct Chain(*mut Table);
+
+impl Chain {
+    /// Most tables of a chain.
+    const MAX: usize = 16;
+    /// From `t` on.
+    pub fn new(t: *mut Table) -> Chain {
+        Chain(t)
+    }
+    /// The first value that `find` gives for a table of the chain. `None`: a function in `__index` has to be called, or the chain is too long; nil: there is
+    /// no value.
+    ///
+    /// # Safety
+    /// [GC-LIVE] the first table is live.
+    pub unsafe fn first(self, g: &mut Global, find: impl Fn(*mut Table) -> Value) -> Option<Value> {
+        let mut t = self.0;
+        for _ in 0..Chain::MAX {
+            let v = find(t);
+            if !v.is_nil() {
+                return Some(v);
+            }
+            // SAFETY: [GC-LIVE] tables keep their metatables.
+            let next = unsafe { table::meta_get(g, (*t).metatable, MetaMethod::Index) };
+            match next.tag {
+                Tag::NIL => return Some(next),
+                Tag::TABLE => t = next.as_ptr(),
+                _ => return None,
+            }
+        }
+        None
+    }
+}
+
+/// Replacements come from the table `t`, or from tables that its metatable leads to.
 pub(super) unsafe extern "C" fn gsub_table(
     l: *mut Thread,
     s: *mut Str,
@@ -276,7 +311,9 @@ pub(super) unsafe extern "C" fn gsub_table(
     unsafe {
         let src = str_bytes(s);
         let r = gsub(l, s, p, max, |out, m, whole, kept| {
-            let v = table::table_get(t, capture(l, m, src, 0, whole)?);
+            let key = capture(l, m, src, 0, whole)?;
+            let g = Global::of((*l).global);
+            let v = Chain::new(t).first(g, |t| table::table_get(t, key))?;
             if v.tag.is_falsy() {
                 return Some(false);
             }

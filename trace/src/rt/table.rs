@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::state::Global;
@@ -240,6 +241,24 @@ pub(super) unsafe extern "C" fn set(
         let g = Global::of((*l).global);
         let (k, v) = (Value::new(key, Tag(key_tag)), Value::new(payload, Tag(tag)));
         i64::from(table::table_set_now(g, t, k, v).is_ok())
+    }
+}
+pub(super) unsafe extern "C" fn put(
+    l: *mut Thread,
+    t: *mut Table,
+    key: u64,
+    key_tag: i32,
+    payload: u64,
+    tag: i32,
+) -> i64 {
+    // SAFETY: [GC-LIVE] as above.
+    unsafe {
+        let g = Global::of((*l).global);
+        let asks = !table::meta_get(g, (*t).metatable, MetaMethod::NewIndex).is_nil();
+        if asks && table::table_get(t, Value::new(key, Tag(key_tag))).is_nil() {
+            return 0;
+        }
+        set(l, t, key, key_tag, payload, tag)
     }
 }
 pub(super) unsafe extern "C" fn set_meta(l: *mut Thread, t: *mut Table, mt: *mut Table) -> i64 {

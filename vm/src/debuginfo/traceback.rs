@@ -36,8 +36,8 @@ unsafe fn find_field(t: Value, f: Value, levels: u32) -> Option<Vec<u8>> {
     }
     // SAFETY: [GC-LIVE] as the caller.
     unsafe {
-        if levels == 1 && !table::table_holds(t.as_ptr(), f) {
-            return None;
+        if levels == 1 {
+            return table::table_name_of(t.as_ptr(), f).map(|k| str_bytes(k).to_vec());
         }
         let (mut key, mut hint) = (Value::NIL, 0);
         while let Ok(Some((k, v, h))) = table::table_next(t.as_ptr(), key, hint) {

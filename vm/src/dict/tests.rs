@@ -116,6 +116,39 @@ fn keys_spread() {
     );
 }
 
+/// What is sought and not found is put where it is found again, whatever the size and the order.
+#[test]
+fn gaps_are_filled() {
+    let mut g = State::new();
+    for cap in [0, 2, 8, 9, 12, 48, 108] {
+        for step in [1i64, 16, 1 << 33, -7] {
+            let d = unsafe { dict_new(&mut g, cap) };
+            let cap = unsafe { (*d).cap };
+            let mut keys = Vec::new();
+            for i in 0..cap {
+                keys.push(match i % 3 {
+                    0 => g.val(&format!("{step}:{i}")),
+                    _ => Value::int(i64::from(i) * step),
+                });
+            }
+            for (i, &k) in keys.iter().enumerate() {
+                unsafe {
+                    assert!(dict_find(d, k).is_null());
+                    let Err(gap) = dict_seek(d, k) else {
+                        panic!("{k:?} is not there");
+                    };
+                    dict_fill(d, gap, k, Value::int(i as i64));
+                    for (j, &k) in keys[..=i].iter().enumerate() {
+                        let e = dict_find(d, k);
+                        assert_eq!(entry_val(&*e).as_int(), j as i64);
+                        assert_eq!(dict_seek(d, k).ok(), Some(e));
+                    }
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn marks_follow_the_entries() {
     let mut g = State::new();

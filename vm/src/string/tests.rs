@@ -128,14 +128,16 @@ fn joined() {
         let mut text = String::new();
         let mut values = Vec::new();
         for _ in 0..n {
-            let (v, piece) = match r.below(4) {
+            let (v, piece) = match r.below(6) {
                 0 => {
                     let i = (r.next() as i64) >> r.below(64);
                     (Value::int(i), i.to_string())
                 }
                 1 => (Value::float(r.below(1000) as f64 + 0.5), String::new()),
-                _ => {
-                    let s = "x".repeat(r.below(90) as usize);
+                n => {
+                    // together they fit one word, two, or neither
+                    let most = [10, 6, 18, 90][n as usize - 2];
+                    let s = "x".repeat(r.below(most) as usize);
                     (str_val(g.str(&s)), s)
                 }
             };

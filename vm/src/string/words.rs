@@ -71,6 +71,33 @@ impl Words {
         }
     }
 
+    /// The text of a string as one word, the first byte lowest, and its length; `None` if it has more than 8 bytes.
+    ///
+    /// # Safety
+    /// [GC-LIVE] `s` is alive.
+    #[inline(always)]
+    pub unsafe fn word_of_str(s: *mut Str) -> Option<(u64, usize)> {
+        // SAFETY: [GC-LIVE]; [GC-BLOCK] as the module says, what is read lies in the string's cell.
+        unsafe {
+            let len = (*s).len as usize;
+            if len > 8 {
+                return None;
+            }
+            let word = str_data(s).cast::<u64>().read_unaligned();
+            Some((word & u64::MAX.unbounded_shr(64 - 8 * len as u32), len))
+        }
+    }
+
+    /// The `len` <= 8 bytes in `text`, zeros behind them.
+    #[inline(always)]
+    pub fn of_word(text: u64, len: usize) -> Words {
+        debug_assert!(len <= 8 && text.unbounded_shr(8 * len as u32) == 0);
+        Words {
+            text: text.into(),
+            len,
+        }
+    }
+
     /// The digits of `n`, if they are not more than 8.
     #[inline(always)]
     pub fn of_int(n: i64) -> Option<Words> {

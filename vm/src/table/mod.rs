@@ -49,8 +49,9 @@ use traceorus_base::objects::{
 use traceorus_base::value::{Tag, Value};
 
 use crate::dict::{
-    MAX_CAP, cap_for, dict_bytes, dict_entries, dict_find, dict_find_int, dict_find_short,
-    dict_move, dict_new, dict_position, dict_push, entry_key, entry_val,
+    Gap, MAX_CAP, cap_for, dict_bytes, dict_entries, dict_fill, dict_find, dict_find_int,
+    dict_find_short, dict_move, dict_new, dict_position, dict_push, dict_seek, entry_key,
+    entry_val,
 };
 use crate::number::float_to_int;
 use crate::shape::{

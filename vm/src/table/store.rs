@@ -410,12 +410,57 @@ pub(super) unsafe fn dict_store<const CHECKED: bool>(
     // SAFETY: [GC-LIVE]; [GC-BARRIER].
     unsafe {
         let d = (*t).hash as *mut Dict;
+        if key.tag == Tag::STRING && str_is_short(key.as_ptr()) {
+            return match dict_seek(d, key) {
+                Ok(e) => {
+                    entry_store(g, t, d, e, v);
+                    Ok(())
+                }
+                Err(gap) => dict_append::<CHECKED>(g, t, gap, key, v),
+            };
+        }
         let e = dict_find(d, key);
         if e.is_null() {
             return dict_insert::<CHECKED>(g, t, key, v);
         }
         entry_store(g, t, d, e, v);
         Ok(())
+    }
+}
+
+/// Inserts a key that [`dict_seek`] has not found.
+#[inline(always)]
+unsafe fn dict_append<const CHECKED: bool>(
+    g: &mut Global,
+    t: *mut Table,
+    gap: Gap,
+    key: Value,
+    v: Value,
+) -> Result<(), TableError> {
+    // SAFETY: [GC-LIVE]; nothing has changed since the key was sought.
+    unsafe {
+        let d = (*t).hash as *mut Dict;
+        if v.is_nil() || (*d).used == (*d).cap {
+            return dict_insert::<CHECKED>(g, t, key, v);
+        }
+        dict_fill(d, gap, key, v);
+        dict_inserted(g, t, key, v);
+        Ok(())
+    }
+}
+
+/// What follows the insertion of a key.
+#[inline(always)]
+unsafe fn dict_inserted(g: &mut Global, t: *mut Table, key: Value, v: Value) {
+    // SAFETY: [GC-LIVE]; [GC-BARRIER].
+    unsafe {
+        let d = (*t).hash as *mut Dict;
+        (*t).meta_absent = 0;
+        dict_barrier(g, t, d, key);
+        dict_barrier(g, t, d, v);
+        if is_proto(t) && key.tag == Tag::STRING {
+            proto_changed(g, t, 1, true);
+        }
     }
 }
 
@@ -445,6 +490,7 @@ pub(super) unsafe fn entry_store(
 }
 
 /// Inserts a key that is not there, in dictionary mode.
+#[inline(never)]
 pub(super) unsafe fn dict_insert<const CHECKED: bool>(
     g: &mut Global,
     t: *mut Table,
@@ -472,12 +518,7 @@ pub(super) unsafe fn dict_insert<const CHECKED: bool>(
             }
         }
         dict_push(d, key, v);
-        (*t).meta_absent = 0;
-        dict_barrier(g, t, d, key);
-        dict_barrier(g, t, d, v);
-        if is_proto(t) && key.tag == Tag::STRING {
-            proto_changed(g, t, 1, true);
-        }
+        dict_inserted(g, t, key, v);
         Ok(())
     }
 }
@@ -593,18 +634,24 @@ pub(super) unsafe fn set_int_beyond<const CHECKED: bool>(
 ) -> Result<(), TableError> {
     // SAFETY: [GC-LIVE].
     unsafe {
+        let cap = (*t).arr_cap;
         if is_dict(t) {
             let d = (*t).hash as *mut Dict;
-            let e = dict_find_int(d, i);
-            if !e.is_null() {
-                entry_store(g, t, d, e, v);
-                return Ok(());
+            match dict_seek(d, Value::int(i)) {
+                Ok(e) => {
+                    entry_store(g, t, d, e, v);
+                    return Ok(());
+                }
+                // the array does not grow
+                Err(gap) if i != i64::from(cap) && !(0..i64::from(FIRST_ARRAY)).contains(&i) => {
+                    return dict_append::<CHECKED>(g, t, gap, Value::int(i), v);
+                }
+                Err(_) => {}
             }
         }
         if v.is_nil() {
             return Ok(());
         }
-        let cap = (*t).arr_cap;
         if (0..i64::from(FIRST_ARRAY)).contains(&i) {
             // A first array costs less than a dictionary.
             room::<CHECKED>(g, t, Value::int(i), v, array_bytes(t, FIRST_ARRAY))?;

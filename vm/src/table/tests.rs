@@ -327,32 +327,31 @@ fn against_a_model() {
 }
 
 #[test]
-fn a_table_holds_its_values_in_all_parts_and_nothing_else() {
+fn names_of_values_are_found_in_fields_and_dictionaries() {
     let mut g = State::new();
-    let objects: Vec<Value> = (0..4)
+    let objects: Vec<Value> = (0..3)
         .map(|_| Value::ptr(g.table(0, 0), Tag::TABLE))
         .collect();
-    let [element, field, entry, absent] = objects[..] else {
+    let [v, other, absent] = objects[..] else {
         unreachable!()
     };
     let t = g.table(0, 0);
-    let (name, flag) = (g.val("name"), Value::TRUE);
-    let holds = |v: Value| unsafe { table_holds(t, v) };
-    assert!(!holds(absent));
-    // one kind of elements, all kinds
-    g.set(t, Value::int(1), element);
-    assert!(holds(element));
-    g.set(t, Value::int(2), Value::int(absent.payload as i64));
-    assert!(holds(element) && !holds(absent));
-    g.set(t, name, field);
-    assert!(holds(field) && !holds(entry));
-    g.set(t, flag, entry);
-    assert!(holds(entry) && holds(field) && holds(element));
-    // what is removed is not there, though its payload may be
-    for k in [Value::int(1), name, flag] {
-        g.set(t, k, Value::NIL);
-    }
-    assert!(objects.iter().all(|&v| !holds(v)));
+    let (first, second, third) = (g.val("first"), g.val("second"), g.val("third"));
+    let name = |v: Value| unsafe { table_name_of(t, v) }.map(|k| unsafe { str_bytes(k) });
+    // an element has no name, nor has an integer that looks like the object
+    g.set(t, Value::int(1), v);
+    g.set(t, first, Value::int(absent.payload as i64));
+    assert_eq!((name(v), name(absent)), (None, None));
+    g.set(t, second, v);
+    g.set(t, third, v);
+    assert_eq!((name(v), name(other)), (Some(&b"second"[..]), None));
+    g.set(t, Value::TRUE, other);
+    assert_eq!(unsafe { (*t).hdr.flags } & flags::TAB_DICT, flags::TAB_DICT);
+    assert_eq!((name(v), name(other)), (Some(&b"second"[..]), None));
+    g.set(t, second, Value::NIL);
+    assert_eq!((name(v), name(absent)), (Some(&b"third"[..]), None));
+    g.set(t, third, other);
+    assert_eq!((name(v), name(other)), (None, Some(&b"third"[..])));
 }
 
 #[test]

@@ -407,9 +407,18 @@ impl Recorder {
                 r: v.val,
                 p: o.as_ptr(),
             };
-            let mt = self.guard_metatable(t)?;
-            if !self.guard_no_method(mt, MetaMethod::Pairs.name().as_bytes())? {
-                return Ok(None);
+            if self.joins_metatables(t) {
+                let mt = (*t.p).metatable;
+                if !table::meta_get(self.global(), mt, MetaMethod::Pairs).is_nil() {
+                    return Ok(None);
+                }
+                let v = self.join_event(t, MetaMethod::Pairs)?;
+                self.guard_nil(v.tag, true)?;
+            } else {
+                let mt = self.guard_metatable(t)?;
+                if !self.guard_no_method(mt, MetaMethod::Pairs.name().as_bytes())? {
+                    return Ok(None);
+                }
             }
             self.rt(IrOp::Call, CallId::NextPrepare, &[v.val])?;
             let next = self.upvalue_of(c, 0);

@@ -8,7 +8,7 @@ use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::body::{self, DEPTH_ONE, MAX_DEPTH};
 use traceorus_vm::string::str_bytes;
-use traceorus_vm::table::table_len;
+use traceorus_vm::table::{self, table_len};
 
 use super::string::Item;
 use super::{Native, Results};
@@ -71,6 +71,14 @@ impl Recorder {
         unsafe {
             let o = self.oarg(c, 1);
             if c.nargs != 1 || !matches!(o.tag, Tag::TABLE | Tag::USERDATA) {
+                return Ok(None);
+            }
+            let mt = match o.tag {
+                Tag::TABLE => (*o.as_ptr::<Table>()).metatable,
+                _ => (*o.as_ptr::<Userdata>()).metatable,
+            };
+            // what is done without one guards what that needs
+            if table::meta_get(self.global(), mt, ev).is_nil() {
                 return Ok(None);
             }
             let v = self.any_arg(c, 1)?;

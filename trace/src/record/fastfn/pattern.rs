@@ -11,7 +11,7 @@ use super::{Native, Results};
 use crate::ir::{CallId, IrOp, REF_NONE, Ref, Ty};
 use crate::record::{Rec, Recorder, Tv};
 use crate::rt::MAX_RESULTS;
-use crate::rt::pattern::{FIND, FOUND, MAX_PATTERN};
+use crate::rt::pattern::{Chain, FIND, FOUND, MAX_PATTERN};
 
 /// Number of results of `string.match` (`find`: of `string.find`), if it is no error.
 fn count(src: &[u8], pat: &[u8], init: i64, find: bool) -> Option<usize> {
@@ -98,7 +98,7 @@ impl Recorder {
         }
     }
 
-    /// `string.gsub` with a text, or a table that has no metatable.
+    /// `string.gsub` with a text, or a table without functions in `__index`; if one comes to be there, the call refuses.
     pub(super) unsafe fn gsub(&mut self, c: Native, s: Ref) -> Results {
         let (op, or) = (self.oarg(c, 2), self.oarg(c, 3));
         let Some((max, _)) = self.int_arg(c, 4, i64::MAX)? else {
@@ -109,13 +109,14 @@ impl Recorder {
         }
         let (id, repl) = match or.tag {
             Tag::STRING => (CallId::GsubText, self.arg(c, 3)?.val),
-            Tag::TABLE => match self.plain_table(c, 3)? {
+            Tag::TABLE => {
                 // SAFETY: [GC-LIVE] it is in a slot.
-                Some((r, p)) if unsafe { (*p).hdr.flags } & flags::TAB_WEAK == 0 => {
-                    (CallId::GsubTable, r)
+                let plain = unsafe { Chain::new(or.as_ptr()).first(self.global(), |_| Value::NIL) };
+                if plain.is_none() {
+                    return Ok(None);
                 }
-                _ => return Ok(None),
-            },
+                (CallId::GsubTable, self.arg(c, 3)?.val)
+            }
             _ => return Ok(None),
         };
         let p = self.arg(c, 2)?.val;
