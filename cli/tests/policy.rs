@@ -860,3 +860,35 @@ fn growth_is_no_exit() {
         );
     }
 }
+
+/// Events of objects that have metatables of their own are looked up: no side trace for each.
+#[test]
+fn own_events_share_traces() {
+    for (event, use_) in [
+        ("__call", "o(i)"),
+        ("__add", "(o + 1)"),
+        ("__sub", "(1 - o)"),
+        ("__unm", "-o"),
+        ("__len", "#o"),
+        ("__concat", "#('a' .. o .. 'b')"),
+        ("__lt", "(o < o and 1 or 0)"),
+    ] {
+        let text = format!(
+            "local s = 0
+             for i = 1, 4000 do
+               local o = setmetatable({{}}, {{ {event} = function(a, b) return '{}' .. i % 5 end }})
+               s = s + {use_}
+             end
+             print(s)",
+            if event == "__concat" { "x" } else { "" }
+        );
+        let Some(r) = run("events", "maxcompile=100", &text) else {
+            return;
+        };
+        let (sides, exits) = (r.n("traces", "sides"), r.n("exits", "total"));
+        assert!(
+            sides < 20 && exits < 400,
+            "{event}: {sides} side traces, {exits} exits"
+        );
+    }
+}

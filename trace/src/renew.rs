@@ -2,9 +2,10 @@
 
 use traceorus_base::bytecode::{self as bc, Mode, Op};
 use traceorus_base::fastfn::FastFn;
+use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
-use traceorus_vm::{dispatch, jithooks};
+use traceorus_vm::{dispatch, jithooks, table};
 
 use crate::jit::Jit;
 use crate::lower;
@@ -42,6 +43,10 @@ impl Jit {
             Op::GetIndex if unsafe { self.is_of_new_metatable(l, pc, bc::b(*pc)) } => {
                 (0, shapes.saturating_mul(8))
             }
+            // SAFETY: as above.
+            Op::Len if unsafe { self.is_event_of_new_metatable(l, pc, Op::Len) } => {
+                (0, shapes.saturating_mul(8))
+            }
             Op::GetIndex | Op::SetIndex | Op::GetInt | Op::SetInt | Op::Len => {
                 (u32::MAX, shapes.saturating_mul(8))
             }
@@ -51,6 +56,8 @@ impl Jit {
             }
             // SAFETY: as above.
             Op::Call if unsafe { self.is_pairs_of_new_metatable(l, pc) } => (0, u32::MAX),
+            // SAFETY: as above.
+            op if unsafe { self.is_event_of_new_metatable(l, pc, op) } => (0, u32::MAX),
             _ => return false,
         };
         let n = self.sites.entry((root, pc as usize)).or_insert(0);
@@ -94,10 +101,14 @@ impl Jit {
                 dispatch::op_at(pc),
                 Op::Call | Op::CallM | Op::TailCall | Op::TailCallM
             );
-            let f = match call {
+            let mut f = match call {
                 true => *(*l).base.byte_add(bc::a(*pc) as usize),
                 false => Value::new((*(*l).base.sub(1)).payload, Tag::FUNCTION),
             };
+            if f.tag == Tag::TABLE {
+                let mt = (*f.as_ptr::<Table>()).metatable;
+                f = table::meta_get(&mut *self.g, mt, MetaMethod::Call);
+            }
             let c = f.as_ptr::<LuaClosure>();
             if f.tag != Tag::FUNCTION || (*c).hdr.kind != ObjKind::LuaClosure as u8 {
                 return false;
@@ -226,6 +237,33 @@ impl Jit {
             (*last, *n) = (mt, *n + 1);
         }
         *n > self.params.maxshapes
+    }
+
+    /// An operand of the instruction at `pc`, or what is called there, is such a table.
+    unsafe fn is_event_of_new_metatable(
+        &mut self,
+        l: *mut Thread,
+        pc: *const Instr,
+        op: Op,
+    ) -> bool {
+        // SAFETY: [CODE] `l` goes on at `pc`, whose registers they are.
+        unsafe {
+            let w = *pc;
+            let is_object = |at: &u16| {
+                let v = *(*l).base.byte_add(*at as usize);
+                v.tag == Tag::TABLE && !(*v.as_ptr::<Table>()).metatable.is_null()
+            };
+            let object = if op == Op::Concat {
+                (0..bc::c(w)).map(|n| bc::b(w) + 16 * n).find(is_object)
+            } else {
+                let registers = [bc::a(w), bc::b(w), bc::c(w)]
+                    .into_iter()
+                    .zip(op.info().modes);
+                let read = registers.filter(|r| matches!(r.1, Mode::R | Mode::S));
+                read.map(|r| r.0).find(is_object)
+            };
+            object.is_some_and(|at| self.is_of_new_metatable(l, pc, at))
+        }
     }
 
     /// The call at `pc` is one of `pairs` with such a table.

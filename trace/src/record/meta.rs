@@ -192,7 +192,11 @@ impl Recorder {
             let mt = match o.tag {
                 Tag::TABLE => {
                     let r = self.guard_tag(v, o.tag)?.val;
-                    self.guard_which_meta(Tab { r, p: o.as_ptr() })?
+                    let t = Tab { r, p: o.as_ptr() };
+                    if self.joins_metatables(t) {
+                        return self.joined_handler(t, ev);
+                    }
+                    self.guard_which_meta(t)?
                 }
                 Tag::USERDATA => {
                     let u = self.guard_tag(v, o.tag)?.val;
@@ -204,6 +208,24 @@ impl Recorder {
                 }
             };
             self.handler_in(mt, ev)
+        }
+    }
+
+    /// What the metatable of `t` has for an event, looked up for each table.
+    unsafe fn joined_handler(&mut self, t: Tab, ev: MetaMethod) -> Rec<Option<Handler>> {
+        // SAFETY: as `handler`.
+        unsafe {
+            let now = table::meta_get(self.global(), (*t.p).metatable, ev);
+            if !now.is_nil() && now.tag != Tag::FUNCTION {
+                return Ok(None);
+            }
+            let v = self.join_event(t, ev)?;
+            if now.is_nil() {
+                self.guard_nil(v.tag, true)?;
+                return Ok(Some(Handler::None));
+            }
+            let v = self.guard_tag(v, Tag::FUNCTION)?;
+            Ok(Some(Handler::Call(v, now)))
         }
     }
 
