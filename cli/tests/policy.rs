@@ -793,3 +793,32 @@ fn chains_of_tail_calls() {
     let r = run("even", "maxcompile=100", text).expect("as above");
     assert!(r.n("size", "bytecodes") < 1500, "{}", r.stats["size"]);
 }
+
+/// Tables grow on traces, however large they are: an instruction that can't be done there would be recorded again and again.
+#[test]
+fn growth_is_no_exit() {
+    for (name, insert) in [
+        ("append", "table.insert(t, i)"),
+        ("insert", "table.insert(t, #t // 2 + 1, i)"),
+        ("store", "t[#t + 1] = i"),
+        ("key", "t[i % 500 + 0.5] = i t['k' .. i % 300] = i"),
+    ] {
+        let text = format!(
+            "local s, t = 0, {{}}
+            for i = 1, 20000 do
+              {insert}
+              if #t > 700 then s, t = s + #t, {{}} end
+            end
+            print(s)"
+        );
+        let set = "maxcompile=100";
+        let Some(r) = run("growth", set, &text) else {
+            return;
+        };
+        let (sides, exits) = (r.n("traces", "sides"), r.n("exits", "total"));
+        assert!(
+            sides < 30 && exits < 1000,
+            "{name}: {sides} side traces, {exits} exits"
+        );
+    }
+}

@@ -12,9 +12,6 @@ use traceorus_vm::{convert, dict, exec, number, table};
 use super::out::Out;
 use super::string::{MAX_TEXT, buf_new, make};
 
-/// Bytes that a table may grow by without asking for memory first.
-const MAX_GROWTH: usize = 2048;
-
 pub(super) unsafe extern "C" fn tab_len(t: *mut Table) -> i64 {
     // SAFETY: [GC-LIVE] the trace holds it in a register that no collection has been near.
     unsafe { table::table_len(t) as i64 }
@@ -104,15 +101,11 @@ pub(super) unsafe extern "C" fn append(
     payload: u64,
     tag: i32,
 ) -> i64 {
-    // SAFETY: [GC-LIVE] as above; what it takes is little, or in the array part.
+    // SAFETY: [GC-LIVE] as above.
     unsafe {
-        let v = Value::new(payload, Tag(tag));
-        let at = table::table_len(t) + 1;
-        if at >= u64::from((*t).arr_cap) && table::table_growth_bytes(t) > MAX_GROWTH {
-            return 0;
-        }
-        table::table_set_int(Global::of((*l).global), t, at as i64, v);
-        1
+        let (g, v) = (Global::of((*l).global), Value::new(payload, Tag(tag)));
+        let at = Value::int(table::table_len(t) as i64 + 1);
+        i64::from(table::table_set_now(g, t, at, v).is_ok())
     }
 }
 pub(super) unsafe extern "C" fn pop(l: *mut Thread, t: *mut Table) -> *const u64 {
@@ -181,17 +174,22 @@ pub(super) unsafe extern "C" fn insert(
     payload: u64,
     tag: i32,
 ) -> i64 {
-    // SAFETY: [GC-LIVE] as above; what it takes is little, or in the array part; ranges are below the capacity.
+    // SAFETY: [GC-LIVE] as above; ranges are below the capacity.
     unsafe {
         let g = Global::of((*l).global);
         let end = table::table_len(t) as i64 + 1;
-        let full = end >= i64::from((*t).arr_cap);
-        if pos < 1 || pos > end || full && table::table_growth_bytes(t) > MAX_GROWTH {
+        if pos < 1 || pos > end {
+            return 0;
+        }
+        let v = Value::new(payload, Tag(tag));
+        let last = match end - 1 {
+            last if pos <= last => table::table_get_int(t, last),
+            _ => v,
+        };
+        if table::table_set_now(g, t, Value::int(end), last).is_err() {
             return 0;
         }
         if pos < end {
-            let last = table::table_get_int(t, end - 1);
-            table::table_set_int(g, t, end, last);
             if end < i64::from((*t).arr_cap) && table::table_may_move(g, t) {
                 let n = (end - 1 - pos) as usize;
                 table::table_move_elements(t, pos as usize, pos as usize + 1, n);
@@ -201,8 +199,8 @@ pub(super) unsafe extern "C" fn insert(
                     table::table_set_int(g, t, k, v);
                 }
             }
+            table::table_set_int(g, t, pos, v);
         }
-        table::table_set_int(g, t, pos, Value::new(payload, Tag(tag)));
         1
     }
 }
