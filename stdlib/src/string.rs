@@ -11,6 +11,7 @@ use traceorus_base::objects::Table;
 use traceorus_base::{Tag, Value};
 use traceorus_vm::arith::{ArithError, ArithOp, arith_raw};
 use traceorus_vm::body::{self, Body};
+use traceorus_vm::convert::write_repeated;
 use traceorus_vm::ctx::{Ctx, LResult, Throw};
 use traceorus_vm::number::fmt_number;
 use traceorus_vm::pattern::{self, Capture, Matcher, PatError, anchor, with_matcher};
@@ -166,18 +167,8 @@ fn rep(cx: Ctx) -> LResult<usize> {
     let total = n as usize * unit - sep.len();
     let v = build(cx, total, |out| match s {
         &[b] if sep.is_empty() => out.fill(MaybeUninit::new(b)),
-        _ => {
-            // The first unit, then what is there doubled until it is long enough.
-            for (o, &b) in out.iter_mut().zip(s.iter().chain(sep)) {
-                o.write(b);
-            }
-            let mut have = unit.min(total);
-            while have > 0 && have < total {
-                let more = have.min(total - have);
-                out.copy_within(..more, have);
-                have += more;
-            }
-        }
+        // SAFETY: it has the length that is asked for.
+        _ => unsafe { write_repeated(out.as_mut_ptr().cast(), total, s, sep) },
     })?;
     cx.ret(v)
 }

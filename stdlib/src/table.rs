@@ -15,6 +15,7 @@ use traceorus_vm::arith::lt;
 use traceorus_vm::body::{self, Body};
 use traceorus_vm::convert::{append_elements, plain_int};
 use traceorus_vm::ctx::{Ctx, LResult};
+use traceorus_vm::exec;
 use traceorus_vm::native;
 use traceorus_vm::number::fmt_number;
 use traceorus_vm::repeat::Repeat;
@@ -450,7 +451,13 @@ fn sort(cx: Ctx) -> LResult<usize> {
         cx.set_top(SLOTS);
         // SAFETY: [NATIVE-FRAME] slot 2 keeps the function; `Sort` leaves the top where it is.
         let order = (!f.is_nil()).then(|| unsafe { Repeat::new(cx.l, f) });
-        let mut s = Sort { cx, t, order };
+        let event = None;
+        let mut s = Sort {
+            cx,
+            t,
+            order,
+            event,
+        };
         s.sort(1, n as u32, 0)?;
     }
     Ok(0)
@@ -467,6 +474,8 @@ struct Sort<'c> {
     cx: Ctx<'c>,
     t: Value,
     order: Option<Repeat>,
+    /// Without an order function: the `__lt` in the slot of that.
+    event: Option<Repeat>,
 }
 
 /// Reads an element and keeps it in a slot of the frame.
@@ -491,8 +500,27 @@ impl Sort<'_> {
             // SAFETY: [GC-LIVE] the frame's slots keep both.
             None => match unsafe { lt(a, b) } {
                 Some(r) => Ok(r),
-                None => self.cx.less_than(a, b),
+                None => self.less_by_event(a, b),
             },
+        }
+    }
+    /// The order of values that have none of their own.
+    fn less_by_event(&mut self, a: Value, b: Value) -> LResult<bool> {
+        let cx = self.cx;
+        // SAFETY: [GC-LIVE] the frame's slots keep both; [NATIVE-FRAME] slot 2 keeps the function.
+        unsafe {
+            let (f, _) = exec::order_meta(cx.g(), a, b, false);
+            if f.tag != Tag::FUNCTION {
+                return cx.less_than(a, b);
+            }
+            let event = match &mut self.event {
+                Some(e) if cx.arg(2).same(f) => e,
+                e => {
+                    cx.set(2, f);
+                    e.insert(Repeat::new(cx.l, f))
+                }
+            };
+            event.test(a, b)
         }
     }
 

@@ -625,6 +625,35 @@ pub fn append(v: &mut Vec<u8>, s: &[u8]) {
     }
 }
 
+/// Writes `total` bytes of `s` and `sep` again and again.
+///
+/// # Safety
+/// `out` has room for `total` bytes and overlaps neither.
+pub unsafe fn write_repeated(out: *mut u8, total: usize, s: &[u8], sep: &[u8]) {
+    /// Shorter units are copied without a call.
+    const SHORT: usize = 32;
+    let unit = s.len() + sep.len();
+    let mut have = unit.min(total);
+    // SAFETY: the caller's promise; all that is written lies below `total`.
+    unsafe {
+        if have < SHORT {
+            for (i, &b) in s.iter().chain(sep).take(have).enumerate() {
+                *out.add(i) = b;
+            }
+        } else {
+            out.copy_from_nonoverlapping(s.as_ptr(), s.len());
+            out.add(s.len())
+                .copy_from_nonoverlapping(sep.as_ptr(), have - s.len());
+        }
+        // what is there doubled until it is long enough
+        while have > 0 && have < total {
+            let more = have.min(total - have);
+            out.add(have).copy_from_nonoverlapping(out, more);
+            have += more;
+        }
+    }
+}
+
 /// Most characters of an integer.
 const MAX_INT: usize = 20;
 

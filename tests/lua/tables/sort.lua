@@ -54,3 +54,60 @@ table.sort({ 5, 3, 8, 1, 9, 2 }, function(a, b) calls = calls + 1 return a < b e
 print(calls > 0, lt ~= nil)
 local proxy = setmetatable({}, { __index = { 3, 1, 2 }, __len = function() return 3 end })
 table.sort(proxy) print(rawget(proxy, 1), rawget(proxy, 2), rawget(proxy, 3))
+
+-- objects in the order of their metamethods: one for all, several, one that changes, fails, yields, collects or sorts in turn
+do
+  local calls = 0
+  local A = { __lt = function(a, b) calls = calls + 1 return a.v < b.v end }
+  local B = { __lt = function(a, b) calls = calls + 1000 return a.v < b.v end }
+  local function objects(n, pick)
+    local t, x = {}, 7
+    for i = 1, n do
+      x = x * 16807 % 2147483647
+      t[i] = setmetatable({ v = x % 1000 }, pick(i))
+    end
+    return t
+  end
+  local function show(t)
+    local out, sorted = {}, true
+    for i, o in ipairs(t) do
+      out[i] = o.v
+      sorted = sorted and (i == 1 or t[i - 1].v <= o.v)
+    end
+    print(#t, sorted, table.concat(out, " ", 1, math.min(#t, 8)), calls)
+    calls = 0
+  end
+  for _, n in ipairs({ 2, 3, 10, 150 }) do
+    local t = objects(n, function() return A end)
+    table.sort(t)
+    show(t)
+    t = objects(n, function(i) return i % 3 == 0 and A or B end)
+    table.sort(t)
+    show(t)
+  end
+  local old, left = A.__lt, 40
+  A.__lt = function(a, b)
+    left = left - 1
+    if left == 0 then A.__lt = old end
+    collectgarbage("step")
+    local s = { b, a }
+    if left % 8 == 0 then table.sort(s, function(x, y) return x.v < y.v end) end
+    return a.v < b.v
+  end
+  local t = objects(60, function() return A end)
+  table.sort(t)
+  show(t)
+  A.__lt = function(a, b) return a.w < b.w end
+  print(pcall(table.sort, t))
+  A.__lt = function(a, b) return coroutine.yield() end
+  print(coroutine.wrap(function() return pcall(table.sort, t) end)())
+  A.__lt = function() return true end
+  print(pcall(table.sort, t))
+  A.__lt = setmetatable({}, { __call = function(_, a, b) return a.v < b.v end })
+  table.sort(t)
+  show(t)
+  A.__lt = rawequal
+  print(pcall(table.sort, objects(3, function() return A end)))
+  A.__lt = nil
+  print(pcall(table.sort, t))
+end

@@ -134,16 +134,7 @@ pub(super) unsafe extern "C" fn rep(
         }
         let total = unit * n as usize - sep.len();
         build(l, total, |out| {
-            // the first unit, then what is there doubled until it is long enough
-            for (o, &b) in out.iter_mut().zip(b.iter().chain(sep)) {
-                *o = b;
-            }
-            let mut have = unit.min(total);
-            while have > 0 && have < total {
-                let more = have.min(total - have);
-                out.copy_within(..more, have);
-                have += more;
-            }
+            convert::write_repeated(out.as_mut_ptr(), total, b, sep)
         })
     }
 }
