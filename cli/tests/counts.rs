@@ -115,6 +115,18 @@ fn guards_of_types_that_fail_are_told() {
         let (n, all) = failed(what);
         assert!(n < 100, "{what}: {n} of {all}");
     }
+    // nor what a look-up asks: whether there is a value, and how many elements, of which a table without any has no kind
+    for source in [
+        "local s, m = 0, setmetatable({ 1, 1, 1 }, { __index = function() return 2 end })
+         for i = 1, 20000 do s = s + m[i % 4 + 1] end",
+        "local s, leaf, node = 0, {}, { {}, {} }
+         for i = 1, 20000 do local t = i % 3 == 0 and leaf or node if t[1] then s = s + 1 end end",
+    ] {
+        let (on, _) = run(source, "count=1");
+        let all = executed(&on, "type_guards");
+        let n = all - executed(&on, "type_guards_held");
+        assert!(all > 1000 && n < 100, "{source}: {n} of {all}");
+    }
     let source = "local s = 0 for i = 1, 1000 do s = s + i end";
     let (plain, _) = run(source, "on");
     assert!(plain["executed"].is_null(), "not counted unless asked for");

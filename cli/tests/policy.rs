@@ -794,6 +794,44 @@ fn chains_of_tail_calls() {
     assert!(r.n("size", "bytecodes") < 1500, "{}", r.stats["size"]);
 }
 
+/// Loops over objects whose class is made anew, metamethods and all, are recorded anew for each class if they run for long with it, in place of one side trace after the other.
+#[test]
+fn loops_over_classes_made_anew_are_recorded_anew() {
+    let text = |make: &str| {
+        format!(
+            "local function make()
+               local V = {{}}
+               V.__index = V
+               local function new(x, y) return setmetatable({{ x = x, y = y }}, V) end
+               V.__add = function(a, b) return new(a.x + b.x, a.y + b.y) end
+               V.__mul = function(a, k) return new(a.x * k, a.y * k) end
+               function V:dot(b) return self.x * b.x + self.y * b.y end
+               return new
+             end
+             local one = make()
+             local function run(n, k)
+               local new = {make}
+               local p, v, s = new(k, 0), new(0.5, 0.25), 0
+               for i = 1, n do
+                 p = p + v * 0.01
+                 s = (s + p:dot(v)) % 1009
+               end
+               return s
+             end
+             local s = 0
+             for k = 1, 12 do s = s + run(300000, k) end
+             print(string.format('%.6f', s))"
+        )
+    };
+    let Some(anew) = run("classes", "maxcompile=100", &text("make()")) else {
+        return;
+    };
+    let (renewed, exits) = (anew.trees("renewed"), anew.n("exits", "total"));
+    assert!(renewed >= 2 && exits < 4000, "{renewed} {exits}");
+    let same = run("class", "maxcompile=100", &text("one")).expect("as above");
+    assert_eq!(same.trees("renewed"), 0);
+}
+
 /// Tables grow on traces, however large they are: an instruction that can't be done there would be recorded again and again.
 #[test]
 fn growth_is_no_exit() {

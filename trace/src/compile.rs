@@ -172,6 +172,7 @@ impl Jit {
                 address,
                 bytes: out.bytes.len() as u32,
                 cost_us: 0,
+                born_us: self.began.map_or(0, |b| b.1),
                 entry: address + u64::from(out.entry),
                 spills: out.spills,
                 nsides: 0,

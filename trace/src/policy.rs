@@ -301,7 +301,11 @@ impl Jit {
             let place = t.stub(exit) as usize;
             let tries = self.penalties.get(&place).map_or(0, |p| p.tries);
             let decided = self.trace(n).states[exit as usize].decided;
-            if self.trace(root).retired || !decided && self.is_join(l, root, pc) {
+            let anew = !decided && self.meets_new_class(l, pc);
+            if self.trace(root).retired
+                || !decided && self.is_join(l, root, pc, anew)
+                || anew && self.wears_out(root, pc)
+            {
                 return;
             }
             let closure = !decided && self.meets_other_closure(l, root, pc);

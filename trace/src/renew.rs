@@ -1,6 +1,6 @@
 //! Trees that are recorded anew because accesses of theirs meet too many shapes: those become look-ups (`record::join`) or calls of their helpers.
 
-use traceorus_base::bytecode::{self as bc, Op};
+use traceorus_base::bytecode::{self as bc, Mode, Op};
 use traceorus_base::fastfn::FastFn;
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
@@ -8,6 +8,7 @@ use traceorus_vm::{dispatch, jithooks};
 
 use crate::jit::Jit;
 use crate::lower;
+use crate::policy::processor_time;
 use crate::record::Kind;
 use crate::traces::Trace;
 
@@ -17,16 +18,24 @@ const MAX_RENEWED: u32 = 3;
 /// Closures that the calls of a tree tell from others of their prototypes. More than that, or as many made since, and they tell prototypes.
 const MOST_CLOSURES: u32 = 4;
 
+/// A tree is recorded anew because a class is if it has run for so many times as long as it took to compile.
+const WORTH: u64 = 4;
+
 impl Jit {
     /// The exit of the tree `root` at `pc` is one too many that an access to a table there has caused: the tree is to be recorded anew, with
-    /// what is there looked up (`record::join`), or left to the helper.
-    pub(crate) unsafe fn is_join(&mut self, l: *mut Thread, root: u16, pc: *const Instr) -> bool {
+    /// what is there looked up (`record::join`), or left to the helper. `anew`: see [`Jit::meets_new_class`].
+    pub(crate) unsafe fn is_join(
+        &mut self,
+        l: *mut Thread,
+        root: u16,
+        pc: *const Instr,
+        anew: bool,
+    ) -> bool {
         let shapes = self.params.maxshapes;
         // SAFETY: [CODE] `l` goes on there.
         let (most, all) = match unsafe { dispatch::op_at(pc) } {
             Op::GetField | Op::SetField => (shapes, shapes.saturating_mul(12)),
-            // SAFETY: as above.
-            Op::SelfGet if unsafe { self.is_of_new_class(l, pc) } => (shapes, u32::MAX),
+            Op::SelfGet if anew => (shapes, u32::MAX),
             // a shape tells the function that is called, too: to guard that instead is worth it only if there are very many
             Op::SelfGet => (shapes.saturating_mul(10), shapes.saturating_mul(12)),
             // SAFETY: as above.
@@ -114,28 +123,83 @@ impl Jit {
         }
     }
 
-    /// The method that the SELFGET at `pc` is about to get is a closure of a prototype that goes on being instantiated: more closures of it have been made
-    /// since it was last asked here. So the same code makes classes again and again, and neither shape nor function come back.
-    unsafe fn is_of_new_class(&mut self, l: *mut Thread, pc: *const Instr) -> bool {
-        // SAFETY: [CODE] `l` goes on at `pc`; [GC-LIVE] the object is in a register.
+    /// The instruction at `pc` is about to get a method of an object, or to look at one, whose class goes on being made: more closures of the method's prototype
+    /// (or of one of the functions in the metatable) exist than when that was last asked here. So the same code makes classes again and again, and neither shape nor
+    /// function come back.
+    pub(crate) unsafe fn meets_new_class(&mut self, l: *mut Thread, pc: *const Instr) -> bool {
+        // SAFETY: [CODE] `l` goes on at `pc`; [GC-LIVE] the operands are in registers, and keep what is looked at alive.
         unsafe {
-            let (w, key) = (*pc, *pc.add(3) as *mut Str);
-            let o = *(*l).base.byte_add(bc::b(w) as usize);
-            if o.tag != Tag::TABLE {
-                return false;
-            }
-            let g = &mut *self.g;
-            let Some(f) = dispatch::inherited_function(g, o.as_ptr(), key, true) else {
-                return false;
+            let (op, w, base) = (dispatch::op_at(pc), *pc, (*l).base);
+            let operands = [bc::a(w), bc::b(w), bc::c(w)];
+            let read = |n: usize| {
+                let is = op.info().modes[n] == Mode::R;
+                let v = is.then(|| *base.byte_add(operands[n] as usize));
+                v.filter(|v| v.tag == Tag::TABLE)
+                    .map(|v| v.as_ptr::<Table>())
             };
-            let f = f.as_ptr::<LuaClosure>();
-            if (*f).hdr.kind != ObjKind::LuaClosure as u8 {
-                return false;
+            let tables: Vec<*mut Table> = (0..3).filter_map(read).collect();
+            let g = &mut *self.g;
+            let mut functions = Vec::new();
+            if op == Op::SelfGet {
+                let key = *pc.add(3) as *mut Str;
+                let of = |&o: &*mut Table| dispatch::inherited_function(g, o, key, true);
+                functions.extend(tables.iter().filter_map(of));
+            } else {
+                for o in tables {
+                    functions.extend(functions_in((*o).metatable));
+                }
             }
-            let (p, n) = ((*f).proto, (*(*f).proto).ninstances);
-            let before = self.instances.insert((pc as usize, p as usize), n);
-            before.is_some_and(|before| n > before)
+            let mut anew = false;
+            for f in functions {
+                let f = f.as_ptr::<LuaClosure>();
+                if (*f).hdr.kind == ObjKind::LuaClosure as u8 {
+                    let (p, n) = ((*f).proto, (*(*f).proto).ninstances);
+                    let before = self.instances.insert((pc as usize, p as usize), n);
+                    anew |= before.is_some_and(|before| n > before);
+                }
+            }
+            anew
         }
+    }
+
+    /// The tree has met, at an instruction that calls a metamethod, a class that takes the place of the one that it was recorded with. There are no look-ups for that. It is
+    /// recorded anew at once if it has run for so long that this is cheap; else there would be a side trace for each such class.
+    pub(crate) unsafe fn wears_out(&mut self, root: u16, pc: *const Instr) -> bool {
+        // SAFETY: [CODE] execution goes on at `pc`.
+        let op = unsafe { dispatch::op_at(pc) };
+        let access = matches!(
+            op,
+            Op::GetField
+                | Op::SetField
+                | Op::SelfGet
+                | Op::GetIndex
+                | Op::SetIndex
+                | Op::GetInt
+                | Op::SetInt
+        );
+        if access || matches!(op, Op::Call | Op::TailCall) {
+            return false;
+        }
+        let t = self.trace(root);
+        let (anchor, born) = (t.anchor, t.born_us);
+        let tree = self.index.tree(root);
+        let traces = tree
+            .iter()
+            .filter_map(|&n| self.traces[n as usize].as_ref());
+        let cost: u64 = traces.map(|t| u64::from(t.cost_us)).sum();
+        if processor_time().saturating_sub(born) < WORTH * cost {
+            return false;
+        }
+        // SAFETY: [CODE] the tree is alive, so its anchor is.
+        unsafe {
+            self.remove(root);
+            // what follows a call is counted there
+            if !anchor.is_null() {
+                jithooks::set_counter(anchor, 1);
+            }
+        }
+        self.stats.renewed += 1;
+        true
     }
 
     /// The table in the register at `offset` has a metatable, and before it `maxshapes` times at `pc` each had another one than the one before: each has
@@ -230,6 +294,19 @@ impl Jit {
             }
             _ => {}
         }
+    }
+}
+
+/// The functions in a table with fields; null: none.
+unsafe fn functions_in(t: *mut Table) -> Vec<Value> {
+    // SAFETY: [GC-LIVE] as the callers.
+    unsafe {
+        if t.is_null() || (*t).hdr.flags & flags::TAB_DICT != 0 {
+            return Vec::new();
+        }
+        let run = (*t).hash as *const u64;
+        let all = (0..(*(*t).shape).nfields as usize).map(|n| run_get(run, n));
+        all.filter(|v| v.tag == Tag::FUNCTION).collect()
     }
 }
 

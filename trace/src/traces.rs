@@ -71,6 +71,8 @@ pub struct Trace {
     pub bytes: u32,
     /// Processor time that it took to record and compile, in microseconds.
     pub cost_us: u32,
+    /// Processor time when its recording began.
+    pub born_us: u64,
     /// Address of the entry.
     pub entry: u64,
     /// Spill slots used, those of ancestors included.
@@ -157,6 +159,7 @@ impl Trace {
             address,
             bytes: 0,
             cost_us: 0,
+            born_us: 0,
             entry: address,
             spills: 0,
             nsides: 0,

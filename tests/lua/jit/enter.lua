@@ -299,3 +299,75 @@ do -- errors and results from the middle
     print(limit, pcall(f, limit))
   end
 end
+
+do -- numeric loops: bounds that were checked before the loop
+  local function sum(t, from, to, step)
+    local s, odd, last = 0, 0, nil
+    for i = from, to, step do
+      local x = t[i]
+      if x % 2 == 0 then
+        s = s + x
+      elseif x % 7 == 0 then
+        odd = odd + t[i + 1]
+        goto on
+      elseif x % 11 == 0 then
+        t[i] = x + 1
+      else
+        s = s - t[i - 1]
+      end
+      last = i
+      ::on::
+    end
+    return s, odd, last
+  end
+  local t = {}
+  for i = 0, 400 do
+    t[i] = i * 37 % 101
+  end
+  for r = 1, 12 do
+    print("bounds", sum(t, 1, 399, 1))
+    print("bounds", sum(t, 399, 1, -1))
+    print("bounds", sum(t, 1, 390 + r % 3, 2))
+  end
+  print((pcall(sum, t, 1, 500, 1)))
+  t[401], t[402] = 6, 7
+  print("bounds", sum(t, 1, 401, 1))
+  print((pcall(sum, t, -5, 10, 1)))
+end
+
+do -- loops in loops, by one way in and another one out
+  local t, s = {}, 0
+  for i = 1, 50 do
+    t[i] = i % 7
+  end
+  for i = 1, 50 do
+    for k = 1, i do
+      if t[k] == i % 7 then
+        s = s + k
+      elseif t[k] == 3 and i % 5 == 0 then
+        break
+      elseif t[k] == 4 then
+        t[i] = (t[i] + 1) % 7
+      else
+        s = s - t[k]
+      end
+    end
+  end
+  print("inner", s)
+end
+
+do -- variables that are assigned in the loop
+  local t, s = { 5, 6, 7, 8, 9, 10 }, 0
+  for i = 1, 2000 do
+    if i % 3 == 0 then
+      i = i % 6 + 1
+      s = s + t[i]
+    elseif i % 5 == 0 then
+      i = 2
+      s = s - t[i + 1]
+    else
+      s = s + 1
+    end
+  end
+  print("assigned", s)
+end

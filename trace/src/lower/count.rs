@@ -6,6 +6,7 @@
 use std::mem::offset_of;
 
 use traceorus_asm::{AluOp, at};
+use traceorus_base::Tag;
 use traceorus_base::objects::Counts;
 
 use super::{B64, Lower, TraceRegs};
@@ -70,10 +71,13 @@ impl<M: TraceRegs> Lower<'_, M> {
         self.count_done(self.ir.done);
     }
 
-    /// A guard about a type that the program does not ask for itself.
+    /// A guard about a type that neither the program nor the operation asks for: whether there is a value at all (or nil, which makes look-ups go on in
+    /// metatables) is no type that is taken for granted.
     fn assumes_type(&self, r: Ref) -> bool {
+        let ins = self.ir.at(r);
+        let presence = matches!(ins.op, IrOp::TEq | IrOp::TNe) && ins.b.0 == Tag::NIL.0 as u16;
         let asked = |n: SnapNo| self.ir.snaps[n.0 as usize].asked;
-        self.ir.at(r).looks_at_type() && !self.ir.snap_of(r).is_some_and(asked)
+        ins.looks_at_type() && !presence && !self.ir.snap_of(r).is_some_and(asked)
     }
 
     /// The instruction `r` itself.

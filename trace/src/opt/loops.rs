@@ -223,8 +223,8 @@ fn close(
     } else {
         Vec::new()
     };
-    if cx.entered && !bounded.is_empty() {
-        // checks that hold for the values that the variable runs through: another way could give it others
+    if cx.entered && bounded.iter().any(|b| Some(b.slot) != cx.index) {
+        // they hold for the values that the variable runs through: another way could give it others
         return Err(Abort::TypeUnstable);
     }
     let mut p = Peel {

@@ -174,6 +174,9 @@ pub struct OptCx {
     carried: Vec<bool>,
     /// While peeling: the body may be entered by other traces; see [`reentry`].
     entered: bool,
+    /// The slot of the variable of the loop that is closed next, if only the loop's own instruction changes it: by a step that stays the same, until it is
+    /// the last value, which stays the same. (Their slots are written only where such a loop begins.)
+    pub index: Option<i16>,
     /// The loop that was closed last may be entered so.
     pub reentry: Option<reentry::Reentry>,
 }
@@ -199,6 +202,7 @@ impl OptCx {
             narrowed: None,
             carried: Vec::new(),
             entered: false,
+            index: None,
             reentry: None,
         }
     }
@@ -206,6 +210,7 @@ impl OptCx {
     pub fn reset(&mut self) {
         self.floor = REF_BASE;
         self.reentry = None;
+        self.index = None;
     }
     /// Says that another iteration of the loop being recorded begins here, as the body will begin if `peel` is called with the
     /// result as its `start`. Emit the COPYs of the header before.

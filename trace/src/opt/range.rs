@@ -34,6 +34,8 @@ const SMALL: i64 = 1 << 40;
 pub(super) struct Bounded {
     /// The guard.
     pub guard: Ref,
+    /// Slot of the variable.
+    pub slot: i16,
     /// Refs that are their own images if it is so.
     pub fixed: Vec<Ref>,
 }
@@ -52,6 +54,7 @@ enum Way {
 /// A variable that changes by the same amount in each iteration.
 #[derive(Clone, Copy, Debug)]
 struct Induction {
+    slot: i16,
     /// At the iteration's start.
     at: Ref,
     /// At the end of the first iteration.
@@ -193,6 +196,7 @@ impl Loop<'_> {
         };
         let last = self.end(buf, at)?;
         Some(Induction {
+            slot: c.slot,
             at,
             next,
             way,
@@ -363,6 +367,7 @@ impl Loop<'_> {
         for c in checks {
             proved.push(Bounded {
                 guard: c.guard,
+                slot: v.slot,
                 fixed: fixed.clone(),
             });
         }

@@ -7,6 +7,8 @@
 //!   about it, and no address of the first part is made from it. So nothing is known of it but its type, and a slot's value of that type will do.
 //! - *Everything else* is invariant: made from constants, from slots that the loop does not change and from memory that it has loaded. Who enters has these values from the
 //!   exit of the body that it began with. They, and all guards about them, stay true as long as those slots and that kind of memory ([`Reentry::relies_on`]) are left alone.
+//! - *Bounds* of a variable that guards before the loop have checked ([`super::range`]) hold for all values that it runs through, so only the variable of a numeric `for` may have them: its slot
+//!   takes no other values, whatever way (`OptCx::index`).
 //! - *Stores* of the first part are not looked at by loads of the body (`OptCx::entered`), as such a place may hold something else on the other way.
 //!
 //! A loop in which that would take more instructions than looking across LOOP freely stays closed ([`super::loops`]).

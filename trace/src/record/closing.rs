@@ -314,6 +314,13 @@ impl Recorder {
         self.poll(pc)?;
         self.note_progress(self.buf.done.instructions);
         let carried = self.carried(pc);
+        // SAFETY: [CODE] the anchor is in live code.
+        let (op, w) = unsafe { (dispatch::op_at(self.anchor), *self.anchor) };
+        let counts = matches!(
+            op,
+            Op::ForLoop | Op::ForLoopV | Op::JForLoop | Op::JForLoopV
+        );
+        self.opt.index = counts.then_some((bc::a(w) / 16) as i16);
         let header = std::mem::take(&mut self.header);
         let seen = &self.seen;
         match opt::peel_observed(

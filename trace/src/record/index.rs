@@ -207,14 +207,15 @@ impl Recorder {
                 // made here
                 return Ok(None);
             }
-            let want = self.buf.k(Ty::U8, (*t.p).hdr.extra.into());
-            self.guard(IrOp::Eq, Ty::U8, kind, want)?;
+            // the length first: a table without such an element may have no elements at all, and so no kind
             let bound = self.field(t.r, FieldId::TabDense)?;
             self.saw(bound, len.into());
             let bound = self.emit(IrOp::Cast, Ty::Int, bound, REF_NONE)?;
             let one = self.buf.k_int(1);
             let before = self.emit(IrOp::Sub, Ty::Int, k, one)?;
             self.guard(IrOp::Ult, Ty::Int, before, bound)?;
+            let want = self.buf.k(Ty::U8, (*t.p).hdr.extra.into());
+            self.guard(IrOp::Eq, Ty::U8, kind, want)?;
             let run = self.field(t.r, FieldId::TabArray)?;
             let at = self.emit(IrOp::ARef, Ty::Ptr, run, k)?;
             Ok(Some((at, tag)))
