@@ -411,33 +411,6 @@ pub unsafe fn dict_find(d: *mut Dict, key: Value) -> *mut DictEntry {
     }
 }
 
-/// [`dict_find`] of a key that is mostly at its home, which is looked at before the hash; the rest is left to a call.
-#[inline(always)]
-unsafe fn find_near(d: *mut Dict, spot: Spot, key: Value) -> *mut DictEntry {
-    // SAFETY: [GC-LIVE] as the callers; the home is masked, and a word that is not 0 names an entry.
-    unsafe {
-        let same = |e: &DictEntry| e.key_payload == key.payload && e.key_tag == key.tag;
-        let mask = (*d).index_mask;
-        if mask == 0 {
-            return find_marked(d, mark(key.payload), same);
-        }
-        let word = *(*d).index.add((spot.home & mask) as usize);
-        if word == 0 {
-            return null_mut();
-        }
-        let e = (*d).entries.add((word & mask) as usize - 1);
-        if same(&*e) {
-            return e;
-        }
-        find_far(d, key)
-    }
-}
-#[inline(never)]
-unsafe fn find_far(d: *mut Dict, key: Value) -> *mut DictEntry {
-    // SAFETY: [GC-LIVE] as the callers.
-    unsafe { dict_find(d, key) }
-}
-
 /// Where the entry of a key goes that is not there.
 #[derive(Clone, Copy)]
 pub struct Gap {
@@ -538,14 +511,39 @@ pub unsafe fn dict_find_short(d: *mut Dict, key: *mut Str) -> *mut DictEntry {
     }
 }
 
-/// Entry of an integer.
+/// Entry of an integer, which is mostly at its home: that is looked at before the hash is made.
 ///
 /// # Safety
 /// [GC-LIVE] the dictionary is alive.
 #[inline]
 pub unsafe fn dict_find_int(d: *mut Dict, key: i64) -> *mut DictEntry {
-    // SAFETY: [GC-LIVE].
-    unsafe { find_near(d, spot_int(key as u64), Value::int(key)) }
+    let payload = key as u64;
+    let same = |e: &DictEntry| e.key_payload == payload && e.key_tag == Tag::INT;
+    // SAFETY: [GC-LIVE]; the home is masked, and a word that is not 0 names an entry.
+    unsafe {
+        let mask = (*d).index_mask;
+        if mask == 0 {
+            return find_marked(d, mark(payload), same);
+        }
+        let word = *(*d).index.add((spot_int(payload).home & mask) as usize);
+        if word == 0 {
+            return null_mut();
+        }
+        let e = (*d).entries.add((word & mask) as usize - 1);
+        if same(&*e) {
+            return e;
+        }
+        find_int_far(d, payload)
+    }
+}
+#[inline(never)]
+unsafe fn find_int_far(d: *mut Dict, payload: u64) -> *mut DictEntry {
+    // SAFETY: [GC-LIVE] as the caller.
+    unsafe {
+        find(d, spot_int(payload), mark(payload), |e| {
+            e.key_payload == payload && e.key_tag == Tag::INT
+        })
+    }
 }
 
 /// Number of the entry of a key for `next`: as [`dict_find`], and dead keys match by payload.
