@@ -11,7 +11,7 @@ use core::ptr::null_mut;
 use crate::host::{map, unmap};
 
 /// Least size of a piece that is mapped by itself.
-pub(crate) const BIG: usize = 256 << 10;
+pub(crate) const BIG: usize = 128 << 10;
 /// Pieces are multiples of this, which is a multiple of the page size of every system.
 const GRAIN: usize = 64 << 10;
 /// Most pieces, and bytes, that are kept.

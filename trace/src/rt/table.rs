@@ -95,6 +95,18 @@ pub(super) unsafe extern "C" fn get(
 
 // ---- changes ------------------------------------------------------------------------------------------------------------
 
+/// `t[at] = v`; false if that would collect.
+#[inline(always)]
+unsafe fn store_int(g: &mut Global, t: *mut Table, at: i64, v: Value) -> bool {
+    // SAFETY: [GC-LIVE] the caller has them from the trace; a store into the array part takes no memory.
+    unsafe {
+        if (0..i64::from((*t).arr_cap)).contains(&at) {
+            table::table_set_int(g, t, at, v);
+            return true;
+        }
+        table::table_set_now(g, t, Value::int(at), v).is_ok()
+    }
+}
 pub(super) unsafe extern "C" fn append(
     l: *mut Thread,
     t: *mut Table,
@@ -104,8 +116,8 @@ pub(super) unsafe extern "C" fn append(
     // SAFETY: [GC-LIVE] as above.
     unsafe {
         let (g, v) = (Global::of((*l).global), Value::new(payload, Tag(tag)));
-        let at = Value::int(table::table_len(t) as i64 + 1);
-        i64::from(table::table_set_now(g, t, at, v).is_ok())
+        let at = table::table_len(t) as i64 + 1;
+        i64::from(store_int(g, t, at, v))
     }
 }
 pub(super) unsafe extern "C" fn pop(l: *mut Thread, t: *mut Table) -> *const u64 {
@@ -186,7 +198,7 @@ pub(super) unsafe extern "C" fn insert(
             last if pos <= last => table::table_get_int(t, last),
             _ => v,
         };
-        if table::table_set_now(g, t, Value::int(end), last).is_err() {
+        if !store_int(g, t, end, last) {
             return 0;
         }
         if pos < end {
