@@ -12,7 +12,7 @@
 //! Large runs are told apart by their size, which the owner knows.
 
 use crate::host::{self, HostAlloc};
-use crate::mapped::{BIG, Kept};
+use crate::mapped::{BIG, Kept, tell_malloc};
 use crate::sizeclass::WORDS;
 use core::ptr::null_mut;
 
@@ -227,6 +227,9 @@ pub(crate) const TRIM_SLACK: usize = 8;
 
 impl Arena {
     pub fn new(host: HostAlloc) -> Arena {
+        if host.is_lazy() {
+            tell_malloc();
+        }
         Arena {
             host,
             supers: Vec::new(),
