@@ -96,15 +96,11 @@ pub(super) unsafe extern "C" fn get(
 // ---- changes ------------------------------------------------------------------------------------------------------------
 
 /// `t[at] = v`; false if that would collect.
-#[inline(always)]
 unsafe fn store_int(g: &mut Global, t: *mut Table, at: i64, v: Value) -> bool {
-    // SAFETY: [GC-LIVE] the caller has them from the trace; a store into the array part takes no memory.
+    // SAFETY: [GC-LIVE] the caller has them from the trace.
     unsafe {
-        if (0..i64::from((*t).arr_cap)).contains(&at) {
-            table::table_set_int(g, t, at, v);
-            return true;
-        }
-        table::table_set_now(g, t, Value::int(at), v).is_ok()
+        table::table_set_element(g, t, at, v)
+            || table::table_set_now(g, t, Value::int(at), v).is_ok()
     }
 }
 pub(super) unsafe extern "C" fn append(
@@ -208,10 +204,10 @@ pub(super) unsafe extern "C" fn insert(
             } else {
                 for k in (pos + 1..end).rev() {
                     let v = table::table_get_int(t, k - 1);
-                    table::table_set_int(g, t, k, v);
+                    store_int(g, t, k, v);
                 }
             }
-            table::table_set_int(g, t, pos, v);
+            store_int(g, t, pos, v);
         }
         1
     }
