@@ -236,6 +236,7 @@ impl Jit {
                 Kind::Side { parent, exit } => {
                     let root = self.trace(parent).root;
                     self.trace(root).nsides += 1;
+                    *self.starts.entry((root, r.start_pc as usize)).or_default() += 1;
                     let p = self.trace(parent);
                     p.states[exit as usize].side = number;
                     let stub = p.stub(exit);
@@ -259,6 +260,9 @@ impl Jit {
                     jithooks::set_entry(r.anchor, proto, Some(number), 0);
                 }
                 Kind::Cont { .. } | Kind::Event { .. } => self.set_return(r.kind, entry),
+                Kind::Meet { pc } => {
+                    self.meets.insert(pc as usize, number);
+                }
             }
             self.area.trim();
             self.stats.compile_ns += began.elapsed().as_nanos() as u64;

@@ -125,6 +125,7 @@ impl Trace {
             Kind::Loop => "loop",
             Kind::Func => "function",
             Kind::Cont { .. } | Kind::Event { .. } => "continuation",
+            Kind::Meet { .. } => "meet",
             Kind::Side { .. } => "side",
         }
     }

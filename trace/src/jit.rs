@@ -66,6 +66,10 @@ pub struct Jit {
     pub(crate) asleep: FxHashMap<usize, u16>,
     /// Exits that have code of their own, by trace and exit.
     pub(crate) shorts: FxHashMap<(u16, u16), Short>,
+    /// Side traces of a root that begin at a pc.
+    pub(crate) starts: FxHashMap<(u16, usize), u32>,
+    /// Traces that begin where ways meet, by pc; see [`crate::meet`].
+    pub(crate) meets: FxHashMap<usize, u16>,
     /// What compiled code counts down when it returns to a call without continuation; see [`Jit::returned`].
     pub(crate) returns_left: Box<AtomicU32>,
     /// Objects that traces keep alive, those that are not freed yet included.
@@ -180,6 +184,8 @@ impl Jit {
             index: Index::default(),
             asleep: FxHashMap::default(),
             shorts: FxHashMap::default(),
+            meets: FxHashMap::default(),
+            starts: FxHashMap::default(),
             returns_left: Box::new(AtomicU32::new(1)),
             kept: Kept::default(),
             dead: Vec::new(),
@@ -322,7 +328,7 @@ impl Jit {
     }
 
     /// Side traces from the root to trace `n`, which counts if it is one.
-    fn side_depth(&self, mut n: u16) -> u32 {
+    pub(crate) fn side_depth(&self, mut n: u16) -> u32 {
         let mut depth = 0;
         while let Some(Kind::Side { parent, .. }) = self.traces[n as usize].as_ref().map(|t| t.kind) {
             n = parent;

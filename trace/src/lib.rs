@@ -28,6 +28,7 @@ pub mod jit;
 mod kept;
 pub mod loc;
 pub mod lower;
+mod meet;
 #[forbid(unsafe_code)]
 pub mod opt;
 pub mod outputs;

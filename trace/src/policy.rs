@@ -147,6 +147,7 @@ impl Jit {
             Kind::Side { parent, exit } => self.trace(parent).stub(exit) as usize,
             Kind::Cont { call } => Jit::place_of_call(call),
             Kind::Event { word } => word as usize,
+            Kind::Meet { pc } => Jit::place_of_meet(pc),
             _ => anchor as usize,
         };
         self.penalties.entry(place).or_default()
@@ -162,7 +163,7 @@ impl Jit {
         unsafe {
             let counts = matches!(kind, Kind::Loop | Kind::Func);
             let last = u64::from(self.params.stoptrace);
-            let made = self.stats.loops + self.stats.funcs + self.stats.conts + self.stats.sides;
+            let made = self.stats.made();
             if last != 0 && made >= last {
                 return Err(Abort::TooManyTraces);
             }
@@ -297,9 +298,6 @@ impl Jit {
             if recording {
                 return;
             }
-            let kind = Kind::Side { parent: n, exit };
-            let place = t.stub(exit) as usize;
-            let tries = self.penalties.get(&place).map_or(0, |p| p.tries);
             let decided = self.trace(n).states[exit as usize].decided;
             let anew = !decided && self.meets_new_class(l, pc);
             if self.trace(root).retired
@@ -312,8 +310,20 @@ impl Jit {
             if self.trace(root).retired {
                 return;
             }
+            if self.calls_many(root, pc) {
+                return self.shorten(n, exit);
+            }
+            let kind = match self.meets(n, exit) {
+                false => Kind::Side { parent: n, exit },
+                true => match self.meet(n, exit, pc) {
+                    Some(kind) => kind,
+                    None => return,
+                },
+            };
+            let tries = self.penalty(kind, std::ptr::null_mut()).tries;
             let due = is_due(&self.params, tries, taken) && !self.calls_new_function(l, pc);
-            if self.trace(root).nsides >= maxside || !due {
+            let side = matches!(kind, Kind::Side { .. });
+            if side && self.trace(root).nsides >= maxside || !due {
                 self.shorten(n, exit);
                 return self.lose(root, many.max(hotexit));
             }

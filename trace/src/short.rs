@@ -31,6 +31,10 @@ pub(crate) struct Short {
     period: u32,
     address: u64,
     bytes: usize,
+    /// The trace that it leads to; 0: the interpreter.
+    to: u16,
+    /// What the exit's stub began with.
+    stub: u64,
 }
 
 impl Jit {
@@ -55,9 +59,16 @@ impl Jit {
 
     /// Nothing can be recorded at this exit for the time being: it becomes a short one, if it is not.
     pub(crate) unsafe fn shorten(&mut self, n: u16, exit: u16) {
-        if self.shorts.contains_key(&(n, exit)) || self.dump.wants(dump::EXIT) {
+        // SAFETY: as the callers.
+        unsafe { self.shorten_to(n, exit, 0) };
+    }
+
+    /// The exit becomes a short one that leads to the entry of trace `to`, which begins where it goes on (0: to the interpreter), if it is not.
+    pub(crate) unsafe fn shorten_to(&mut self, n: u16, exit: u16, to: u16) {
+        if self.shorts.get(&(n, exit)).is_some_and(|s| s.to == to) || self.dump.wants(dump::EXIT) {
             return;
         }
+        self.restore_stub(n, exit);
         let period = self.short_period();
         let Some(thunks) = self.thunks.as_ref() else {
             return;
@@ -77,7 +88,8 @@ impl Jit {
         let left = Box::new(AtomicU32::new(period));
         let input = lower::ShortInput {
             id: u32::from(n) << 16 | u32::from(exit),
-            left: left.as_ptr() as u64,
+            left: (to == 0).then_some(left.as_ptr() as u64),
+            to: (to != 0).then(|| self.trace_entry(to)),
             not_at: enters,
             address,
             thunks,
@@ -89,6 +101,8 @@ impl Jit {
         if code.len() > MOST_BYTES || self.area.install_at(address, &code).is_err() {
             return;
         }
+        // SAFETY: [CODE] the trace is alive, and stubs are eight bytes at least.
+        let was = unsafe { *(stub as *const u64) };
         let jump = Host::link_stub(stub, address);
         if jump.is_none_or(|j| self.area.patch(stub, j).is_err()) {
             return self.area.free(address, code.len());
@@ -102,8 +116,34 @@ impl Jit {
                 period,
                 address,
                 bytes,
+                to,
+                stub: was,
             },
         );
+    }
+
+    fn trace_entry(&self, n: u16) -> u64 {
+        self.traces[n as usize].as_ref().expect("a live trace").entry
+    }
+
+    /// The exit takes the general way again.
+    pub(crate) fn restore_stub(&mut self, n: u16, exit: u16) {
+        let Some(was) = self.shorts.get(&(n, exit)).map(|s| s.stub) else {
+            return;
+        };
+        let stub = self.trace(n).stub(exit);
+        let patched = self.area.patch(stub, was);
+        debug_assert!(patched.is_ok());
+        self.drop_short(n, exit);
+    }
+
+    /// No exit leads to trace `to` any more.
+    pub(crate) fn close_meet(&mut self, to: u16) {
+        let there = self.shorts.iter().filter(|s| s.1.to == to);
+        let exits: Vec<(u16, u16)> = there.map(|s| *s.0).collect();
+        for (n, exit) in exits {
+            self.restore_stub(n, exit);
+        }
     }
 
     /// The exit is not a short one any more: its stub leads elsewhere, or is gone.

@@ -47,6 +47,8 @@ pub struct Stats {
     pub funcs: u64,
     /// Root traces of continuations compiled.
     pub conts: u64,
+    /// Root traces where ways meet compiled.
+    pub meets: u64,
     /// Side traces compiled.
     pub sides: u64,
     /// Traces removed again.
@@ -152,12 +154,17 @@ impl Stats {
         };
         *self.abort_places.entry(key).or_default() += 1;
     }
+    /// Traces compiled.
+    pub(crate) fn made(&self) -> u64 {
+        self.loops + self.funcs + self.conts + self.meets + self.sides
+    }
     #[inline(never)]
     pub(crate) fn compiled(&mut self, r: &Recorder, t: &Trace) {
         match t.kind {
             Kind::Loop => self.loops += 1,
             Kind::Func => self.funcs += 1,
             Kind::Cont { .. } | Kind::Event { .. } => self.conts += 1,
+            Kind::Meet { .. } => self.meets += 1,
             Kind::Side { .. } => self.sides += 1,
         }
         self.bytecodes += u64::from(r.nbc);

@@ -81,6 +81,7 @@ impl Jit {
             Kind::Cont { call } => Jit::place_of_call(call),
             // (its kind is in the lowest bits)
             Kind::Event { word } => word as usize,
+            Kind::Meet { pc } => Jit::place_of_meet(pc),
             _ => t.anchor as usize,
         }
     }
@@ -88,6 +89,11 @@ impl Jit {
     /// The same of what goes on behind a call. (The call of a generic loop may be the anchor of the loop.)
     pub(crate) fn place_of_call(call: *const Instr) -> usize {
         call as usize | 1
+    }
+
+    /// The same of the place `pc` where ways meet. (Not the kind of any frame word that an `Event` has.)
+    pub(crate) fn place_of_meet(pc: *const Instr) -> usize {
+        pc as usize | 4
     }
 
     /// Opens (`true`) or closes the entries of the tree; see the top of the file. A counter that is set begins with `counter`.
@@ -100,6 +106,9 @@ impl Jit {
                 kind @ (Kind::Cont { .. } | Kind::Event { .. }) => {
                     self.set_return(kind, if open { entry } else { 0 });
                 }
+                // exits that lead there find it again when they are hot
+                Kind::Meet { .. } if open => {}
+                Kind::Meet { .. } => self.close_meet(root),
                 _ => jithooks::set_entry(t.anchor, t.proto, open.then_some(root), counter),
             }
             self.set_links(root, open);
@@ -174,6 +183,7 @@ impl Jit {
             for n in self.index.tree(root) {
                 let t = self.traces[n as usize].as_mut().expect("a trace");
                 self.stats.trace_gone(t);
+                self.starts.remove(&(t.root, t.start_pc as usize));
                 t.alive = false;
                 let start = t.start_pc as usize;
                 for e in 0..t.states.len() as u16 {
@@ -188,6 +198,9 @@ impl Jit {
                 let is_func = t.kind == Kind::Func;
                 if is_func && self.funcs.get(&func).is_some_and(|f| f.0 == entry) {
                     self.funcs.remove(&func);
+                }
+                if let Kind::Meet { pc } = t.kind {
+                    self.meets.remove(&(pc as usize));
                 }
                 self.dead.push(n);
             }

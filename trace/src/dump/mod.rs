@@ -99,6 +99,7 @@ fn kind(k: Kind) -> String {
         Kind::Loop => "loop".into(),
         Kind::Func => "function".into(),
         Kind::Cont { .. } | Kind::Event { .. } => "continuation".into(),
+        Kind::Meet { .. } => "meet".into(),
         Kind::Side { parent, exit } => format!("side of {parent}/{exit}"),
     }
 }

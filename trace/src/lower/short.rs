@@ -3,7 +3,7 @@
 //! ```text
 //!        something disturbed a frame, a poll waits, the stack lacks room, the instruction enters a trace: slow (only what the exit may be about)
 //!        [left] -= 1, at 0: slow
-//!        slots, thread's base and top; RET0 = pc; jump to the interpreter
+//!        slots, thread's base and top; RET0 = pc; jump to the interpreter, or to a trace that begins there
 //! slow   scratch = exit's number, jump to the exit thunk
 //! ```
 //! It is entered with everything as in the exit's stub.
@@ -30,8 +30,10 @@ const POLL: i32 = offset_of!(GlobalHot, poll) as i32;
 pub struct ShortInput<'a> {
     /// Trace number times 65536 plus snapshot number.
     pub id: u32,
-    /// Address of 32 bits that are counted down.
-    pub left: u64,
+    /// Address of 32 bits that are counted down, at 0 of which the general way is taken.
+    pub left: Option<u64>,
+    /// The entry of a trace that begins where the exit goes on; `None`: the interpreter goes on.
+    pub to: Option<u64>,
     /// Low half of a word of code: where the exit goes on it means that the general way has to be taken.
     pub not_at: Option<u16>,
     /// Where the code will be, a multiple of 16.
@@ -82,10 +84,12 @@ pub fn short_exit<M: TraceRegs>(
         // a test's exit, which another has to be chosen after
         m.branch_mem(Cond::Eq, B32, at(M::GLOBAL, offset), 0, slow);
     }
-    m.with_scratch(|m, s| {
-        m.mov_imm(d(s), input.left as i64);
-        m.alu_to_mem_branch(AluOp::Sub, B32, at(s, 0), 1, AluCond::Zero, slow);
-    });
+    if let Some(left) = input.left {
+        m.with_scratch(|m, s| {
+            m.mov_imm(d(s), left as i64);
+            m.alu_to_mem_branch(AluOp::Sub, B32, at(s, 0), 1, AluCond::Zero, slow);
+        });
+    }
     exit.each_slot(|s| {
         let slot = at(M::BASE, SLOT * i32::from(s.slot));
         store(&mut m, true, slot, s.val);
@@ -106,8 +110,13 @@ pub fn short_exit<M: TraceRegs>(
         let depth = at(M::THREAD, offset_of!(Thread, pcall_depth) as i32);
         m.alu_to_mem(AluOp::Add, B32, depth, i64::from(exit.pcalls));
     }
-    m.mov_imm(d(M::RET0), exit.pc as i64);
-    m.jump_abs(thunks.resume);
+    match input.to {
+        Some(entry) => m.jump_abs(entry),
+        None => {
+            m.mov_imm(d(M::RET0), exit.pc as i64);
+            m.jump_abs(thunks.resume);
+        }
+    }
     m.bind(slow);
     m.with_scratch(|m, s| m.mov_imm(d(s), i64::from(input.id)));
     m.jump_abs(thunks.exit);

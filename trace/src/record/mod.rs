@@ -77,6 +77,11 @@ pub enum Kind {
         /// The frame word.
         word: u64,
     },
+    /// What many ways through a wide tree come to; see [`crate::meet`].
+    Meet {
+        /// Where it begins.
+        pc: *const Instr,
+    },
     /// What follows a hot exit.
     Side {
         /// The trace that is left.

@@ -57,7 +57,7 @@ impl Report {
     pub fn text(&self) -> String {
         let s = &self.stats;
         let mut t = String::from("---- statistics of the trace compiler\n");
-        let compiled = s.loops + s.funcs + s.conts + s.sides;
+        let compiled = s.made();
         let aborted: u64 = s.aborts.values().sum();
         if !self.on {
             t.push_str("compiler      switched off\n");
@@ -65,7 +65,7 @@ impl Report {
         // writing to a string does not fail
         let _ = writeln!(
             t,
-            "traces        {compiled} compiled: {} of loops, {} of functions, {} of continuations, {} side traces; {} removed\n\
+            "traces        {compiled} compiled: {} of loops, {} of functions, {} of continuations, {} where ways meet, {} side traces; {} removed\n\
              trees         {} removed for others, {} because they lost time, {} to be recorded from another iteration, {} anew; {} naps, {} woken\n\
              recordings    {} begun, {aborted} given up, {} postponed, {} refused; {:.1} ms, {:.1} ms of them compiling\n\
              size          {} bytecode instructions, {} IR instructions, {} bytes of machine code\n\
@@ -77,6 +77,7 @@ impl Report {
             s.loops,
             s.funcs,
             s.conts,
+            s.meets,
             s.sides,
             s.removed,
             s.evicted,
@@ -221,7 +222,7 @@ impl Report {
             "on": self.on,
             "executed": executed,
             "traces": {
-                "loops": s.loops, "functions": s.funcs, "continuations": s.conts, "sides": s.sides,
+                "loops": s.loops, "functions": s.funcs, "continuations": s.conts, "meets": s.meets, "sides": s.sides,
                 "removed": s.removed, "list": traces,
             },
             "trees": {

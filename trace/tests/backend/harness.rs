@@ -351,7 +351,8 @@ impl Machine {
         let exit = exits.get(snap);
         let input = ShortInput {
             id: u32::from(self.traces) << 16 | u32::from(snap),
-            left: left as *mut u32 as u64,
+            left: Some(left as *mut u32 as u64),
+            to: None,
             not_at: self.not_at,
             address: self.area.next_address(),
             thunks: &self.thunks,
