@@ -582,6 +582,14 @@ impl Jit {
                     return Err(Abort::InnerLoop);
                 }
             }
+            if let Some(&to) = self.meets.get(&(pc as usize))
+                && r.may_meet(pc)
+            {
+                let to = self.traces[to as usize].as_ref().expect("alive");
+                let (address, base) = (to.entry, r.base());
+                r.flush_all(pc)?;
+                return Ok(Step::Stop(Link::Entry { address, base }));
+            }
             self.dump.bytecode(r, pc);
             r.leaving(pc)?;
             let step = r.instruction(pc)?;

@@ -545,6 +545,15 @@ impl Recorder {
         }
     }
 
+    /// The recording may end at `pc`, where a trace begins that all ways lead to.
+    pub(crate) fn may_meet(&mut self, pc: *const Instr) -> bool {
+        matches!(self.kind, super::Kind::Side { .. } | super::Kind::Meet { .. })
+            && pc != self.start_pc
+            && self.l == self.start_l
+            && self.waiting.is_empty()
+            && self.multi_top(pc).is_none()
+    }
+
     /// A side trace ends with the return from frame `n`, where it began or further out: its tree has so many already that the ways through the
     /// function and those through what follows its call are to be added, not multiplied.
     fn meets_others(&self, n: usize) -> bool {
