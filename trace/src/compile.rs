@@ -12,6 +12,7 @@ use crate::exits::Exits;
 use crate::ir::{Ins, IrBuf, IrOp, Ref, SnapNo, Ty};
 use crate::jit::Jit;
 use crate::loc::Link;
+use crate::meet::is_call;
 use crate::lower::{self, CodeInput, TraceRegs};
 use crate::opt;
 use crate::params::dump;
@@ -236,7 +237,10 @@ impl Jit {
                 Kind::Side { parent, exit } => {
                     let root = self.trace(parent).root;
                     self.trace(root).nsides += 1;
-                    *self.starts.entry((root, r.start_pc as usize)).or_default() += 1;
+                    let other = self.trace(parent).start_pc != r.start_pc;
+                    if other || is_call(r.start_pc) {
+                        *self.starts.entry((root, r.start_pc as usize)).or_default() += 1;
+                    }
                     let p = self.trace(parent);
                     p.states[exit as usize].side = number;
                     let stub = p.stub(exit);

@@ -15,6 +15,13 @@ use crate::ir::Snap;
 use crate::jit::Jit;
 use crate::record::Kind;
 
+/// The instruction at `pc` is a call.
+pub(crate) unsafe fn is_call(pc: *const Instr) -> bool {
+    // SAFETY: [CODE] the caller's promise.
+    let op = unsafe { dispatch::op_at(pc) };
+    matches!(op, Op::Call | Op::CallM | Op::TailCall | Op::TailCallM)
+}
+
 impl Jit {
     fn trace_kind(&self, n: u16) -> Kind {
         self.traces[n as usize].as_ref().expect("a trace").kind
@@ -27,6 +34,11 @@ impl Jit {
         let map = t.exits.get(exit);
         let pc = map.pc as *const Instr;
         let same = self.starts.get(&(t.root, map.pc as usize));
+        let root = self.traces[t.root as usize].as_ref().expect("alive");
+        let narrow = root.nsides < self.params.maxside / 12 && !of_meet(t.root);
+        if t.states[exit as usize].types && narrow {
+            return false;
+        }
         let many = same.is_some_and(|&n| n >= self.params.maxmeet)
             || of_meet(t.root) && self.meets.contains_key(&(map.pc as usize));
         if !many {
@@ -43,9 +55,9 @@ impl Jit {
     /// So many side traces of the tree begin at the call at `pc`, for a function each, that the interpreter had better call further ones, which may be compiled.
     pub(crate) fn calls_many(&self, root: u16, pc: *const Instr) -> bool {
         // SAFETY: [CODE] the tree keeps the prototype.
-        let op = unsafe { dispatch::op_at(pc) };
-        matches!(op, Op::Call | Op::CallM | Op::TailCall | Op::TailCallM)
-            && self.starts.get(&(root, pc as usize)).is_some_and(|&n| n >= self.params.maxcalls)
+        let call = unsafe { is_call(pc) };
+        let made = self.starts.get(&(root, pc as usize)).copied();
+        call && made.unwrap_or(0) >= self.params.maxcalls
     }
 
     /// An exit that [`Jit::meets`] others has become hot: it leads to the trace at `pc`, where it goes on, or that is to be recorded.
