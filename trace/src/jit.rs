@@ -327,16 +327,6 @@ impl Jit {
         g.jit.map(|j| unsafe { &mut *j.data.cast::<Jit>() })
     }
 
-    /// Side traces from the root to trace `n`, which counts if it is one.
-    pub(crate) fn side_depth(&self, mut n: u16) -> u32 {
-        let mut depth = 0;
-        while let Some(Kind::Side { parent, .. }) = self.traces[n as usize].as_ref().map(|t| t.kind) {
-            n = parent;
-            depth += 1;
-        }
-        depth
-    }
-
     pub(crate) fn trace(&mut self, n: u16) -> &mut Trace {
         self.traces[n as usize].as_mut().expect("a live trace")
     }
@@ -385,7 +375,6 @@ impl Jit {
                     r.in_loop = root.kind == Kind::Loop;
                     r.wants_poll = !r.in_loop;
                     r.sides = root.nsides;
-                    r.side_depth = self.side_depth(parent) + 1;
                     r.inherit(t, exit)?;
                 }
                 Kind::Cont { call } => r.continuation(call, pc)?,
@@ -587,6 +576,7 @@ impl Jit {
             {
                 let to = self.traces[to as usize].as_ref().expect("alive");
                 let (address, base) = (to.entry, r.base());
+                r.poll(pc)?;
                 r.flush_all(pc)?;
                 return Ok(Step::Stop(Link::Entry { address, base }));
             }

@@ -46,10 +46,7 @@ impl Jit {
         }
         // SAFETY: [CODE] the trace keeps the prototype.
         let op = unsafe { dispatch::op_at(pc) };
-        pc != t.start_pc
-            && map.top == Snap::NO_TOP
-            && !map.has_objects()
-            && op.entering().is_none()
+        pc != t.start_pc && map.top == Snap::NO_TOP && !map.has_objects() && op.entering().is_none()
     }
 
     /// So many side traces of the tree begin at the call at `pc`, for a function each, that the interpreter had better call further ones, which may be compiled.
@@ -62,15 +59,14 @@ impl Jit {
 
     /// An exit that [`Jit::meets`] others has become hot: it leads to the trace at `pc`, where it goes on, or that is to be recorded.
     pub(crate) unsafe fn meet(&mut self, n: u16, exit: u16, pc: *const Instr) -> Option<Kind> {
-        let Some(&to) = self.meets.get(&(pc as usize)) else {
+        let there = self.meets.get(&(pc as usize)).copied();
+        let Some(to) = there.filter(|&to| !self.trace(to).retired) else {
             return Some(Kind::Meet { pc });
         };
-        if !self.trace(to).retired {
-            // SAFETY: [CODE] both are alive.
-            unsafe {
-                self.wake_tree(to);
-                self.shorten_to(n, exit, to);
-            }
+        // SAFETY: [CODE] both are alive.
+        unsafe {
+            self.wake_tree(to);
+            self.shorten_to(n, exit, to);
         }
         None
     }

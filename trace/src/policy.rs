@@ -376,7 +376,10 @@ impl Jit {
                 let func = self.funcs.get(&((*closure).proto as usize)).copied();
                 let new = match func.filter(|_| (*closure).pc == pc) {
                     Some((entry, _)) => self.index.at_entry(entry),
-                    None => self.by_start.get(&(pc as usize)).copied(),
+                    None => {
+                        let loops = self.by_start.get(&(pc as usize));
+                        loops.or(self.meets.get(&(pc as usize))).copied()
+                    }
                 };
                 if let Some(new) = new {
                     return self.link_again(n, new);

@@ -123,7 +123,10 @@ impl Jit {
     }
 
     fn trace_entry(&self, n: u16) -> u64 {
-        self.traces[n as usize].as_ref().expect("a live trace").entry
+        self.traces[n as usize]
+            .as_ref()
+            .expect("a live trace")
+            .entry
     }
 
     /// The exit takes the general way again.

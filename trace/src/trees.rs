@@ -199,8 +199,8 @@ impl Jit {
                 if is_func && self.funcs.get(&func).is_some_and(|f| f.0 == entry) {
                     self.funcs.remove(&func);
                 }
-                if let Kind::Meet { pc } = t.kind {
-                    self.meets.remove(&(pc as usize));
+                if self.meets.get(&start) == Some(&n) {
+                    self.meets.remove(&start);
                 }
                 self.dead.push(n);
             }

@@ -56,7 +56,7 @@ pub fn short_exit<M: TraceRegs>(
     let slow = m.new_label();
     let disturbed = at(M::GLOBAL, thunks.disturbed_offset);
     m.branch_mem(Cond::Ne, B32, disturbed, 0, slow);
-    if exit.poll {
+    if exit.poll || input.to.is_some() {
         m.branch_mem(Cond::Ne, B32, at(M::GLOBAL, POLL), 0, slow);
     }
     if exit.room != 0 {

@@ -17,8 +17,6 @@ use crate::loc::Link;
 const MAX_ARGUMENTS: i16 = 16;
 /// Most results that are all wanted.
 const MAX_RETURNED: i16 = 8;
-/// Side traces of side traces from which on ways through a function meet again where it returns.
-const MANY_DEEP: u32 = 3;
 
 /// A Lua function to be entered by [`Recorder::enter_frame`].
 #[derive(Clone, Copy)]
@@ -547,21 +545,13 @@ impl Recorder {
 
     /// The recording may end at `pc`, where a trace begins that all ways lead to.
     pub(crate) fn may_meet(&mut self, pc: *const Instr) -> bool {
-        matches!(self.kind, super::Kind::Side { .. } | super::Kind::Meet { .. })
-            && pc != self.start_pc
+        matches!(
+            self.kind,
+            super::Kind::Side { .. } | super::Kind::Meet { .. }
+        ) && pc != self.start_pc
             && self.l == self.start_l
             && self.waiting.is_empty()
             && self.multi_top(pc).is_none()
-    }
-
-    /// A side trace ends with the return from frame `n`, where it began or further out: its tree has so many already that the ways through the
-    /// function and those through what follows its call are to be added, not multiplied.
-    fn meets_others(&self, n: usize) -> bool {
-        matches!(self.kind, super::Kind::Side { .. })
-            && n <= self.outer_frames
-            && self.side_depth >= MANY_DEEP
-            && self.sides >= self.params.maxside / 12
-            && self.l == self.start_l
     }
 
     /// The running frame ends by the instruction at `i` with `n` results from register A on.
@@ -593,11 +583,6 @@ impl Recorder {
                 self.forget_from(fr.func + wanted);
                 if all {
                     self.set_multi(after(call_pc), fr.func + wanted);
-                } else if self.meets_others(self.frames.len() + 1) {
-                    self.flush(after(call_pc))?;
-                    let call = self.buf.k(Ty::Ptr, call_pc as u64);
-                    let down = -(fr.func + 1);
-                    return Ok(Step::Stop(Link::Return { call, down }));
                 }
                 self.expect(after(call_pc));
                 return Ok(Step::More);

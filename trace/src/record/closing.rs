@@ -21,7 +21,6 @@ impl Recorder {
         unsafe {
             let map = &t.exits.get(exit);
             self.frames_below(map.base);
-            self.outer_frames = self.frames.len();
             // the exit itself does not change the depth once this trace is linked to it
             self.pcalls = map.pcalls;
             let mut seen = Vec::new();

@@ -71,10 +71,7 @@ impl Recorder {
             Op::Loop | Op::TForLoop => i.target32(),
             _ => i.next().wrapping_offset(bc::jump16(i.w) as isize),
         };
-        let follows = matches!(
-            self.kind,
-            Kind::Cont { .. } | Kind::Event { .. } | Kind::Meet { .. }
-        );
+        let follows = matches!(self.kind, Kind::Cont { .. } | Kind::Event { .. });
         if follows && self.frames.len() == 1 && (first..i.pc).contains(&self.start_pc) {
             self.around = first;
             return Ok(());

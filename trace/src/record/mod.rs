@@ -260,10 +260,6 @@ pub struct Recorder {
     pub(crate) around: *const Instr,
     /// Side traces that the tree has.
     pub(crate) sides: u32,
-    /// Side traces that lead to this one, which is one, from the root.
-    pub(crate) side_depth: u32,
-    /// Frames that a side trace has begun with.
-    pub(crate) outer_frames: usize,
     /// How branches went; may be null.
     pub(crate) profile: *const select::Profile,
     /// Instructions up to here have been recorded; null: none.
@@ -391,8 +387,6 @@ impl Recorder {
                 outer: std::ptr::null_mut(),
                 around: std::ptr::null(),
                 sides: 0,
-                side_depth: 0,
-                outer_frames: 0,
                 profile: std::ptr::null(),
                 skip_to: std::ptr::null(),
                 chars: std::ptr::null_mut(),
