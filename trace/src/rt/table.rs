@@ -246,7 +246,7 @@ pub(super) unsafe extern "C" fn set(
     unsafe {
         let g = Global::of((*l).global);
         let (k, v) = (Value::new(key, Tag(key_tag)), Value::new(payload, Tag(tag)));
-        i64::from(table::table_set_now(g, t, k, v).is_ok())
+        i64::from(table::table_set_in_place(g, t, k, v) || table::table_set_now(g, t, k, v).is_ok())
     }
 }
 pub(super) unsafe extern "C" fn put(

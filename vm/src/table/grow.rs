@@ -128,6 +128,14 @@ pub(super) fn half_more(cap: u32) -> Option<u32> {
     Some((alloc_size(bytes) - 7) as u32 / 9)
 }
 
+/// All elements of the array part from 1 on are known to have values, so a [`Census`] would say that one more doubles it.
+pub(super) unsafe fn array_is_full(t: *mut Table) -> bool {
+    // SAFETY: [GC-LIVE].
+    let (kind, len, cap) = unsafe { ((*t).hdr.extra, (*t).arr_len, (*t).arr_cap) };
+    // [DENSE]
+    kind != Tag::NIL.0 as u8 && kind != Tag::ANY.0 as u8 && cap != 0 && len == cap - 1
+}
+
 /// Kind of slots `0..cap` if the border hint is `len`.
 pub(super) unsafe fn array_kind(p: *mut u64, cap: u32, len: u32) -> u8 {
     // SAFETY: the caller promises that the slots exist.

@@ -609,6 +609,45 @@ pub unsafe fn table_set_element(g: &mut Global, t: *mut Table, i: i64, v: Value)
     }
 }
 
+/// Stores `t[key] = v` where that takes no memory and moves nothing: an element inside the array part, or in a dictionary a value
+/// of a key that is there, or a new key where there is room for it. Keys are integers and short strings. Else does nothing and says so.
+///
+/// # Safety
+/// [GC-LIVE] all are alive.
+#[inline(always)]
+pub unsafe fn table_set_in_place(g: &mut Global, t: *mut Table, key: Value, v: Value) -> bool {
+    // SAFETY: [GC-LIVE]; indices are checked against the capacity; nothing has changed since the key was sought.
+    unsafe {
+        match key.tag {
+            Tag::INT => {
+                let i = key.as_int();
+                if table_set_element(g, t, i, v) {
+                    return true;
+                }
+                // the array part may grow
+                if i == i64::from((*t).arr_cap) || (0..i64::from(FIRST_ARRAY)).contains(&i) {
+                    return false;
+                }
+            }
+            Tag::STRING if str_is_short(key.as_ptr()) => {}
+            _ => return false,
+        }
+        if !is_dict(t) {
+            return false;
+        }
+        let d = (*t).hash as *mut Dict;
+        match dict_seek(d, key) {
+            Ok(e) => entry_store(g, t, d, e, v),
+            Err(_) if v.is_nil() || (*d).used == (*d).cap => return false,
+            Err(gap) => {
+                dict_fill(d, gap, key, v);
+                dict_inserted(g, t, key, v);
+            }
+        }
+        true
+    }
+}
+
 #[inline]
 pub(super) unsafe fn set_int<const CHECKED: bool>(
     g: &mut Global,
@@ -674,17 +713,25 @@ pub(super) unsafe fn set_int_beyond<const CHECKED: bool>(
             return Ok(());
         }
         if (0..i64::from(MAX_ARRAY)).contains(&i) && (i == i64::from(cap) || !is_dict(t)) {
-            let mut census = Census::default();
-            census.array(t);
-            if is_dict(t) {
-                census.dict((*t).hash.cast());
-            }
-            census.key(i);
-            let (best, _) = census.best();
+            let count = || {
+                let mut census = Census::default();
+                census.array(t);
+                if is_dict(t) {
+                    census.dict((*t).hash.cast());
+                }
+                census.key(i);
+                (census.ints, census.best().0)
+            };
+            let (ints, best) = if i == i64::from(cap) && !is_dict(t) && array_is_full(t) {
+                let doubled = (u64::from(cap), (cap + 1).next_power_of_two());
+                debug_assert_eq!(doubled, count());
+                doubled
+            } else {
+                count()
+            };
             if i64::from(best) > i {
-                let half = half_more(cap).filter(|&n| {
-                    i == i64::from(cap) && !is_dict(t) && census.ints >= u64::from(n / 2)
-                });
+                let half = half_more(cap)
+                    .filter(|&n| i == i64::from(cap) && !is_dict(t) && ints >= u64::from(n / 2));
                 let best = half.unwrap_or(best).max(FIRST_ARRAY);
                 if !(CHECKED && grown_in_place(g, t, i, v, best)?) {
                     room::<CHECKED>(g, t, Value::int(i), v, array_bytes(t, best))?;

@@ -939,6 +939,46 @@ fn ids_run_out() {
 }
 
 #[test]
+fn in_place_stores() {
+    let mut g = State::new();
+    let t = g.table(0, 0);
+    let text = |g: &mut State, n: usize| unsafe { str_val(g.str_new("k".repeat(n).as_bytes())) };
+    let store =
+        |g: &mut State, k: Value, v: i64| unsafe { table_set_in_place(g, t, k, Value::int(v)) };
+    // no room in an array; a table with a shape; then both kinds of keys where there is room
+    assert!(!store(&mut g, Value::int(1), 1));
+    let name = text(&mut g, 1);
+    assert!(!store(&mut g, name, 1));
+    g.set(t, Value::int(1 << 40), Value::int(5));
+    let full = unsafe { (*((*t).hash as *mut Dict)).cap };
+    let mut inserted = 1;
+    while inserted < full {
+        inserted += 1;
+        assert!(store(
+            &mut g,
+            Value::int((1 << 40) + i64::from(inserted)),
+            7
+        ));
+    }
+    assert!(!store(&mut g, name, 8), "the dictionary is full");
+    assert!(store(&mut g, Value::int(1 << 40), 9));
+    unsafe {
+        assert_eq!(table_get(t, Value::int(1 << 40)).as_int(), 9);
+        assert!(table_get(t, name).is_nil());
+        assert!(!table_set_in_place(&mut g, t, name, Value::NIL));
+    }
+    g.set(t, name, Value::int(1));
+    assert!(store(&mut g, name, 2));
+    assert_eq!(unsafe { table_get(t, name) }.as_int(), 2);
+    // keys that would move entries to the array, or are compared by their bytes
+    let cap = i64::from(unsafe { (*t).arr_cap });
+    assert!(!store(&mut g, Value::int(cap), 1));
+    let long = text(&mut g, Str::MAX_SHORT + 1);
+    assert!(!store(&mut g, long, 1));
+    assert!(!store(&mut g, Value::float(0.5), 1));
+}
+
+#[test]
 fn array_kinds() {
     let mut g = State::new();
     let t = g.table(0, 0);
