@@ -164,7 +164,7 @@ impl Jit {
                 body: body.map(Box::new),
                 through,
                 through_of,
-                known: proved.at_exits(&r.buf),
+                known: proved.at_exits(&r.buf).pack(),
                 nins: r.buf.len() as u32,
                 nkonsts: r.buf.konsts.len() as u32,
                 address,

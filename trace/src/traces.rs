@@ -8,7 +8,7 @@ use traceorus_base::objects::*;
 
 use crate::exits::Exits;
 use crate::loc::Link;
-use crate::opt::known::Known;
+use crate::opt::known::Packed;
 use crate::record::enter::{Body, Through};
 use crate::record::{Kind, Performed};
 
@@ -52,7 +52,7 @@ pub struct Trace {
     /// See `through`.
     pub through_of: u16,
     /// What it has proved at its exits.
-    pub known: Known,
+    pub known: Packed,
     /// Number of IR instructions.
     pub nins: u32,
     /// Number of constants in the IR.
@@ -150,7 +150,7 @@ impl Trace {
             body: None,
             through: Box::default(),
             through_of: 0,
-            known: Known::default(),
+            known: Packed::default(),
             nins: 1,
             nkonsts: 0,
             exits: Exits::default(),

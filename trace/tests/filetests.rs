@@ -192,6 +192,9 @@ fn run(h: &Head, source: &IrBuf) -> Result<(IrBuf, Option<Reentry>, Known), Abor
         finish(&mut cx, &mut buf);
     }
     let known = proved.at_exits(&buf);
+    if !known.nodes.is_empty() {
+        assert_eq!(known.pack().unpack(), known);
+    }
     verify(&buf).unwrap_or_else(|e| panic!("{e}\n{}", print(&buf, Print::default())));
     Ok((buf, cx.reentry, known))
 }
@@ -210,7 +213,7 @@ impl KnownAt<'_> {
         guards.filter_map(|n| self.computed(n)).collect()
     }
     fn computed(&self, n: &known::Node) -> Option<String> {
-        if !(n.from..n.until).contains(&self.exit) {
+        if n.op == IrOp::Nop || !(n.from..n.until).contains(&self.exit) {
             return None;
         }
         let [ma, mb] = n.op.modes();

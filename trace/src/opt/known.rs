@@ -13,6 +13,8 @@
 //!
 //! What side traces inherit themselves is among the guards of their IR, and so passed on.
 
+mod pack;
+
 use std::collections::HashMap;
 
 use crate::ir::{Class, FactKind, FieldId, Ins, IrBuf, IrOp, Konst, Mode, REF_NONE, Ref, Ty};
@@ -20,6 +22,8 @@ use crate::ir::{Class, FactKind, FieldId, Ins, IrBuf, IrOp, Konst, Mode, REF_NON
 use super::alias::{self, Mem};
 use super::reentry::Reentry;
 use super::{OptCx, Passes, facts, memory};
+
+pub use pack::Packed;
 
 /// Most guards that are kept of a trace: the last ones.
 const MOST: usize = 64;
@@ -37,9 +41,9 @@ pub struct Node {
     pub a: Ref,
     /// The same.
     pub b: Ref,
-    /// First exit at which it holds (guards) or can be computed.
+    /// First exit at which it holds (guards; others stand before those that need them).
     pub from: u16,
-    /// The exit at which that ends.
+    /// The exit at which that ends, or from which on it cannot be loaded again.
     pub until: u16,
 }
 
@@ -61,6 +65,8 @@ pub struct Leaf {
 /// What is known at the exits of a trace, which it numbers as its snapshots.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Known {
+    /// Number of exits.
+    pub exits: u16,
     /// Operands stand before what is computed from them.
     pub nodes: Box<[Node]>,
     /// In order of their first exits.
@@ -304,6 +310,7 @@ impl Proved {
         leaves: &[Leaf],
         exit: &dyn Fn(Ref) -> u16,
     ) -> Known {
+        let exits = buf.snaps.len() as u16;
         let mut new = vec![0; used.len()];
         let mut nodes: Vec<Node> = Vec::new();
         let mut konsts: Vec<Konst> = Vec::new();
@@ -326,23 +333,15 @@ impl Proved {
             // a payload's type may have been found out later
             let is = buf.at(i.at);
             let ty = if is.op == i.ins.op { is.ty } else { i.ins.ty };
-            nodes.push(match i.end.is_none() {
-                true => Node {
-                    op: IrOp::Nop,
-                    ty,
-                    a: REF_NONE,
-                    b: REF_NONE,
-                    from: 0,
-                    until: 0,
-                },
-                false => Node {
-                    op: i.ins.op,
-                    ty,
-                    a: operand(ma, i.ins.a),
-                    b: operand(mb, i.ins.b),
-                    from: exit(i.at),
-                    until: exit(i.end),
-                },
+            let can = !i.end.is_none();
+            let guard = i.ins.op.is_guard();
+            nodes.push(Node {
+                op: if can { i.ins.op } else { IrOp::Nop },
+                ty,
+                a: if can { operand(ma, i.ins.a) } else { REF_NONE },
+                b: if can { operand(mb, i.ins.b) } else { REF_NONE },
+                from: if guard { exit(i.at) } else { 0 },
+                until: if can { exit(i.end) } else { exits },
             });
         }
         let kept = leaves.iter().filter(|l| used[l.node as usize]);
@@ -351,6 +350,7 @@ impl Proved {
             ..*l
         });
         Known {
+            exits,
             nodes: nodes.into(),
             leaves: leaves.collect(),
             konsts: konsts.into(),

@@ -23,7 +23,7 @@ pub(super) struct Taken {
 impl Recorder {
     /// What the trace `t` has proved where it is left through `exit`, as guards without code.
     pub(super) fn inherit_known(&mut self, t: &Trace, exit: u16) -> Rec<()> {
-        let known = &t.known;
+        let known = &t.known.unpack();
         let map = t.exits.get(exit);
         let mut again = Again {
             known,
@@ -176,7 +176,7 @@ impl Again<'_> {
 
     fn computed(&mut self, r: &mut Recorder, n: usize) -> Rec<Option<Ref>> {
         let i = self.known.nodes[n];
-        if !(i.from..i.until).contains(&self.exit) {
+        if i.op == IrOp::Nop || self.exit >= i.until {
             return Ok(None);
         }
         if matches!(i.op, IrOp::SLoad | IrOp::SLoadT) {
