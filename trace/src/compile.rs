@@ -14,11 +14,10 @@ use crate::jit::Jit;
 use crate::loc::Link;
 use crate::lower::{self, CodeInput, TraceRegs};
 use crate::meet::is_call;
-use crate::opt;
+use crate::opt::{self, known};
 use crate::params::dump;
 use crate::places;
 use crate::record::enter::Body;
-use crate::record::inherit::slot_facts;
 use crate::record::{Kind, Recorder};
 use crate::stats::guards_of;
 use crate::traces::{ExitState, PROTO_KNOWN, Trace};
@@ -89,6 +88,8 @@ impl Jit {
             let thunks = thunks.expect("made for the recording");
             let r = self.recorder.as_mut().expect("recording");
             r.drop_poll();
+            let proved = known::proved(&r.opt, &r.buf, r.opt.reentry.as_ref());
+            known::forget(&mut r.buf, r.known_until);
             opt::finish(&mut r.opt, &mut r.buf);
             #[cfg(debug_assertions)]
             if let Err(what) = crate::ir::verify::verify(&r.buf) {
@@ -164,10 +165,7 @@ impl Jit {
                 body: body.map(Box::new),
                 through,
                 through_of,
-                slots: slot_facts(&r.buf, &r.inherited_facts)
-                    .into_iter()
-                    .map(|f| (first_exit(&r.buf, f.since), f))
-                    .collect(),
+                known: proved.at_exits(&r.buf).pack(),
                 nins: r.buf.len() as u32,
                 nkonsts: r.buf.konsts.len() as u32,
                 address,

@@ -8,8 +8,8 @@ use traceorus_base::objects::*;
 
 use crate::exits::Exits;
 use crate::loc::Link;
+use crate::opt::known::Packed;
 use crate::record::enter::{Body, Through};
-use crate::record::inherit::SlotFact;
 use crate::record::{Kind, Performed};
 
 /// What has become of an exit.
@@ -51,8 +51,8 @@ pub struct Trace {
     pub through: Through,
     /// See `through`.
     pub through_of: u16,
-    /// What it finds of slots that it leaves alone, and the first exit at which that holds.
-    pub slots: Box<[(u16, SlotFact)]>,
+    /// What it has proved at its exits.
+    pub known: Packed,
     /// Number of IR instructions.
     pub nins: u32,
     /// Number of constants in the IR.
@@ -150,7 +150,7 @@ impl Trace {
             body: None,
             through: Box::default(),
             through_of: 0,
-            slots: Box::default(),
+            known: Packed::default(),
             nins: 1,
             nkonsts: 0,
             exits: Exits::default(),
