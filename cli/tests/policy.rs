@@ -892,3 +892,80 @@ fn own_events_share_traces() {
         );
     }
 }
+
+/// Eight branches in a row that go either way.
+const BRANCHES: &str = r#"
+local seed = 42
+local function rnd() seed = (seed * 16807) % 2147483647 return seed end
+local bits = {}
+for i = 1, 4096 do bits[i] = rnd() // 64 end
+local n = { 0, 0, 0, 0, 0, 0, 0, 0 }
+for round = 1, 30 do
+  for i = 1, #bits do
+    local b = bits[i]
+    if b & 1 ~= 0 then n[1] = n[1] + i else n[2] = n[2] + 1 end
+    if b & 2 ~= 0 then n[2] = n[2] + i else n[3] = n[3] + 1 end
+    if b & 4 ~= 0 then n[3] = n[3] + i else n[4] = n[4] + 1 end
+    if b & 8 ~= 0 then n[4] = n[4] + i else n[5] = n[5] + 1 end
+    if b & 16 ~= 0 then n[5] = n[5] + i else n[6] = n[6] + 1 end
+    if b & 32 ~= 0 then n[6] = n[6] + i else n[7] = n[7] + 1 end
+    if b & 64 ~= 0 then n[7] = n[7] + i else n[8] = n[8] + 1 end
+    if b & 128 ~= 0 then n[8] = n[8] + i else n[1] = n[1] + 1 end
+  end
+end
+print(table.concat(n, " "))
+"#;
+
+#[test]
+fn ways_meet() {
+    let free = "maxcompile=100,freecompile=100000";
+    let Some(p) = run("meet", free, BRANCHES) else {
+        return;
+    };
+    let made = |p: &Ran| p.n("traces", "sides") + p.n("traces", "meets");
+    assert!(p.n("traces", "meets") >= 3, "{}", p.stats["traces"]);
+    assert!(made(&p) < 60, "{}", p.stats["traces"]);
+    // they multiply where that is not done
+    let all = run("meet_not", &format!("{free},maxmeet=65535"), BRANCHES).expect("as above");
+    assert_eq!(all.n("traces", "meets"), 0);
+    assert!(made(&all) > 2 * made(&p), "{}", all.stats["traces"]);
+}
+
+#[test]
+fn one_branch_does_not_meet() {
+    // other closures, and other types of what they are given: side traces, and roots of their own in the end
+    let text = r#"
+local function keep(t, f) local n = 0 for i = 1, #t do if f(t[i]) then n = n + 1 end end return n end
+local t = {}
+for i = 1, 2000 do t[i] = i end
+local sum = 0
+for r = 1, 60 do
+  local odd = r % 2
+  sum = sum + keep(t, function(x) return x % 2 == odd end)
+end
+print(sum)
+"#;
+    let Some(p) = run("meet_one", "maxcompile=100", text) else {
+        return;
+    };
+    assert_eq!(p.n("traces", "meets"), 0, "{}", p.stats["traces"]);
+}
+
+#[test]
+fn calls_of_very_many_functions_are_left_to_the_interpreter() {
+    let text = r#"
+local visit = {}
+for k = 1, 40 do
+  visit[k] = load("local n = ... return function(x) return (x * n + " .. k .. ") % 1000 end")(k)
+end
+local s = 0
+for i = 1, 60000 do s = s + visit[i * 7 % 40 + 1](i) end
+print(s)
+"#;
+    let free = "maxcompile=100,freecompile=100000";
+    let Some(p) = run("many_calls", free, text) else {
+        return;
+    };
+    assert!(p.n("traces", "sides") < 40, "{}", p.stats["traces"]);
+    assert!(p.n("traces", "functions") >= 20, "{}", p.stats["traces"]);
+}
