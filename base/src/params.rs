@@ -51,8 +51,8 @@ macro_rules! for_each_param {
             /// Instructions that are watched before a loop or function is recorded in which branches may become selections
             watch = 500, 0, 65534;
             /// Side traces of a tree that may begin at one call; then the interpreter calls other functions
-            maxcalls = 8, 0, 65535;
-            /// Side traces of a tree that may begin at one place; then all ways there lead to a trace of its own
+            maxcalls = 16, 0, 65535;
+            /// Side traces of a tree that may begin at one place on different ways; further ways lead to a trace of its own
             maxmeet = 2, 0, 65535;
             /// Times that a recording may start at one place before it is left alone for long
             maxtries = 6, 1, 1000;

@@ -235,8 +235,9 @@ impl Jit {
                 Kind::Side { parent, exit } => {
                     let root = self.trace(parent).root;
                     self.trace(root).nsides += 1;
-                    let other = self.trace(parent).start_pc != r.start_pc;
-                    if other || is_call(r.start_pc) {
+                    let p = self.trace(parent);
+                    let way = p.states[exit as usize].decided && p.start_pc != r.start_pc;
+                    if way || is_call(r.start_pc) {
                         *self.starts.entry((root, r.start_pc as usize)).or_default() += 1;
                     }
                     let p = self.trace(parent);

@@ -66,7 +66,7 @@ pub struct Jit {
     pub(crate) asleep: FxHashMap<usize, u16>,
     /// Exits that have code of their own, by trace and exit.
     pub(crate) shorts: FxHashMap<(u16, u16), Short>,
-    /// Side traces of a root that begin at a pc.
+    /// Side traces of a root that begin at a pc, each on another way there; at calls, all of them. See [`crate::meet`].
     pub(crate) starts: FxHashMap<(u16, usize), u32>,
     /// Traces that begin where ways meet, by pc; see [`crate::meet`].
     pub(crate) meets: FxHashMap<usize, u16>,
@@ -571,6 +571,7 @@ impl Jit {
                     return Err(Abort::InnerLoop);
                 }
             }
+            // all ways lead to another trace from here on
             if let Some(&to) = self.meets.get(&(pc as usize))
                 && r.may_meet(pc)
             {

@@ -1,11 +1,15 @@
 //! Where the ways through a wide tree meet.
 //!
 //! A side trace goes on to the end of the loop or function, so where several branches follow one another that go either way, each combination becomes a trace of its own: the
-//! tree grows with their product. In a tree that is wide and deep already, hot exits become no side traces therefore, but lead to a root trace that begins where they
-//! go on ([`Kind::Meet`]), whatever way has led there: one for each such place. They store what memory does not have first ([`crate::short`]); that trace loads it,
-//! looks at the types again, and has exits of its own that lead to others. So there are as many traces as there are places.
+//! tree grows with their product. So when `maxmeet` side traces of a tree begin at one place, each at the end of another way there, further ways become no side traces,
+//! but lead to a root trace that begins there ([`Kind::Meet`]). They store what memory does not have first ([`crate::short`]); that trace loads it, looks at the types
+//! again, and has exits of its own that lead to others. Recordings that come to such a place end there. So there are about as many traces as there are places.
 //!
-//! An exit leads to no trace that begins where the one with the exit does: it would come back to the same guard. All others get on by an instruction at least.
+//! Only exits of branches that the program decides do so. At a guard of a type, a shape or a function the policy has better answers (other roots, look-ups, trees recorded anew), which need
+//! to hear of the exits; and what such guards have found out is what the trace behind them lives on.
+//!
+//! An exit leads to no trace that begins where the one with the exit does: it would come back to the same guard. All others get on by an instruction at least, and whoever jumps looks whether
+//! something waits.
 
 use traceorus_base::bytecode::Op;
 use traceorus_base::objects::Instr;
@@ -15,7 +19,7 @@ use crate::ir::Snap;
 use crate::jit::Jit;
 use crate::record::Kind;
 
-/// The instruction at `pc` is a call.
+/// The instruction at `pc`, in code that is alive, is a call.
 pub(crate) unsafe fn is_call(pc: *const Instr) -> bool {
     // SAFETY: [CODE] the caller's promise.
     let op = unsafe { dispatch::op_at(pc) };
@@ -23,25 +27,18 @@ pub(crate) unsafe fn is_call(pc: *const Instr) -> bool {
 }
 
 impl Jit {
-    fn trace_kind(&self, n: u16) -> Kind {
-        self.traces[n as usize].as_ref().expect("a trace").kind
-    }
-
     /// Whether what follows this exit is to be the trace that begins where it goes on, whatever has led there.
     pub(crate) fn meets(&self, n: u16, exit: u16) -> bool {
-        let t = self.traces[n as usize].as_ref().expect("alive");
-        let of_meet = |n: u16| matches!(self.trace_kind(n), Kind::Meet { .. });
-        let map = t.exits.get(exit);
-        let pc = map.pc as *const Instr;
-        let same = self.starts.get(&(t.root, map.pc as usize));
-        let root = self.traces[t.root as usize].as_ref().expect("alive");
-        let narrow = root.nsides < self.params.maxside / 12 && !of_meet(t.root);
-        if t.states[exit as usize].types && narrow {
+        let trace = |n: u16| self.traces[n as usize].as_ref().expect("alive");
+        let t = trace(n);
+        if !t.states[exit as usize].decided {
             return false;
         }
-        let many = same.is_some_and(|&n| n >= self.params.maxmeet)
-            || of_meet(t.root) && self.meets.contains_key(&(map.pc as usize));
-        if !many {
+        let map = t.exits.get(exit);
+        let (pc, at) = (map.pc as *const Instr, map.pc as usize);
+        let ways = self.starts.get(&(t.root, at)).copied().unwrap_or(0);
+        let known = matches!(trace(t.root).kind, Kind::Meet { .. }) && self.meets.contains_key(&at);
+        if ways < self.params.maxmeet && !known {
             return false;
         }
         // SAFETY: [CODE] the trace keeps the prototype.
