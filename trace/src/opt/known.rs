@@ -15,8 +15,6 @@
 
 mod pack;
 
-use std::collections::HashMap;
-
 use crate::ir::{Class, FactKind, FieldId, Ins, IrBuf, IrOp, Konst, Mode, REF_NONE, Ref, Ty};
 
 use super::alias::{self, Mem};
@@ -86,7 +84,11 @@ struct Item {
 
 /// What a trace has proved, before dead code is removed.
 #[derive(Default)]
-pub struct Proved(Vec<Item>);
+pub struct Proved {
+    items: Vec<Item>,
+    /// By instruction: 1 more than the number of its item; 0: it has none.
+    numbers: Vec<u16>,
+}
 
 fn is_kept(i: &Ins) -> bool {
     use IrOp::*;
@@ -166,7 +168,13 @@ pub fn proved(cx: &OptCx, buf: &IrBuf, entry: Option<&Reentry>) -> Proved {
         }
         found[n] = Some(Item { at, ins, end });
     }
-    Proved(found.into_iter().flatten().collect())
+    let mut numbers = vec![0; buf.len()];
+    let mut items = Vec::with_capacity(buf.len() / 2);
+    for (n, item) in found.into_iter().enumerate() {
+        items.extend(item);
+        numbers[n] = item.map_or(0, |_| items.len() as u16);
+    }
+    Proved { items, numbers }
 }
 
 /// By instruction: it stands for another value in each iteration.
@@ -232,15 +240,16 @@ impl Proved {
     /// The same by exits, as the finished trace `buf` has them.
     pub fn at_exits(self, buf: &IrBuf) -> Known {
         let exit = |r: Ref| buf.snaps.partition_point(|s| s.first <= r) as u16;
+        let items = &self.items;
         let leaves = self.leaves(buf);
         // exits at which a node may be had, at most
-        let mut spans = vec![(u16::MAX, 0); self.0.len()];
+        let mut spans = vec![(u16::MAX, 0); items.len()];
         for l in &leaves {
             let s: &mut (u16, u16) = &mut spans[l.node as usize];
             *s = (s.0.min(l.from), s.1.max(l.until));
         }
-        let mut used = vec![false; self.0.len()];
-        for (n, i) in self.0.iter().enumerate() {
+        let mut used = vec![false; items.len()];
+        for (n, i) in items.iter().enumerate() {
             if i.end.is_none() {
                 continue;
             }
@@ -253,16 +262,17 @@ impl Proved {
                 used[n] = i.ins.op.is_guard();
             }
         }
-        for n in (0..self.0.len()).rev() {
-            if used[n] && !self.0[n].end.is_none() {
-                self.nodes_of(&self.0[n].ins).for_each(|k| used[k] = true);
+        for (n, i) in items.iter().enumerate().rev() {
+            if used[n] && !i.end.is_none() {
+                self.nodes_of(&i.ins).for_each(|k| used[k] = true);
             }
         }
         self.pack(buf, &used, &leaves, &exit)
     }
 
     fn node(&self, r: Ref) -> Option<usize> {
-        self.0.binary_search_by_key(&r, |i| i.at).ok()
+        let n = self.numbers.get(r.ins_index()).copied();
+        n.unwrap_or(0).checked_sub(1).map(usize::from)
     }
 
     /// The nodes that `i` refers to, if it is to be computed.
@@ -275,28 +285,35 @@ impl Proved {
     /// Which nodes are values of slots, and at which exits.
     fn leaves(&self, buf: &IrBuf) -> Vec<Leaf> {
         let mut all: Vec<Leaf> = Vec::new();
-        let mut last: HashMap<(u16, i16, bool), usize> = HashMap::new();
+        // by node its youngest leaf, by leaf the one before of the same node: 1 more than the index
+        let mut last = vec![0; self.items.len()];
+        let mut before: Vec<usize> = Vec::new();
         for (exit, s) in (0..).zip(&buf.snaps) {
             for e in &buf.entries[s.start as usize..s.end as usize] {
                 for (r, tag) in [(e.val, false), (e.tag, true)] {
                     let Some(n) = Some(r).filter(|r| r.is_ins()).and_then(|r| self.node(r)) else {
                         continue;
                     };
-                    let (node, slot) = (n as u16, e.slot);
-                    let l = last.entry((node, slot, tag)).or_insert(all.len());
-                    match all.get_mut(*l).filter(|l| l.until == exit) {
-                        Some(l) => l.until += 1,
-                        None => {
-                            *l = all.len();
-                            all.push(Leaf {
-                                node,
-                                slot,
-                                tag,
-                                from: exit,
-                                until: exit + 1,
-                            });
-                        }
+                    let slot = e.slot;
+                    let mut l: usize = last[n];
+                    while let Some(k) = l.checked_sub(1)
+                        && (all[k].slot, all[k].tag, all[k].until) != (slot, tag, exit)
+                    {
+                        l = before[k];
                     }
+                    if let Some(k) = l.checked_sub(1) {
+                        all[k].until += 1;
+                        continue;
+                    }
+                    before.push(last[n]);
+                    all.push(Leaf {
+                        node: n as u16,
+                        slot,
+                        tag,
+                        from: exit,
+                        until: exit + 1,
+                    });
+                    last[n] = all.len();
                 }
             }
         }
@@ -314,7 +331,7 @@ impl Proved {
         let mut new = vec![0; used.len()];
         let mut nodes: Vec<Node> = Vec::new();
         let mut konsts: Vec<Konst> = Vec::new();
-        for (n, i) in self.0.iter().enumerate().filter(|(n, _)| used[*n]) {
+        for (n, i) in self.items.iter().enumerate().filter(|(n, _)| used[*n]) {
             new[n] = nodes.len();
             let mut operand = |m: Mode, o: Ref| match m {
                 Mode::Ref | Mode::Const => match buf.konst(o) {
