@@ -1,10 +1,10 @@
 //! Checks of slots move to the entry of a trace, where those who enter from other traces may leave them out.
 //!
-//! A root trace looks at the types of the slots that it uses, and at constants in them (the step of a loop, the function that runs). Other traces that end in its entry mostly know
+//! A root trace looks at the types of the slots that it uses, and at integers in them that are constants (the step of a loop). Other traces that end in its entry mostly know
 //! these: they have stored the values. So the checks stand in front of all else, on memory, and there is a second entry behind them for traces that have proved them all.
 //!
 //! A guard may move if it is about what a slot has held where the trace was entered, and stands in front of the first branch: the trace is left before it has done
-//! anything, where it would have been left later.
+//! anything, where it would have been left later. Not guards about which function is called, or runs: the policy looks at where these are.
 
 use crate::ir::{EntryCheck, IrBuf, IrOp, Ref, Snap, Ty};
 
@@ -32,7 +32,7 @@ pub fn gather(buf: &mut IrBuf, pc: u64, live: i16) {
                 let tag = traceorus_base::Tag(i32::from(i.b.0 as i16));
                 EntryCheck::Tag(buf.at(a).slot(), tag)
             }),
-            Eq if i.ty != Ty::Float => load(SLoad).and_then(|a| {
+            Eq if i.ty == Ty::Int => load(SLoad).and_then(|a| {
                 let k = buf.konst(i.b)?;
                 Some(EntryCheck::Bits(buf.at(a).slot(), k.bits))
             }),
