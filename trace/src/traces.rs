@@ -7,6 +7,7 @@ use traceorus_base::Value;
 use traceorus_base::objects::*;
 
 use crate::exits::Exits;
+use crate::ir::EntryCheck;
 use crate::loc::Link;
 use crate::opt::known::Packed;
 use crate::record::enter::{Body, Through};
@@ -75,6 +76,12 @@ pub struct Trace {
     pub born_us: u64,
     /// Address of the entry.
     pub entry: u64,
+    /// Address of the entry for traces that have proved `checks`.
+    pub checked: u64,
+    /// What is checked at the entry.
+    pub checks: Box<[EntryCheck]>,
+    /// It ends in the entry of this trace and has proved what that checks (0: it does not).
+    pub proves: u16,
     /// Spill slots used, those of ancestors included.
     pub spills: u16,
     /// Side traces of its tree (roots only).
@@ -161,6 +168,9 @@ impl Trace {
             cost_us: 0,
             born_us: 0,
             entry: address,
+            checked: address,
+            checks: Box::default(),
+            proves: 0,
             spills: 0,
             nsides: 0,
             link_offset: 0,

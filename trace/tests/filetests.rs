@@ -1,7 +1,7 @@
 //! File tests of the optimiser: `tests/filetests/opt/*.ir`.
 //!
 //! ```text
-//! ; test: opt fold,cse [peel] [finish] [known]
+//! ; test: opt fold,cse [peel] [entry] [finish] [known]
 //! ; start: 0004                      first instruction of the model iteration (default: the first)
 //! ; header: 3 0002 0003              slot, payload, tag as known there
 //! ; carried: 3 0005 int dirty        slot, payload, tag at the end of the iteration
@@ -23,6 +23,7 @@ use traceorus_trace::ir::parse::parse;
 use traceorus_trace::ir::print::{Print, print};
 use traceorus_trace::ir::verify::verify;
 use traceorus_trace::ir::{FieldId, IrBuf, IrOp, Mode, Ref, Snap, SnapNo};
+use traceorus_trace::opt::entry;
 use traceorus_trace::opt::known::{self, Known};
 use traceorus_trace::opt::reentry::Reentry;
 use traceorus_trace::opt::{Carried, OptCx, Passes, finish, peel_observed};
@@ -33,6 +34,7 @@ struct Head {
     peel: bool,
     finish: bool,
     known: bool,
+    entry: bool,
     start: Option<String>,
     header: Vec<String>,
     carried: Vec<String>,
@@ -55,6 +57,7 @@ fn head(text: &str) -> Head {
                         "peel" => h.peel = true,
                         "finish" => h.finish = true,
                         "known" => h.known = true,
+                        "entry" => h.entry = true,
                         _ => panic!("unknown stage {w}"),
                     }
                 }
@@ -188,6 +191,9 @@ fn run(h: &Head, source: &IrBuf) -> Result<(IrBuf, Option<Reentry>, Known), Abor
         }
     }
     let proved = known::proved(&cx, &buf, cx.reentry.as_ref());
+    if h.entry {
+        entry::gather(&mut buf, 0x10, 5);
+    }
     if h.finish {
         finish(&mut cx, &mut buf);
     }

@@ -65,6 +65,15 @@ impl Snap {
     pub const NO_TOP: i16 = i16::MIN;
 }
 
+/// What a slot holds where a trace is entered. Whoever enters without having proved that finds it checked in front of everything else; snapshot 0 serves these checks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EntryCheck {
+    /// Its tag is this one.
+    Tag(i16, Tag),
+    /// Its payload has these bits.
+    Bits(i16, u64),
+}
+
 /// An end of a buffer that it can be set back to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Mark {
@@ -147,6 +156,8 @@ pub struct IrBuf {
     pub recipes: Vec<Recipe>,
     /// Contents of the recipes.
     pub fillings: Vec<Filling>,
+    /// What is checked at the entry (`opt::entry`).
+    pub entry: Vec<EntryCheck>,
     /// Values that the end of the trace takes along into the body of a loop.
     pub taken: Vec<Ref>,
     /// The LOOP instruction, if there is one.
@@ -184,6 +195,7 @@ impl IrBuf {
             objects: Vec::new(),
             recipes: Vec::new(),
             fillings: Vec::new(),
+            entry: Vec::new(),
             taken: Vec::new(),
             loop_ref: REF_NONE,
             done: Progress::default(),
@@ -208,6 +220,7 @@ impl IrBuf {
         self.objects.clear();
         self.recipes.clear();
         self.fillings.clear();
+        self.entry.clear();
         self.taken.clear();
         self.loop_ref = REF_NONE;
         (self.done, self.done_before_body) = Default::default();

@@ -15,9 +15,9 @@
 
 mod pack;
 
-use std::collections::HashMap;
-
-use crate::ir::{Class, FactKind, FieldId, Ins, IrBuf, IrOp, Konst, Mode, REF_NONE, Ref, Ty};
+use crate::ir::{
+    Class, FactKind, FieldId, Ins, IrBuf, IrOp, Konst, Mode, REF_NONE, Ref, SnapEntry, Ty,
+};
 
 use super::alias::{self, Mem};
 use super::reentry::Reentry;
@@ -27,9 +27,6 @@ pub use pack::Packed;
 
 /// Most guards that are kept of a trace: the last ones.
 const MOST: usize = 64;
-/// Expressions are followed so far.
-const DEPTH: u32 = 8;
-
 /// A guard, or what it is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Node {
@@ -86,7 +83,11 @@ struct Item {
 
 /// What a trace has proved, before dead code is removed.
 #[derive(Default)]
-pub struct Proved(Vec<Item>);
+pub struct Proved {
+    items: Vec<Item>,
+    /// By instruction: 1 more than the number of its item; 0: it has none.
+    numbers: Vec<u16>,
+}
 
 fn is_kept(i: &Ins) -> bool {
     use IrOp::*;
@@ -128,7 +129,6 @@ pub fn proved(cx: &OptCx, buf: &IrBuf, entry: Option<&Reentry>) -> Proved {
     if !cx.passes.has(Passes::INHERIT) {
         return Proved::default();
     }
-    let carried = carried(buf);
     let changes: Vec<Ref> = (1..buf.len())
         .filter(|&n| alias::changes_memory(&buf.ins[n]))
         .map(Ref::from_ins)
@@ -139,46 +139,55 @@ pub fn proved(cx: &OptCx, buf: &IrBuf, entry: Option<&Reentry>) -> Proved {
         changes,
         entry,
     };
-    let mut found: Vec<Option<Item>> = vec![None; buf.len()];
-    let mut work = Vec::new();
-    let guards = (1..buf.len()).rev().filter(|&n| is_kept(&buf.ins[n]));
-    for n in guards.take(MOST) {
-        let (at, ins) = (Ref::from_ins(n), buf.ins[n]);
-        let mut end = buf.next();
-        work.extend(operands(&ins).map(|o| (o, DEPTH)));
-        while let Some((o, depth)) = work.pop() {
-            if !o.is_ins() {
-                continue;
-            }
-            if carried[o.ins_index()] && at < buf.loop_ref {
-                end = buf.loop_ref;
-            }
-            let ins = buf.at(o);
-            let again = depth > 0 && is_again(&ins);
-            let item = &mut found[o.ins_index()];
-            if item.is_none_or(|i| i.end.is_none() && again) {
-                let end = if again { ends.of(o) } else { REF_NONE };
-                *item = Some(Item { at: o, ins, end });
-            }
-            if again {
-                work.extend(operands(&ins).map(|o| (o, depth - 1)));
-            }
+    let carried = carried(buf);
+    let mut needed = vec![false; buf.len()];
+    let mut guards = 0;
+    for n in (1..buf.len()).rev() {
+        let i = &buf.ins[n];
+        if is_kept(i) && guards < MOST {
+            guards += 1;
+            needed[n] = true;
         }
-        found[n] = Some(Item { at, ins, end });
+        if needed[n] && (is_kept(i) || is_again(i)) {
+            let of = operands(i).filter(|o| o.is_ins());
+            of.for_each(|o| needed[o.ins_index()] = true);
+        }
     }
-    Proved(found.into_iter().flatten().collect())
+    let mut numbers = vec![0; buf.len()];
+    let mut items = Vec::with_capacity(buf.len() / 2);
+    for n in (1..buf.len()).filter(|&n| needed[n]) {
+        let (at, ins) = (Ref::from_ins(n), buf.ins[n]);
+        let end = match () {
+            _ if is_again(&ins) => ends.of(at),
+            _ if !is_kept(&ins) => REF_NONE,
+            _ if carried[n] && at < buf.loop_ref => buf.loop_ref,
+            _ => buf.next(),
+        };
+        items.push(Item { at, ins, end });
+        numbers[n] = items.len() as u16;
+    }
+    Proved { items, numbers }
 }
 
-/// By instruction: it stands for another value in each iteration.
+/// By instruction: it stands for another value in each iteration, or is computed from such values.
 fn carried(buf: &IrBuf) -> Vec<bool> {
     let mut is = vec![false; buf.len()];
     let mut phi = buf.last(IrOp::Phi);
+    if phi.is_none() {
+        return is;
+    }
     while !phi.is_none() {
         let i = buf.at(phi);
         if i.op == IrOp::Phi {
             is[i.a.ins_index()] = true;
         }
         phi = i.prev;
+    }
+    for (n, i) in buf.ins.iter().enumerate() {
+        if is_again(i) || is_kept(i) {
+            let of_carried = |o: Ref| o.is_ins() && is[o.ins_index()];
+            is[n] = is[n] || operands(i).any(of_carried);
+        }
     }
     is
 }
@@ -231,16 +240,23 @@ impl Ends<'_> {
 impl Proved {
     /// The same by exits, as the finished trace `buf` has them.
     pub fn at_exits(self, buf: &IrBuf) -> Known {
-        let exit = |r: Ref| buf.snaps.partition_point(|s| s.first <= r) as u16;
+        // by instruction the exits at or before it
+        let mut numbers = Vec::with_capacity(buf.len() + 1);
+        for (n, s) in (0..).zip(&buf.snaps) {
+            numbers.resize(s.first.ins_index().max(numbers.len()), n);
+        }
+        numbers.resize(buf.len() + 1, buf.snaps.len() as u16);
+        let exit = |r: Ref| numbers[r.ins_index()];
+        let items = &self.items;
         let leaves = self.leaves(buf);
         // exits at which a node may be had, at most
-        let mut spans = vec![(u16::MAX, 0); self.0.len()];
+        let mut spans = vec![(u16::MAX, 0); items.len()];
         for l in &leaves {
             let s: &mut (u16, u16) = &mut spans[l.node as usize];
             *s = (s.0.min(l.from), s.1.max(l.until));
         }
-        let mut used = vec![false; self.0.len()];
-        for (n, i) in self.0.iter().enumerate() {
+        let mut used = vec![false; items.len()];
+        for (n, i) in items.iter().enumerate() {
             if i.end.is_none() {
                 continue;
             }
@@ -253,16 +269,17 @@ impl Proved {
                 used[n] = i.ins.op.is_guard();
             }
         }
-        for n in (0..self.0.len()).rev() {
-            if used[n] && !self.0[n].end.is_none() {
-                self.nodes_of(&self.0[n].ins).for_each(|k| used[k] = true);
+        for (n, i) in items.iter().enumerate().rev() {
+            if used[n] && !i.end.is_none() {
+                self.nodes_of(&i.ins).for_each(|k| used[k] = true);
             }
         }
         self.pack(buf, &used, &leaves, &exit)
     }
 
     fn node(&self, r: Ref) -> Option<usize> {
-        self.0.binary_search_by_key(&r, |i| i.at).ok()
+        let n = self.numbers.get(r.ins_index()).copied();
+        n.unwrap_or(0).checked_sub(1).map(usize::from)
     }
 
     /// The nodes that `i` refers to, if it is to be computed.
@@ -275,30 +292,45 @@ impl Proved {
     /// Which nodes are values of slots, and at which exits.
     fn leaves(&self, buf: &IrBuf) -> Vec<Leaf> {
         let mut all: Vec<Leaf> = Vec::new();
-        let mut last: HashMap<(u16, i16, bool), usize> = HashMap::new();
+        // by node its youngest leaf, by leaf the one before of the same node: 1 more than the index
+        let mut last = vec![0; self.items.len()];
+        let mut before: Vec<usize> = Vec::new();
+        // of the exit before: its slots, and their leaves
+        let (mut slots, mut its): (&[SnapEntry], Vec<[usize; 2]>) = (&[], Vec::new());
         for (exit, s) in (0..).zip(&buf.snaps) {
-            for e in &buf.entries[s.start as usize..s.end as usize] {
-                for (r, tag) in [(e.val, false), (e.tag, true)] {
-                    let Some(n) = Some(r).filter(|r| r.is_ins()).and_then(|r| self.node(r)) else {
-                        continue;
-                    };
-                    let (node, slot) = (n as u16, e.slot);
-                    let l = last.entry((node, slot, tag)).or_insert(all.len());
-                    match all.get_mut(*l).filter(|l| l.until == exit) {
-                        Some(l) => l.until += 1,
-                        None => {
-                            *l = all.len();
-                            all.push(Leaf {
-                                node,
-                                slot,
-                                tag,
-                                from: exit,
-                                until: exit + 1,
-                            });
-                        }
-                    }
-                }
+            let entries = &buf.entries[s.start as usize..s.end as usize];
+            let same = slots.iter().zip(entries).take_while(|(a, b)| a == b);
+            let same = same.count();
+            its.truncate(same);
+            for l in its.iter().flatten().filter(|l| **l != 0) {
+                all[l - 1].until += 1;
             }
+            for e in &entries[same..] {
+                let mut leaf = |r: Ref, tag: bool| {
+                    let n = Some(r).filter(|r| r.is_ins()).and_then(|r| self.node(r));
+                    let Some(n) = n else { return 0 };
+                    let mut l: usize = last[n];
+                    while l != 0 && (all[l - 1].slot, all[l - 1].tag) != (e.slot, tag) {
+                        l = before[l - 1];
+                    }
+                    if l != 0 && all[l - 1].until == exit {
+                        all[l - 1].until += 1;
+                        return l;
+                    }
+                    before.push(last[n]);
+                    all.push(Leaf {
+                        node: n as u16,
+                        slot: e.slot,
+                        tag,
+                        from: exit,
+                        until: exit + 1,
+                    });
+                    last[n] = all.len();
+                    last[n]
+                };
+                its.push([leaf(e.val, false), leaf(e.tag, true)]);
+            }
+            slots = entries;
         }
         all
     }
@@ -314,7 +346,7 @@ impl Proved {
         let mut new = vec![0; used.len()];
         let mut nodes: Vec<Node> = Vec::new();
         let mut konsts: Vec<Konst> = Vec::new();
-        for (n, i) in self.0.iter().enumerate().filter(|(n, _)| used[*n]) {
+        for (n, i) in self.items.iter().enumerate().filter(|(n, _)| used[*n]) {
             new[n] = nodes.len();
             let mut operand = |m: Mode, o: Ref| match m {
                 Mode::Ref | Mode::Const => match buf.konst(o) {

@@ -14,6 +14,7 @@ pub mod alias;
 mod appends;
 pub(crate) mod cse;
 pub mod dce;
+pub mod entry;
 pub mod facts;
 mod fold;
 pub mod known;

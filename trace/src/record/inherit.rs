@@ -5,8 +5,9 @@ use traceorus_base::{Tag, Value};
 
 use super::table::Place;
 use super::{Rec, Recorder, Slot, Tv};
-use crate::ir::{Class, Ins, IrOp, Mode, Part, REF_NONE, Ref, Ty};
+use crate::ir::{Class, EntryCheck, Ins, IrOp, Mode, Part, REF_NONE, Ref, Ty};
 use crate::loc::NewObject;
+use crate::opt::facts;
 use crate::opt::known::{Known, Node};
 use crate::traces::Trace;
 
@@ -45,6 +46,19 @@ impl Recorder {
         }
         self.known_until = self.buf.next();
         Ok(())
+    }
+
+    /// What another trace, whose BASE will be `base` slots above this one's, checks at its entry holds at the end of this one.
+    pub(crate) fn proves(&self, checks: &[EntryCheck], base: i16) -> bool {
+        checks.iter().all(|c| {
+            let Slot::Known { v, dirty: false } = self.slot(base + c.slot()) else {
+                return false;
+            };
+            match *c {
+                EntryCheck::Tag(_, tag) => facts::proved_tag(&self.buf, v.tag) == Some(tag),
+                EntryCheck::Bits(_, bits) => self.buf.konst(v.val).is_some_and(|k| k.bits == bits),
+            }
+        })
     }
 
     /// An inherited value as slots and stores have it.
