@@ -201,6 +201,21 @@ fn compilation_has_a_budget() {
     assert!(few.n("recordings", "begun") < all.n("recordings", "begun"));
 }
 
+/// What it costs does not depend on what else the machine does.
+#[test]
+fn cost_of_compilation_is_reproducible() {
+    let text = functions(40) + "for k = 1, 40 do s = s + f[k](100) end\nprint(s)\n";
+    let cost =
+        |name, text: &str| Some(run(name, "maxcompile=100", text)?.n("recordings", "cost_us"));
+    let Some(first) = cost("cost", &text) else {
+        return;
+    };
+    assert_eq!(cost("cost_again", &text), Some(first));
+    let half = text.replace("k = 1, 40", "k = 1, 20");
+    let half = cost("cost_half", &half).expect("as above");
+    assert!(half < first && first < 3 * half, "{half}, {first}");
+}
+
 /// The iteration that is recorded first is of a kind that does not come again.
 #[test]
 fn loops_get_the_root_they_need() {

@@ -194,7 +194,7 @@ impl Jit {
                 nkonsts: r.buf.konsts.len() as u32,
                 address,
                 bytes: out.bytes.len() as u32,
-                cost_us: 0,
+                cost_us: r.cost_us() as u32,
                 born_us: self.began.map_or(0, |b| b.1),
                 entry: address + u64::from(out.entry),
                 checked: address + u64::from(out.checked),

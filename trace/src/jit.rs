@@ -82,7 +82,7 @@ pub struct Jit {
     pub(crate) made_since_nap: usize,
     /// The loop that is recorded is another way through one that has a trace: for the end of this side trace, see [`Jit::other_way`].
     pub(crate) way_for: Option<u16>,
-    /// Processor time that recordings have taken, in microseconds.
+    /// What recordings have cost, in microseconds, and more for trees that lose: see [`Recorder::cost_us`].
     pub(crate) spent_us: u64,
     /// Processor time when the state was made.
     pub(crate) born_us: u64,
@@ -395,14 +395,19 @@ impl Jit {
     pub(crate) unsafe fn stop(&mut self) {
         // SAFETY: the state is live.
         unsafe {
-            if let Some((began, us)) = self.began.take() {
+            if let Some((began, _)) = self.began.take() {
                 self.stats.record_ns += began.elapsed().as_nanos() as u64;
-                self.spent_us += processor_time() - us;
             }
             let g = &mut *self.g;
             g.recording = false;
             dispatch::follow_recording(g.hot.current);
         }
+    }
+
+    /// A recording has cost so much, in microseconds.
+    fn charge(&mut self, us: u64) {
+        self.spent_us += us;
+        self.stats.cost_us += us;
     }
 
     /// Gives the recording up.
@@ -415,6 +420,7 @@ impl Jit {
                 return;
             };
             self.stop();
+            self.charge(r.cost_us());
             self.stats.abort(why, &r);
             self.dump.abort(&r, why);
             tracing::debug!(target: "record", "{:?} given up: {}", r.kind, why.text());
@@ -488,9 +494,9 @@ impl Jit {
                     match self.compile(link) {
                         Err(why) => self.abort(why),
                         Ok(n) => {
-                            let before = self.spent_us;
                             self.stop();
-                            self.trace(n).cost_us = (self.spent_us - before) as u32;
+                            let cost = self.trace(n).cost_us.into();
+                            self.charge(cost);
                             if self.other_way(l, n, pc) {
                                 // which begins with this instruction
                                 return self.record(l, pc);

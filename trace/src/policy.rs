@@ -3,7 +3,8 @@
 //! **Failures.** A place where a recording failed is tried again after twice as many rounds each time; nothing is banned for ever.
 //!
 //! **Room and time.** No recording begins that could not become a trace: room is made first ([`crate::trees`]), or the place waits. Nor does
-//! one begin while recording and compiling have taken more than their share of the run time (`maxcompile`).
+//! one begin while recording and compiling have taken more than their share of the run time (`maxcompile`). What they take is estimated from numbers of instructions:
+//! so only when a recording begins may depend on the machine, and for programs that do not use up `freecompile` nothing does.
 //!
 //! **Loops with the wrong root.** A loop's trace follows the iteration that happened to be recorded. If that was a rare one, nearly every entry leaves in
 //! the first iteration, before LOOP, and side traces would have to come back by way of the entry. So when an exit
@@ -54,8 +55,8 @@ const MAX_WAITS: u32 = 40;
 const MOST_ROOTS: u8 = 2;
 /// So many traces of loops a tree may have.
 const MOST_WAYS: usize = 4;
-/// Lost exits are looked at when there have been so many more.
-const LOST: u32 = 1024;
+/// Lost exits are looked at when there have been so many more: enough that it does not depend on chance what becomes of a tree.
+const LOST: u32 = 8192;
 /// A tree loses if these took less time, in microseconds: 200 ns each. Leaving by a short exit and entering again costs a fifth of that, but traces that are left after some dozen instructions gain no more than that either.
 const LOST_US: u64 = LOST as u64 * 200 / 1000;
 /// What a tree that has lost took to compile counts so often once more.

@@ -67,6 +67,8 @@ pub struct Stats {
     pub losing: u64,
     /// Recordings that did not begin since too much of the run time had gone to recording and compiling.
     pub postponed: u64,
+    /// What recordings have cost, in microseconds: see [`crate::record::Recorder::cost_us`].
+    pub cost_us: u64,
     /// Recordings that did not begin for want of room.
     pub refused: u64,
     /// Aborts by cause.

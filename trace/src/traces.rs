@@ -70,7 +70,7 @@ pub struct Trace {
     pub address: u64,
     /// Bytes of code.
     pub bytes: u32,
-    /// Processor time that it took to record and compile, in microseconds.
+    /// What it cost to record and compile, in microseconds: see [`crate::record::Recorder::cost_us`].
     pub cost_us: u32,
     /// Processor time when its recording began.
     pub born_us: u64,

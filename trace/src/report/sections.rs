@@ -228,7 +228,7 @@ impl Report {
             "trees": {
                 "evicted": s.evicted, "losing": s.losing, "rerooted": s.rerooted, "renewed": s.renewed, "naps": s.naps, "woken": s.woken,
             },
-            "recordings": {"begun": s.recordings, "postponed": s.postponed, "refused": s.refused, "ns": s.record_ns, "compile_ns": s.compile_ns},
+            "recordings": {"begun": s.recordings, "postponed": s.postponed, "refused": s.refused, "cost_us": s.cost_us, "ns": s.record_ns, "compile_ns": s.compile_ns},
             "size": {"bytecodes": s.bytecodes, "ir": s.ir, "bytes": s.mcode},
             "guards": {
                 "asked": s.guards_asked, "recorded": s.guards_recorded, "thinned": s.guards_thinned(), "implied": s.guards_proved, "hoisted": s.guards_hoisted,
