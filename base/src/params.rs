@@ -53,7 +53,7 @@ macro_rules! for_each_param {
             /// Side traces of a tree that may begin at one call; then the interpreter calls other functions
             maxcalls = 16, 0, 65535;
             /// Side traces of a tree that may begin at one place on different ways; further ways lead to a trace of its own
-            maxmeet = 2, 0, 65535;
+            maxmeet = 1, 0, 65535;
             /// Times that a recording may start at one place before it is left alone for long
             maxtries = 6, 1, 1000;
         }

@@ -91,6 +91,13 @@ impl Jit {
             let (area, thunks) = (&mut self.area, self.thunks.as_ref());
             let thunks = thunks.expect("made for the recording");
             let r = self.recorder.as_mut().expect("recording");
+            if matches!(
+                (r.kind, link),
+                (Kind::Meet { .. }, Link::Resume { .. } | Link::Exit)
+            ) {
+                // what is known on one of the ways there is needed
+                return Err(Abort::Nyi);
+            }
             r.drop_poll();
             let proved = known::proved(&r.opt, &r.buf, r.opt.reentry.as_ref());
             let mut proves = match (link, target) {

@@ -38,7 +38,15 @@ impl Jit {
         let (pc, at) = (map.pc as *const Instr, map.pc as usize);
         let ways = self.starts.get(&(t.root, at)).copied().unwrap_or(0);
         let known = matches!(trace(t.root).kind, Kind::Meet { .. }) && self.meets.contains_key(&at);
-        if ways < self.params.maxmeet && !known {
+        // a side trace that can go on in the loop's body costs the others nothing
+        let open = t.through_of != 0 || t.body.is_some() && exit >= t.loop_exits;
+        let most = self.params.maxmeet * if open { 8 } else { 1 };
+        // not where that has led nowhere
+        let failed = self
+            .penalties
+            .get(&Jit::place_of_meet(pc))
+            .is_some_and(|p| p.tries != 0);
+        if ways < most && !known || failed {
             return false;
         }
         // SAFETY: [CODE] the trace keeps the prototype.
