@@ -160,7 +160,7 @@ fn scripts_run_compiled_without_single_passes() {
     let areas = ["arith/", "functions/", "jit/", "tables/", "meta/"];
     for pass in [
         "0", "-fold", "-cse", "-fwd", "-dse", "-guards", "-loop", "-dce", "-sink", "-range",
-        "-select", "-enter",
+        "-select", "-enter", "-inherit",
     ] {
         run_all(pass, &[HOT, ("TRACEORUS_OPT", pass)], TIMEOUT, |s| {
             areas.iter().any(|a| s.name.starts_with(a))

@@ -13,11 +13,10 @@ use crate::ir::{Ins, IrBuf, IrOp, Ref, SnapNo, Ty};
 use crate::jit::Jit;
 use crate::loc::Link;
 use crate::lower::{self, CodeInput, TraceRegs};
-use crate::opt;
+use crate::opt::{self, Passes, entry, known};
 use crate::params::dump;
 use crate::places;
 use crate::record::enter::Body;
-use crate::record::inherit::slot_facts;
 use crate::record::{Kind, Recorder};
 use crate::stats::guards_of;
 use crate::traces::{ExitState, PROTO_KNOWN, Trace};
@@ -84,10 +83,29 @@ impl Jit {
             if let Some((root, ..)) = target {
                 self.wake_tree(root);
             }
+            let (checks, checked) = match target {
+                Some(t) => (self.trace(t.0).checks.clone(), self.trace(t.0).checked),
+                None => Default::default(),
+            };
             let (area, thunks) = (&mut self.area, self.thunks.as_ref());
             let thunks = thunks.expect("made for the recording");
             let r = self.recorder.as_mut().expect("recording");
             r.drop_poll();
+            let proved = known::proved(&r.opt, &r.buf, r.opt.reentry.as_ref());
+            let mut proves = match (link, target) {
+                (Link::Entry { base, .. }, Some((root, ..))) if r.proves(&checks, base) => root,
+                _ => 0,
+            };
+            known::forget(&mut r.buf, r.known_until);
+            if matches!(r.kind, Kind::Loop | Kind::Func) && r.opt.passes.has(Passes::INHERIT) {
+                let live = Recorder::live_at(r.protos[0], r.start_pc);
+                entry::gather(&mut r.buf, r.start_pc as u64, live);
+            }
+            if let Link::SelfEntry { base } = link
+                && r.proves(&r.buf.entry, base)
+            {
+                proves = number;
+            }
             opt::finish(&mut r.opt, &mut r.buf);
             #[cfg(debug_assertions)]
             if let Err(what) = crate::ir::verify::verify(&r.buf) {
@@ -98,7 +116,14 @@ impl Jit {
             let guess = 16 * (r.buf.len() + r.buf.snaps.len()) + 64;
             let mut input = CodeInput {
                 ir: &r.buf,
-                link,
+                link: match link {
+                    Link::Entry { base, .. } if proves != 0 => Link::Entry {
+                        address: checked,
+                        base,
+                    },
+                    link => link,
+                },
+                proved: proves != 0,
                 inherited: &r.inherited,
                 parent_spills,
                 random: self.params.randomregs * u32::from(number),
@@ -145,7 +170,7 @@ impl Jit {
                 count: 0,
                 side: 0,
                 stub,
-                types: looks_at_types(&r.buf, n),
+                types: looks_at_types(&r.buf, n) || n == 0 && !r.buf.entry.is_empty(),
                 decided: r.buf.snaps.get(n).is_some_and(|s| s.decided),
             };
             let named = if self.reports { r.buf.snaps.len() } else { 0 };
@@ -163,10 +188,7 @@ impl Jit {
                 body: body.map(Box::new),
                 through,
                 through_of,
-                slots: slot_facts(&r.buf, &r.inherited_facts)
-                    .into_iter()
-                    .map(|f| (first_exit(&r.buf, f.since), f))
-                    .collect(),
+                known: proved.at_exits(&r.buf).pack(),
                 nins: r.buf.len() as u32,
                 nkonsts: r.buf.konsts.len() as u32,
                 address,
@@ -174,6 +196,9 @@ impl Jit {
                 cost_us: 0,
                 born_us: self.began.map_or(0, |b| b.1),
                 entry: address + u64::from(out.entry),
+                checked: address + u64::from(out.checked),
+                checks: r.buf.entry.as_slice().into(),
+                proves,
                 spills: out.spills,
                 nsides: 0,
                 link_offset: out.link.unwrap_or(0),
@@ -216,10 +241,10 @@ impl Jit {
             }
             self.by_prototype.extend(&r.varying);
             self.told.extend(&r.told);
-            let entry = t.entry;
+            let address = t.entry;
             self.kept.add(&t);
             let link = target.map_or(0, |t| t.0);
-            self.index.add(number, root, link, entry);
+            self.index.add(number, root, link, address);
             if self.traces.len() == number as usize {
                 self.traces.push(None);
             }
@@ -239,7 +264,7 @@ impl Jit {
                     let p = self.trace(parent);
                     p.states[exit as usize].side = number;
                     let stub = p.stub(exit);
-                    let jump = traceorus_asm::Host::link_stub(stub, entry);
+                    let jump = traceorus_asm::Host::link_stub(stub, address);
                     self.area.patch(stub, jump.ok_or(Abort::CodeMemory)?)?;
                     self.drop_short(parent, exit);
                 }
@@ -255,10 +280,10 @@ impl Jit {
                     jithooks::set_entry(r.anchor, proto, Some(number), 0);
                 }
                 Kind::Func => {
-                    self.funcs.insert(proto as usize, (entry, r.recursive));
+                    self.funcs.insert(proto as usize, (address, r.recursive));
                     jithooks::set_entry(r.anchor, proto, Some(number), 0);
                 }
-                Kind::Cont { .. } | Kind::Event { .. } => self.set_return(r.kind, entry),
+                Kind::Cont { .. } | Kind::Event { .. } => self.set_return(r.kind, address),
             }
             self.area.trim();
             self.stats.compile_ns += began.elapsed().as_nanos() as u64;

@@ -122,6 +122,9 @@ pub(crate) fn guards_of(buf: &IrBuf, exit: usize) -> String {
             names.push(name);
         }
     }
+    if exit == 0 && !buf.entry.is_empty() {
+        names.push("tag TEQ".into());
+    }
     if names.is_empty() {
         END.into()
     } else {
@@ -170,6 +173,10 @@ impl Stats {
         self.guards_hoisted += u64::from(s.guards_hoisted);
         self.selects += u64::from(s.selects);
         self.sunk += u64::from(s.sunk);
+        self.guards += r.buf.entry.len() as u64;
+        if !r.buf.loop_ref.is_none() {
+            self.guards_before_loops += r.buf.entry.len() as u64;
+        }
         let mut in_loop = false;
         for i in &r.buf.ins {
             in_loop |= i.op == IrOp::Loop;

@@ -7,9 +7,10 @@ use traceorus_base::Value;
 use traceorus_base::objects::*;
 
 use crate::exits::Exits;
+use crate::ir::EntryCheck;
 use crate::loc::Link;
+use crate::opt::known::Packed;
 use crate::record::enter::{Body, Through};
-use crate::record::inherit::SlotFact;
 use crate::record::{Kind, Performed};
 
 /// What has become of an exit.
@@ -51,8 +52,8 @@ pub struct Trace {
     pub through: Through,
     /// See `through`.
     pub through_of: u16,
-    /// What it finds of slots that it leaves alone, and the first exit at which that holds.
-    pub slots: Box<[(u16, SlotFact)]>,
+    /// What it has proved at its exits.
+    pub known: Packed,
     /// Number of IR instructions.
     pub nins: u32,
     /// Number of constants in the IR.
@@ -75,6 +76,12 @@ pub struct Trace {
     pub born_us: u64,
     /// Address of the entry.
     pub entry: u64,
+    /// Address of the entry for traces that have proved `checks`.
+    pub checked: u64,
+    /// What is checked at the entry.
+    pub checks: Box<[EntryCheck]>,
+    /// It ends in the entry of this trace and has proved what that checks (0: it does not).
+    pub proves: u16,
     /// Spill slots used, those of ancestors included.
     pub spills: u16,
     /// Side traces of its tree (roots only).
@@ -150,7 +157,7 @@ impl Trace {
             body: None,
             through: Box::default(),
             through_of: 0,
-            slots: Box::default(),
+            known: Packed::default(),
             nins: 1,
             nkonsts: 0,
             exits: Exits::default(),
@@ -161,6 +168,9 @@ impl Trace {
             cost_us: 0,
             born_us: 0,
             entry: address,
+            checked: address,
+            checks: Box::default(),
+            proves: 0,
             spills: 0,
             nsides: 0,
             link_offset: 0,

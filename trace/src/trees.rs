@@ -108,10 +108,14 @@ impl Jit {
 
     /// The part of [`Jit::set_entries`] about traces that end in the tree.
     pub(crate) fn set_links(&mut self, root: u16, open: bool) {
-        let entry = self.trace(root).entry;
+        let (entry, checked) = (self.trace(root).entry, self.trace(root).checked);
         for n in self.index.linked_to(root) {
             let t = self.traces[n as usize].as_ref().expect("a trace");
-            let target = if open { entry } else { t.link_exit() };
+            let target = match open {
+                true if t.proves == root => checked,
+                true => entry,
+                false => t.link_exit(),
+            };
             // both are in the area, so it reaches; and it is sealed code of ours
             let jump = traceorus_asm::Host::link_stub(t.link_at(), target);
             let patched = jump.map(|j| self.area.patch(t.link_at(), j));
@@ -156,6 +160,7 @@ impl Jit {
     pub(crate) unsafe fn link_again(&mut self, n: u16, to: u16) {
         self.index.set_link(n, to);
         self.trace(n).link_anchor = self.trace(to).anchor;
+        self.trace(n).proves = 0;
         // SAFETY: as `set_entries`.
         unsafe { self.wake_tree(to) };
         self.set_links(to, true);

@@ -1,7 +1,7 @@
 //! File tests of the optimiser: `tests/filetests/opt/*.ir`.
 //!
 //! ```text
-//! ; test: opt fold,cse [peel] [finish]
+//! ; test: opt fold,cse [peel] [entry] [finish] [known]
 //! ; start: 0004                      first instruction of the model iteration (default: the first)
 //! ; header: 3 0002 0003              slot, payload, tag as known there
 //! ; carried: 3 0005 int dirty        slot, payload, tag at the end of the iteration
@@ -10,7 +10,8 @@
 //! ; ====
 //! ; ..what comes out..
 //! ```
-//! `entered:` in what comes out says that others may go on in the body, and what that relies on.
+//! `entered:` in what comes out says that others may go on in the body, and what that relies on. `known` lists for each snapshot what side traces that begin there know:
+//! guards about values of slots (`#2`, tags `#2.tag`; in memory `[#2]`) and about what can be computed from these.
 //!
 //! The instructions are emitted through the pipeline with these passes. `TRACEORUS_BLESS=1` rewrites the expectations.
 
@@ -21,7 +22,9 @@ use traceorus_trace::abort::Abort;
 use traceorus_trace::ir::parse::parse;
 use traceorus_trace::ir::print::{Print, print};
 use traceorus_trace::ir::verify::verify;
-use traceorus_trace::ir::{IrBuf, Mode, Ref, Snap};
+use traceorus_trace::ir::{FieldId, IrBuf, IrOp, Mode, Ref, Snap, SnapNo};
+use traceorus_trace::opt::entry;
+use traceorus_trace::opt::known::{self, Known};
 use traceorus_trace::opt::reentry::Reentry;
 use traceorus_trace::opt::{Carried, OptCx, Passes, finish, peel_observed};
 
@@ -30,6 +33,8 @@ struct Head {
     passes: Option<Passes>,
     peel: bool,
     finish: bool,
+    known: bool,
+    entry: bool,
     start: Option<String>,
     header: Vec<String>,
     carried: Vec<String>,
@@ -51,6 +56,8 @@ fn head(text: &str) -> Head {
                     match w {
                         "peel" => h.peel = true,
                         "finish" => h.finish = true,
+                        "known" => h.known = true,
+                        "entry" => h.entry = true,
                         _ => panic!("unknown stage {w}"),
                     }
                 }
@@ -95,7 +102,7 @@ fn slot(source: &IrBuf, map: &HashMap<Ref, Ref>, buf: &mut IrBuf, text: &str) ->
 }
 
 /// Emits `source` through the pipeline.
-fn run(h: &Head, source: &IrBuf) -> Result<(IrBuf, Option<Reentry>), Abort> {
+fn run(h: &Head, source: &IrBuf) -> Result<(IrBuf, Option<Reentry>, Known), Abort> {
     let mut cx = OptCx::new(h.passes.expect("passes"));
     cx.rebuilds = true;
     let mut buf = IrBuf::new();
@@ -183,11 +190,81 @@ fn run(h: &Head, source: &IrBuf) -> Result<(IrBuf, Option<Reentry>), Abort> {
             return Err(e);
         }
     }
+    let proved = known::proved(&cx, &buf, cx.reentry.as_ref());
+    if h.entry {
+        entry::gather(&mut buf, 0x10, 5);
+    }
     if h.finish {
         finish(&mut cx, &mut buf);
     }
+    let known = proved.at_exits(&buf);
+    if !known.nodes.is_empty() {
+        assert_eq!(known.pack().unpack(), known);
+    }
     verify(&buf).unwrap_or_else(|e| panic!("{e}\n{}", print(&buf, Print::default())));
-    Ok((buf, cx.reentry))
+    Ok((buf, cx.reentry, known))
+}
+
+/// What is known at an exit.
+struct KnownAt<'a> {
+    known: &'a Known,
+    exit: u16,
+    /// Slots that it restores.
+    written: Vec<i16>,
+}
+
+impl KnownAt<'_> {
+    fn guards(&self) -> Vec<String> {
+        let guards = self.known.nodes.iter().filter(|n| n.op.is_guard());
+        guards.filter_map(|n| self.computed(n)).collect()
+    }
+    fn computed(&self, n: &known::Node) -> Option<String> {
+        if n.op == IrOp::Nop || !(n.from..n.until).contains(&self.exit) {
+            return None;
+        }
+        let [ma, mb] = n.op.modes();
+        let (slot, field) = (n.a.0 as i16, FieldId::from_u16(n.b.0));
+        Some(match n.op {
+            IrOp::SLoad | IrOp::SLoadT if self.written.contains(&slot) => return None,
+            IrOp::SLoad => format!("[#{slot}]"),
+            IrOp::SLoadT => format!("[#{slot}].tag"),
+            IrOp::FLd => format!("{}({})", field?.info().name, self.operand(ma, n.a)?),
+            op => format!(
+                "{}({} {})",
+                op.name(),
+                self.operand(ma, n.a)?,
+                self.operand(mb, n.b)?
+            ),
+        })
+    }
+    fn operand(&self, mode: Mode, o: Ref) -> Option<String> {
+        if !matches!(mode, Mode::Ref | Mode::Const) {
+            return Some((o.0 as i16).to_string());
+        }
+        if o.is_const() {
+            return Some(self.known.konsts[o.const_index()].bits.to_string());
+        }
+        let n = o.ins_index();
+        match self.known.slots_of(n, self.exit).next() {
+            Some((slot, false)) => Some(format!("#{slot}")),
+            Some((slot, true)) => Some(format!("#{slot}.tag")),
+            None => self.computed(&self.known.nodes[n]),
+        }
+    }
+}
+
+fn list(known: &Known, buf: &IrBuf) -> String {
+    let mut text = String::new();
+    for exit in 0..buf.snaps.len() as u16 {
+        let entries = buf.snap_entries(SnapNo(exit));
+        let at = KnownAt {
+            known,
+            exit,
+            written: entries.iter().map(|e| e.slot).collect(),
+        };
+        text += &format!("known at #{exit}: {}\n", at.guards().join(", "));
+    }
+    text
 }
 
 fn translate(source: &IrBuf, map: &HashMap<Ref, Ref>, buf: &mut IrBuf, r: Ref) -> Ref {
@@ -208,13 +285,17 @@ fn outcome(path: &Path, text: &str) -> String {
     let source = parse(input).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     verify(&source).unwrap_or_else(|e| panic!("{}: the input: {e}", path.display()));
     let printed = match run(&head(input), &source) {
-        Ok((buf, reentry)) => {
+        Ok((buf, reentry, known)) => {
             let how = Print {
                 names: true,
                 nops: false,
             };
             let enters = reentry.map_or(String::new(), |r| format!("entered: {r}\n"));
-            print(&buf, how) + &enters
+            let known = match head(input).known {
+                true => list(&known, &buf),
+                false => String::new(),
+            };
+            print(&buf, how) + &enters + &known
         }
         Err(e) => format!("error: {}\n", e.text()),
     };

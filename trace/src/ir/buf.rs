@@ -65,6 +65,15 @@ impl Snap {
     pub const NO_TOP: i16 = i16::MIN;
 }
 
+/// What a slot holds where a trace is entered. Whoever enters without having proved that finds it checked in front of everything else; snapshot 0 serves these checks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EntryCheck {
+    /// Its tag is this one.
+    Tag(i16, Tag),
+    /// Its payload has these bits.
+    Bits(i16, u64),
+}
+
 /// An end of a buffer that it can be set back to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Mark {
@@ -147,6 +156,8 @@ pub struct IrBuf {
     pub recipes: Vec<Recipe>,
     /// Contents of the recipes.
     pub fillings: Vec<Filling>,
+    /// What is checked at the entry (`opt::entry`).
+    pub entry: Vec<EntryCheck>,
     /// Values that the end of the trace takes along into the body of a loop.
     pub taken: Vec<Ref>,
     /// The LOOP instruction, if there is one.
@@ -184,6 +195,7 @@ impl IrBuf {
             objects: Vec::new(),
             recipes: Vec::new(),
             fillings: Vec::new(),
+            entry: Vec::new(),
             taken: Vec::new(),
             loop_ref: REF_NONE,
             done: Progress::default(),
@@ -208,6 +220,7 @@ impl IrBuf {
         self.objects.clear();
         self.recipes.clear();
         self.fillings.clear();
+        self.entry.clear();
         self.taken.clear();
         self.loop_ref = REF_NONE;
         (self.done, self.done_before_body) = Default::default();
@@ -307,6 +320,39 @@ impl IrBuf {
         i.ty = Ty::Void;
         i.a = REF_NONE;
         i.b = REF_NONE;
+    }
+    /// Gives the guard `r` another op, and operands, in its place.
+    pub fn change(&mut self, r: Ref, op: IrOp, a: Ref, b: Ref) {
+        let prev = self.at(r).prev;
+        let was = self.at(r).op;
+        *self.link_to(was, r) = prev;
+        let mut next = self.chain[op as usize];
+        while next > r && self.at(next).prev > r {
+            next = self.at(next).prev;
+        }
+        let link = match next > r {
+            true => &mut self.ins[next.ins_index()].prev,
+            false => &mut self.chain[op as usize],
+        };
+        let prev = std::mem::replace(link, r);
+        *self.at_mut(r) = Ins {
+            op,
+            a,
+            b,
+            prev,
+            ..self.at(r)
+        };
+    }
+    /// What leads to `r` in the chain of `op`.
+    fn link_to(&mut self, op: IrOp, r: Ref) -> &mut Ref {
+        let mut next = self.chain[op as usize];
+        if next == r {
+            return &mut self.chain[op as usize];
+        }
+        while self.at(next).prev != r {
+            next = self.at(next).prev;
+        }
+        &mut self.ins[next.ins_index()].prev
     }
     /// Makes the allocation `r` a SUNK instruction that charges its bytes.
     pub fn sink(&mut self, r: Ref) {
@@ -431,4 +477,42 @@ fn bytes_of(i: Ins) -> u16 {
         _ => Table::size_for(n.next_multiple_of(2)),
     };
     bytes as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The chain of `op`, youngest first.
+    fn chain(buf: &IrBuf, op: IrOp) -> Vec<usize> {
+        let mut all = Vec::new();
+        let mut r = buf.last(op);
+        while !r.is_none() {
+            assert_eq!(buf.at(r).op, op);
+            all.push(r.ins_index());
+            r = buf.at(r).prev;
+        }
+        all
+    }
+
+    #[test]
+    fn a_changed_guard_changes_chains() {
+        use IrOp::*;
+        for change in [2, 4, 6] {
+            let mut buf = IrBuf::new();
+            let tag = buf.push(Ins::new(SLoadT, Ty::Tag, REF_NONE, REF_NONE));
+            for op in [TNe, TEq, TNe, TEq, TNe] {
+                buf.push(Ins::new(op, Ty::Tag, tag, REF_NONE));
+            }
+            buf.change(Ref::from_ins(change), TEq, tag, Ref(7));
+            let is = |n: &usize| [3, 5, change].contains(n);
+            let (same, other): (Vec<_>, Vec<_>) = (2..7).rev().partition(is);
+            assert_eq!(chain(&buf, TEq), same);
+            assert_eq!(chain(&buf, TNe), other);
+            assert_eq!(buf.at(Ref::from_ins(change)).b, Ref(7));
+            // the same op stays where it is
+            buf.change(Ref::from_ins(change), TEq, tag, Ref(8));
+            assert_eq!(chain(&buf, TEq), same);
+        }
+    }
 }

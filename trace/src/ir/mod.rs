@@ -36,7 +36,7 @@ pub mod print;
 mod ty;
 pub mod verify;
 
-pub use buf::{Filling, IrBuf, Mark, Part, Progress, Recipe, Snap, SnapEntry, SnapNo};
+pub use buf::{EntryCheck, Filling, IrBuf, Mark, Part, Progress, Recipe, Snap, SnapEntry, SnapNo};
 pub use calls::{CALLS, CallId, CallInfo, Effect};
 pub use fields::{FIELDS, FactKind, FieldId, FieldInfo};
 pub use ins::{Ins, Konst, REF_BASE, REF_BIAS, REF_NONE, Ref};

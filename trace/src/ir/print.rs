@@ -19,7 +19,9 @@ use std::fmt::Write;
 
 use traceorus_base::Tag;
 
-use super::{CallId, FieldId, Ins, IrBuf, IrOp, Konst, Mode, Part, Ref, Snap, SnapNo, Ty};
+use super::{
+    CallId, EntryCheck, FieldId, Ins, IrBuf, IrOp, Konst, Mode, Part, Ref, Snap, SnapNo, Ty,
+};
 
 /// How to print.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -78,6 +80,16 @@ impl Printer<'_> {
             self.out.push_str("pvals:");
             for t in &self.buf.pvals {
                 let _ = write!(self.out, " {}", t.name().trim_end());
+            }
+            self.out.push('\n');
+        }
+        if !self.buf.entry.is_empty() {
+            self.out.push_str("entry:");
+            for c in &self.buf.entry {
+                let _ = match *c {
+                    EntryCheck::Tag(slot, tag) => write!(self.out, " #{slot} {}", tag_name(tag)),
+                    EntryCheck::Bits(slot, bits) => write!(self.out, " #{slot}={bits:#x}"),
+                };
             }
             self.out.push('\n');
         }

@@ -80,6 +80,13 @@ impl<M: TraceRegs> Lower<'_, M> {
         ins.looks_at_type() && !presence && !self.ir.snap_of(r).is_some_and(asked)
     }
 
+    /// A check at the entry.
+    pub(super) fn count_guard(&mut self) {
+        self.count(offset_of!(Counts, guards), 1);
+        self.count(offset_of!(Counts, type_guards), 1);
+        self.count(offset_of!(Counts, type_guards_held), 1);
+    }
+
     /// The instruction `r` itself.
     pub(super) fn count_before(&mut self, r: Ref) {
         let ins = self.ir.at(r);

@@ -37,7 +37,7 @@ use traceorus_base::{Tag, frame};
 use traceorus_asm::{BitCond, Cond, at};
 
 use crate::abort::Abort;
-use crate::ir::{IrBuf, IrOp, Konst, Ref, Snap, SnapNo};
+use crate::ir::{EntryCheck, IrBuf, IrOp, Konst, Ref, Snap, SnapNo};
 use crate::loc::{
     ExitMap, ExitObject, ExitPart, ExitSlot, FIRST_SPILL, Inherited, Link, Loc, NewObject,
 };
@@ -77,6 +77,8 @@ pub struct CodeInput<'a> {
     pub random: u32,
     /// Where the code will be, a multiple of 16.
     pub address: u64,
+    /// For [`Link::SelfEntry`]: what the entry checks has been proved.
+    pub proved: bool,
     /// The state's thunks.
     pub thunks: &'a Thunks,
 }
@@ -88,6 +90,8 @@ pub struct CodeOutput {
     pub bytes: Vec<u8>,
     /// Offset of the entry.
     pub entry: u32,
+    /// Offset of the entry for those who have proved what the other one checks.
+    pub checked: u32,
     /// Offset of the loop's head.
     pub loop_head: Option<u32>,
     /// What is where at the loop's head: a jump there has to establish all of it. A value may be listed twice (register and
@@ -236,6 +240,7 @@ struct Lower<'a, M> {
     pool: Vec<(u64, Label)>,
     ins_labels: Vec<(Label, Ref)>,
     entry: Label,
+    checked: Label,
     loop_head: Option<Label>,
     /// Leaves for the interpreter with the next pc in RET0.
     leave: Option<Label>,
@@ -266,6 +271,7 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
             pool: Vec::new(),
             ins_labels: Vec::with_capacity(input.ir.len()),
             entry,
+            checked: entry,
             loop_head: None,
             leave: None,
             link: None,
@@ -280,6 +286,7 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
         let al = self.al;
         self.tell_entry();
         self.add_base(-self.input.down);
+        self.entry_checks();
         self.parallel(&al.head);
         for i in 0..self.ir.len() {
             self.emit_gap(2 * i as u32);
@@ -320,6 +327,34 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
                 m.store(B64, at(M::GLOBAL, scratch + 8), s);
             });
             self.m.call_abs(entered);
+        }
+    }
+
+    /// What slots hold; see [`crate::opt::entry`].
+    #[inline(never)]
+    fn entry_checks(&mut self) {
+        if self.ir.entry.is_empty() {
+            return;
+        }
+        let exit = self.stubs[0];
+        for &check in &self.ir.entry {
+            self.count_guard();
+            let slot = 16 * i32::from(check.slot());
+            match check {
+                EntryCheck::Tag(_, tag) => {
+                    let addr = at(M::BASE, slot + 8);
+                    self.m
+                        .branch_mem(Cond::Ne, B32, addr, i64::from(tag.0), exit);
+                }
+                EntryCheck::Bits(_, bits) => {
+                    self.m
+                        .branch_mem(Cond::Ne, B64, at(M::BASE, slot), bits as i64, exit);
+                }
+            }
+        }
+        // tests want to know of each entry
+        if self.input.thunks.entered.is_none() {
+            self.checked = self.m.here();
         }
     }
 
@@ -379,7 +414,10 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
             }
             Link::SelfEntry { base } => {
                 self.add_base(base);
-                let entry = self.entry;
+                let entry = match self.input.proved {
+                    true => self.checked,
+                    false => self.entry,
+                };
                 self.m.jump(entry);
             }
             Link::Resume { pc, base } => {
@@ -810,6 +848,7 @@ impl<'a, M: TraceRegs> Lower<'a, M> {
         let offset = |l: Label| code.label_offset(l).ok_or(Abort::Assembler);
         Ok(CodeOutput {
             entry: offset(self.entry)?,
+            checked: offset(self.checked)?,
             loop_head: self.loop_head.map(offset).transpose()?,
             link: self.link.map(offset).transpose()?,
             contract,

@@ -10,7 +10,7 @@
 //!
 //! **Effects.** [`kills`] is the one table of what calls and helpers change.
 
-use crate::ir::{CallId, Effect, FactKind, FieldId, Ins, IrBuf, IrOp, REF_NONE, Ref};
+use crate::ir::{CallId, Class, Effect, FactKind, FieldId, Ins, IrBuf, IrOp, REF_NONE, Ref};
 
 use super::OptCx;
 
@@ -302,6 +302,36 @@ pub fn addresses(cx: &OptCx, buf: &IrBuf, x: Ref, y: Ref) -> Alias {
             }
         }
         _ => objects(i.a, j.a),
+    }
+}
+
+/// An instruction that may change what a load finds.
+pub fn changes_memory(i: &Ins) -> bool {
+    use IrOp::*;
+    match i.op {
+        Call => true,
+        op => op.class() == Class::S || matches!(op, RetF | Poll),
+    }
+}
+
+/// The instruction `s` may change what the load `i`, which reads `mem`, finds: as in `super::memory`, from the other end. In doubt it does.
+pub fn may_change(cx: &OptCx, buf: &IrBuf, s: &Ins, i: &Ins, mem: Mem) -> bool {
+    use IrOp::*;
+    let same = |op: IrOp| i.op == op && addresses(cx, buf, s.a, i.a) != Alias::No;
+    match s.op {
+        Call => kills(effect_of(s), mem),
+        XOpQ => quiet_kills(mem),
+        Poll | Bar => mem == Mem::Field(FactKind::Collector),
+        SSt => i.op == SLoad && s.a == i.a,
+        SStT | SStW => i.op == SLoadT && s.a == i.a,
+        FSt => {
+            let f = buf.at(s.a);
+            i.op == FLd && f.b == i.b && fields(cx, buf, f.a, i.a) != Alias::No
+        }
+        StV => same(LdV),
+        StB => same(LdB),
+        StW => same(LdW),
+        _ => true,
     }
 }
 

@@ -216,8 +216,9 @@ fn serves(buf: &IrBuf, k: usize) -> bool {
 fn unused_snapshots(buf: &mut IrBuf) {
     let serves: Vec<bool> = (0..buf.snaps.len()).map(|k| serves(buf, k)).collect();
     let mut k = 0;
+    let entry = !buf.entry.is_empty();
     buf.snaps.retain(|_| {
         k += 1;
-        serves[k - 1]
+        serves[k - 1] || k == 1 && entry
     });
 }

@@ -59,6 +59,46 @@ pub(crate) fn raise_check(buf: &mut IrBuf, start: Ref, slots: u16) -> bool {
     true
 }
 
+/// An earlier guard can ask for more, so that the guard `i` is proved: that there is a value becomes what type it has, that an array has two elements that it has three.
+/// The trace may be left before it must, in a state that it had there, so nothing is lost if it would have been left here anyway: no branch lies between the two.
+pub(super) fn strengthen(cx: &OptCx, buf: &mut IrBuf, i: Ins) -> bool {
+    use IrOp::*;
+    if !i.a.is_ins() {
+        return false;
+    }
+    let limit = i.a.max(cx.barrier).max(cx.floor).max(buf.loop_ref);
+    let weaker = match i.op {
+        TEq if literal_tag(i.b) != Tag::NIL => TNe,
+        Ugt if constant(buf, i.b).is_some() => Ugt,
+        _ => return false,
+    };
+    let mut r = buf.last(weaker);
+    while r > limit {
+        let g = buf.at(r);
+        let is = g.op == weaker
+            && g.a == i.a
+            && match i.op {
+                TEq => literal_tag(g.b) == Tag::NIL,
+                _ => g.ty == i.ty && constant(buf, g.b).is_some(),
+            };
+        if is {
+            let later = buf.snaps.iter().rev().take_while(|s| s.first > r);
+            let straight = later.fold(true, |all, s| all && !s.decided && !s.asked);
+            if straight
+                && buf
+                    .snap_of(r)
+                    .is_some_and(|n| !buf.snaps[n.0 as usize].asked)
+            {
+                buf.change(r, i.op, i.a, i.b);
+                return true;
+            }
+            return false;
+        }
+        r = g.prev;
+    }
+    false
+}
+
 fn find(buf: &IrBuf, op: IrOp, limit: Ref, mut f: impl FnMut(&Ins) -> bool) -> bool {
     let mut r = buf.last(op);
     while r > limit {
@@ -232,17 +272,25 @@ fn mirror(set: u8, is_float: bool) -> u8 {
     out
 }
 
+/// The number `r`, if it is constant: as the IR has it in 64 bits.
+fn constant(buf: &IrBuf, r: Ref) -> Option<i64> {
+    let k = buf.konst(r)?;
+    matches!(k.ty, Ty::Int | Ty::U32 | Ty::U8).then_some(k.bits as i64)
+}
+
 fn compare(cx: &OptCx, buf: &IrBuf, i: &Ins) -> Option<bool> {
     let is_float = i.ty.is_float();
     let wanted = outcomes(i.op, is_float);
     let mut known = if is_float { 15 } else { 31 };
     let young = i.a.max(i.b);
     let mut r = Range::FULL;
-    let constant = if is_float { None } else { buf.int(i.b) };
+    let constant = |r| if is_float { None } else { constant(buf, r) };
+    let unsigned = matches!(i.ty, Ty::U32 | Ty::U8);
+    let to_constant = constant(i.b).is_some();
     for op in COMPARES {
         let mut g = buf.last(op);
         // A fact about `a` and a constant may be as old as `a`; one about both is younger than both.
-        let limit = if constant.is_some() { i.a } else { young }.max(cx.barrier);
+        let limit = if to_constant { i.a } else { young }.max(cx.barrier);
         while g > limit {
             let c = buf.at(g);
             if c.op == op && c.ty.is_float() == is_float {
@@ -250,11 +298,11 @@ fn compare(cx: &OptCx, buf: &IrBuf, i: &Ins) -> Option<bool> {
                     known &= outcomes(op, is_float);
                 } else if c.a == i.b && c.b == i.a {
                     known &= mirror(outcomes(op, is_float), is_float);
-                } else if constant.is_some()
+                } else if to_constant
                     && c.a == i.a
-                    && let Some(k) = buf.int(c.b)
+                    && let Some(k) = constant(c.b)
                 {
-                    r = r.meet(Range::of_guard(op, k));
+                    r = r.meet(Range::of_guard(op, k, unsigned));
                 }
             }
             g = c.prev;
@@ -310,18 +358,21 @@ impl Range {
         let r = Range::new(self.lo.max(o.lo), self.hi.min(o.hi));
         if r.lo > r.hi { self } else { r }
     }
-    /// Values x for which the guard `op x k` holds.
-    fn of_guard(op: IrOp, k: i64) -> Range {
+    /// Values x for which the guard `op x k` holds; `unsigned`: neither is negative.
+    fn of_guard(op: IrOp, k: i64, unsigned: bool) -> Range {
         use IrOp::*;
         let full = Range::FULL;
         match op {
             Eq => Range::new(k, k),
+            Lt | Le | Gt | Ge if unsigned => full,
             Lt if k > i64::MIN => Range::new(i64::MIN, k - 1),
             Le => Range::new(i64::MIN, k),
             Gt if k < i64::MAX => Range::new(k + 1, i64::MAX),
             Ge => Range::new(k, i64::MAX),
             Ult if k > 0 => Range::new(0, k - 1),
             Ule if k >= 0 => Range::new(0, k),
+            Ugt if unsigned && k < i64::MAX => Range::new(k + 1, i64::MAX),
+            Uge if unsigned => Range::new(k, i64::MAX),
             _ => full,
         }
     }

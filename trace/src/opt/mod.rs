@@ -14,8 +14,10 @@ pub mod alias;
 mod appends;
 pub(crate) mod cse;
 pub mod dce;
+pub mod entry;
 pub mod facts;
 mod fold;
+pub mod known;
 pub mod loops;
 mod memory;
 pub mod range;
@@ -67,6 +69,8 @@ passes! {
     SELECT = "select" 9;
     /// Side traces go on in the bodies of loops.
     ENTER = "enter" 10;
+    /// Side traces know what their parents have proved.
+    INHERIT = "inherit" 11;
 }
 
 impl Passes {
@@ -293,6 +297,10 @@ impl OptCx {
                             return Ok(REF_NONE);
                         }
                         Some(false) => return Err(Abort::GuardFails),
+                        None if facts::strengthen(self, buf, i) => {
+                            self.stats.guards_proved += 1;
+                            return Ok(REF_NONE);
+                        }
                         None => {}
                     }
                 }

@@ -55,6 +55,16 @@ impl Reentry {
         }
     }
 
+    /// Whoever enters the body finds by the load `i` what the loop has found.
+    pub(super) fn keeps(&self, buf: &IrBuf, i: &Ins) -> bool {
+        let field = alias::field(i.b).filter(|_| i.op == IrOp::FLd);
+        match (memory::mem_of_load(buf, i), field) {
+            (Mem::Slot, _) => self.slots.contains(&i.slot()),
+            (_, Some(f)) => self.fields.contains(&f),
+            (mem, None) => self.mem.contains(&mem),
+        }
+    }
+
     /// Memory that the body relies on, of which the effects of `i` say that they change it. (Slots are for the caller to look at.)
     fn is_killed_by(&self, e: Effect) -> bool {
         self.mem.iter().any(|&m| alias::kills(e, m))

@@ -66,7 +66,7 @@ impl Recorder {
                     self.frames[n].known = true;
                 }
             }
-            self.inherit_facts(t, exit);
+            self.inherit_known(t, exit)?;
             self.after_branch = t.states[exit as usize].decided;
             self.iteration = self.buf.next();
             Ok(())

@@ -26,7 +26,7 @@ mod failing;
 mod fastfn;
 mod generic;
 mod index;
-pub(crate) mod inherit;
+mod inherit;
 mod iter;
 mod join;
 mod loops;
@@ -213,10 +213,8 @@ pub struct Recorder {
     /// BASE of the trace's first frame (of side traces: of the parent's), as `base0`.
     entry_base: isize,
     pub(crate) start_l: *mut Thread,
-    /// What the parent has found of slots that have not been written since.
-    facts: Vec<inherit::SlotFact>,
-    /// The same at the beginning.
-    pub(crate) inherited_facts: Vec<inherit::SlotFact>,
+    /// Guards before this hold without being asked: the parent has proved them.
+    pub(crate) known_until: Ref,
     /// Integers that payloads had when they were looked at, for the optimiser to judge by.
     pub(crate) seen: FxHashMap<Ref, i64>,
     /// Iterations recorded.
@@ -355,8 +353,7 @@ impl Recorder {
                 start_base: (*l).base.byte_offset_from((*l).stack),
                 entry_base: (*l).base.byte_offset_from((*l).stack),
                 start_l: l,
-                facts: Vec::new(),
-                inherited_facts: Vec::new(),
+                known_until: Ref::from_ins(1),
                 seen: FxHashMap::default(),
                 iterations: 0,
                 performed: Vec::new(),
@@ -417,7 +414,6 @@ impl Recorder {
         unsafe {
             self.base0 = base.byte_offset_from((*self.l).stack);
             self.slots.clear();
-            self.facts.clear();
             self.pending_close.clear();
             self.frames.clear();
             self.checked = 0;

@@ -44,7 +44,6 @@ impl Recorder {
     }
     pub(crate) fn put_slot(&mut self, slot: i16, s: Slot) {
         let i = Self::index(slot);
-        self.facts.retain(|f| f.slot != slot);
         if matches!(s, Slot::Unknown | Slot::Known { dirty: true, .. }) {
             self.mark_changed(slot, true);
         }
@@ -64,7 +63,6 @@ impl Recorder {
             self.changed.resize(i + 256, true);
         }
         self.changed[i..].fill(true);
-        self.facts.retain(|f| f.slot < slot);
         self.slots.truncate(i);
     }
     /// Register `r` of the running frame becomes `v`.
@@ -79,10 +77,6 @@ impl Recorder {
     }
     pub(crate) fn slot_tv(&mut self, slot: i16) -> Rec<Tv> {
         if let Slot::Known { v, .. } = self.slot(slot) {
-            return Ok(v);
-        }
-        if let Some(v) = self.known_slot(slot)? {
-            self.put_slot(slot, Slot::Known { v, dirty: false });
             return Ok(v);
         }
         let at = Self::slot_lit(slot);

@@ -304,6 +304,7 @@ impl Machine {
             is_entry: false,
             down: 0,
             unlinked: None,
+            proved: false,
             address: self.area.next_address(),
             thunks: &self.thunks,
         }
