@@ -20,8 +20,8 @@ use traceorus_vm::native;
 use traceorus_vm::number::fmt_number;
 use traceorus_vm::repeat::Repeat;
 use traceorus_vm::table::{
-    table_get_int, table_len, table_may_move, table_move_elements, table_set_int, table_settle,
-    table_sort,
+    table_get_int, table_len, table_may_move, table_move_elements, table_replace, table_set_int,
+    table_settle, table_sort,
 };
 
 use crate::string::buf::{Buf, append};
@@ -478,22 +478,53 @@ struct Sort<'c> {
     event: Option<Repeat>,
 }
 
-/// Reads an element and keeps it in a slot of the frame.
+/// Reads an element and keeps it in a slot of the frame. A macro, as `get`.
 macro_rules! fetch {
     ($s:expr, $slot:expr, $i:expr) => {{
-        let v = get!($s.cx, $s.t, i64::from($i));
-        $s.cx.set($slot, v);
-        v
+        let i = $i as usize;
+        match raw($s.t) {
+            Some(t) if (i as i64) < array_cap(t) => {
+                // SAFETY: [GC-LIVE] the frame keeps the table.
+                let v = unsafe { run_get((*t).array, i) };
+                $s.cx.set($slot, v);
+                v
+            }
+            _ => {
+                $s.fetch_beyond($slot, i as i64)?;
+                // SAFETY: [NATIVE-FRAME] below the top.
+                unsafe { Value::load($s.cx.base().add($slot - 1)) }
+            }
+        }
     }};
 }
 
 impl Sort<'_> {
-    #[inline]
-    fn set(&self, i: u32, v: Value) -> LResult<()> {
-        set(self.cx, self.t, i64::from(i), v)
+    /// `fetch` of what is not in an array part, or asks a metamethod.
+    #[cold]
+    fn fetch_beyond(&self, slot: usize, i: i64) -> LResult<()> {
+        self.cx.set(slot, get!(self.cx, self.t, i));
+        Ok(())
     }
-    #[inline]
+    #[inline(always)]
+    fn set(&self, i: u32, v: Value) -> LResult<()> {
+        match raw(self.t) {
+            // SAFETY: [GC-LIVE] the frame keeps table and value.
+            Some(t) if unsafe { table_replace(t, i as usize, v) } => Ok(()),
+            _ => self.set_any(i, v.payload, v.tag),
+        }
+    }
+    #[cold]
+    fn set_any(&self, i: u32, payload: u64, tag: Tag) -> LResult<()> {
+        set(self.cx, self.t, i64::from(i), Value::new(payload, tag))
+    }
+    #[inline(always)]
     fn less(&mut self, a: Value, b: Value) -> LResult<bool> {
+        self.less_parts(a.payload, a.tag, b.payload, b.tag)
+    }
+    /// `less` of values in parts: whole ones would be passed in memory, and read there in other pieces than they were written.
+    #[inline(never)]
+    fn less_parts(&mut self, a: u64, a_tag: Tag, b: u64, b_tag: Tag) -> LResult<bool> {
+        let (a, b) = (Value::new(a, a_tag), Value::new(b, b_tag));
         match &mut self.order {
             // SAFETY: [NATIVE-FRAME] see `sort`.
             Some(f) => unsafe { f.test(a, b) },

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use traceorus_base::meta::MetaMethod;
 use traceorus_base::objects::*;
 use traceorus_base::{Tag, Value};
+use traceorus_vm::shape::shape_key_at;
 use traceorus_vm::state::Global;
 use traceorus_vm::string::{str_bytes, str_is_short};
 use traceorus_vm::{convert, dict, exec, number, table};
@@ -287,88 +288,106 @@ thread_local! {
     static LATEST: [Cell<(usize, u32)>; HINTS] = const { [const { Cell::new((0, 0)) }; HINTS] };
 }
 
-/// Number, from 1, of the entry or field after number `n` that is not nil, if number `n` has this key; 0: there is none behind it.
+/// Whether entry or field number `n`, from 1, has this key.
 #[inline(always)]
-unsafe fn step(t: *mut Table, n: u32, payload: u64, tag: i32) -> Option<u32> {
+unsafe fn is_at(t: *mut Table, n: u32, payload: u64, tag: i32) -> bool {
     // SAFETY: [GC-LIVE] as above; numbers are checked against the part's size.
     unsafe {
         let at = n.wrapping_sub(1);
+        if (*t).hdr.flags & flags::TAB_DICT != 0 {
+            let d = (*t).hash as *mut Dict;
+            if at >= (*d).used {
+                return false;
+            }
+            let e = (*d).entries.add(at as usize);
+            (*e).key_payload == payload && (*e).key_tag.0 == tag
+        } else {
+            let s = (*t).shape;
+            at < (*s).nfields
+                && tag == Tag::STRING.0
+                && !(*s).keys.is_null()
+                && *(*s).keys.add(at as usize) as u64 == payload
+        }
+    }
+}
+
+/// Key and value of the first entry or field behind number `n` that is not nil, and its number.
+#[inline(always)]
+unsafe fn behind(t: *mut Table, n: u32) -> Option<(Value, Value, u32)> {
+    // SAFETY: [GC-LIVE] as above; numbers are checked against the part's size.
+    unsafe {
         let mut i = n;
         if (*t).hdr.flags & flags::TAB_DICT != 0 {
             let d = (*t).hash as *mut Dict;
             let (entries, used) = ((*d).entries, (*d).used);
-            if at >= used {
-                return None;
-            }
-            let e = entries.add(at as usize);
-            if (*e).key_payload != payload || (*e).key_tag.0 != tag {
-                return None;
-            }
             while i < used {
+                let e = entries.add(i as usize);
                 i += 1;
-                if (*entries.add(i as usize - 1)).val_tag != Tag::NIL {
-                    return Some(i);
+                if (*e).val_tag != Tag::NIL {
+                    let k = Value::new((*e).key_payload, (*e).key_tag);
+                    return Some((k, Value::new((*e).val_payload, (*e).val_tag), i));
                 }
             }
         } else {
             let s = (*t).shape;
-            let (keys, used) = ((*s).keys, (*s).nfields);
-            let is_text = tag == Tag::STRING.0;
-            if at >= used || keys.is_null() || !is_text || *keys.add(at as usize) as u64 != payload
-            {
-                return None;
-            }
+            let used = (*s).nfields;
             while i < used {
-                i += 1;
-                if !run_get((*t).hash.cast(), i as usize - 1).is_nil() {
-                    return Some(i);
+                let v = run_get((*t).hash.cast(), i as usize);
+                if !v.is_nil() {
+                    let k = shape_key_at(s, i);
+                    return Some((Value::ptr(k, Tag::STRING), v, i + 1));
                 }
+                i += 1;
             }
         }
-        Some(0)
+        None
     }
 }
+
 pub(super) unsafe extern "C" fn next(
     _: *mut Thread,
     t: *mut Table,
     payload: u64,
     tag: i32,
 ) -> *const u64 {
-    LATEST.with(|hints| {
-        let hint = &hints[t as usize >> 4 & (HINTS - 1)];
-        let (at, n) = hint.get();
-        let n = if at == t as usize { n } else { 0 };
-        // SAFETY: [GC-LIVE] as above. A hint that does not fit costs a look-up.
-        unsafe {
-            match step(t, n, payload, tag) {
-                Some(0) => return results(&[Value::NIL, Value::NIL]),
-                Some(n) => {
-                    hint.set((t as usize, n));
-                    let i = n as usize - 1;
-                    let (k, v) = if (*t).hdr.flags & flags::TAB_DICT != 0 {
-                        let e = &*(*((*t).hash as *mut Dict)).entries.add(i);
-                        (
-                            Value::new(e.key_payload, e.key_tag),
-                            Value::new(e.val_payload, e.val_tag),
-                        )
-                    } else {
-                        let k = *(*(*t).shape).keys.add(i);
-                        (Value::ptr(k, Tag::STRING), run_get((*t).hash.cast(), i))
-                    };
-                    return results(&[k, v]);
+    // SAFETY: [GC-LIVE] as above; indices are below the capacity. A hint that does not fit costs a look-up.
+    unsafe {
+        let cap = u64::from((*t).arr_cap);
+        let hint = t as usize >> 4 & (HINTS - 1);
+        let mut n = 0;
+        if tag == Tag::NIL.0 || tag == Tag::INT.0 && payload < cap {
+            let mut i = if tag == Tag::NIL.0 { 0 } else { payload + 1 };
+            while i < cap {
+                let v = run_get((*t).array, i as usize);
+                if !v.is_nil() {
+                    return results(&[Value::int(i as i64), v]);
                 }
-                None => {}
+                i += 1;
             }
-            match table::table_next(t, Value::new(payload, Tag(tag)), n) {
-                Ok(Some((k, v, n))) => {
-                    hint.set((t as usize, n));
-                    results(&[k, v])
-                }
-                Ok(None) => results(&[Value::NIL, Value::NIL]),
-                Err(_) => std::ptr::null(),
+        } else {
+            let (of, latest) = LATEST.with(|hints| hints[hint].get());
+            if of == t as usize {
+                n = latest;
+            }
+            if !is_at(t, n, payload, tag) {
+                return match table::table_next(t, Value::new(payload, Tag(tag)), n) {
+                    Ok(Some((k, v, n))) => {
+                        LATEST.with(|hints| hints[hint].set((t as usize, n)));
+                        results(&[k, v])
+                    }
+                    Ok(None) => results(&[Value::NIL, Value::NIL]),
+                    Err(_) => std::ptr::null(),
+                };
             }
         }
-    })
+        match behind(t, n) {
+            Some((k, v, n)) => {
+                LATEST.with(|hints| hints[hint].set((t as usize, n)));
+                results(&[k, v])
+            }
+            None => results(&[Value::NIL, Value::NIL]),
+        }
+    }
 }
 pub(super) unsafe extern "C" fn next_prepare(l: *mut Thread, t: *mut Table) -> i64 {
     // SAFETY: [GC-LIVE] as above.

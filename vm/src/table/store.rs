@@ -785,6 +785,27 @@ pub(super) unsafe fn array_store(g: &mut Global, t: *mut Table, i: usize, v: Val
     }
 }
 
+/// Stores `v` in place of an element with the same tag, if it is in the array part and the collector need not be told; else does nothing and
+/// says so.
+///
+/// # Safety
+/// [GC-LIVE] table and value are alive.
+#[inline(always)]
+pub unsafe fn table_replace(t: *mut Table, i: usize, v: Value) -> bool {
+    // SAFETY: [GC-LIVE]; the index is checked against the capacity; [DENSE] no tag changes; [GC-BARRIER] the header's byte decides.
+    unsafe {
+        if i >= (*t).arr_cap as usize
+            || v.is_nil()
+            || *((*t).array as *const i8).sub(1 + i) != v.tag.byte()
+            || (v.tag.is_collectable() && (*t).hdr.barrier != 0)
+        {
+            return false;
+        }
+        *(*t).array.add(i) = v.payload;
+        true
+    }
+}
+
 /// Says that an array part has been filled, one by one, up to `len`: the border hint, and the kind if there are no holes.
 ///
 /// # Safety
