@@ -14,8 +14,8 @@ use traceorus_vm::body::{self, Body};
 use traceorus_vm::convert::write_repeated;
 use traceorus_vm::ctx::{Ctx, LResult, Throw};
 use traceorus_vm::number::fmt_number;
-use traceorus_vm::pattern::{self, Capture, Matcher, PatError, anchor, with_matcher};
-use traceorus_vm::table::table_get;
+use traceorus_vm::pattern::{self, Capture, Matcher, PatError, ProgId, anchor, with_matcher};
+use traceorus_vm::table::table_get_cached;
 use traceorus_vm::{fastfn, native};
 
 pub(crate) mod buf;
@@ -553,11 +553,10 @@ struct Gsub<'c> {
 
 impl<'c> Gsub<'c> {
     #[inline]
-    fn next(&mut self, cx: Ctx, m: &mut Matcher) -> LResult<Option<(usize, usize)>> {
+    fn next(&mut self, cx: Ctx, m: &mut Matcher, id: ProgId) -> LResult<Option<(usize, usize)>> {
         if self.count >= self.max || (self.anchored && self.count > 0) {
             return Ok(None);
         }
-        let id = m.prepare(self.pat);
         let found = m.search(id, self.src, self.pos, self.anchored, self.last);
         let found = found.map_err(|e| pattern_error(cx, e))?;
         if let Some((_, e)) = found {
@@ -581,7 +580,8 @@ impl<'c> Gsub<'c> {
     fn by_text(&mut self, cx: Ctx, text: &'c [u8]) -> LResult<()> {
         let plain = memchr::memchr(b'%', text).is_none();
         with_matcher(|m| {
-            while let Some(whole) = self.next(cx, m)? {
+            let id = m.prepare(self.pat);
+            while let Some(whole) = self.next(cx, m, id)? {
                 if plain {
                     self.replace(cx, whole, text)?;
                 } else {
@@ -630,10 +630,11 @@ impl<'c> Gsub<'c> {
     fn by_table(&mut self, cx: Ctx, t: *mut Table) -> LResult<()> {
         cx.push(Value::NIL); // for what keeps the value until it is used
         with_matcher(|m| {
-            while let Some(whole) = self.next(cx, m)? {
+            let id = m.prepare(self.pat);
+            while let Some(whole) = self.next(cx, m, id)? {
                 let key = capture_value(cx, m, self.src, 0, whole)?;
                 // SAFETY: [GC-LIVE] an argument.
-                let v = unsafe { table_get(t, key) };
+                let v = unsafe { table_get_cached(cx.g(), t, key) };
                 cx.set(cx.top(), v);
                 self.replace_by(cx, whole, v)?;
             }
@@ -646,7 +647,8 @@ impl<'c> Gsub<'c> {
         let table = repl.tag == Tag::TABLE;
         loop {
             let found = with_matcher(|m| {
-                let Some(whole) = self.next(cx, m)? else {
+                let id = m.prepare(self.pat);
+                let Some(whole) = self.next(cx, m, id)? else {
                     return Ok(None);
                 };
                 if table {

@@ -494,6 +494,9 @@ impl Matcher {
                     None if prog.start_at_end => s = src.len(),
                     None => return Ok(None),
                 }
+                if prog.single && s < src.len() && s + 1 != refuse {
+                    return Ok(Some((s, s + 1)));
+                }
             }
             match run.run(0, s, MAX_DEPTH) {
                 FAIL => {}

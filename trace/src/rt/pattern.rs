@@ -210,8 +210,8 @@ unsafe fn gsub(
         let out = &mut *buf_new();
         let (mut copied, mut pos, mut last, mut count) = (0, 0, None, 0);
         with_matcher(|m| {
+            let id = m.prepare(pat);
             while count < max && !(anchored && count > 0) {
-                let id = m.prepare(pat);
                 let Some(whole) = m.search(id, src, pos, anchored, last).ok()? else {
                     break;
                 };
@@ -280,10 +280,15 @@ impl Chain {
     ///
     /// # Safety
     /// [GC-LIVE] the first table is live.
-    pub unsafe fn first(self, g: &mut Global, find: impl Fn(*mut Table) -> Value) -> Option<Value> {
+    #[inline]
+    pub unsafe fn first(
+        self,
+        g: &mut Global,
+        find: impl Fn(&mut Global, *mut Table) -> Value,
+    ) -> Option<Value> {
         let mut t = self.0;
         for _ in 0..Chain::MAX {
-            let v = find(t);
+            let v = find(g, t);
             if !v.is_nil() {
                 return Some(v);
             }
@@ -313,7 +318,7 @@ pub(super) unsafe extern "C" fn gsub_table(
         let r = gsub(l, s, p, max, |out, m, whole, kept| {
             let key = capture(l, m, src, 0, whole)?;
             let g = Global::of((*l).global);
-            let v = Chain::new(t).first(g, |t| table::table_get(t, key))?;
+            let v = Chain::new(t).first(g, |g, t| table::table_get_cached(g, t, key))?;
             if v.tag.is_falsy() {
                 return Some(false);
             }

@@ -4,6 +4,7 @@
 //! short ([`SHORT`]), so that it needs no reservation, or is refused if room for it takes a collection.
 
 use std::cell::UnsafeCell;
+use std::mem::MaybeUninit;
 
 use traceorus_base::objects::{Str, Thread};
 use traceorus_base::{Tag, Value};
@@ -35,24 +36,22 @@ pub(super) unsafe fn make(l: *mut Thread, b: &[u8]) -> *mut Str {
     }
 }
 
-/// A string of `n` bytes that `fill` writes, or null if they are too many.
-unsafe fn build(l: *mut Thread, n: usize, fill: impl FnOnce(&mut [u8])) -> *mut Str {
-    if n <= Str::MAX_SHORT {
-        let mut b = [0; Str::MAX_SHORT];
-        fill(&mut b[..n]);
-        // SAFETY: as `make`.
-        return unsafe { make(l, &b[..n]) };
-    }
-    // SAFETY: [GC-LIVE] the running thread's state; a fresh string has room for its bytes, and is too long to be interned.
+/// A string of `n` bytes, or null if they are too many. `fill` writes every one of them.
+unsafe fn build(l: *mut Thread, n: usize, fill: impl FnOnce(&mut [MaybeUninit<u8>])) -> *mut Str {
+    // SAFETY: [GC-LIVE] the running thread's state; the bytes have been written; a fresh string has room for its bytes, and is too long
+    // to be interned.
     unsafe {
+        if n <= Str::MAX_SHORT {
+            let mut b = [MaybeUninit::uninit(); Str::MAX_SHORT];
+            fill(&mut b[..n]);
+            return make(l, b[..n].assume_init_ref());
+        }
         let g = Global::of((*l).global);
         if !may_make(g, n) {
             return std::ptr::null_mut();
         }
         let s = g.str_alloc_long(n);
-        let data = str_data(s);
-        data.write_bytes(0, n);
-        fill(std::slice::from_raw_parts_mut(data, n));
+        fill(std::slice::from_raw_parts_mut(str_data(s).cast(), n));
         s
     }
 }
@@ -60,10 +59,10 @@ unsafe fn build(l: *mut Thread, n: usize, fill: impl FnOnce(&mut [u8])) -> *mut 
 /// The texts together.
 unsafe fn join(l: *mut Thread, parts: &[&[u8]]) -> *mut Str {
     let n = parts.iter().fold(0usize, |n, p| n.saturating_add(p.len()));
-    let fill = |mut out: &mut [u8]| {
+    let fill = |mut out: &mut [MaybeUninit<u8>]| {
         for p in parts {
             let (here, rest) = out.split_at_mut(p.len());
-            here.copy_from_slice(p);
+            here.write_copy_of_slice(p);
             out = rest;
         }
     };
@@ -134,7 +133,7 @@ pub(super) unsafe extern "C" fn rep(
         }
         let total = unit * n as usize - sep.len();
         build(l, total, |out| {
-            convert::write_repeated(out.as_mut_ptr(), total, b, sep)
+            convert::write_repeated(out.as_mut_ptr().cast(), total, b, sep)
         })
     }
 }
@@ -145,7 +144,7 @@ unsafe fn mapped(l: *mut Thread, s: *mut Str, f: impl Fn(&[u8], usize) -> u8) ->
         let b = str_bytes(s);
         build(l, b.len(), |out| {
             for (i, o) in out.iter_mut().enumerate() {
-                *o = f(b, i);
+                o.write(f(b, i));
             }
         })
     }

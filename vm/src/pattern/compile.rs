@@ -82,6 +82,8 @@ pub(super) struct Prog {
     pub(super) ncaptures: usize,
     /// The pattern is one or more of this set, and nothing else.
     pub(super) word: Option<u32>,
+    /// The pattern is one byte of those that `start` names, and nothing else.
+    pub(super) single: bool,
     /// Where a match can start.
     pub(super) start: Next,
     /// A match can be at the end of the subject although `start` says otherwise.
@@ -98,6 +100,7 @@ impl Prog {
             literals: Vec::new(),
             ncaptures: 0,
             word: None,
+            single: false,
             start: Next::Any,
             start_at_end: true,
         }
@@ -136,6 +139,7 @@ impl Prog {
             ] => Some(n),
             _ => None,
         };
+        self.single = matches!(self.ops[..], [Op::One(_), Op::End]);
         if self.pattern.try_reserve(pat.len()).is_ok() {
             self.pattern.extend_from_slice(pat);
             self.reusable = true;

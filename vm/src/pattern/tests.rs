@@ -402,6 +402,40 @@ fn refused_end() {
 }
 
 #[test]
+fn single_bytes() {
+    for (pat, expect) in [
+        (".", Some((0, 1))),
+        ("a", Some((1, 2))),
+        ("[^b]", Some((1, 2))),
+        ("%d", None),
+        ("[^%s%S]", None),
+        ("^a", None),
+        ("^b", Some((0, 1))),
+        (".$", Some((2, 3))),
+        ("(a)", Some((1, 2))),
+    ] {
+        assert_eq!(bounds("baa", pat), expect, "{pat}");
+    }
+    let all = with_matcher(|m| {
+        let id = m.prepare(b"[ac]");
+        let mut at = 0;
+        let mut ends = Vec::new();
+        while let Ok(Some((_, e))) = m.search(id, b"abcca", at, false, Some(at)) {
+            ends.push(e);
+            at = e;
+        }
+        ends
+    });
+    assert_eq!(all, [1, 3, 4, 5]);
+    // what may not end where the last match did
+    let found = with_matcher(|m| {
+        let id = m.prepare(b".");
+        [Some(1), Some(2)].map(|refuse| m.search(id, b"ab", 0, false, refuse))
+    });
+    assert_eq!(found, [Ok(Some((1, 2))), Ok(Some((0, 1)))]);
+}
+
+#[test]
 fn plain_search() {
     fn prop(hay: Subject, needle: Subject) -> bool {
         let n = &needle.0[..needle.0.len().min(3)];

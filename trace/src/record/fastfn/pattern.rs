@@ -111,7 +111,8 @@ impl Recorder {
             Tag::STRING => (CallId::GsubText, self.arg(c, 3)?.val),
             Tag::TABLE => {
                 // SAFETY: [GC-LIVE] it is in a slot.
-                let plain = unsafe { Chain::new(or.as_ptr()).first(self.global(), |_| Value::NIL) };
+                let plain =
+                    unsafe { Chain::new(or.as_ptr()).first(self.global(), |_, _| Value::NIL) };
                 if plain.is_none() {
                     return Ok(None);
                 }
