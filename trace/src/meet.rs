@@ -17,6 +17,7 @@ use traceorus_vm::dispatch;
 
 use crate::ir::Snap;
 use crate::jit::Jit;
+use crate::params::dump;
 use crate::record::Kind;
 
 /// The instruction at `pc`, in code that is alive, is a call.
@@ -31,7 +32,8 @@ impl Jit {
     pub(crate) fn meets(&self, n: u16, exit: u16) -> bool {
         let trace = |n: u16| self.traces[n as usize].as_ref().expect("alive");
         let t = trace(n);
-        if !t.states[exit as usize].decided {
+        // (exits that are dumped are no short ones)
+        if !t.states[exit as usize].decided || self.dump.wants(dump::EXIT) {
             return false;
         }
         let map = t.exits.get(exit);
