@@ -40,8 +40,10 @@ impl Jit {
         let (pc, at) = (map.pc as *const Instr, map.pc as usize);
         let ways = self.starts.get(&(t.root, at)).copied().unwrap_or(0);
         let known = matches!(trace(t.root).kind, Kind::Meet { .. }) && self.meets.contains_key(&at);
-        // a side trace that can go on in the loop's body costs the others nothing
-        let open = t.through_of != 0 || t.body.is_some() && exit >= t.loop_exits;
+        // a side trace that can go on in the loop's body costs little, and what follows a loop is no way through it
+        let open = t.through_of != 0
+            || t.body.is_some() && exit >= t.loop_exits
+            || t.way != 0 && self.leaves(t, exit);
         let most = self.params.maxmeet * if open { 8 } else { 1 };
         // not where that has led nowhere
         let failed = self

@@ -432,7 +432,7 @@ impl Jit {
     }
 
     /// Whether an exit of `t` leaves the loop that the trace is in.
-    fn leaves(&self, t: &Trace, exit: u16) -> bool {
+    pub(crate) fn leaves(&self, t: &Trace, exit: u16) -> bool {
         let Some(of) = self.traces[t.way as usize].as_ref() else {
             return true;
         };
