@@ -426,6 +426,33 @@ fn exits_of_branches_are_where_they_lead() {
     assert!(snap.is_some_and(|s| !s.contains("decided=1")), "{ir}");
 }
 
+/// Dumping exits does not keep ways from meeting: those exits go to traces.
+#[test]
+fn ways_meet_where_exits_are_dumped() {
+    if !compiles() {
+        return;
+    }
+    // (stores, so no selections)
+    let text = "local n = { 0, 0, 0, 0 }
+for i = 1, 20000 do
+  local x = i * 7919 % 1013
+  if x % 2 == 0 then n[1] = n[1] + x else n[2] = n[2] + i end
+  if x % 3 == 0 then n[2] = n[2] + x else n[3] = n[3] + i end
+  if x % 5 < 2 then n[3] = n[3] + x else n[4] = n[4] + i end
+  if x % 7 < 3 then n[4] = n[4] + x else n[1] = n[1] + i end
+end
+print(table.concat(n, ' '))
+";
+    let r = run(&[
+        "--dump=exit",
+        "-jmaxcompile=100",
+        &script("meets.lua", text),
+    ]);
+    assert_eq!(r.status, Some(0), "{}", r.err);
+    assert!(r.err.contains(" meet "), "{}", r.err);
+    assert!(r.err.matches(" exit ").count() < 1000, "{}", r.err);
+}
+
 /// What the traces of a function that calls itself are, if it is inlined into itself so often.
 fn recursion(unroll: u32) -> String {
     let text = "local function fib(k)\n  if k < 2 then return k end\n  return fib(k - 1) + fib(k - 2)\nend\nprint(fib(24))\n";

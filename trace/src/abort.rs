@@ -41,6 +41,8 @@ aborts! {
     CalleeFirst = "the function that is called has to be compiled first";
     /// An inner loop that is left early is compiled, and the loop around it goes through all of it.
     OuterFirst = "the loop around it has to be compiled first";
+    /// What is known on one of the ways to a place is needed: without it, the trace that all ways lead to would end in the interpreter.
+    OneWay = "what follows depends on the way there";
     /// Returned to a frame below the trace's first.
     ReturnBelow = "returned from the frame in which the trace began";
     /// An error was raised.

@@ -95,8 +95,7 @@ impl Jit {
                 (r.kind, link),
                 (Kind::Meet { .. }, Link::Resume { .. } | Link::Exit)
             ) {
-                // what is known on one of the ways there is needed
-                return Err(Abort::Nyi);
+                return Err(Abort::OneWay);
             }
             r.drop_poll();
             let proved = known::proved(&r.opt, &r.buf, r.opt.reentry.as_ref());

@@ -17,7 +17,6 @@ use traceorus_vm::dispatch;
 
 use crate::ir::Snap;
 use crate::jit::Jit;
-use crate::params::dump;
 use crate::record::Kind;
 
 /// The instruction at `pc`, in code that is alive, is a call.
@@ -32,8 +31,7 @@ impl Jit {
     pub(crate) fn meets(&self, n: u16, exit: u16) -> bool {
         let trace = |n: u16| self.traces[n as usize].as_ref().expect("alive");
         let t = trace(n);
-        // (exits that are dumped are no short ones)
-        if !t.states[exit as usize].decided || self.dump.wants(dump::EXIT) {
+        if !t.states[exit as usize].decided {
             return false;
         }
         let map = t.exits.get(exit);
@@ -46,10 +44,7 @@ impl Jit {
             || t.way != 0 && self.leaves(t, exit);
         let most = self.params.maxmeet * if open { 8 } else { 1 };
         // not where that has led nowhere
-        let failed = self
-            .penalties
-            .get(&Jit::place_of_meet(pc))
-            .is_some_and(|p| p.tries != 0);
+        let failed = self.tries(Kind::Meet { pc }) != 0;
         if ways < most && !known || failed {
             return false;
         }

@@ -32,6 +32,7 @@ use traceorus_vm::{dispatch, jithooks};
 use crate::abort::Abort;
 use crate::jit::Jit;
 use crate::loc::Link;
+use crate::meet::is_call;
 use crate::params::Params;
 use crate::record::{Kind, Recorder};
 use crate::traces::{ExitState, PROTO_KNOWN, PROTO_OFF, Trace};
@@ -142,16 +143,32 @@ impl Jit {
         }
     }
 
+    /// What tells recordings of this kind, and their trees, from others: the address of an anchor, a call, the stub of an exit.
+    pub(crate) fn place_of(&self, kind: Kind, anchor: *mut Instr) -> usize {
+        match kind {
+            Kind::Side { parent, exit } => {
+                let parent = self.traces[parent as usize].as_ref();
+                parent.expect("a live trace").stub(exit) as usize
+            }
+            Kind::Cont { call } => Jit::place_of_call(call),
+            // (its kind is in the lowest bits)
+            Kind::Event { word } => word as usize,
+            // (no kind of a frame word that the one above has)
+            Kind::Meet { pc } => pc as usize | 4,
+            Kind::Loop | Kind::Func => anchor as usize,
+        }
+    }
+
     /// What is known of earlier recordings of this kind.
     unsafe fn penalty(&mut self, kind: Kind, anchor: *mut Instr) -> &mut Penalty {
-        let place = match kind {
-            Kind::Side { parent, exit } => self.trace(parent).stub(exit) as usize,
-            Kind::Cont { call } => Jit::place_of_call(call),
-            Kind::Event { word } => word as usize,
-            Kind::Meet { pc } => Jit::place_of_meet(pc),
-            _ => anchor as usize,
-        };
+        let place = self.place_of(kind, anchor);
         self.penalties.entry(place).or_default()
+    }
+
+    /// So many of them failed. (Those of loops and functions have another place.)
+    pub(crate) fn tries(&self, kind: Kind) -> u32 {
+        let place = self.place_of(kind, std::ptr::null_mut());
+        self.penalties.get(&place).map_or(0, |p| p.tries)
     }
 
     /// Whether a recording may begin: there is room for another trace, and time. If not, the place has been told to wait.
@@ -321,7 +338,7 @@ impl Jit {
                     None => return,
                 },
             };
-            let tries = self.penalty(kind, std::ptr::null_mut()).tries;
+            let tries = self.tries(kind);
             let due = is_due(&self.params, tries, taken) && !self.calls_new_function(l, pc);
             let side = matches!(kind, Kind::Side { .. });
             if side && self.trace(root).nsides >= maxside || !due {
@@ -346,10 +363,7 @@ impl Jit {
     unsafe fn calls_new_function(&self, l: *mut Thread, pc: *const Instr) -> bool {
         // SAFETY: [CODE] `l` goes on at `pc`; [GC-LIVE] what is called is in a register; the header is the word before the code.
         unsafe {
-            if !matches!(
-                dispatch::op_at(pc),
-                Op::Call | Op::CallM | Op::TailCall | Op::TailCallM
-            ) {
+            if !is_call(pc) {
                 return false;
             }
             let f = *(*l).base.byte_add(bc::a(*pc) as usize);
@@ -593,10 +607,9 @@ impl Jit {
                 && (*l).hook_mask == 0
                 && !(*self.g).recording
             {
-                let place = Jit::place_of_call(call);
-                let tries = self.penalties.get(&place).map_or(0, |p| p.tries);
-                if is_due(&self.params, tries, taken) {
-                    let _ = self.start(l, Kind::Cont { call }, std::ptr::null_mut(), next);
+                let kind = Kind::Cont { call };
+                if is_due(&self.params, self.tries(kind), taken) {
+                    let _ = self.start(l, kind, std::ptr::null_mut(), next);
                 }
             }
             next
@@ -622,11 +635,9 @@ impl Jit {
                 && self.params.on
                 && (*l).hook_mask == 0
                 && !(*self.g).recording
+                && is_due(&self.params, self.tries(kind), taken)
             {
-                let tries = self.penalties.get(&(word as usize)).map_or(0, |p| p.tries);
-                if is_due(&self.params, tries, taken) {
-                    let _ = self.start(l, kind, std::ptr::null_mut(), pc);
-                }
+                let _ = self.start(l, kind, std::ptr::null_mut(), pc);
             }
         }
     }

@@ -65,7 +65,8 @@ impl Jit {
 
     /// The exit becomes a short one that leads to the entry of trace `to`, which begins where it goes on (0: to the interpreter), if it is not.
     pub(crate) unsafe fn shorten_to(&mut self, n: u16, exit: u16, to: u16) {
-        if self.shorts.get(&(n, exit)).is_some_and(|s| s.to == to) || self.dump.wants(dump::EXIT) {
+        let is_dumped = to == 0 && self.dump.wants(dump::EXIT);
+        if is_dumped || self.shorts.get(&(n, exit)).is_some_and(|s| s.to == to) {
             return;
         }
         self.restore_stub(n, exit);

@@ -75,25 +75,15 @@ impl Jit {
         }
     }
 
-    /// What tells one root from another: the address of its anchor or call.
-    fn place_of(t: &Trace) -> usize {
-        match t.kind {
-            Kind::Cont { call } => Jit::place_of_call(call),
-            // (its kind is in the lowest bits)
-            Kind::Event { word } => word as usize,
-            Kind::Meet { pc } => Jit::place_of_meet(pc),
-            _ => t.anchor as usize,
-        }
+    /// What tells one root from another.
+    fn place_of_tree(&self, root: u16) -> usize {
+        let t = self.traces[root as usize].as_ref().expect("a trace");
+        self.place_of(t.kind, t.anchor)
     }
 
     /// The same of what goes on behind a call. (The call of a generic loop may be the anchor of the loop.)
     pub(crate) fn place_of_call(call: *const Instr) -> usize {
         call as usize | 1
-    }
-
-    /// The same of the place `pc` where ways meet. (Not the kind of any frame word that an `Event` has.)
-    pub(crate) fn place_of_meet(pc: *const Instr) -> usize {
-        pc as usize | 4
     }
 
     /// Opens (`true`) or closes the entries of the tree; see the top of the file. A counter that is set begins with `counter`.
@@ -136,7 +126,7 @@ impl Jit {
         // SAFETY: as `set_entries`.
         unsafe {
             self.set_entries(root, false, 1);
-            let place = Jit::place_of(self.trace(root));
+            let place = self.place_of_tree(root);
             self.asleep.insert(place, root);
         }
     }
@@ -158,7 +148,7 @@ impl Jit {
 
     /// Wakes the tree `root` if it sleeps.
     pub(crate) unsafe fn wake_tree(&mut self, root: u16) {
-        let place = Jit::place_of(self.trace(root));
+        let place = self.place_of_tree(root);
         if self.asleep.get(&place) == Some(&root) {
             // SAFETY: as `set_entries`.
             unsafe { self.wake(place) };
@@ -180,7 +170,7 @@ impl Jit {
     pub(crate) unsafe fn remove(&mut self, root: u16) {
         // SAFETY: as `set_entries`.
         unsafe {
-            let place = Jit::place_of(self.trace(root));
+            let place = self.place_of_tree(root);
             self.set_entries(root, false, self.params.hotloop as u16);
             if self.asleep.get(&place) == Some(&root) {
                 self.asleep.remove(&place);
@@ -355,7 +345,7 @@ impl Jit {
     }
 
     fn sleeps(&self, t: &Trace) -> bool {
-        self.asleep.get(&Jit::place_of(t)) == Some(&t.number)
+        self.asleep.get(&self.place_of(t.kind, t.anchor)) == Some(&t.number)
     }
 
     /// Root traces, those first that were not used for long.
