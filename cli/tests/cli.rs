@@ -317,19 +317,25 @@ fn interrupt() {
     use std::os::unix::process::ExitStatusExt;
     assert_eq!(child.wait().expect("it ends").signal(), Some(libc::SIGINT));
 
-    let mut child = command(&["-e", "print(1) while true do end"])
-        .spawn()
-        .expect("it starts");
-    let mut out = BufReader::new(child.stdout.take().expect("piped"));
-    out.read_line(&mut String::new()).expect("readable");
-    // SAFETY: a child that has not been waited for.
-    unsafe { libc::kill(child.id() as i32, libc::SIGINT) };
-    let (status, _, err) = finish(child, "");
-    assert_eq!(status, Some(1));
-    assert!(
-        err.starts_with("lua: (command line):1: interrupted!\nstack traceback:\n"),
-        "{err}"
-    );
+    // a loop that has one way, and one whose ways meet in compiled code
+    let branches = "local n, i = { 0, 0, 0 }, 0
+        ::top:: i = i + 1 if i == 100000 then print(i) end
+        do local x = i * 7919 % 1013
+        if x % 2 == 0 then n[1] = n[1] + x else n[2] = n[2] + i end
+        if x % 3 == 0 then n[2] = n[2] + x else n[3] = n[3] + i end
+        if x % 5 < 2 then n[3] = n[3] + x goto top end n[1] = n[1] + i end
+        goto top";
+    for (lines, text) in [(1..=1, "print(1) while true do end"), (1..=7, branches)] {
+        let mut child = command(&["-e", text]).spawn().expect("it starts");
+        let mut out = BufReader::new(child.stdout.take().expect("piped"));
+        out.read_line(&mut String::new()).expect("readable");
+        // SAFETY: a child that has not been waited for.
+        unsafe { libc::kill(child.id() as i32, libc::SIGINT) };
+        let (status, _, err) = finish(child, "");
+        assert_eq!(status, Some(1));
+        let at = |n| format!("lua: (command line):{n}: interrupted!\nstack traceback:\n");
+        assert!(lines.into_iter().any(|n| err.starts_with(&at(n))), "{err}");
+    }
 }
 
 /// Systems may forbid memory that is writable first and executable later (systemd's `MemoryDenyWriteExecute`).
